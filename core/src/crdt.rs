@@ -1,0 +1,5 @@
+//! The CRDT kernel: flat Automerge documents without Automerge's memory, and long texts with it.
+
+pub mod op;
+
+pub use op::{Action, Change, EncodedChange, Op, OpId};

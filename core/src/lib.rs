@@ -1,0 +1,14 @@
+//! Outrider's core: CRM records as CRDT documents in SQLite.
+//!
+//! Synchronous and free of network: time, randomness and the bytes of a conversation are
+//! arguments. The same code runs on a phone, in the sync server and in the simulator.
+//!
+//! Rooms, in reading order; imports point only upwards in this list:
+//!
+//! * [`ids`], [`time`], [`value`]: what everything is made of.
+
+pub mod ids;
+pub mod time;
+pub mod value;
+
+pub mod crdt;
