@@ -12,3 +12,5 @@ pub mod time;
 pub mod value;
 
 pub mod crdt;
+
+pub mod sync;

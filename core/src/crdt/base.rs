@@ -1,0 +1,295 @@
+//! The base of a waiting change, and writing changes anew on it.
+//!
+//! When the server refuses a change, everything that its author wrote on top of it must be
+//! written again, under an actor that has not written in the document yet. It is written on what
+//! the author had *seen*, never on what the server holds today: otherwise a colleague's
+//! concurrent value would be replaced without anybody noticing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    archive::{ARCHIVED, Archived},
+    op::{Action, Change, EncodedChange, Op, OpId},
+    rows::{GONE, op_ids_from_text, op_ids_to_text},
+    state::{Clock, Own, State, covers_op},
+    write::{WriteError, commit},
+};
+use crate::{ids::{ActorId, ChangeHash}, value::Value};
+
+/// What was confirmed by the server when a change was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Base {
+    /// Heads of the confirmed state.
+    pub heads: BTreeSet<ChangeHash>,
+    /// Highest operation counter of the confirmed state.
+    pub max_op: u64,
+    /// For each key of the change, the confirmed operations that stood there.
+    pub replaced: BTreeMap<String, BTreeSet<OpId>>,
+    /// For each counter key of the change, the confirmed count.
+    pub counts: BTreeMap<String, i64>,
+}
+
+impl Base {
+    /// The base of `change` when `confirmed` is the last state that the server confirmed.
+    #[must_use]
+    pub fn new(confirmed: &State, change: &Change) -> Self {
+        let mut base = Self {
+            heads: confirmed.head_hashes().into_iter().collect(),
+            max_op: confirmed.max_op,
+            ..Self::default()
+        };
+        for op in &change.ops {
+            base.replaced.insert(op.key.clone(), confirmed.survivor_ids(&op.key).into_iter().collect());
+            if is_counter_key(&op.key, change.actor) {
+                base.counts.insert(op.key.clone(), confirmed.own_count(&op.key));
+            }
+        }
+        base
+    }
+
+    /// Takes note that `applied`, an earlier change of the same author, was confirmed.
+    pub fn advance(&mut self, applied: &EncodedChange) {
+        for dep in &applied.change.deps {
+            self.heads.remove(dep);
+        }
+        self.heads.insert(applied.hash);
+        self.max_op = self.max_op.max(applied.change.max_op());
+        for (id, op) in applied.change.ops_with_ids() {
+            if let Some(replaced) = self.replaced.get_mut(&op.key) {
+                replaced.retain(|known| !op.pred.contains(known));
+                if let Action::Put(value) = &op.action {
+                    replaced.insert(id);
+                    if let (Some(count), Value::Int(number)) = (self.counts.get_mut(&op.key), value) {
+                        *count = *number;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A waiting change with what its author had seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The change as it was written.
+    pub encoded: EncodedChange,
+    /// What was confirmed when it was written.
+    pub base: Base,
+    /// Keys whose edits are left out when it is written again.
+    pub dropped: BTreeSet<String>,
+}
+
+/// What came of writing a document's waiting changes anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The confirmed state with the new changes applied.
+    pub state: State,
+    /// The last of the new changes, if there is one.
+    pub own: Option<Own>,
+    /// For each waiting change in order: its successor, or `None` if nothing of it was left.
+    pub changes: Vec<Option<EncodedChange>>,
+}
+
+/// Writes `pending`, all waiting changes of one document in order, anew under `actor`.
+///
+/// # Errors
+///
+/// Returns [`WriteError`] if `actor` has written in the document, or the result outgrows a limit.
+pub fn rewrite(
+    confirmed: &State,
+    pending: &[Pending],
+    actor: ActorId,
+) -> Result<Rewritten, WriteError> {
+    if confirmed.clock.contains_key(&actor) {
+        return Err(WriteError::UnknownOwn(actor));
+    }
+    let mut writer = Rewriter::new(confirmed, actor);
+    let mut changes = Vec::with_capacity(pending.len());
+    for waiting in pending {
+        changes.push(writer.rewrite_one(waiting)?);
+    }
+    Ok(Rewritten { state: writer.state, own: writer.own, changes })
+}
+
+/// The author's view, followed change by change.
+struct Rewriter {
+    actor: ActorId,
+    state: State,
+    own: Option<Own>,
+    /// Base heads that the last new change already follows.
+    seen_heads: BTreeSet<ChangeHash>,
+    max_op: u64,
+    /// New operation that stands under a key, with the base operations that it replaced.
+    written: BTreeMap<String, (Option<OpId>, BTreeSet<OpId>)>,
+    /// Old operation ids and what became of them.
+    renamed: BTreeMap<OpId, OpId>,
+    /// Clock of what the server confirmed; older operations keep their ids.
+    confirmed: Clock,
+    /// By old counter key: what the author had last counted, and what the new key holds.
+    counts: BTreeMap<String, (i64, i64)>,
+}
+
+impl Rewriter {
+    fn new(confirmed: &State, actor: ActorId) -> Self {
+        Self {
+            actor,
+            state: confirmed.clone(),
+            own: None,
+            seen_heads: BTreeSet::new(),
+            max_op: 0,
+            written: BTreeMap::new(),
+            renamed: BTreeMap::new(),
+            confirmed: confirmed.clock.clone(),
+            counts: BTreeMap::new(),
+        }
+    }
+
+    fn rewrite_one(&mut self, waiting: &Pending) -> Result<Option<EncodedChange>, WriteError> {
+        let old = &waiting.encoded.change;
+        let start_op = self.max_op.max(waiting.base.max_op) + 1;
+        let mut ops: Vec<Op> = Vec::new();
+        let mut renamed = Vec::new();
+        for (old_id, op) in old.ops_with_ids() {
+            let dropped = waiting.dropped.contains(&op.key);
+            let key = self.key(&op.key, old.actor);
+            let action = self.action(&op.key, &op.action, old.actor, waiting, dropped);
+            if dropped {
+                continue;
+            }
+            let pred = self.pred(&key, &op.key, waiting);
+            if matches!(action, Action::Delete) && pred.is_empty() {
+                // The author took back what was refused: nothing is left to remove.
+                continue;
+            }
+            let id = OpId { counter: start_op + ops.len() as u64, actor: self.actor };
+            renamed.push((old_id, id));
+            let stands = matches!(action, Action::Put(_)).then_some(id);
+            let base = waiting.base.replaced.get(&op.key).cloned().unwrap_or_default();
+            self.written.insert(key.clone(), (stands, base));
+            ops.push(Op { key, action, pred });
+        }
+        if ops.is_empty() {
+            return Ok(None);
+        }
+        self.renamed.extend(renamed);
+        self.commit(waiting, old, start_op, ops).map(Some)
+    }
+
+    fn commit(
+        &mut self,
+        waiting: &Pending,
+        old: &Change,
+        start_op: u64,
+        ops: Vec<Op>,
+    ) -> Result<EncodedChange, WriteError> {
+        let mut deps: Vec<ChangeHash> =
+            waiting.base.heads.difference(&self.seen_heads).copied().collect();
+        deps.extend(self.own.iter().map(|own| own.hash));
+        deps.sort_unstable();
+        let change = Change {
+            actor: self.actor,
+            seq: self.own.map_or(0, |own| own.seq) + 1,
+            start_op,
+            time_ms: old.time_ms,
+            message: old.message.clone(),
+            deps,
+            ops,
+        };
+        let encoded = commit(&mut self.state, &mut self.own, change)?;
+        self.seen_heads.extend(waiting.base.heads.iter().copied());
+        self.max_op = encoded.change.max_op();
+        Ok(encoded)
+    }
+
+    /// What the author saw under the key: his own last word, or what was confirmed, plus what
+    /// arrived in between.
+    fn pred(&self, key: &str, old_key: &str, waiting: &Pending) -> Vec<OpId> {
+        let base = waiting.base.replaced.get(old_key).cloned().unwrap_or_default();
+        let mut pred: BTreeSet<OpId> = match self.written.get(key) {
+            None => base,
+            Some((stands, earlier)) => {
+                base.difference(earlier).copied().chain(*stands).collect()
+            }
+        };
+        // A counter key under the new actor has no confirmed operations.
+        if key != old_key {
+            pred.retain(|id| id.actor == self.actor);
+        }
+        pred.into_iter().collect()
+    }
+
+    fn key(&self, key: &str, old_actor: ActorId) -> String {
+        match counter_field(key, old_actor) {
+            Some(field) => [field, "/", &self.actor.to_string()].concat(),
+            None => key.to_owned(),
+        }
+    }
+
+    /// The edit in terms of the new actor: counts restart, operation ids and clocks are renamed.
+    fn action(
+        &mut self,
+        key: &str,
+        action: &Action,
+        old_actor: ActorId,
+        waiting: &Pending,
+        dropped: bool,
+    ) -> Action {
+        let Action::Put(value) = action else { return Action::Delete };
+        if let (true, Value::Int(count)) = (is_counter_key(key, old_actor), value) {
+            let confirmed = waiting.base.counts.get(key).copied().unwrap_or(0);
+            let entry = self.counts.entry(key.to_owned()).or_insert((confirmed, 0));
+            let step = count.saturating_sub(entry.0);
+            entry.0 = *count;
+            if !dropped {
+                entry.1 = entry.1.saturating_add(step);
+            }
+            return Action::Put(Value::Int(entry.1));
+        }
+        let renamed = match value {
+            Value::Text(text) if key.rsplit('/').next() == Some(GONE) && key.contains('/') => {
+                let ids = op_ids_from_text(text);
+                Value::Text(op_ids_to_text(ids.into_iter().filter_map(|id| self.rename(id))))
+            }
+            Value::Text(_) if key == ARCHIVED => match Archived::from_value(value) {
+                Some(archived) => self.rename_clock(archived, old_actor).to_value(),
+                None => value.clone(),
+            },
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Bytes(_) => {
+                value.clone()
+            }
+        };
+        Action::Put(renamed)
+    }
+
+    fn rename(&self, id: OpId) -> Option<OpId> {
+        match self.renamed.get(&id) {
+            Some(new) => Some(*new),
+            None => covers_op(&self.confirmed, id).then_some(id),
+        }
+    }
+
+    fn rename_clock(&self, mut archived: Archived, old_actor: ActorId) -> Archived {
+        if let Some(saw) = archived.saw.get(&old_actor).copied() {
+            let known = self.confirmed.get(&old_actor).map_or(0, |seen| seen.op);
+            if known == 0 {
+                archived.saw.remove(&old_actor);
+            } else {
+                archived.saw.insert(old_actor, saw.min(known));
+            }
+        }
+        if self.own.is_some() {
+            archived.saw.insert(self.actor, self.max_op);
+        }
+        archived
+    }
+}
+
+/// The field of a counter key that `actor` writes.
+fn counter_field(key: &str, actor: ActorId) -> Option<&str> {
+    let (field, name) = key.split_once('/')?;
+    (name == actor.to_string()).then_some(field)
+}
+
+fn is_counter_key(key: &str, actor: ActorId) -> bool {
+    counter_field(key, actor).is_some()
+}

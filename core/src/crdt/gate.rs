@@ -1,0 +1,263 @@
+//! The gate: which changes of a flat document a server lets into its history.
+//!
+//! By the time a change arrives here its bytes are known to be a canonical change of the small
+//! subset that flat documents use (see [`codec`](super::codec)). The gate decides whether it fits
+//! the history. When it follows everything that the document holds, the state alone decides;
+//! otherwise the history is asked. None of the rules about predecessors can be left out: an
+//! invented predecessor makes a document that Automerge cannot load, one of another key makes it
+//! panic on load, one outside the past makes it panic depending on the order of arrival.
+
+use std::collections::BTreeSet;
+
+use super::{
+    history::{History, PastOp},
+    op::{Action, Change, EncodedChange, Op, OpId},
+    state::{Clock, State, covers_op, merge_clock},
+};
+use crate::{
+    ids::{ActorPrefix, ChangeHash, Part},
+    schema::{Entity, Field, Key},
+};
+
+/// Who sent the change, and what it is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The definition of the record's entity.
+    pub entity: &'a Entity,
+    /// The part of the record that the document is.
+    pub part: &'a Part,
+    /// The prefix that the author's enrolment owns.
+    pub prefix: ActorPrefix,
+    /// Whether the author is the office itself, which alone writes office-owned fields.
+    pub is_office: bool,
+}
+
+/// What the gate says of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It fits: apply it. The clock is that of its past.
+    Fits(Clock),
+    /// The very same change is in the history.
+    Duplicate,
+    /// It follows changes that are not here.
+    Pending(Vec<ChangeHash>),
+    /// It can never be applied.
+    Refused(Refusal),
+    /// The actor has written another change with this number.
+    Forked,
+}
+
+/// Why a change is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A short name of the reason, stable across versions.
+    pub code: String,
+    /// The keys that caused it; empty if it is the change as a whole.
+    pub keys: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal of the whole change.
+    #[must_use]
+    pub fn whole(code: &str) -> Self {
+        Self { code: code.to_owned(), keys: Vec::new() }
+    }
+}
+
+/// What a rule about one operation found.
+type OpRule<'a> = Result<(), &'a str>;
+
+/// Judges a decoded change against the document's state and history.
+///
+/// # Errors
+///
+/// Fails only when the history's storage does.
+pub fn judge<H: History>(
+    state: &State,
+    history: &H,
+    encoded: &EncodedChange,
+    context: Context<'_>,
+) -> Result<Verdict, H::Error> {
+    let change = &encoded.change;
+    if change.actor.prefix() != context.prefix {
+        return Ok(Verdict::Refused(Refusal::whole("foreign_actor")));
+    }
+    let seen = state.clock.get(&change.actor).map_or(0, |seen| seen.seq);
+    if change.seq <= seen {
+        let known = history.hash_of(change.actor, change.seq)?;
+        return Ok(if known == Some(encoded.hash) { Verdict::Duplicate } else { Verdict::Forked });
+    }
+    let past = match find_past(state, history, change)? {
+        Ok(past) => past,
+        Err(missing) => return Ok(Verdict::Pending(missing)),
+    };
+    if let Err(code) = check_place(state, history, change, seen, &past)? {
+        return Ok(Verdict::Refused(Refusal::whole(code)));
+    }
+    if let Some(refusal) = check_ops(state, history, change, &past, context)? {
+        return Ok(Verdict::Refused(refusal));
+    }
+    let mut after = state.clone();
+    after.apply(encoded);
+    if !after.is_within_limits() {
+        return Ok(Verdict::Refused(Refusal::whole("document_full")));
+    }
+    Ok(Verdict::Fits(past))
+}
+
+/// The clock of everything that the change follows, or the hashes that are not here.
+fn find_past<H: History>(
+    state: &State,
+    history: &H,
+    change: &Change,
+) -> Result<Result<Clock, Vec<ChangeHash>>, H::Error> {
+    let heads: BTreeSet<ChangeHash> = state.heads.iter().map(|head| head.hash).collect();
+    let others: Vec<ChangeHash> =
+        change.deps.iter().filter(|dep| !heads.contains(dep)).copied().collect();
+    if change.deps.len() - others.len() == heads.len() {
+        // Everything that the document holds is followed; a further dependency can only be the
+        // actor's own previous change, covered by the heads.
+        let follows_all = match others.as_slice() {
+            [] => true,
+            [other] => own_previous(state, history, change)? == Some(*other),
+            _ => false,
+        };
+        if follows_all {
+            return Ok(Ok(state.clock.clone()));
+        }
+    }
+    let mut past = Clock::new();
+    let mut missing = Vec::new();
+    for dep in &change.deps {
+        match history.change(*dep)? {
+            Some(known) => merge_clock(&mut past, &known.clock),
+            None => missing.push(*dep),
+        }
+    }
+    Ok(if missing.is_empty() { Ok(past) } else { Err(missing) })
+}
+
+/// The hash of the change that the same actor wrote before; the state knows it if it is a head.
+fn own_previous<H: History>(
+    state: &State,
+    history: &H,
+    change: &Change,
+) -> Result<Option<ChangeHash>, H::Error> {
+    if change.seq < 2 {
+        return Ok(None);
+    }
+    let previous = change.seq - 1;
+    match state.heads.iter().find(|head| head.actor == change.actor && head.seq == previous) {
+        Some(head) => Ok(Some(head.hash)),
+        None => history.hash_of(change.actor, previous),
+    }
+}
+
+/// Whether the change takes the next number, follows its author's previous change, and counts on
+/// from the highest operation of its past.
+fn check_place<H: History>(
+    state: &State,
+    history: &H,
+    change: &Change,
+    seen: u64,
+    past: &Clock,
+) -> Result<Result<(), &'static str>, H::Error> {
+    if change.seq != seen + 1 {
+        return Ok(Err("sequence_gap"));
+    }
+    if past.get(&change.actor).map_or(0, |own| own.seq) != seen {
+        return Ok(Err("previous_change_not_followed"));
+    }
+    if change.seq > 1 {
+        let own = own_previous(state, history, change)?;
+        if !own.is_some_and(|own| change.deps.contains(&own)) {
+            return Ok(Err("previous_change_not_followed"));
+        }
+    }
+    let highest = past.values().map(|seen| seen.op).max().unwrap_or(0);
+    if change.start_op != highest + 1 {
+        return Ok(Err("start_op"));
+    }
+    Ok(Ok(()))
+}
+
+fn check_ops<H: History>(
+    state: &State,
+    history: &H,
+    change: &Change,
+    past: &Clock,
+    context: Context<'_>,
+) -> Result<Option<Refusal>, H::Error> {
+    let mut first_code = None;
+    let mut keys = Vec::new();
+    for op in &change.ops {
+        if let Err(code) = check_preds(state, history, op, past)? {
+            return Ok(Some(Refusal::whole(code)));
+        }
+        if let Err(code) = check_key(change, op, context) {
+            first_code.get_or_insert(code);
+            keys.push(op.key.clone());
+        }
+    }
+    Ok(first_code.map(|code| Refusal { code: code.to_owned(), keys }))
+}
+
+/// Each predecessor is an operation of the same key, a put, within the past, and named once.
+fn check_preds<H: History>(
+    state: &State,
+    history: &H,
+    op: &Op,
+    past: &Clock,
+) -> Result<OpRule<'static>, H::Error> {
+    let mut last: Option<OpId> = None;
+    for pred in &op.pred {
+        if last.is_some_and(|last| last >= *pred) {
+            return Ok(Err("pred_order"));
+        }
+        last = Some(*pred);
+        if !covers_op(past, *pred) {
+            let known = history.op(*pred)?.is_some();
+            return Ok(Err(if known { "pred_outside_past" } else { "pred_unknown" }));
+        }
+        if state.survivors(&op.key).iter().any(|survivor| survivor.id == *pred) {
+            continue;
+        }
+        match history.op(*pred)? {
+            None => return Ok(Err("pred_unknown")),
+            Some(PastOp { is_delete: true, .. }) => return Ok(Err("pred_is_delete")),
+            Some(PastOp { key, .. }) if key != op.key => return Ok(Err("pred_of_other_key")),
+            Some(_) => {}
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// The key is known to the entity, and the operation is one that its kind of field allows.
+fn check_key(change: &Change, op: &Op, context: Context<'_>) -> OpRule<'static> {
+    let key = context.entity.parse_key(context.part, &op.key).map_err(|error| error.code())?;
+    if let Action::Put(value) = &op.action {
+        key.check_value(value).map_err(|error| error.code())?;
+    }
+    let is_delete = op.action == Action::Delete;
+    match key {
+        Key::Register(field) => check_register(field, op, context),
+        Key::Counter { actor, .. } if actor != change.actor => Err("counter_of_other_actor"),
+        Key::Counter { .. } | Key::Cell { .. } if is_delete => Err("delete_not_allowed"),
+        Key::Entry { .. } if is_delete || !op.pred.is_empty() => Err("entry_is_final"),
+        Key::Counter { .. }
+        | Key::Member { .. }
+        | Key::Cell { .. }
+        | Key::RowGone { .. }
+        | Key::Entry { .. } => Ok(()),
+    }
+}
+
+fn check_register(field: &Field, op: &Op, context: Context<'_>) -> OpRule<'static> {
+    use crate::schema::Kind;
+    match field.kind {
+        Kind::Once if op.action == Action::Delete || !op.pred.is_empty() => Err("written_once"),
+        Kind::Office if !context.is_office => Err("office_owned"),
+        Kind::Once | Kind::Office | Kind::Register => Ok(()),
+        Kind::Counter | Kind::Set | Kind::Rows | Kind::Log | Kind::Text => Err("unknown_key"),
+    }
+}

@@ -1,0 +1,119 @@
+//! Joining states: what a device does with what the server sends.
+//!
+//! A value stays if both sides have it, or if the side without it has never seen it. The join is
+//! commutative, associative and idempotent, and gives what applying all changes gives.
+
+use std::{cmp::Ordering, collections::BTreeMap};
+
+use super::state::{Clock, Head, State, Survivor, covers_clock, covers_op, merge_clock};
+
+/// What changed in a document since a clock that the receiver is known to cover.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Delta {
+    /// What the receiver must have seen.
+    pub base: Clock,
+    /// Generation, heads, clock and highest counter of the sender; of its keys only those that
+    /// changed since `base`, an empty list for one that holds nothing any more.
+    pub state: State,
+}
+
+/// What came of joining a delta.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeltaOutcome {
+    /// The state holds everything that the sender holds.
+    Joined,
+    /// The receiver has not seen the base: ask for the whole state.
+    NeedsWhole,
+}
+
+impl State {
+    /// Joins `other` into this state.
+    pub fn join(&mut self, other: &Self) {
+        match self.generation.cmp(&other.generation) {
+            Ordering::Greater => return,
+            Ordering::Less => {
+                self.clone_from(other);
+                return;
+            }
+            Ordering::Equal => {}
+        }
+        for (key, theirs) in &other.keys {
+            self.join_key(key, theirs, &other.clock);
+        }
+        self.keys.retain(|key, mine| {
+            if !other.keys.contains_key(key) {
+                mine.retain(|op| !covers_op(&other.clock, op.id));
+            }
+            !mine.is_empty()
+        });
+        self.join_frame(other);
+    }
+
+    /// Joins what changed since a clock that this state covers.
+    pub fn join_delta(&mut self, delta: &Delta) -> DeltaOutcome {
+        match self.generation.cmp(&delta.state.generation) {
+            Ordering::Greater => return DeltaOutcome::Joined,
+            Ordering::Less => return DeltaOutcome::NeedsWhole,
+            Ordering::Equal => {}
+        }
+        if !covers_clock(&self.clock, &delta.base) {
+            return DeltaOutcome::NeedsWhole;
+        }
+        for (key, theirs) in &delta.state.keys {
+            self.join_key(key, theirs, &delta.state.clock);
+        }
+        self.keys.retain(|_, ops| !ops.is_empty());
+        self.join_frame(&delta.state);
+        DeltaOutcome::Joined
+    }
+
+    /// The delta that brings a replica at `base` to this state, given the keys changed since.
+    #[must_use]
+    pub fn delta<'a>(&self, base: Clock, keys: impl IntoIterator<Item = &'a str>) -> Delta {
+        let named: BTreeMap<String, Vec<Survivor>> =
+            keys.into_iter().map(|key| (key.to_owned(), self.survivors(key).to_vec())).collect();
+        let state = Self {
+            generation: self.generation,
+            heads: self.heads.clone(),
+            clock: self.clock.clone(),
+            max_op: self.max_op,
+            keys: named,
+        };
+        Delta { base, state }
+    }
+
+    fn join_key(&mut self, key: &str, theirs: &[Survivor], their_clock: &Clock) {
+        let mine = self.keys.get(key).map_or(&[] as &[Survivor], Vec::as_slice);
+        let mut joined: Vec<Survivor> = mine
+            .iter()
+            .filter(|op| {
+                !covers_op(their_clock, op.id) || theirs.iter().any(|their| their.id == op.id)
+            })
+            .cloned()
+            .collect();
+        for op in theirs {
+            if !covers_op(&self.clock, op.id) {
+                joined.push(op.clone());
+            }
+        }
+        joined.sort_by_key(|op| op.id);
+        self.keys.insert(key.to_owned(), joined);
+    }
+
+    fn join_frame(&mut self, other: &Self) {
+        let covered = |clock: &Clock, head: &Head| {
+            clock.get(&head.actor).is_some_and(|seen| seen.seq >= head.seq)
+        };
+        let mut heads: Vec<Head> = self
+            .heads
+            .iter()
+            .filter(|head| other.heads.contains(head) || !covered(&other.clock, head))
+            .copied()
+            .collect();
+        heads.extend(other.heads.iter().filter(|head| !covered(&self.clock, head)));
+        heads.sort_unstable();
+        self.heads = heads;
+        merge_clock(&mut self.clock, &other.clock);
+        self.max_op = self.max_op.max(other.max_op);
+    }
+}

@@ -1,0 +1,12 @@
+//! Sync: the conversation between device and server, without any network of its own.
+//!
+//! [`frame`] has the messages, [`codec`] their bytes, [`sign`] who wrote them, [`digest`] how both
+//! sides notice that they differ.
+
+pub mod frame;
+
+pub mod codec;
+
+pub mod sign;
+
+pub mod digest;

@@ -1,0 +1,54 @@
+//! Signatures: which device wrote a batch of changes.
+//!
+//! P-256, because that is what the secure hardware of phones holds. One signature covers a
+//! batch, through the hashes of its changes, so a courier may carry it and nobody can alter it.
+
+use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::{Signer, Verifier}};
+use sha2::{Digest as _, Sha256};
+
+use super::frame::PushGroup;
+use crate::ids::DeviceId;
+
+/// Separates these signatures from all others.
+const DOMAIN: &[u8] = b"outrider push 1\n";
+
+/// What a device signs: who it is, and every change with its place.
+#[must_use]
+pub fn batch_digest(device: DeviceId, groups: &[PushGroup]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(DOMAIN);
+    hash.update(device.0.as_bytes());
+    for group in groups {
+        hash.update((group.changes.len() as u64).to_be_bytes());
+        for change in &group.changes {
+            hash.update(change.record.as_bytes());
+            for text in [change.part.as_str(), &change.entity] {
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+            hash.update(change.generation.to_be_bytes());
+            hash.update(Sha256::digest(&change.bytes));
+        }
+    }
+    hash.finalize().into()
+}
+
+/// Signs a batch.
+#[must_use]
+pub fn sign(key: &SigningKey, device: DeviceId, groups: &[PushGroup]) -> Vec<u8> {
+    let signature: Signature = key.sign(&batch_digest(device, groups));
+    signature.to_bytes().to_vec()
+}
+
+/// Whether `signature` is that of the device with `public_key` (SEC1 bytes) over the batch.
+#[must_use]
+pub fn is_signed(
+    public_key: &[u8],
+    device: DeviceId,
+    groups: &[PushGroup],
+    signature: &[u8],
+) -> bool {
+    let Ok(key) = VerifyingKey::from_sec1_bytes(public_key) else { return false };
+    let Ok(signature) = Signature::from_slice(signature) else { return false };
+    key.verify(&batch_digest(device, groups), &signature).is_ok()
+}

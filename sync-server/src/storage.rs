@@ -1,0 +1,362 @@
+//! What the server keeps, behind one trait.
+//!
+//! A backend gives read transactions (a consistent view) and write transactions (exclusive, one at
+//! a time per tenant). **Everything in a write transaction that is dropped without
+//! [`Write::commit`] must vanish.** What `commit` returned for is durable: synced to disk.
+//! Positions are taken inside `commit`, so they are in commit order and a reader never passes one
+//! that is still open.
+//!
+//! `conformance` holds the tests that every backend must pass. [`sqlite`] is the embedded one.
+
+use outrider_core::{
+    crdt::{Clock, EncodedChange, OpId, State},
+    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
+    sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
+    time::TimestampMs,
+};
+
+pub mod sqlite;
+
+#[cfg(test)]
+mod conformance;
+
+/// The scope of everybody.
+pub const SCOPE_ALL: &str = "all";
+
+/// Why the storage failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The database said no.
+    #[error("the database failed while {doing}")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Something stored cannot be read back.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The database belongs to a newer server.
+    #[error("the database has schema {found}, this server knows up to {known}; install the newer server again")]
+    TooNew {
+        /// Version in the file.
+        found: u32,
+        /// Highest version that this server knows.
+        known: u32,
+    },
+    /// The files cannot be opened.
+    #[error("cannot open the data folder {path}: {source}")]
+    Open {
+        /// Which folder.
+        path: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// An enrolled device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device {
+    /// Its id.
+    pub id: DeviceId,
+    /// What its user called it.
+    pub name: String,
+    /// Name of the user it was enrolled for.
+    pub user: String,
+    /// The user's record, once the user is one.
+    pub user_record: Option<RecordId>,
+    /// What the ids of its actors begin with.
+    pub prefix: ActorPrefix,
+    /// SEC1 bytes of its P-256 key.
+    pub public_key: Vec<u8>,
+    /// SHA-256 of its bearer token.
+    pub token_hash: [u8; 32],
+    /// When it was enrolled.
+    pub enrolled_at: TimestampMs,
+}
+
+/// A one-time code for enrolling a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolmentCode {
+    /// SHA-256 of the code.
+    pub code_hash: [u8; 32],
+    /// For which user.
+    pub user: String,
+    /// Until when it is good.
+    pub expires_at: TimestampMs,
+}
+
+/// A document as the server holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// Name of its entity.
+    pub entity: String,
+    /// Its family.
+    pub family: RecordId,
+    /// Its content.
+    pub content: Content,
+    /// The position of its last change.
+    pub position: u64,
+}
+
+/// The content of a document as the server holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A flat document.
+    Flat(State),
+    /// A long text.
+    Text(TextContent),
+}
+
+/// A long text as the server holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextContent {
+    /// How often it was re-rooted.
+    pub generation: u32,
+    /// The saved Automerge document.
+    pub saved: Vec<u8>,
+    /// Its heads, ascending.
+    pub heads: Vec<ChangeHash>,
+    /// The text, for rows and search.
+    pub text: String,
+}
+
+/// An accepted change on its way into the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChange {
+    /// The change (for texts with no operations decoded).
+    pub hash: ChangeHash,
+    /// Who wrote it.
+    pub actor: ActorId,
+    /// Its number.
+    pub seq: u64,
+    /// Counter of its first operation.
+    pub start_op: u64,
+    /// Counter of its last operation.
+    pub max_op: u64,
+    /// The clock of its past with itself.
+    pub clock: Clock,
+    /// The uncompressed chunk.
+    pub bytes: Vec<u8>,
+    /// The keys that it wrote (empty for texts).
+    pub keys: Vec<String>,
+    /// The device that signed it.
+    pub device: DeviceId,
+    /// The author's clock.
+    pub made_at: TimestampMs,
+}
+
+impl NewChange {
+    /// Takes a flat change apart for the history.
+    #[must_use]
+    pub fn flat(encoded: &EncodedChange, clock: Clock, device: DeviceId) -> Self {
+        let change = &encoded.change;
+        Self {
+            hash: encoded.hash,
+            actor: change.actor,
+            seq: change.seq,
+            start_op: change.start_op,
+            max_op: change.max_op(),
+            clock,
+            bytes: encoded.bytes.clone(),
+            keys: change.ops.iter().map(|op| op.key.clone()).collect(),
+            device,
+            made_at: change.time_ms,
+        }
+    }
+}
+
+/// A change in the history, as much of it as pulls and checks need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredChange {
+    /// Its hash.
+    pub hash: ChangeHash,
+    /// Who wrote it.
+    pub actor: ActorId,
+    /// Its number.
+    pub seq: u64,
+    /// Counter of its first operation.
+    pub start_op: u64,
+    /// Counter of its last operation.
+    pub max_op: u64,
+    /// The clock of its past with itself.
+    pub clock: Clock,
+    /// The uncompressed chunk.
+    pub bytes: Vec<u8>,
+    /// The keys that it wrote.
+    pub keys: Vec<String>,
+    /// The device that signed it.
+    pub device: DeviceId,
+    /// The author's clock.
+    pub made_at: TimestampMs,
+    /// When the server received it.
+    pub received_at: TimestampMs,
+    /// At which position of the feed.
+    pub position: u64,
+}
+
+/// A remembered refusal: the same change gets the same answer again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRefusal {
+    /// The refused change.
+    pub hash: ChangeHash,
+    /// Why.
+    pub code: String,
+    /// Which keys.
+    pub keys: Vec<String>,
+}
+
+/// A line of the audit: ids and hashes, no values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// When.
+    pub at: TimestampMs,
+    /// Which device, if one.
+    pub device: Option<DeviceId>,
+    /// What happened: `applied`, `refused`, `forked`, `enrolled`, `code_created`, ….
+    pub action: &'static str,
+    /// To which document.
+    pub document: Option<DocumentId>,
+    /// Which change.
+    pub hash: Option<ChangeHash>,
+    /// The code of a refusal.
+    pub code: String,
+}
+
+/// Where a page of the feed begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedCursor {
+    /// Position of the family.
+    pub family_position: u64,
+    /// The family.
+    pub family: RecordId,
+    /// The last record that was sent of it.
+    pub record: RecordId,
+    /// The last part that was sent of it.
+    pub part: Part,
+}
+
+/// One document that a feed names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Where the feed stands with it.
+    pub cursor: FeedCursor,
+    /// Name of its entity.
+    pub entity: String,
+    /// Position of its last change.
+    pub position: u64,
+}
+
+/// Which documents a page of the feed is to name.
+#[derive(Debug, Clone)]
+pub struct FeedQuery<'a> {
+    /// The scope.
+    pub scope: &'a str,
+    /// Documents changed after this position.
+    pub base: u64,
+    /// Families after this place, in order of (position, family), their documents by (record, part).
+    pub after: Option<&'a FeedCursor>,
+    /// Rows, at most.
+    pub limit: usize,
+}
+
+/// A consistent view of what is stored.
+pub trait Read {
+    /// The id of this store, drawn when it was created.
+    ///
+    /// # Errors
+    ///
+    /// As all methods here: [`StorageError`] when the backend fails or stored data is damaged.
+    fn instance(&self) -> Result<[u8; 16], StorageError>;
+    /// The device with this token.
+    fn device_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Device>, StorageError>;
+    /// The device with this id.
+    fn device(&self, id: DeviceId) -> Result<Option<Device>, StorageError>;
+    /// Who was enrolled after a position, ascending by position.
+    fn authors_since(&self, position: u64) -> Result<Vec<Author>, StorageError>;
+    /// A document.
+    fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StorageError>;
+    /// A change of a document, by hash.
+    fn change(&self, id: &DocumentId, hash: ChangeHash) -> Result<Option<StoredChange>, StorageError>;
+    /// The hash of the `seq`-th change of an actor in a document.
+    fn change_hash(&self, id: &DocumentId, actor: ActorId, seq: u64) -> Result<Option<ChangeHash>, StorageError>;
+    /// The change of a document that holds an operation.
+    fn change_with_op(&self, id: &DocumentId, op: OpId) -> Result<Option<StoredChange>, StorageError>;
+    /// Changes of a document after a position, ascending by (position, order of arrival), at most `limit`.
+    fn changes_since(&self, id: &DocumentId, position: u64, limit: usize) -> Result<Vec<StoredChange>, StorageError>;
+    /// When the given operations of a document were made.
+    fn provenance(&self, id: &DocumentId, ops: &[OpId]) -> Result<Vec<Provenance>, StorageError>;
+    /// What was refused of an actor in a document under a number.
+    fn refusal(&self, id: &DocumentId, actor: ActorId, seq: u64) -> Result<Option<StoredRefusal>, StorageError>;
+    /// The position of the last commit that changed a document; 0 at first.
+    fn position(&self) -> Result<u64, StorageError>;
+    /// The feed's digest at a position; zeros at 0, `None` for one that is not in the feed.
+    fn feed_digest(&self, position: u64) -> Result<Option<Digest>, StorageError>;
+    /// A page of the feed.
+    fn feed_page(&self, query: &FeedQuery<'_>) -> Result<Vec<FeedRow>, StorageError>;
+    /// How many documents of a scope changed after a position.
+    fn feed_count(&self, scope: &str, base: u64) -> Result<u64, StorageError>;
+    /// Digests of all streams of a scope that have documents.
+    fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError>;
+    /// Digests of a stream's documents after a record, ascending, at most `limit`.
+    fn document_digests(&self, stream: &Stream, after: Option<RecordId>, limit: usize) -> Result<Vec<DocumentDigest>, StorageError>;
+    /// Number of records, devices and changes, for the status page.
+    fn counts(&self) -> Result<Counts, StorageError>;
+}
+
+/// How much is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Counts {
+    /// Documents.
+    pub documents: u64,
+    /// Changes in the history.
+    pub changes: u64,
+    /// Enrolled devices.
+    pub devices: u64,
+}
+
+/// An exclusive transaction.
+pub trait Write: Read {
+    /// Stores a document's new content: the state, its typed row, its place in the feed (taking
+    /// the record out of the family that it was in before) and the digest of its stream.
+    ///
+    /// # Errors
+    ///
+    /// As all methods here: [`StorageError`] when the backend fails.
+    fn put_document(&mut self, id: &DocumentId, entity: &str, family: RecordId, content: &Content) -> Result<(), StorageError>;
+    /// Adds an accepted change to a document's history.
+    fn add_change(&mut self, id: &DocumentId, change: &NewChange, received_at: TimestampMs) -> Result<(), StorageError>;
+    /// Remembers a refusal.
+    fn add_refusal(&mut self, id: &DocumentId, actor: ActorId, seq: u64, refusal: &StoredRefusal) -> Result<(), StorageError>;
+    /// Writes a line of the audit.
+    fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
+    /// Creates an enrolment code.
+    fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError>;
+    /// Takes an enrolment code out, if it is there (expired or not).
+    fn take_code(&mut self, code_hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, StorageError>;
+    /// Adds an enrolled device.
+    fn add_device(&mut self, device: &Device) -> Result<(), StorageError>;
+    /// Makes everything durable. Takes the next position if a document, change or device was
+    /// added, and extends the feed's digest by the hashes of the added changes; returns the
+    /// position reached.
+    fn commit(self: Box<Self>) -> Result<u64, StorageError>;
+}
+
+/// Gives transactions.
+pub trait Storage: Send + Sync + std::fmt::Debug {
+    /// Begins a read transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the backend fails.
+    fn read(&self) -> Result<Box<dyn Read + '_>, StorageError>;
+    /// Begins the write transaction, waiting for the one before to end.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the backend fails.
+    fn write(&self) -> Result<Box<dyn Write + '_>, StorageError>;
+}
