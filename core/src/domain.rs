@@ -1,0 +1,11 @@
+//! CRM rules: what the fields mean together, the same on phone and server.
+
+pub mod rank;
+
+pub mod values;
+
+pub mod order;
+
+pub mod record;
+
+pub mod edit;
