@@ -6,10 +6,14 @@
 //! Rooms, in reading order; imports point only upwards in this list:
 //!
 //! * [`ids`], [`time`], [`value`]: what everything is made of.
+//! * [`schema`]: what entities and fields there are, and what their values look like.
+//! * [`crdt`]: how they are written and merged.
 
 pub mod ids;
 pub mod time;
 pub mod value;
+
+pub mod schema;
 
 pub mod crdt;
 

@@ -3,7 +3,13 @@
 //! Five kinds, each an Automerge scalar of its own: what a field means (a date, an amount of
 //! money, a link) is the schema's business; its canonical encoding is one of these.
 
+pub mod compound;
+pub mod money;
+
 use serde::{Deserialize, Serialize};
+
+pub use compound::{Address, PersonName};
+pub use money::Money;
 
 /// One scalar under one key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -82,7 +82,9 @@ impl Change {
 
     /// The operations with their ids.
     pub fn ops_with_ids(&self) -> impl Iterator<Item = (OpId, &Op)> {
-        (self.start_op..).zip(&self.ops).map(|(counter, op)| (OpId { counter, actor: self.actor }, op))
+        (self.start_op..)
+            .zip(&self.ops)
+            .map(|(counter, op)| (OpId { counter, actor: self.actor }, op))
     }
 }
 

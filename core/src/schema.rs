@@ -1,0 +1,125 @@
+//! The schema as data: entities, their fields, what the values look like, how they merge.
+//!
+//! One definition per entity is the single source for tables, forms, the API, import and export,
+//! search and validation. The built-in definitions are TOML files beside this room, embedded in
+//! the program; companies' own come through the same [`EntityDefinition`] at run time.
+//!
+//! Each value has one canonical encoding ([`Type`]), so that equal values are equal bytes on every
+//! replica; each field one way of merging ([`Kind`], [`Settle`]), which decides its keys in the
+//! flat document ([`Key`]).
+
+mod entity;
+mod field;
+mod types;
+
+mod picklist;
+
+mod hints;
+mod key;
+mod sql;
+
+mod check;
+mod definition;
+mod markdown;
+mod names;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+pub use check::SchemaError;
+pub use definition::{EntityDefinition, FieldDefinition, PicklistDefinition};
+pub use entity::{Derived, Entity, Family, Label, Language};
+pub use field::{Field, Kind, Settle};
+pub use hints::{DateOrder, TextHints};
+pub use key::{
+    ENTRY_BYTES_MAX, KEY_BYTES_MAX, Key, KeyError, MEMBER_CHARS_MAX, REMARK_BYTES_MAX, ROW_GONE,
+    RowId, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
+};
+pub use picklist::{Choice, Picklist, StageType};
+pub use sql::{Column, SqlValue};
+pub use types::{Type, ValueError};
+
+/// Version of the built-in definitions; every change of them counts it up.
+pub const BUILTIN_VERSION: u32 = 1;
+
+/// All entities and picklists at one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema {
+    /// Counts up with every change of a definition.
+    pub version: u32,
+    entities: Vec<Entity>,
+    picklists: Vec<Arc<Picklist>>,
+    positions: HashMap<String, usize>,
+}
+
+impl Schema {
+    /// The definitions that come with the program.
+    ///
+    /// # Panics
+    ///
+    /// Never: the tests read the embedded definitions.
+    #[must_use]
+    pub fn builtin() -> &'static Self {
+        static BUILTIN: OnceLock<Schema> = OnceLock::new();
+        BUILTIN.get_or_init(|| {
+            let (entities, picklists) =
+                definition::builtin().expect("the embedded files are read by the tests");
+            Self::new(BUILTIN_VERSION, entities, picklists)
+                .expect("the embedded definitions are checked by the tests")
+        })
+    }
+
+    /// Builds a schema from definitions and checks that they fit together.
+    ///
+    /// # Errors
+    ///
+    /// The first definition that is wrong, and why.
+    pub fn new(
+        version: u32,
+        entities: Vec<EntityDefinition>,
+        picklists: Vec<PicklistDefinition>,
+    ) -> Result<Self, SchemaError> {
+        let picklists = definition::resolve_picklists(picklists)?;
+        let entities = definition::resolve_entities(entities, &picklists)?;
+        let positions =
+            entities.iter().enumerate().map(|(at, entity)| (entity.name.clone(), at)).collect();
+        let schema = Self { version, entities, picklists, positions };
+        check::check_schema(&schema)?;
+        Ok(schema)
+    }
+
+    /// The entity of this name.
+    #[must_use]
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities.get(*self.positions.get(name)?)
+    }
+
+    /// All entities in the order of their definitions.
+    pub fn entities(&self) -> impl Iterator<Item = &Entity> {
+        self.entities.iter()
+    }
+
+    /// The picklist of this name.
+    #[must_use]
+    pub fn picklist(&self, name: &str) -> Option<&Picklist> {
+        self.picklists().find(|list| list.name == name)
+    }
+
+    /// All picklists in the order of their definitions.
+    pub fn picklists(&self) -> impl Iterator<Item = &Picklist> {
+        self.picklists.iter().map(Arc::as_ref)
+    }
+
+    /// The data model as a page for people.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        markdown::write_schema(self)
+    }
+}

@@ -1,0 +1,144 @@
+//! Checks that definitions fit together, for the built-in ones and for companies' own.
+
+use std::collections::BTreeSet;
+
+use crate::schema::{
+    Schema,
+    entity::{Entity, Family, Label},
+    field::{Field, Kind, Settle},
+    names::{is_choice_id, is_field_name, is_name},
+    picklist::Picklist,
+    types::Type,
+};
+
+/// A definition that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct SchemaError {
+    /// Which definition, such as `customer.company_name`.
+    pub place: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl SchemaError {
+    pub(super) fn new(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { place: place.into(), problem: problem.into() }
+    }
+}
+
+type Checked = Result<(), SchemaError>;
+
+/// Refuses unless `holds`.
+fn require(holds: bool, place: &str, problem: &str) -> Checked {
+    if holds { Ok(()) } else { Err(SchemaError::new(place, problem)) }
+}
+
+pub(super) fn check_schema(schema: &Schema) -> Checked {
+    for list in schema.picklists() {
+        check_picklist(list)?;
+    }
+    let mut names = BTreeSet::new();
+    for list in schema.picklists() {
+        require(names.insert(&list.name), &list.name, "defined twice")?;
+    }
+    let mut names = BTreeSet::new();
+    for entity in schema.entities() {
+        require(names.insert(&entity.name), &entity.name, "defined twice")?;
+        check_entity(schema, entity)?;
+    }
+    Ok(())
+}
+
+fn check_picklist(list: &Picklist) -> Checked {
+    require(is_name(&list.name), &list.name, "not a name")?;
+    check_label(&list.label, &list.name)?;
+    let mut spellings = BTreeSet::new();
+    for choice in &list.choices {
+        let place = format!("{}.{}", list.name, choice.id);
+        require(is_choice_id(&choice.id), &place, "not an id")?;
+        check_label(&choice.label, &place)?;
+        let own: BTreeSet<String> = choice.spellings().collect();
+        let is_new = own.into_iter().all(|spelling| spellings.insert(spelling));
+        require(is_new, &place, "another choice is spelt the same")?;
+        require(choice.probability.is_none_or(|p| p <= 100), &place, "probability above 100")?;
+    }
+    Ok(())
+}
+
+fn check_entity(schema: &Schema, entity: &Entity) -> Checked {
+    let place = &entity.name;
+    require(is_field_name(place), place, "not a name")?;
+    check_label(&entity.label, place)?;
+    check_label(&entity.plural, place)?;
+    let title = entity.title_field();
+    require(title.is_some_and(|title| title.kind.is_single()), place, "the title is no field")?;
+    if let Family::Link(name) = &entity.family {
+        let links = entity.field(name).is_some_and(|field| matches!(field.ty, Type::Link(_)));
+        require(links, place, "the family is no link")?;
+    }
+    check_fields(schema, &entity.fields, place)?;
+    for derived in &entity.derived {
+        let place = format!("{place}.{}", derived.name);
+        require(is_field_name(&derived.name), &place, "not a name")?;
+        require(entity.field(&derived.name).is_none(), &place, "a field has this name")?;
+        check_label(&derived.label, &place)?;
+    }
+    Ok(())
+}
+
+/// Names of fields, and of the columns that they take in tables, are unique.
+fn check_fields(schema: &Schema, fields: &[Field], place: &str) -> Checked {
+    let mut columns = BTreeSet::new();
+    for field in fields {
+        let place = format!("{place}.{}", field.name);
+        for column in field.ty.columns() {
+            let is_new = columns.insert(format!("{}{}", field.name, column.suffix));
+            require(is_new, &place, "another field has this name or this column")?;
+        }
+        check_field(schema, field, &place)?;
+    }
+    Ok(())
+}
+
+fn check_field(schema: &Schema, field: &Field, place: &str) -> Checked {
+    require(is_field_name(&field.name), place, "not a name")?;
+    check_label(&field.label, place)?;
+    if let Some(help) = &field.help {
+        check_label(help, place)?;
+    }
+    if let Type::Link(to) = &field.ty {
+        require(schema.entity(to).is_some(), place, "links to an unknown entity")?;
+    }
+    if let Type::Picklist(list) = &field.ty {
+        let ranked = list.choices.iter().all(|choice| choice.rank.is_some());
+        require(ranked || field.settle != Settle::StageRank, place, "its choices have no rank")?;
+    }
+    let has_columns = matches!(field.kind, Kind::Rows | Kind::Log);
+    require(has_columns != field.columns.is_empty(), place, "columns belong to rows and logs")?;
+    let members = matches!(field.ty, Type::Text { .. } | Type::Link(_) | Type::Picklist(_));
+    require(members || field.kind != Kind::Set, place, "a set of what cannot be in a key")?;
+    check_settle(field, place)?;
+    check_fields(schema, &field.columns, place)?;
+    let nested = field.columns.iter().all(|column| column.kind == Kind::Register);
+    require(nested, place, "a column is always a register")
+}
+
+fn check_settle(field: &Field, place: &str) -> Checked {
+    let fits = match field.settle {
+        Settle::Winner | Settle::Person => true,
+        Settle::OptOut | Settle::Done => field.ty == Type::Bool,
+        Settle::Higher => {
+            matches!(field.ty, Type::Integer { .. } | Type::Decimal { .. } | Type::Picklist(_))
+        }
+        Settle::StageRank => matches!(field.ty, Type::Picklist(_)),
+    };
+    require(fits, place, "its values cannot be settled in this way")?;
+    let single = field.settle == Settle::Winner || field.kind.is_single();
+    require(single, place, "only a single value is settled")
+}
+
+fn check_label(label: &Label, place: &str) -> Checked {
+    let filled = !label.en.trim().is_empty() && !label.zh.trim().is_empty();
+    require(filled, place, "a label is empty")
+}

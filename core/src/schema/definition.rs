@@ -1,0 +1,283 @@
+//! Definitions as they are written in files: short forms, defaults filled in here.
+//!
+//! What a newer version adds to a definition is kept in `unknown`, so that an old app can hand on
+//! what it does not know.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    ids::Part,
+    schema::{
+        check::SchemaError,
+        entity::{Derived, Entity, Family, Label},
+        field::{Field, Kind, Settle},
+        picklist::{Choice, Picklist},
+        types::Type,
+    },
+    value::money::MONEY_MINOR_MAX,
+};
+
+/// Characters of a text for which its definition gives no limit.
+const TEXT_CHARS_DEFAULT: usize = 200;
+/// Digits after the point of a decimal for which its definition gives none.
+const SCALE_DEFAULT: u32 = 2;
+/// Limit of a number, either sign, for which its definition gives none.
+const NUMBER_MAX_DEFAULT: i64 = MONEY_MINOR_MAX;
+
+const ENTITIES: &[&str] = &[
+    include_str!("entities/customer.toml"),
+    include_str!("entities/contact.toml"),
+    include_str!("entities/opportunity.toml"),
+    include_str!("entities/interaction.toml"),
+    include_str!("entities/product.toml"),
+    include_str!("entities/sales_order.toml"),
+    include_str!("entities/user.toml"),
+];
+const ENVELOPE: &str = include_str!("envelope.toml");
+const PICKLISTS: &str = include_str!("picklists.toml");
+
+/// An entity as its file defines it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EntityDefinition {
+    /// Its name in the API, in SQL and on the wire.
+    pub name: String,
+    /// What one record is called.
+    pub label: Label,
+    /// What the table of them is called.
+    pub plural: Label,
+    /// The field that is shown as a record's name.
+    pub title: String,
+    /// `itself`, or the field that links to the head of the family.
+    pub family: String,
+    /// Its own fields; one of an envelope's name changes that field's labels and help.
+    pub fields: Vec<FieldDefinition>,
+    /// What is computed.
+    #[serde(default)]
+    pub derived: Vec<Derived>,
+    /// What a newer version says besides.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, Json>,
+}
+
+/// A field as its file defines it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FieldDefinition {
+    /// Its name.
+    pub name: String,
+    /// Its name for people in English.
+    pub en: String,
+    /// Its name for people in Chinese.
+    pub zh: String,
+    /// How it is laid out; a register unless said.
+    #[serde(default)]
+    pub kind: Kind,
+    /// Name of its type; `text` unless said.
+    #[serde(default = "text_type", rename = "type")]
+    pub type_name: String,
+    /// The smallest number.
+    #[serde(default)]
+    pub min: Option<i64>,
+    /// The largest number, or the most characters.
+    #[serde(default)]
+    pub max: Option<i64>,
+    /// Digits after the point.
+    #[serde(default)]
+    pub scale: Option<u32>,
+    /// The picklist of a picklist field.
+    #[serde(default)]
+    pub of: Option<String>,
+    /// The entity that a link points to.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// `restricted`, where the field is not for every reader.
+    #[serde(default)]
+    pub part: Option<String>,
+    /// Whether a form asks for it.
+    #[serde(default)]
+    pub required: bool,
+    /// Which of several concurrent values counts.
+    #[serde(default)]
+    pub settle: Settle,
+    /// Columns of rows, members of a log's entries.
+    #[serde(default)]
+    pub columns: Vec<Self>,
+    /// Whether other systems name the record by it.
+    #[serde(default)]
+    pub external_key: bool,
+    /// What to enter.
+    #[serde(default)]
+    pub help: Option<Label>,
+    /// Whether queries look records up by it.
+    #[serde(default)]
+    pub indexed: bool,
+    /// What a newer version says besides.
+    #[serde(flatten)]
+    pub unknown: BTreeMap<String, Json>,
+}
+
+/// A picklist as its file defines it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PicklistDefinition {
+    /// Its name.
+    pub name: String,
+    /// Its name for people.
+    #[serde(flatten)]
+    pub label: Label,
+    /// Its values.
+    pub choices: Vec<Choice>,
+}
+
+fn text_type() -> String {
+    "text".to_owned()
+}
+
+#[derive(Deserialize)]
+struct EnvelopeFile {
+    fields: Vec<FieldDefinition>,
+}
+
+#[derive(Deserialize)]
+struct PicklistsFile {
+    picklists: Vec<PicklistDefinition>,
+}
+
+/// Reads the embedded files.
+pub(super) fn builtin() -> Result<(Vec<EntityDefinition>, Vec<PicklistDefinition>), toml::de::Error>
+{
+    let entities = ENTITIES.iter().map(|file| toml::from_str(file)).collect::<Result<_, _>>()?;
+    let lists: PicklistsFile = toml::from_str(PICKLISTS)?;
+    Ok((entities, lists.picklists))
+}
+
+fn envelope() -> Result<Vec<FieldDefinition>, SchemaError> {
+    let file: Result<EnvelopeFile, _> = toml::from_str(ENVELOPE);
+    file.map(|file| file.fields).map_err(|error| SchemaError::new("envelope", error.to_string()))
+}
+
+pub(super) fn resolve_picklists(
+    definitions: Vec<PicklistDefinition>,
+) -> Result<Vec<Arc<Picklist>>, SchemaError> {
+    let resolve = |definition: PicklistDefinition| {
+        let PicklistDefinition { name, label, choices } = definition;
+        Arc::new(Picklist { name, label, choices })
+    };
+    Ok(definitions.into_iter().map(resolve).collect())
+}
+
+pub(super) fn resolve_entities(
+    definitions: Vec<EntityDefinition>,
+    picklists: &[Arc<Picklist>],
+) -> Result<Vec<Entity>, SchemaError> {
+    let envelope = envelope()?;
+    definitions.into_iter().map(|entity| resolve_entity(entity, &envelope, picklists)).collect()
+}
+
+fn resolve_entity(
+    definition: EntityDefinition,
+    envelope: &[FieldDefinition],
+    picklists: &[Arc<Picklist>],
+) -> Result<Entity, SchemaError> {
+    let EntityDefinition { name, label, plural, title, family, fields, derived, unknown: _ } =
+        definition;
+    let family = if family == "itself" { Family::Itself } else { Family::Link(family) };
+    let (renamed, own): (Vec<_>, Vec<_>) = fields
+        .into_iter()
+        .partition(|field| envelope.iter().any(|common| common.name == field.name));
+    let common = envelope.iter().map(|common| {
+        let mut common = common.clone();
+        if let Some(words) = renamed.iter().find(|field| field.name == common.name) {
+            common.en.clone_from(&words.en);
+            common.zh.clone_from(&words.zh);
+            common.help.clone_from(&words.help);
+        }
+        common
+    });
+    let fields: Vec<Field> = own
+        .into_iter()
+        .chain(common)
+        .map(|field| resolve_field(field, &name, picklists))
+        .collect::<Result<_, _>>()?;
+    let positions = fields.iter().enumerate().map(|(at, f)| (f.name.clone(), at)).collect();
+    Ok(Entity { name, label, plural, title, family, fields, derived, positions })
+}
+
+fn resolve_field(
+    definition: FieldDefinition,
+    owner: &str,
+    picklists: &[Arc<Picklist>],
+) -> Result<Field, SchemaError> {
+    let place = format!("{owner}.{}", definition.name);
+    let ty = resolve_type(&definition, &place, picklists)?;
+    let part = match (definition.kind, definition.part.as_deref()) {
+        (Kind::Text, _) => Part::Text(definition.name.clone()),
+        (_, None | Some("main")) => Part::Main,
+        (_, Some("restricted")) => Part::Restricted,
+        (_, Some(_)) => return Err(SchemaError::new(place, "the part is main or restricted")),
+    };
+    let resolve_column = |mut column: FieldDefinition| {
+        column.part = definition.part.clone();
+        resolve_field(column, &place, picklists)
+    };
+    let columns =
+        definition.columns.iter().cloned().map(resolve_column).collect::<Result<_, _>>()?;
+    let FieldDefinition {
+        name, en, zh, kind, required, settle, external_key, help, indexed, ..
+    } = definition;
+    let label = Label { en, zh };
+    Ok(Field {
+        name,
+        label,
+        kind,
+        ty,
+        part,
+        required,
+        settle,
+        columns,
+        external_key,
+        help,
+        indexed,
+    })
+}
+
+fn resolve_type(
+    definition: &FieldDefinition,
+    place: &str,
+    picklists: &[Arc<Picklist>],
+) -> Result<Type, SchemaError> {
+    let wrong = |problem: &str| SchemaError::new(place, problem);
+    let max = definition.max.unwrap_or(NUMBER_MAX_DEFAULT);
+    let min = definition.min.unwrap_or(-NUMBER_MAX_DEFAULT);
+    Ok(match definition.type_name.as_str() {
+        "text" => {
+            let max = definition.max.map_or(Ok(TEXT_CHARS_DEFAULT), usize::try_from);
+            Type::Text { max: max.map_err(|_| wrong("a negative length"))? }
+        }
+        "integer" => Type::Integer { min, max },
+        "decimal" => Type::Decimal {
+            scale: definition.scale.unwrap_or(SCALE_DEFAULT),
+            min: Decimal::from(min),
+            max: Decimal::from(max),
+        },
+        "money" => Type::Money,
+        "bool" => Type::Bool,
+        "date" => Type::Date,
+        "date_time" => Type::DateTime,
+        "period" => Type::Period,
+        "picklist" => {
+            let list = definition.of.as_deref().ok_or_else(|| wrong("`of` names its list"))?;
+            let list = picklists.iter().find(|known| known.name == list);
+            Type::Picklist(Arc::clone(list.ok_or_else(|| wrong("an unknown picklist"))?))
+        }
+        "link" => Type::Link(definition.to.clone().ok_or_else(|| wrong("`to` names its entity"))?),
+        "email" => Type::Email,
+        "phone" => Type::Phone,
+        "url" => Type::Url,
+        "address" => Type::Address,
+        "person_name" => Type::PersonName,
+        _ => return Err(wrong("an unknown type")),
+    })
+}

@@ -1,0 +1,93 @@
+//! Values as columns of tables.
+
+use crate::{
+    schema::types::{Type, split_period},
+    value::{Money, Value},
+};
+
+/// One column of a value: what is added to the field's name, and the SQL type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Follows the field's name.
+    pub suffix: &'static str,
+    /// `INTEGER` or `TEXT`.
+    pub sql_type: &'static str,
+}
+
+/// A value of one column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SqlValue {
+    /// Nothing.
+    Null,
+    /// A whole number.
+    Integer(i64),
+    /// Text.
+    Text(String),
+}
+
+impl From<&str> for SqlValue {
+    /// Empty text is nothing.
+    fn from(text: &str) -> Self {
+        if text.is_empty() { Self::Null } else { Self::Text(text.to_owned()) }
+    }
+}
+
+const fn text(suffix: &'static str) -> Column {
+    Column { suffix, sql_type: "TEXT" }
+}
+
+const fn integer(suffix: &'static str) -> Column {
+    Column { suffix, sql_type: "INTEGER" }
+}
+
+impl Type {
+    /// The columns that a value takes.
+    #[must_use]
+    pub fn columns(&self) -> &'static [Column] {
+        const TEXT: &[Column] = &[text("")];
+        const INTEGER: &[Column] = &[integer("")];
+        const MONEY: &[Column] = &[integer("_minor"), text("_currency")];
+        const PERIOD: &[Column] = &[text("_start"), text("_end")];
+        match self {
+            Self::Money => MONEY,
+            Self::Period => PERIOD,
+            Self::Bool | Self::Integer { .. } | Self::DateTime => INTEGER,
+            Self::Text { .. }
+            | Self::Decimal { .. }
+            | Self::Date
+            | Self::Picklist(_)
+            | Self::Link(_)
+            | Self::Email
+            | Self::Phone
+            | Self::Url
+            | Self::Address
+            | Self::PersonName => TEXT,
+        }
+    }
+
+    /// The value in the order of [`Type::columns`]; what is not canonical becomes nothing where
+    /// its parts cannot be told apart.
+    #[must_use]
+    pub fn to_sql(&self, value: &Value) -> Vec<SqlValue> {
+        match (self, value) {
+            (Self::Money, Value::Text(text)) => match text.parse::<Money>() {
+                Ok(money) => vec![SqlValue::Integer(money.minor()), money.currency().into()],
+                Err(_) => nothing(self),
+            },
+            (Self::Period, Value::Text(text)) => match split_period(text) {
+                Some((start, end)) => vec![start.into(), end.into()],
+                None => nothing(self),
+            },
+            (Self::Money | Self::Period, _) => nothing(self),
+            (Self::Bool | Self::Integer { .. } | Self::DateTime, Value::Text(_)) => nothing(self),
+            (_, Value::Null | Value::Bytes(_)) => nothing(self),
+            (_, Value::Bool(flag)) => vec![SqlValue::Integer((*flag).into())],
+            (_, Value::Int(number)) => vec![SqlValue::Integer(*number)],
+            (_, Value::Text(text)) => vec![SqlValue::Text(text.clone())],
+        }
+    }
+}
+
+fn nothing(ty: &Type) -> Vec<SqlValue> {
+    vec![SqlValue::Null; ty.columns().len()]
+}
