@@ -2,4 +2,7 @@
 
 pub mod op;
 
+pub mod codec;
+
+pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
