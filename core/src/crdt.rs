@@ -36,7 +36,7 @@ pub mod reroot;
 
 pub mod export;
 
-pub use codec::ChangeError;
+pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
 pub use state::{Clock, Head, Own, Seen, State, Survivor};

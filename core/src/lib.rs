@@ -17,4 +17,8 @@ pub mod schema;
 
 pub mod crdt;
 
+pub mod domain;
+
+pub mod store;
+
 pub mod sync;

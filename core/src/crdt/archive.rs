@@ -9,7 +9,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Clock, State};
-use crate::{ids::{ActorId, RecordId}, time::TimestampMs, value::Value};
+use crate::{
+    ids::{ActorId, RecordId},
+    time::TimestampMs,
+    value::Value,
+};
 
 /// The key under which an archiving stands.
 pub const ARCHIVED: &str = "archived";

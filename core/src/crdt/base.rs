@@ -14,7 +14,10 @@ use super::{
     state::{Clock, Own, State, covers_op},
     write::{WriteError, commit},
 };
-use crate::{ids::{ActorId, ChangeHash}, value::Value};
+use crate::{
+    ids::{ActorId, ChangeHash},
+    value::Value,
+};
 
 /// What was confirmed by the server when a change was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,7 +42,8 @@ impl Base {
             ..Self::default()
         };
         for op in &change.ops {
-            base.replaced.insert(op.key.clone(), confirmed.survivor_ids(&op.key).into_iter().collect());
+            base.replaced
+                .insert(op.key.clone(), confirmed.survivor_ids(&op.key).into_iter().collect());
             if is_counter_key(&op.key, change.actor) {
                 base.counts.insert(op.key.clone(), confirmed.own_count(&op.key));
             }
@@ -59,7 +63,8 @@ impl Base {
                 replaced.retain(|known| !op.pred.contains(known));
                 if let Action::Put(value) = &op.action {
                     replaced.insert(id);
-                    if let (Some(count), Value::Int(number)) = (self.counts.get_mut(&op.key), value) {
+                    if let (Some(count), Value::Int(number)) = (self.counts.get_mut(&op.key), value)
+                    {
                         *count = *number;
                     }
                 }
@@ -207,9 +212,7 @@ impl Rewriter {
         let base = waiting.base.replaced.get(old_key).cloned().unwrap_or_default();
         let mut pred: BTreeSet<OpId> = match self.written.get(key) {
             None => base,
-            Some((stands, earlier)) => {
-                base.difference(earlier).copied().chain(*stands).collect()
-            }
+            Some((stands, earlier)) => base.difference(earlier).copied().chain(*stands).collect(),
         };
         // A counter key under the new actor has no confirmed operations.
         if key != old_key {

@@ -2,7 +2,7 @@
 //!
 //! The data belongs to its owner: anyone's Automerge library opens the file.
 
-use automerge::{Automerge, Change};
+use automerge::{Automerge, Change, ReadDoc};
 
 /// Changes that one export may hold.
 pub const EXPORT_CHANGES_MAX: usize = 1_000_000;

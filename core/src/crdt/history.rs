@@ -112,10 +112,11 @@ impl History for MemoryHistory {
     }
 
     fn op(&self, id: OpId) -> Result<Option<PastOp>, Self::Error> {
-        let found = self.by_seq.range((id.actor, 0)..=(id.actor, u64::MAX)).find_map(|(_, hash)| {
-            let (encoded, _) = self.changes.get(hash)?;
-            op_of(encoded, id)
-        });
+        let found =
+            self.by_seq.range((id.actor, 0)..=(id.actor, u64::MAX)).find_map(|(_, hash)| {
+                let (encoded, _) = self.changes.get(hash)?;
+                op_of(encoded, id)
+            });
         Ok(found)
     }
 }

@@ -8,6 +8,8 @@ use crate::{
 
 /// Operations in one change, at most.
 pub const CHANGE_OPS_MAX: usize = 2_000;
+/// Operations in one change of a text, at most: one for each character put in or taken out.
+pub const TEXT_CHANGE_OPS_MAX: usize = 10_000;
 /// Bytes of one change, uncompressed, at most.
 pub const CHANGE_BYTES_MAX: usize = 256 * 1024;
 /// Dependencies of one change, at most.
@@ -20,6 +22,10 @@ pub const KEY_BYTES_MAX: usize = 256;
 pub const VALUE_BYTES_MAX: usize = 64 * 1024;
 /// Bytes of a change's message, at most.
 pub const MESSAGE_BYTES_MAX: usize = 1_024;
+/// Earliest time of a change: the first millisecond of the year 1.
+pub const TIME_MS_MIN: TimestampMs = -62_135_596_800_000;
+/// Latest time of a change: the last millisecond of the year 9999.
+pub const TIME_MS_MAX: TimestampMs = 253_402_300_799_999;
 /// Highest operation counter; far below `u32::MAX`, near which Automerge panics.
 pub const OP_COUNTER_MAX: u64 = 1 << 31;
 

@@ -40,7 +40,9 @@ pub fn settle<'a>(
         }
     };
     let beside: Vec<&Survivor> = match rule {
-        Settle::Winner | Settle::Person => ops.iter().filter(|op| op.value != shown.value).collect(),
+        Settle::Winner | Settle::Person => {
+            ops.iter().filter(|op| op.value != shown.value).collect()
+        }
         Settle::OptOut | Settle::Done | Settle::Higher | Settle::StageRank => Vec::new(),
     };
     let must_settle = rule == Settle::Person && !beside.is_empty();

@@ -97,9 +97,7 @@ pub fn covers_op(clock: &Clock, id: OpId) -> bool {
 /// Whether `clock` has seen everything that `other` has.
 #[must_use]
 pub fn covers_clock(clock: &Clock, other: &Clock) -> bool {
-    other
-        .iter()
-        .all(|(actor, seen)| clock.get(actor).is_some_and(|mine| mine.seq >= seen.seq))
+    other.iter().all(|(actor, seen)| clock.get(actor).is_some_and(|mine| mine.seq >= seen.seq))
 }
 
 /// Raises `clock` to at least `other`.

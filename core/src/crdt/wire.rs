@@ -12,10 +12,15 @@ use minicbor::{Decoder, Encoder, data::Type};
 use super::{
     join::Delta,
     op::{KEY_BYTES_MAX, OP_COUNTER_MAX, OpId, VALUE_BYTES_MAX},
-    state::{ACTORS_MAX, Clock, DOCUMENT_BYTES_MAX, DOCUMENT_KEYS_MAX, Head, SURVIVORS_MAX, Seen,
-            State, Survivor},
+    state::{
+        ACTORS_MAX, Clock, DOCUMENT_BYTES_MAX, DOCUMENT_KEYS_MAX, Head, SURVIVORS_MAX, Seen, State,
+        Survivor,
+    },
 };
-use crate::{ids::{ActorId, ChangeHash}, value::Value};
+use crate::{
+    ids::{ActorId, ChangeHash},
+    value::Value,
+};
 
 /// Version of the layout.
 const VERSION: u8 = 1;
@@ -211,10 +216,7 @@ fn decode_clock(d: &mut Decoder<'_>) -> Result<Clock, StateError> {
     Ok(clock)
 }
 
-fn decode_heads(
-    d: &mut Decoder<'_>,
-    actors: &[(ActorId, Seen)],
-) -> Result<Vec<Head>, StateError> {
+fn decode_heads(d: &mut Decoder<'_>, actors: &[(ActorId, Seen)]) -> Result<Vec<Head>, StateError> {
     let length = count(d, HEADS_MAX * 3)?;
     let mut heads: Vec<Head> = Vec::with_capacity((length / 3).min(16));
     for _ in 0..length / 3 {

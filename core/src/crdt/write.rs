@@ -2,8 +2,10 @@
 
 use super::{
     codec,
-    op::{Action, CHANGE_OPS_MAX, Change, EncodedChange, KEY_BYTES_MAX, OP_COUNTER_MAX, Op,
-         OP_PREDS_MAX, VALUE_BYTES_MAX},
+    op::{
+        Action, CHANGE_OPS_MAX, Change, EncodedChange, KEY_BYTES_MAX, OP_COUNTER_MAX, OP_PREDS_MAX,
+        Op, VALUE_BYTES_MAX,
+    },
     state::{Own, State},
 };
 use crate::{ids::ActorId, time::TimestampMs};
@@ -113,11 +115,7 @@ pub(super) fn commit(
         return Err(WriteError::DocumentFull);
     }
     *state = after;
-    *own = Some(Own {
-        actor: encoded.change.actor,
-        seq: encoded.change.seq,
-        hash: encoded.hash,
-    });
+    *own = Some(Own { actor: encoded.change.actor, seq: encoded.change.seq, hash: encoded.hash });
     Ok(encoded)
 }
 

@@ -147,9 +147,8 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     }
 
     fn check_required(&self, fields: &Map<String, Json>) -> Result<(), EditError> {
-        let missing = |field: &&Field| {
-            field.required && fields.get(&field.name).is_none_or(Json::is_null)
-        };
+        let missing =
+            |field: &&Field| field.required && fields.get(&field.name).is_none_or(Json::is_null);
         match self.entity.fields.iter().find(missing) {
             Some(field) => Err(EditError::Required(field.name.clone())),
             None => Ok(()),
@@ -304,8 +303,10 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     }
 
     fn existing_row(&self, field: &Field, id: &str) -> Result<RowId, EditError> {
-        let unknown =
-            || EditError::UnknownRow { field: field.name.clone(), row: id.chars().take(40).collect() };
+        let unknown = || EditError::UnknownRow {
+            field: field.name.clone(),
+            row: id.chars().take(40).collect(),
+        };
         let exists = self
             .state(field)
             .is_some_and(|state| state.rows(&field.name).iter().any(|row| row.id == id));
@@ -314,9 +315,9 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
 
     fn remove_row(&self, field: &Field, id: &str) -> Result<Edit, EditError> {
         let row = self.existing_row(field, id)?;
-        self.state(field).and_then(|state| state.delete_row(&field.name, &row.to_string())).ok_or_else(
-            || EditError::UnknownRow { field: field.name.clone(), row: id.to_owned() },
-        )
+        self.state(field)
+            .and_then(|state| state.delete_row(&field.name, &row.to_string()))
+            .ok_or_else(|| EditError::UnknownRow { field: field.name.clone(), row: id.to_owned() })
     }
 
     fn log_edits(&mut self, field: &Field, json: &Json) -> Result<Vec<Edit>, EditError> {
@@ -324,9 +325,7 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
             || EditError::Shape { field: field.name.clone(), expected: "{\"add\": [entry]}" };
         let items = match json {
             Json::Array(items) if self.is_new => items,
-            Json::Object(change) => {
-                change.get("add").and_then(Json::as_array).ok_or_else(shape)?
-            }
+            Json::Object(change) => change.get("add").and_then(Json::as_array).ok_or_else(shape)?,
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
                 return Err(shape());
             }

@@ -1,6 +1,9 @@
 //! The order among the values of a ranked field: priorities, stages, statuses.
 
-use crate::{schema::{Field, Type}, value::Value};
+use crate::{
+    schema::{Field, Type},
+    value::Value,
+};
 
 /// The rank of a value by the field's picklist; `None` for an unknown or empty one.
 #[must_use]

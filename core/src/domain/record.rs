@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
-use super::{rank::rank_of, values::{entries, members, rows_json, shown}};
+use super::{
+    rank::rank_of,
+    values::{entries, members, rows_json, shown},
+};
 use crate::{
     crdt::{OpId, State, Survivor, archive::Archival, read::settle},
     ids::{Part, RecordId},
@@ -84,7 +87,11 @@ pub fn to_json(entity: &Entity, id: RecordId, documents: &Documents) -> Json {
 
 fn field_json(field: &Field, documents: &Documents) -> Json {
     if field.kind == Kind::Text {
-        return documents.texts.get(&field.name).filter(|text| !text.is_empty()).map_or(Json::Null, |text| text.as_str().into());
+        return documents
+            .texts
+            .get(&field.name)
+            .filter(|text| !text.is_empty())
+            .map_or(Json::Null, |text| text.as_str().into());
     }
     let Some(state) = documents.flat.get(&field.part) else { return Json::Null };
     match field.kind {
@@ -127,7 +134,12 @@ pub fn conflicts(entity: &Entity, documents: &Documents) -> Vec<FieldConflict> {
                 reading.beside.iter().map(|op| conflicting(field, op, false)).collect();
             values.push(conflicting(field, reading.shown, true));
             let must_settle = field.settle == Settle::Person;
-            found.push(FieldConflict { part: Some(part.clone()), key: key.clone(), must_settle, values });
+            found.push(FieldConflict {
+                part: Some(part.clone()),
+                key: key.clone(),
+                must_settle,
+                values,
+            });
         }
     }
     found

@@ -4,7 +4,11 @@ use serde_json::{Value as Json, json};
 
 use super::rank::rank_of;
 use crate::{
-    crdt::{State, read::{is_concurrent, settle}, rows::Row},
+    crdt::{
+        State,
+        read::{is_concurrent, settle},
+        rows::Row,
+    },
     ids::Part,
     schema::{Entity, Field, Kind},
     value::Value,

@@ -3,7 +3,10 @@
 //! One table per entity, made from the schema; device and server use the same code. Rows are a
 //! cache of the documents: dropping them and projecting every document again gives the same rows.
 
-use rusqlite::{Connection, ToSql, params_from_iter, types::{ToSqlOutput, ValueRef}};
+use rusqlite::{
+    Connection, ToSql, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
 use serde_json::Value as Json;
 
 use crate::{
@@ -69,7 +72,8 @@ pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
                 }
             }
             if field.indexed {
-                let names: Vec<String> = columns_of(field).into_iter().map(|(name, _)| name).collect();
+                let names: Vec<String> =
+                    columns_of(field).into_iter().map(|(name, _)| name).collect();
                 conn.execute_batch(&format!(
                     "CREATE INDEX IF NOT EXISTS {0}_by_{1} ON {0} ({2}) WHERE {3} IS NOT NULL;",
                     entity.name,

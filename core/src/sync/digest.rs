@@ -3,7 +3,10 @@
 use sha2::{Digest as _, Sha256};
 
 use super::frame::Digest;
-use crate::{crdt::State, ids::{ChangeHash, DocumentId}};
+use crate::{
+    crdt::State,
+    ids::{ChangeHash, DocumentId},
+};
 
 fn short(hash: Sha256) -> Digest {
     let full: [u8; 32] = hash.finalize().into();

@@ -3,7 +3,10 @@
 //! P-256, because that is what the secure hardware of phones holds. One signature covers a
 //! batch, through the hashes of its changes, so a courier may carry it and nobody can alter it.
 
-use p256::ecdsa::{Signature, SigningKey, VerifyingKey, signature::{Signer, Verifier}};
+use p256::ecdsa::{
+    Signature, SigningKey, VerifyingKey,
+    signature::{Signer, Verifier},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::frame::PushGroup;
