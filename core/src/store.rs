@@ -1,3 +1,163 @@
 //! The device's store: documents, rows and the outbox in one SQLite file.
+//!
+//! A write is one transaction: state, row and outbox together, synced to disk before it counts
+//! (`synchronous=FULL`, write-ahead log). Only this room contains SQL.
+//!
+//! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
+//! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists.
 
+use std::{path::{Path, PathBuf}, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+
+pub mod document;
+pub mod inbox;
+pub mod meta;
+pub mod outbox;
+pub mod query;
 pub mod rows;
+
+/// Numbered migrations; number n brings `user_version` from n - 1 to n.
+const MIGRATIONS: &[&str] = &[include_str!("store/migrations/0001_initial.sql")];
+/// How long to wait for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements that are kept; every entity has a few of its own.
+const STATEMENTS_MAX: usize = 256;
+/// The oldest SQLite without known ways to damage a file or read beside it.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// Page cache, in KiB.
+const CACHE_KIB: i64 = 8_192;
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite said no.
+    #[error("the database failed: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The file cannot be opened.
+    #[error("cannot open {path}: {source}")]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// The file was written by a newer app.
+    #[error("this store has version {found}, this app knows up to {known}; install the newer app again")]
+    TooNew {
+        /// Version of the file.
+        found: usize,
+        /// Highest version that this app knows.
+        known: usize,
+    },
+    /// The SQLite that was linked is too old.
+    #[error("SQLite {0} is too old")]
+    OldSqlite(String),
+    /// Something stored cannot be read back.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// A filter or sorting that the entity does not know.
+    #[error("{0}")]
+    Query(String),
+}
+
+impl StoreError {
+    /// Damage found while reading `what`.
+    pub(crate) fn damaged(what: &str, cause: impl std::fmt::Display) -> Self {
+        Self::Damaged(format!("{what}: {cause}"))
+    }
+}
+
+/// How much a commit may lose when the power fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Nothing: every commit is synced to disk. What users have.
+    #[default]
+    Full,
+    /// Everything since the file was opened. For simulations alone.
+    None,
+}
+
+/// An open store.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+}
+
+impl Store {
+    /// Opens the file, or creates it, and brings it up to date.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StoreError`] when the file cannot be opened, is too new or is no store.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
+        }
+        let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut conn = Connection::open_with_flags(path, flags).map_err(open_error)?;
+        prepare(&conn, durability).map_err(open_error)?;
+        migrate(&mut conn)?;
+        Ok(Self { conn })
+    }
+
+    /// The connection, for reading.
+    #[must_use]
+    pub fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Begins the write transaction; dropped without commit it leaves nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does, or another process writes for too long.
+    pub fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+}
+
+fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match durability {
+        Durability::Full => "FULL",
+        Durability::None => "OFF",
+    };
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.pragma_update(None, "mmap_size", 0)?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    // Apple's disks lie about a plain sync; elsewhere this does nothing.
+    conn.pragma_update(None, "fullfsync", durability == Durability::Full)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}
+
+fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
+    let version = |conn: &Connection| -> rusqlite::Result<usize> {
+        conn.pragma_query_value(None, "user_version", |row| row.get(0))
+    };
+    let known = MIGRATIONS.len();
+    if version(conn)? > known {
+        return Err(StoreError::TooNew { found: version(conn)?, known });
+    }
+    if version(conn)? < known {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read again: another process may have migrated while we waited.
+        let found = version(&tx)?;
+        for migration in MIGRATIONS.iter().skip(found) {
+            tx.execute_batch(migration)?;
+        }
+        tx.pragma_update(None, "user_version", known)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

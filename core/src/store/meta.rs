@@ -1,0 +1,289 @@
+//! Who this device is and where it stands with the server.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+use crate::{
+    crdt::OpId,
+    ids::{ActorId, ActorPrefix, DeviceId, DocumentId},
+    sync::frame::{Author, Digest, Progress, Provenance, Stream},
+    time::TimestampMs,
+};
+
+/// What enrolment gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enrolment {
+    /// Where the server is.
+    pub url: String,
+    /// This device's id.
+    pub device: DeviceId,
+    /// The name of the user.
+    pub user: String,
+    /// What the ids of our actors begin with.
+    pub prefix: ActorPrefix,
+    /// The secret that names us to the server.
+    pub token: String,
+}
+
+/// Where we stand with the server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// Everything up to here is held.
+    pub position: u64,
+    /// The feed's digest there.
+    pub digest: Digest,
+    /// How far a pull that was cut off had come.
+    pub progress: Option<Progress>,
+    /// Digest over all confirmed documents.
+    pub held: Digest,
+}
+
+fn get<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> Result<Option<T>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?)
+}
+
+fn set(conn: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT INTO meta (key, value) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+    )?
+    .execute(params![key, value])?;
+    Ok(())
+}
+
+/// The enrolment, once there is one.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn enrolment(conn: &Connection) -> Result<Option<Enrolment>, StoreError> {
+    let Some(bytes) = get::<Vec<u8>>(conn, "enrolment")? else { return Ok(None) };
+    serde_json::from_slice(&bytes)
+        .map(Some)
+        .map_err(|error| StoreError::damaged("the enrolment", error))
+}
+
+/// Stores the enrolment.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_enrolment(conn: &Connection, enrolment: &Enrolment) -> Result<(), StoreError> {
+    let bytes = serde_json::to_vec(enrolment)
+        .map_err(|error| StoreError::damaged("the enrolment", error))?;
+    set(conn, "enrolment", &bytes)
+}
+
+/// The actor under which documents are begun.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn actor(conn: &Connection) -> Result<Option<ActorId>, StoreError> {
+    Ok(get::<[u8; 16]>(conn, "actor")?.map(ActorId))
+}
+
+/// Stores the actor under which documents are begun.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_actor(conn: &Connection, actor: ActorId) -> Result<(), StoreError> {
+    set(conn, "actor", &actor.0)
+}
+
+/// The token that tells this copy of the store from all others.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn instance(conn: &Connection) -> Result<Option<[u8; 16]>, StoreError> {
+    get(conn, "instance")
+}
+
+/// Stores the instance token.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_instance(conn: &Connection, token: [u8; 16]) -> Result<(), StoreError> {
+    set(conn, "instance", &token)
+}
+
+/// When the last session with the server ended well.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn last_sync(conn: &Connection) -> Result<Option<TimestampMs>, StoreError> {
+    Ok(get::<[u8; 8]>(conn, "last_sync")?.map(i64::from_be_bytes))
+}
+
+/// Notes that a session ended well.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_last_sync(conn: &Connection, now_ms: TimestampMs) -> Result<(), StoreError> {
+    set(conn, "last_sync", &now_ms.to_be_bytes())
+}
+
+/// Where we stand with the server.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn cursor(conn: &Connection) -> Result<Cursor, StoreError> {
+    let progress = match get::<Vec<u8>>(conn, "progress")? {
+        Some(bytes) if !bytes.is_empty() => Some(
+            minicbor::decode(&bytes).map_err(|error| StoreError::damaged("the progress", error))?,
+        ),
+        _ => None,
+    };
+    Ok(Cursor {
+        position: get::<[u8; 8]>(conn, "position")?.map_or(0, u64::from_be_bytes),
+        digest: get(conn, "digest")?.unwrap_or_default(),
+        progress,
+        held: get(conn, "held")?.unwrap_or_default(),
+    })
+}
+
+/// Stores where we stand with the server.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_cursor(conn: &Connection, cursor: &Cursor) -> Result<(), StoreError> {
+    set(conn, "position", &cursor.position.to_be_bytes())?;
+    set(conn, "digest", &cursor.digest)?;
+    let progress = match &cursor.progress {
+        Some(progress) => minicbor::to_vec(progress).unwrap_or_default(),
+        None => Vec::new(),
+    };
+    set(conn, "progress", &progress)?;
+    set_held(conn, &cursor.held)
+}
+
+/// Stores the digest over all confirmed documents.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_held(conn: &Connection, held: &Digest) -> Result<(), StoreError> {
+    set(conn, "held", held)
+}
+
+/// The streams that are held up to the cursor.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn streams(conn: &Connection) -> Result<Vec<Stream>, StoreError> {
+    let mut query =
+        conn.prepare_cached("SELECT scope, entity, part FROM stream ORDER BY scope, entity, part")?;
+    let rows = query.query_map([], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+    })?;
+    rows.map(|row| {
+        let (scope, entity, part) = row?;
+        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
+        Ok(Stream { scope, entity, part })
+    })
+    .collect()
+}
+
+/// Stores which streams are held up to the cursor.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_streams(conn: &Connection, streams: &[Stream]) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM stream", [])?;
+    let mut insert =
+        conn.prepare_cached("INSERT OR IGNORE INTO stream (scope, entity, part) VALUES (?1, ?2, ?3)")?;
+    for stream in streams {
+        insert.execute(params![stream.scope, stream.entity, stream.part.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Remembers who stands behind a prefix.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_author(conn: &Connection, author: &Author) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR REPLACE INTO author (prefix, device, user, device_name) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![
+        author.prefix.0,
+        author.device.0.as_bytes(),
+        author.user,
+        author.device_name
+    ])?;
+    Ok(())
+}
+
+/// The name of the user behind a prefix.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn author(conn: &Connection, prefix: ActorPrefix) -> Result<Option<String>, StoreError> {
+    Ok(conn
+        .prepare_cached("SELECT user FROM author WHERE prefix = ?1")?
+        .query_row([prefix.0], |row| row.get(0))
+        .optional()?)
+}
+
+/// Replaces what is known of when a document's concurrent values were written.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_provenance(
+    conn: &Connection,
+    id: &DocumentId,
+    provenance: &[Provenance],
+) -> Result<(), StoreError> {
+    let name = (id.record.as_bytes(), id.part.as_str());
+    conn.prepare_cached("DELETE FROM provenance WHERE record = ?1 AND part = ?2")?
+        .execute(params![name.0, name.1])?;
+    let mut insert = conn.prepare_cached(
+        "INSERT OR IGNORE INTO provenance (record, part, actor, counter, made_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for one in provenance {
+        let counter = i64::try_from(one.counter).unwrap_or(i64::MAX);
+        insert.execute(params![name.0, name.1, one.actor.0, counter, one.made_at])?;
+    }
+    Ok(())
+}
+
+/// When an operation was written, if it is known.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn made_at(
+    conn: &Connection,
+    id: &DocumentId,
+    op: OpId,
+) -> Result<Option<TimestampMs>, StoreError> {
+    let counter = i64::try_from(op.counter).unwrap_or(i64::MAX);
+    Ok(conn
+        .prepare_cached(
+            "SELECT made_at FROM provenance
+             WHERE record = ?1 AND part = ?2 AND actor = ?3 AND counter = ?4",
+        )?
+        .query_row(
+            params![id.record.as_bytes(), id.part.as_str(), op.actor.0, counter],
+            |row| row.get(0),
+        )
+        .optional()?)
+}
