@@ -275,7 +275,9 @@ macro_rules! byte_id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                from_hex::<{ $bytes }>(text).map(Self).ok_or_else(|| InvalidId::new($kind, text))
+                from_hex::<{ $bytes }>(text)
+                    .map(Self)
+                    .ok_or_else(|| InvalidId::new($kind, text))
             }
         }
 

@@ -9,6 +9,7 @@ use outrider_core::{
     ids::{ActorId, ChangeHash},
 };
 
+use super::dice::Dice;
 use super::sly::{ADA, BEN, Sly, edit, empty, visit};
 
 #[test]
@@ -86,6 +87,29 @@ fn an_edit_that_changes_nothing_is_no_change() {
     assert_eq!(document.edit(ADA, 5, "Visited the old mill."), Ok(None));
     assert_eq!(document.splice(ADA, 5, 3, 0, ""), Ok(None));
     assert_eq!(document.save(), saved);
+}
+
+#[test]
+fn an_edit_always_ends_with_the_text_that_was_asked_for() {
+    const WORDS: [&str; 9] =
+        ["a", "e\u{301}", "城", "\n", "👩‍🌾", "🇨🇳", "\u{200d}", "one two ", "\u{fffc}"];
+    let mut dice = Dice::new();
+    let mut document = empty();
+    let mut saved = document.save();
+    for round in 0..300_usize {
+        let mut words: Vec<_> = (0..dice.below(40)).map(|_| WORDS[dice.below(9)]).collect();
+        if round % 100 == 99 {
+            // Too much to look for the least difference in.
+            words = words.repeat(60);
+        }
+        let text = words.concat();
+        if let Some(change) = document.edit(ADA, 5, &text).unwrap() {
+            let accepted = accept(&saved, &change.bytes).unwrap();
+            assert_eq!(accepted.text, text);
+            saved = accepted.saved;
+        }
+        assert_eq!(document.text().unwrap(), text);
+    }
 }
 
 #[test]
