@@ -11,6 +11,7 @@
 pub mod op;
 
 pub mod codec;
+pub mod text;
 
 pub mod state;
 
@@ -41,3 +42,4 @@ pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
 pub use state::{Clock, Head, Own, Seen, State, Survivor};
 pub use write::{Edit, Stamp, WriteError, next_actor, write};
+pub use text::{AcceptedText, TextChange, TextDocument, TextError};

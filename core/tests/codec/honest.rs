@@ -57,7 +57,8 @@ pub(crate) fn change(dice: &mut Dice) -> Change {
             Op { key: format!("field_{key}"), action, pred: pred.into_iter().collect() }
         })
         .collect();
-    let deps: BTreeSet<ChangeHash> = (0..dice.below(4)).map(|_| ChangeHash(dice.bytes())).collect();
+    let deps: BTreeSet<ChangeHash> =
+        (0..dice.below(4)).map(|_| ChangeHash([dice.next() as u8; 32])).collect();
     Change {
         actor: actors()[dice.below(4)],
         seq: 1 + dice.next() % 500,

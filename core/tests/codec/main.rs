@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod attacks;
+#[path = "../support/dice.rs"]
 mod dice;
 mod honest;
 mod limits;

@@ -30,6 +30,13 @@ pub(super) fn count_ops(head: &Head<'_>) -> Result<usize, ChangeError> {
             columns::ELEMENT_COUNTER | columns::PRED_COUNTER => {
                 count(column.data, limit, Reader::signed)
             }
+            columns::OBJECT_ACTOR | columns::ELEMENT_ACTOR | columns::PRED_ACTOR => {
+                count(column.data, limit, |reader| {
+                    // 0 is the author. Automerge believes the rest, and panics.
+                    let listed = reader.unsigned()? <= head.others.len() as u64;
+                    if listed { Ok(()) } else { Err(ChangeError::UnknownActorIndex) }
+                })
+            }
             columns::KEY => count(column.data, limit, |reader| {
                 let length = reader.unsigned()?;
                 reader.take(length)

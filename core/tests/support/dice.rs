@@ -1,6 +1,6 @@
 //! Random choices that can be repeated: the seed is printed, and read from `OUTRIDER_SEED`.
 
-/// A source of random numbers (SplitMix64).
+/// A source of random numbers (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -25,9 +25,5 @@ impl Dice {
     /// A number below `limit`.
     pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
-    }
-
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
-        std::array::from_fn(|_| self.next() as u8)
     }
 }
