@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::StoreError;
 use crate::{
     crdt::{Own, State},
-    ids::{ActorId, ChangeHash, DocumentId, Part, RecordId},
+    ids::{ACTOR_PREFIX_BYTES, ActorId, ActorPrefix, ChangeHash, DocumentId, Part, RecordId},
     sync::frame::{Digest, DocumentDigest},
 };
 
@@ -185,6 +185,39 @@ pub fn digests(
 pub fn forget_own(conn: &Connection) -> Result<(), StoreError> {
     conn.execute("UPDATE document SET own_actor = NULL, own_seq = NULL, own_hash = NULL", [])?;
     Ok(())
+}
+
+/// Forgets the last changes that were written under another prefix than `prefix`.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_own_except(conn: &Connection, prefix: ActorPrefix) -> Result<(), StoreError> {
+    conn.execute(
+        "UPDATE document SET own_actor = NULL, own_seq = NULL, own_hash = NULL
+         WHERE own_actor IS NOT NULL AND substr(own_actor, 1, ?2) <> ?1",
+        params![prefix.0, ACTOR_PREFIX_BYTES as i64],
+    )?;
+    Ok(())
+}
+
+/// All documents of a record.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn load_all(
+    conn: &Connection,
+    record: RecordId,
+) -> Result<Vec<(Part, StoredDocument)>, StoreError> {
+    let mut found = Vec::new();
+    for (part, _) in parts(conn, record)? {
+        let id = DocumentId { record, part };
+        if let Some(document) = load(conn, &id)? {
+            found.push((id.part, document));
+        }
+    }
+    Ok(found)
 }
 
 /// How many records of each entity are here, by entity.

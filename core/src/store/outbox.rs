@@ -272,6 +272,26 @@ pub fn acknowledged_after(
     )
 }
 
+/// The documents that have waiting changes.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn waiting_documents(conn: &Connection) -> Result<Vec<DocumentId>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT DISTINCT record, part FROM own_change WHERE acknowledged_at IS NULL",
+    )?;
+    let rows = query.query_map([], |row| {
+        Ok((RecordId::from_bytes(row.get(0)?), row.get::<_, String>(1)?))
+    })?;
+    rows.map(|row| {
+        let (record, part) = row?;
+        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
+        Ok(DocumentId { record, part })
+    })
+    .collect()
+}
+
 /// How many changes wait.
 ///
 /// # Errors

@@ -127,9 +127,29 @@ pub fn project_flat(
     part: &Part,
     state: &State,
 ) -> rusqlite::Result<()> {
+    project_fields(conn, entity, record, part, state, None)
+}
+
+/// Writes what a flat document says into its record's row: the fields that were `touched`, or
+/// all. A row that is not there yet takes all.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn project_fields(
+    conn: &Connection,
+    entity: &Entity,
+    record: RecordId,
+    part: &Part,
+    state: &State,
+    touched: Option<&BTreeSet<String>>,
+) -> rusqlite::Result<()> {
     let mut names: Vec<String> = Vec::new();
     let mut values: Vec<SqlValue> = Vec::new();
     for field in entity.fields_in(part) {
+        if touched.is_some_and(|touched| !touched.contains(&field.name)) {
+            continue;
+        }
         names.extend(columns_of(field).into_iter().map(|(name, _)| name));
         values.extend(project_field(field, state));
     }
@@ -140,7 +160,31 @@ pub fn project_flat(
         names.push("conflicts".to_owned());
         values.push(SqlValue::Integer(count_conflicts(entity, part, state)));
     }
-    upsert(conn, &entity.name, record, &names, &values)
+    if touched.is_some() {
+        update(conn, &entity.name, record, &names, &values)
+    } else {
+        upsert(conn, &entity.name, record, &names, &values)
+    }
+}
+
+fn update(
+    conn: &Connection,
+    table: &str,
+    record: RecordId,
+    names: &[String],
+    values: &[SqlValue],
+) -> rusqlite::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sets: Vec<String> =
+        (2..).zip(names).map(|(place, name): (usize, _)| format!("{name} = ?{place}")).collect();
+    let sql = format!("UPDATE {table} SET {} WHERE id = ?1", sets.join(", "));
+    let id = record.as_bytes();
+    let id: &dyn ToSql = id;
+    let values = values.iter().map(|value| value as &dyn ToSql);
+    conn.prepare_cached(&sql)?.execute(params_from_iter(std::iter::once(id).chain(values)))?;
+    Ok(())
 }
 
 /// Writes a long text into its record's row.
