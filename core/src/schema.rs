@@ -14,6 +14,7 @@ mod types;
 
 mod picklist;
 
+mod display;
 mod hints;
 mod key;
 mod sql;

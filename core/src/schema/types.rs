@@ -33,7 +33,7 @@ use crate::{
     value::{Address, Money, PersonName, Value, money::MoneyError},
 };
 
-pub(super) use compound::line_of;
+pub(super) use compound::read_parts;
 pub(super) use number::parse_decimal;
 pub(super) use text::{check_email, check_phone, check_url, clean_text};
 pub(super) use time::{parse_iso_date, split_period};

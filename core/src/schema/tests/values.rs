@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     schema::{
-        Column, DateOrder, Schema, SqlValue, TextHints, Type,
+        Column, DateOrder, Language, Schema, SqlValue, TextHints, Type,
         samples::{any_json, any_text, any_value, values},
     },
     value::Value,
@@ -235,6 +235,18 @@ fn values_with_parts_take_columns_of_their_own() {
 }
 
 #[test]
+fn people_read_labels_and_lines() {
+    let industry = &Schema::builtin().entity("customer").unwrap().field("industry").unwrap().ty;
+    assert_eq!(industry.display(&"retail".into(), Language::Zh), "零售");
+    assert_eq!(industry.display(&"moon_mining".into(), Language::Zh), "moon_mining");
+    assert_eq!(Type::Bool.display(&true.into(), Language::En), "Yes");
+    assert_eq!(Type::Money.display(&"CNY 1234500".into(), Language::En), "12345.00 CNY");
+    let name = r#"{"family":"王","given":"小明"}"#;
+    assert_eq!(Type::PersonName.display(&name.into(), Language::Zh), "王小明");
+    assert_eq!(Type::Date.display(&Value::Null, Language::En), "");
+}
+
+#[test]
 fn text_has_a_limit_in_characters() {
     let text = Type::Text { max: 3 };
     assert!(text.from_json(&json!("三川实")).is_ok());
@@ -269,6 +281,7 @@ proptest! {
     #[test]
     fn any_scalar_can_be_shown(ty in a_type(), value in any_value()) {
         let _ = (ty.check(&value), ty.check_form(&value), ty.to_json(&value), ty.to_text(&value));
+        let _ = ty.display(&value, Language::Zh);
         prop_assert_eq!(ty.to_sql(&value).len(), ty.columns().len());
     }
 }
