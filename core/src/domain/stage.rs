@@ -28,9 +28,12 @@ pub fn note_stage(
     let moved = edits.iter().find(|edit| edit.key == STAGE).map(|edit| &edit.action);
     let Some(Action::Put(to)) = moved else { return };
     let from = documents.flat.get(&Part::Main).map_or(Value::Null, |state| shown(stage, state));
-    let text = json!({
+    let moved = json!({
         "from": from.as_text(), "to": to.as_text(), "at": to_rfc3339(now_ms),
     });
-    let key = entry_key(history, entry);
-    edits.push(Edit { key, action: Action::Put(Value::Text(text.to_string())) });
+    // Three short members always make an entry.
+    let Some(Ok(value)) = moved.as_object().map(|moved| history.entry_from_json(moved)) else {
+        return;
+    };
+    edits.push(Edit { key: entry_key(history, entry), action: Action::Put(value) });
 }

@@ -213,10 +213,10 @@ impl<'a> Writer<'a> {
             documents: &documents,
             actors: &actors,
             is_new,
-            draw_row: || RowId::from_random(rng.random()),
+            draw_row: || RowId::new(rng.random()),
         };
         let mut plan = planner.plan(fields)?;
-        let moment = (self.now_ms, RowId::from_random(self.rng.random()));
+        let moment = (self.now_ms, RowId::new(self.rng.random()));
         stage::note_stage(entity, &documents, &mut plan, moment);
         let Plan { flat: edits, texts } = plan;
         let mut is_written = false;

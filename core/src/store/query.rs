@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, rows::columns_of};
 use crate::{
     ids::{RecordId, from_hex, to_hex},
-    schema::{Entity, SqlValue, Type},
+    schema::{Entity, Schema, SqlValue, Type},
 };
 
 /// Records on one page, at most.
@@ -280,4 +280,45 @@ fn read_cursor(text: &str) -> Result<Cursor, StoreError> {
         .map(|pair| from_hex::<1>(std::str::from_utf8(pair).ok()?).map(|[byte]| byte))
         .collect();
     serde_json::from_slice(&bytes.ok_or_else(wrong)?).map_err(|_| wrong())
+}
+
+/// Records with fields that have several values, at most `limit`.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn with_conflicts(
+    conn: &Connection,
+    schema: &Schema,
+    limit: usize,
+) -> Result<Vec<RecordId>, StoreError> {
+    let mut found = Vec::new();
+    for entity in schema.entities() {
+        let left = limit.saturating_sub(found.len());
+        let sql =
+            format!("SELECT id FROM {} WHERE conflicts > 0 ORDER BY id LIMIT {left}", entity.name);
+        let mut statement = conn.prepare_cached(&sql)?;
+        let ids = statement.query_map([], |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
+        for id in ids {
+            found.push(id?);
+        }
+    }
+    Ok(found)
+}
+
+/// How many fields have several values.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn count_conflicts(conn: &Connection, schema: &Schema) -> Result<u64, StoreError> {
+    let mut total: i64 = 0;
+    for entity in schema.entities() {
+        let sql = format!(
+            "SELECT coalesce(sum(conflicts), 0) FROM {} WHERE conflicts > 0",
+            entity.name
+        );
+        total += conn.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))?;
+    }
+    Ok(total.unsigned_abs())
 }

@@ -52,13 +52,14 @@ pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`; no data is ever in this text.
         conn.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS {} (
+            "CREATE TABLE IF NOT EXISTS {0} (
                  id BLOB PRIMARY KEY NOT NULL,
                  -- 1 while archived, and nothing was written beside the archiving
                  is_archived INTEGER NOT NULL DEFAULT 0,
                  -- fields and cells with several values
                  conflicts INTEGER NOT NULL DEFAULT 0
-             ) STRICT;",
+             ) STRICT;
+             CREATE INDEX IF NOT EXISTS {0}_with_conflicts ON {0} (id) WHERE conflicts > 0;",
             entity.name
         ))?;
         let known = known_columns(conn, &entity.name)?;
