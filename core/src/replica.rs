@@ -7,7 +7,11 @@
 //! [`read`] answers questions, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`session`] puts them in order, [`rebuild`] makes the rows anew.
 
-use std::{fs, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use p256::ecdsa::SigningKey;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
@@ -80,15 +84,14 @@ impl Replica {
     ///
     /// Returns [`ReplicaError`] when the folder or the database cannot be used.
     pub fn open(folder: &Path, options: Options) -> Result<Self, ReplicaError> {
-        let folder_error =
-            |source| ReplicaError::Folder { path: folder.to_owned(), source };
+        let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(folder_error)?;
         let mut rng = match options.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
-        let key = identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng)
-            .map_err(folder_error)?;
+        let key =
+            identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
         let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let schema = Schema::builtin();
         let actor = {
@@ -137,7 +140,8 @@ impl Replica {
         write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
         let tx = self.store.begin()?;
-        let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
+        let mut writer =
+            Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;
         writer.finish()?;
         tx.commit().map_err(StoreError::from)?;
@@ -213,8 +217,7 @@ impl Replica {
         let tx = self.store.begin()?;
         meta::set_enrolment(&tx, enrolment)?;
         meta::set_actor(&tx, actor)?;
-        let mut writer =
-            Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
+        let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
         writer.rewrite_all_waiting()?;
         writer.finish()?;
         document::forget_own_except(&tx, enrolment.prefix)?;

@@ -6,7 +6,10 @@
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
@@ -44,7 +47,9 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file was written by a newer app.
-    #[error("this store has version {found}, this app knows up to {known}; install the newer app again")]
+    #[error(
+        "this store has version {found}, this app knows up to {known}; install the newer app again"
+    )]
     TooNew {
         /// Version of the file.
         found: u32,

@@ -11,14 +11,16 @@ use serde_json::{Map, Value as Json};
 use super::{ReplicaError, Writer, draw_suffix};
 use crate::{
     crdt::{
-        self, Action, DeltaOutcome, Delta, Edit, EncodedChange, Own, Stamp, State,
+        self, Action, Delta, DeltaOutcome, Edit, EncodedChange, Own, Stamp, State,
         base::{Base, Pending, rewrite},
         next_actor,
     },
     ids::{ActorId, DocumentId},
     schema::{Entity, Key},
     store::{
-        StoreError, document::{self, StoredDocument, decode_state}, inbox,
+        StoreError,
+        document::{self, StoredDocument, decode_state},
+        inbox,
         outbox::{self, NewOwnChange, OwnChange},
         rows,
     },
@@ -159,8 +161,7 @@ impl Writer<'_> {
     /// Sets the digest of the confirmed content, in the document and in the sum of all.
     fn update_digest(&mut self, document: &mut FlatDocument) {
         let confirmed = document.confirmed();
-        let fresh =
-            (!confirmed.is_empty()).then(|| digest::of_state(&document.id, confirmed));
+        let fresh = (!confirmed.is_empty()).then(|| digest::of_state(&document.id, confirmed));
         self.replace_digest(document.digest, fresh);
         document.digest = fresh;
     }
@@ -271,7 +272,11 @@ impl Writer<'_> {
             let all = || encoded.change.ops.iter().map(|op| op.key.clone());
             if let Some((culprit, code, keys)) = refused {
                 if culprit.id == own.id {
-                    dropped = if keys.is_empty() { all().collect() } else { keys.iter().cloned().collect() };
+                    dropped = if keys.is_empty() {
+                        all().collect()
+                    } else {
+                        keys.iter().cloned().collect()
+                    };
                     takes_all = keys.is_empty() && confirmed.is_empty();
                     self.keep_refused(own, entity, &encoded, code, &dropped)?;
                 } else if takes_all {

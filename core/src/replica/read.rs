@@ -216,7 +216,12 @@ impl Replica {
             let Some(other) = json.get(&field.name).and_then(Json::as_str) else { continue };
             let Ok(other) = other.parse() else { continue };
             let title = self.title(other)?.map(|(_, title)| title);
-            links.to.push(Link { field: field.name.clone(), entity: target.clone(), record: other, title });
+            links.to.push(Link {
+                field: field.name.clone(),
+                entity: target.clone(),
+                record: other,
+                title,
+            });
         }
         for other in self.schema.entities() {
             for field in other.fields.iter().filter(|field| field.kind == Kind::Register) {

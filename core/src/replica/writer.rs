@@ -303,7 +303,12 @@ impl<'a> Writer<'a> {
     ///
     /// Returns [`ReplicaError`] when there is no such record or conflict, or the value does not
     /// fit.
-    pub fn settle(&mut self, record: RecordId, key: &str, value: &Json) -> Result<(), ReplicaError> {
+    pub fn settle(
+        &mut self,
+        record: RecordId,
+        key: &str,
+        value: &Json,
+    ) -> Result<(), ReplicaError> {
         self.begin_tap();
         let (entity, mut flat, _) = self.load(record)?;
         let none = || ReplicaError::NoConflict { record, key: key.chars().take(80).collect() };
@@ -315,10 +320,10 @@ impl<'a> Writer<'a> {
         if document.state.survivors(key).len() < 2 {
             return Err(none());
         }
-        let value = field.ty.from_json(value).map_err(|source| EditError::Value {
-            field: key.to_owned(),
-            source,
-        })?;
+        let value = field
+            .ty
+            .from_json(value)
+            .map_err(|source| EditError::Value { field: key.to_owned(), source })?;
         let edit = Edit { key: key.to_owned(), action: Action::Put(value) };
         let actor = self.actor_for(Some(&document));
         self.write_flat(&DocumentId { record, part }, entity, Some(document), actor, vec![edit])

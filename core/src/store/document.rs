@@ -72,7 +72,11 @@ pub fn load(conn: &Connection, id: &DocumentId) -> Result<Option<StoredDocument>
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn save(conn: &Connection, id: &DocumentId, document: &StoredDocument) -> Result<(), StoreError> {
+pub fn save(
+    conn: &Connection,
+    id: &DocumentId,
+    document: &StoredDocument,
+) -> Result<(), StoreError> {
     let own = document.own.as_ref();
     conn.prepare_cached(
         "INSERT INTO document
@@ -114,8 +118,8 @@ pub fn remove(conn: &Connection, id: &DocumentId) -> Result<(), StoreError> {
 ///
 /// Fails when the database does.
 pub fn parts(conn: &Connection, record: RecordId) -> Result<Vec<(Part, String)>, StoreError> {
-    let mut query = conn
-        .prepare_cached("SELECT part, entity FROM document WHERE record = ?1 ORDER BY part")?;
+    let mut query =
+        conn.prepare_cached("SELECT part, entity FROM document WHERE record = ?1 ORDER BY part")?;
     let rows = query.query_map([record.as_bytes()], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
@@ -229,9 +233,8 @@ pub fn counts(conn: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
     let mut query = conn.prepare_cached(
         "SELECT entity, count(*) FROM document WHERE part = 'main' GROUP BY entity ORDER BY entity",
     )?;
-    let rows = query.query_map([], |row| {
-        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-    })?;
+    let rows =
+        query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -251,7 +254,11 @@ pub fn add_membership(conn: &Connection, record: RecordId, scope: &str) -> Resul
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn remove_membership(conn: &Connection, record: RecordId, scope: &str) -> Result<bool, StoreError> {
+pub fn remove_membership(
+    conn: &Connection,
+    record: RecordId,
+    scope: &str,
+) -> Result<bool, StoreError> {
     conn.prepare_cached("DELETE FROM membership WHERE record = ?1 AND scope = ?2")?
         .execute(params![record.as_bytes(), scope])?;
     let left: bool = conn

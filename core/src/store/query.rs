@@ -171,8 +171,7 @@ pub fn count(conn: &Connection, entity: &Entity, query: &Query) -> Result<u64, S
     for filter in &query.filters {
         conditions.push(condition(entity, filter, &mut values)?);
     }
-    let sql =
-        format!("SELECT count(*) FROM {} WHERE {}", entity.name, conditions.join(" AND "));
+    let sql = format!("SELECT count(*) FROM {} WHERE {}", entity.name, conditions.join(" AND "));
     let count: i64 =
         conn.prepare_cached(&sql)?.query_row(params_from_iter(values.iter()), |row| row.get(0))?;
     Ok(count.unsigned_abs())
@@ -225,12 +224,10 @@ fn condition(
 fn parameter(filter: &Filter, ty: Option<&Type>) -> Result<SqlValue, StoreError> {
     let wrong = |error: String| StoreError::Query(format!("{}: {error}", filter.column));
     match ty {
-        Some(Type::Money | Type::Period) | None => {
-            Ok(filter.value.parse().map_or_else(
-                |_| SqlValue::Text(filter.value.clone()),
-                SqlValue::Integer,
-            ))
-        }
+        Some(Type::Money | Type::Period) | None => Ok(filter
+            .value
+            .parse()
+            .map_or_else(|_| SqlValue::Text(filter.value.clone()), SqlValue::Integer)),
         Some(ty) => {
             let value = ty
                 .from_text(&filter.value, &crate::schema::TextHints::default())
@@ -314,10 +311,8 @@ pub fn with_conflicts(
 pub fn count_conflicts(conn: &Connection, schema: &Schema) -> Result<u64, StoreError> {
     let mut total: i64 = 0;
     for entity in schema.entities() {
-        let sql = format!(
-            "SELECT coalesce(sum(conflicts), 0) FROM {} WHERE conflicts > 0",
-            entity.name
-        );
+        let sql =
+            format!("SELECT coalesce(sum(conflicts), 0) FROM {} WHERE conflicts > 0", entity.name);
         total += conn.prepare_cached(&sql)?.query_row([], |row| row.get::<_, i64>(0))?;
     }
     Ok(total.unsigned_abs())

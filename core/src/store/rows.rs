@@ -3,6 +3,8 @@
 //! One table per entity, made from the schema; device and server use the same code. Rows are a
 //! cache of the documents: dropping them and projecting every document again gives the same rows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{
     Connection, ToSql, params_from_iter,
     types::{ToSqlOutput, ValueRef},
@@ -247,4 +249,37 @@ fn project_field(field: &Field, state: &State) -> Vec<SqlValue> {
 
 fn json_column(items: Vec<Json>) -> SqlValue {
     if items.is_empty() { SqlValue::Null } else { SqlValue::Text(Json::Array(items).to_string()) }
+}
+
+/// All rows of all entities as text, in a fixed order of entities, ids and columns.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn dump(conn: &Connection, schema: &Schema) -> rusqlite::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for entity in schema.entities() {
+        let mut names: Vec<String> =
+            entity.fields.iter().flat_map(columns_of).map(|(name, _)| name).collect();
+        names.extend(["is_archived".to_owned(), "conflicts".to_owned()]);
+        let sql = format!("SELECT hex(id), {} FROM {} ORDER BY id", names.join(", "), entity.name);
+        let mut statement = conn.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut line = format!("{} {}", entity.name, row.get::<_, String>(0)?);
+            for (place, name) in (1..).zip(&names) {
+                let value = match row.get_ref(place)? {
+                    ValueRef::Null => continue,
+                    ValueRef::Integer(number) => number.to_string(),
+                    ValueRef::Real(number) => number.to_string(),
+                    ValueRef::Text(text) | ValueRef::Blob(text) => {
+                        String::from_utf8_lossy(text).into_owned()
+                    }
+                };
+                line.push_str(&format!(" {name}={value}"));
+            }
+            lines.push(line);
+        }
+    }
+    Ok(lines)
 }
