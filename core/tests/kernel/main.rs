@@ -5,4 +5,5 @@
 mod dice;
 mod world;
 
+mod base;
 mod oracle;

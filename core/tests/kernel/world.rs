@@ -155,14 +155,7 @@ impl Peer {
             self.doc.apply_changes([automerge_change(&encoded)]).unwrap();
             return (encoded, None);
         }
-        let mut transaction = self.doc.transaction();
-        for edit in sorted {
-            match edit.action {
-                Action::Put(value) => transaction.put(ROOT, edit.key, scalar(value)).unwrap(),
-                Action::Delete => transaction.delete(ROOT, edit.key).unwrap(),
-            }
-        }
-        transaction.commit_with(CommitOptions::default().with_time(77));
+        write_in(&mut self.doc, sorted);
         let bytes = self.doc.get_last_local_change().unwrap().raw_bytes().to_vec();
         (encoded, Some(bytes))
     }
@@ -176,6 +169,18 @@ impl Peer {
     pub(crate) fn check(&self) {
         check_against(&self.state, &self.doc);
     }
+}
+
+/// Makes edits in an Automerge document.
+fn write_in(doc: &mut Automerge, edits: impl IntoIterator<Item = Edit>) {
+    let mut transaction = doc.transaction();
+    for edit in edits {
+        match edit.action {
+            Action::Put(value) => transaction.put(ROOT, edit.key, scalar(value)).unwrap(),
+            Action::Delete => transaction.delete(ROOT, edit.key).unwrap(),
+        }
+    }
+    transaction.commit_with(CommitOptions::default().with_time(77));
 }
 
 pub(crate) fn automerge_change(encoded: &EncodedChange) -> automerge::Change {
@@ -307,6 +312,32 @@ impl Server {
         let saved = outrider_core::crdt::export::export(chunks).unwrap();
         let loaded = Automerge::load(&saved).unwrap();
         Automerge::load(&loaded.save()).unwrap()
+    }
+
+    /// Makes each change again in an Automerge document that holds its dependencies alone, and
+    /// compares the bytes.
+    pub(crate) fn check_bytes(&self) {
+        let doc = self.exported();
+        for encoded in &self.log {
+            let deps: Vec<_> =
+                encoded.change.deps.iter().map(|dep| automerge::ChangeHash(dep.0)).collect();
+            let mut past = doc.fork_at(&deps).unwrap();
+            let edits = encoded
+                .change
+                .ops
+                .iter()
+                .map(|op| Edit { key: op.key.clone(), action: op.action.clone() });
+            let repeats = encoded.change.ops.iter().any(|op| {
+                let last = survivors_in(&past, &op.key).pop().map(|last| Action::Put(last.value));
+                last.as_ref() == Some(&op.action)
+            });
+            if !repeats {
+                past.set_actor(automerge::ActorId::from(encoded.change.actor.0));
+                write_in(&mut past, edits);
+                let theirs = past.get_last_local_change().unwrap();
+                assert_eq!(theirs.raw_bytes(), encoded.bytes, "{:?}", encoded.change);
+            }
+        }
     }
 
     /// Compares the state with what Automerge makes of the history.
