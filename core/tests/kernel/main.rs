@@ -6,4 +6,5 @@ mod dice;
 mod world;
 
 mod base;
+mod gate;
 mod oracle;
