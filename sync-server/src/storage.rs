@@ -46,6 +46,12 @@ pub enum StorageError {
         /// Highest version that this server knows.
         known: u32,
     },
+    /// The SQLite library has defects that lose data.
+    #[error("SQLite {found} is too old to be trusted with data")]
+    Engine {
+        /// Its version.
+        found: &'static str,
+    },
     /// The files cannot be opened.
     #[error("cannot open the data folder {path}: {source}")]
     Open {
@@ -257,7 +263,8 @@ pub struct FeedQuery<'a> {
     pub scope: &'a str,
     /// Documents changed after this position.
     pub base: u64,
-    /// Families after this place, in order of (position, family), their documents by (record, part).
+    /// Families after this place, in order of (position, family), their documents by (record,
+    /// name of the part).
     pub after: Option<&'a FeedCursor>,
     /// Rows, at most.
     pub limit: usize,
@@ -321,7 +328,8 @@ pub struct Counts {
 /// An exclusive transaction.
 pub trait Write: Read {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
-    /// the record out of the family that it was in before) and the digest of its stream.
+    /// the record, with all its parts, out of the family that it was in before) and the digest of
+    /// its stream.
     ///
     /// # Errors
     ///
@@ -329,7 +337,7 @@ pub trait Write: Read {
     fn put_document(&mut self, id: &DocumentId, entity: &str, family: RecordId, content: &Content) -> Result<(), StorageError>;
     /// Adds an accepted change to a document's history.
     fn add_change(&mut self, id: &DocumentId, change: &NewChange, received_at: TimestampMs) -> Result<(), StorageError>;
-    /// Remembers a refusal.
+    /// Remembers a refusal; the first one under an actor's number stays.
     fn add_refusal(&mut self, id: &DocumentId, actor: ActorId, seq: u64, refusal: &StoredRefusal) -> Result<(), StorageError>;
     /// Writes a line of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
