@@ -41,5 +41,5 @@ pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
 pub use state::{Clock, Head, Own, Seen, State, Survivor};
-pub use write::{Edit, Stamp, WriteError, next_actor, write};
 pub use text::{AcceptedText, TextChange, TextDocument, TextError};
+pub use write::{Edit, Stamp, WriteError, next_actor, write};

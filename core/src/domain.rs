@@ -9,3 +9,5 @@ pub mod order;
 pub mod record;
 
 pub mod edit;
+
+pub mod stage;

@@ -22,3 +22,5 @@ pub mod domain;
 pub mod store;
 
 pub mod sync;
+
+pub mod replica;

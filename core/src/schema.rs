@@ -14,6 +14,7 @@ mod types;
 
 mod picklist;
 
+mod display;
 mod hints;
 mod key;
 mod sql;
@@ -39,8 +40,8 @@ pub use entity::{Derived, Entity, Family, Label, Language};
 pub use field::{Field, Kind, Settle};
 pub use hints::{DateOrder, TextHints};
 pub use key::{
-    ENTRY_BYTES_MAX, KEY_BYTES_MAX, Key, KeyError, MEMBER_CHARS_MAX, REMARK_BYTES_MAX, ROW_GONE,
-    RowId, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
+    ENTRY_BYTES_MAX, KEY_BYTES_MAX, Key, KeyError, MEMBER_CHARS_MAX, ROW_GONE, RowId,
+    VALUE_BYTES_MAX, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
 };
 pub use picklist::{Choice, Picklist, StageType};
 pub use sql::{Column, SqlValue};

@@ -6,7 +6,10 @@
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
@@ -44,12 +47,14 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The file was written by a newer app.
-    #[error("this store has version {found}, this app knows up to {known}; install the newer app again")]
+    #[error(
+        "this store has version {found}, this app knows up to {known}; install the newer app again"
+    )]
     TooNew {
         /// Version of the file.
-        found: usize,
+        found: u32,
         /// Highest version that this app knows.
-        known: usize,
+        known: u32,
     },
     /// The SQLite that was linked is too old.
     #[error("SQLite {0} is too old")]
@@ -142,10 +147,10 @@ fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
 }
 
 fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
-    let version = |conn: &Connection| -> rusqlite::Result<usize> {
+    let version = |conn: &Connection| -> rusqlite::Result<u32> {
         conn.pragma_query_value(None, "user_version", |row| row.get(0))
     };
-    let known = MIGRATIONS.len();
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     if version(conn)? > known {
         return Err(StoreError::TooNew { found: version(conn)?, known });
     }
@@ -153,7 +158,7 @@ fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Read again: another process may have migrated while we waited.
         let found = version(&tx)?;
-        for migration in MIGRATIONS.iter().skip(found) {
+        for migration in MIGRATIONS.iter().skip(found as usize) {
             tx.execute_batch(migration)?;
         }
         tx.pragma_update(None, "user_version", known)?;

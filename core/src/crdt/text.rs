@@ -4,11 +4,13 @@
 //! does the work, always on a copy and within a guard. Every text begins with one constant change
 //! that makes the object: whoever writes first, everybody writes into the same one.
 
-mod accept;
 mod document;
+mod edit;
 mod error;
 mod guard;
 mod history;
+
+mod accept;
 
 pub use accept::{AcceptedText, accept};
 pub use document::{TextDocument, first_change};

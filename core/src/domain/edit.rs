@@ -331,10 +331,15 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
             }
         };
         check_count(field, items.len())?;
-        Ok(items
+        items
             .iter()
-            .map(|item| put(entry_key(field, (self.draw_row)()), item.to_string().into()))
-            .collect())
+            .map(|item| {
+                let entry = item.as_object().ok_or_else(shape)?;
+                let value =
+                    field.entry_from_json(entry).map_err(|source| value_error(field, source))?;
+                Ok(put(entry_key(field, (self.draw_row)()), value))
+            })
+            .collect()
     }
 }
 

@@ -35,17 +35,16 @@ fn require(holds: bool, place: &str, problem: &str) -> Checked {
 }
 
 pub(super) fn check_schema(schema: &Schema) -> Checked {
-    for list in schema.picklists() {
-        check_picklist(list)?;
-    }
-    let mut names = BTreeSet::new();
-    for list in schema.picklists() {
-        require(names.insert(&list.name), &list.name, "defined twice")?;
-    }
-    let mut names = BTreeSet::new();
-    for entity in schema.entities() {
-        require(names.insert(&entity.name), &entity.name, "defined twice")?;
-        check_entity(schema, entity)?;
+    require_unique(schema.picklists().map(|list| &list.name))?;
+    require_unique(schema.entities().map(|entity| &entity.name))?;
+    schema.picklists().try_for_each(check_picklist)?;
+    schema.entities().try_for_each(|entity| check_entity(schema, entity))
+}
+
+fn require_unique<'a>(names: impl Iterator<Item = &'a String>) -> Checked {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        require(seen.insert(name), name, "defined twice")?;
     }
     Ok(())
 }
@@ -118,10 +117,19 @@ fn check_field(schema: &Schema, field: &Field, place: &str) -> Checked {
     require(has_columns != field.columns.is_empty(), place, "columns belong to rows and logs")?;
     let members = matches!(field.ty, Type::Text { .. } | Type::Link(_) | Type::Picklist(_));
     require(members || field.kind != Kind::Set, place, "a set of what cannot be in a key")?;
+    if field.kind == Kind::Log {
+        let flat = field.columns.iter().all(|column| !has_parts(&column.ty));
+        require(flat, place, "an entry of a log has no members with parts")?;
+    }
     check_settle(field, place)?;
     check_fields(schema, &field.columns, place)?;
     let nested = field.columns.iter().all(|column| column.kind == Kind::Register);
     require(nested, place, "a column is always a register")
+}
+
+/// Whether values of the type are objects in JSON.
+fn has_parts(ty: &Type) -> bool {
+    matches!(ty, Type::Money | Type::Period | Type::Address | Type::PersonName)
 }
 
 fn check_settle(field: &Field, place: &str) -> Checked {

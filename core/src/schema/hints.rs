@@ -12,10 +12,10 @@ use unicode_normalization::UnicodeNormalization;
 use crate::{
     schema::{
         names::fold,
-        types::{Type, ValueError, line_of, split_period},
+        types::{Type, ValueError, read_parts, split_period},
     },
     time::to_rfc3339,
-    value::{Address, Money, PersonName, Value},
+    value::{Address, Money, PersonName, Value, compound::Compound},
 };
 
 /// The order of day, month and year in dates that do not begin with the year.
@@ -99,12 +99,8 @@ impl Type {
                 |_| text.clone(),
                 |money| format!("{} {}", money.to_decimal_text(), money.currency()),
             ),
-            (Self::Address, Value::Text(text)) => {
-                plain_line(line_of::<Address>(text)).unwrap_or_else(|| text.clone())
-            }
-            (Self::PersonName, Value::Text(text)) => {
-                plain_line(line_of::<PersonName>(text)).unwrap_or_else(|| text.clone())
-            }
+            (Self::Address, Value::Text(text)) => plain_line::<Address>(text),
+            (Self::PersonName, Value::Text(text)) => plain_line::<PersonName>(text),
             (_, Value::Bool(flag)) => flag.to_string(),
             (_, Value::Int(number)) => number.to_string(),
             (_, Value::Text(text)) => text.clone(),
@@ -113,9 +109,12 @@ impl Type {
     }
 }
 
-/// A line that could not be mistaken for parts in JSON.
-fn plain_line(line: Option<String>) -> Option<String> {
-    line.filter(|line| !line.starts_with('{'))
+/// The one line that is all that is known, unless it could be mistaken for parts in JSON; else
+/// the parts in JSON.
+fn plain_line<C: Compound>(text: &str) -> String {
+    let known = read_parts::<C>(text);
+    let line = known.as_ref().and_then(C::as_line).filter(|line| !line.starts_with('{'));
+    line.unwrap_or(text).to_owned()
 }
 
 /// Parts in JSON, else the line itself.

@@ -14,6 +14,8 @@ mod member;
 mod row_id;
 mod value;
 
+use std::fmt;
+
 use crate::{
     ids::{ActorId, Part},
     schema::{
@@ -25,7 +27,7 @@ use crate::{
 
 pub use member::{MEMBER_CHARS_MAX, member_key};
 pub use row_id::RowId;
-pub use value::{ENTRY_BYTES_MAX, REMARK_BYTES_MAX};
+pub use value::{ENTRY_BYTES_MAX, VALUE_BYTES_MAX};
 
 /// Bytes of a key, at most.
 pub const KEY_BYTES_MAX: usize = 256;
@@ -228,6 +230,22 @@ impl<'a> Key<'a> {
             | Self::Cell { field, .. }
             | Self::RowGone { field, .. }
             | Self::Entry { field, .. } => field,
+        }
+    }
+}
+
+/// The key as it stands in the document.
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Register(field) => f.write_str(&register_key(field)),
+            Self::Counter { field, actor } => f.write_str(&counter_key(field, *actor)),
+            Self::Member { field, value } => {
+                write!(f, "{}/{}", field.name, member::escape(value))
+            }
+            Self::Cell { field, column, row } => f.write_str(&cell_key(field, *row, column)),
+            Self::RowGone { field, row } => f.write_str(&row_gone_key(field, *row)),
+            Self::Entry { field, entry } => f.write_str(&entry_key(field, *entry)),
         }
     }
 }

@@ -1,8 +1,202 @@
-//! The data model as a page for people.
+//! The data model as a page for people: written from the definitions, so that it cannot be old.
 
-use crate::schema::Schema;
+use crate::schema::{
+    Schema,
+    entity::{Entity, Family},
+    field::{Field, Kind, Settle},
+    picklist::{Choice, Picklist, StageType},
+    types::Type,
+};
+
+const HEAD: &str = "\
+# Data model
+
+Written from the definitions in `core/src/schema/`; change those and run
+`UPDATE_DOCS=1 cargo test -p outrider-core data_model`.
+
+A record has an id (a UUIDv7 made on the device) and the fields of its entity. *Part* is the
+document that holds a field; a role may read a part or not. *Merge* says what becomes of
+concurrent edits:
+
+| merge | meaning |
+|---|---|
+| winner | one value shows, the same on every replica; the others stay visible as a conflict |
+| person | as winner, and the record says so until a person has chosen |
+| opt out, done | yes beats no |
+| higher, stage rank | the higher value, or the choice with the higher rank |
+| sum | each device counts for itself; the value is the sum |
+| add wins | a member that is added stays, even if it is removed elsewhere meanwhile |
+| by cell | cells of rows merge one by one; an edit brings back a row removed elsewhere meanwhile |
+| union | entries are added and never edited |
+| first | written once; of concurrent first writes the lowest operation counts |
+| office | only the office writes it; devices propose |
+| by character | edits of a long text interleave |
+";
 
 pub(super) fn write_schema(schema: &Schema) -> String {
-    let _ = schema;
-    String::new()
+    let mut page = format!("{HEAD}\nVersion of the definitions: {}.\n", schema.version);
+    for entity in schema.entities() {
+        page.push_str(&write_entity(entity));
+    }
+    page.push_str("\n## Picklists · 选项表\n");
+    for list in schema.picklists() {
+        page.push_str(&write_picklist(list));
+    }
+    page
+}
+
+fn write_entity(entity: &Entity) -> String {
+    let Entity { name, label, plural, title, family, fields, derived, positions: _ } = entity;
+    let family = match family {
+        Family::Itself => "its own".to_owned(),
+        Family::Link(field) => format!("that of `{field}`"),
+    };
+    let mut text = format!(
+        "\n## {} · {} (`{name}`)\n\nOne record: {} · {}. Shown by `{title}`. Family: {family}.\n\n",
+        plural.en, plural.zh, label.en, label.zh
+    );
+    text.push_str("| field | English | 中文 | type | kind | part | merge | required | notes |\n");
+    text.push_str("|---|---|---|---|---|---|---|---|---|\n");
+    for field in fields {
+        text.push_str(&write_field(field, None));
+        for column in &field.columns {
+            text.push_str(&write_field(column, Some(field)));
+        }
+    }
+    if derived.is_empty() {
+        return text;
+    }
+    text.push_str(
+        "\nComputed, never stored:\n\n| value | English | 中文 | formula |\n|---|---|---|---|\n",
+    );
+    for value in derived {
+        let row = [format!("`{}`", value.name), value.label.en.clone(), value.label.zh.clone()];
+        text.push_str(&format!("| {} | {} |\n", row.join(" | "), value.formula));
+    }
+    text
+}
+
+fn write_field(field: &Field, rows: Option<&Field>) -> String {
+    let name = match rows {
+        Some(rows) => format!("`{}/…/{}`", rows.name, field.name),
+        None => format!("`{}`", field.name),
+    };
+    let kind = if rows.is_some() { "cell" } else { field.kind.name() };
+    let merge = match rows {
+        Some(rows) if rows.kind == Kind::Log => "",
+        Some(_) | None => merge_of(field),
+    };
+    let cells = [
+        name.as_str(),
+        &field.label.en,
+        &field.label.zh,
+        &type_of(field),
+        kind,
+        field.part.as_str(),
+        merge,
+        if field.required { "yes" } else { "" },
+        &notes_of(field),
+    ];
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn type_of(field: &Field) -> String {
+    if !field.columns.is_empty() {
+        return String::new();
+    }
+    match &field.ty {
+        Type::Text { max } => format!("text, {max} characters"),
+        Type::Integer { min, max } => format!("integer, {}", limits(min, max)),
+        Type::Decimal { scale, min, max } => {
+            format!("decimal, {scale} digits after the point, {}", limits(min, max))
+        }
+        Type::Picklist(list) => format!("picklist [{0}](#picklist-{0})", list.name),
+        Type::Link(entity) => format!("link to `{entity}`"),
+        plain @ (Type::Money
+        | Type::Bool
+        | Type::Date
+        | Type::DateTime
+        | Type::Period
+        | Type::Email
+        | Type::Phone
+        | Type::Url
+        | Type::Address
+        | Type::PersonName) => plain.name().replace('_', " "),
+    }
+}
+
+fn limits(min: &impl ToString, max: &impl ToString) -> String {
+    format!("{} to {}", min.to_string(), max.to_string())
+}
+
+fn merge_of(field: &Field) -> &'static str {
+    match field.kind {
+        Kind::Register => match field.settle {
+            Settle::Winner => "winner",
+            Settle::Person => "person",
+            Settle::OptOut => "opt out",
+            Settle::Done => "done",
+            Settle::Higher => "higher",
+            Settle::StageRank => "stage rank",
+        },
+        Kind::Counter => "sum",
+        Kind::Set => "add wins",
+        Kind::Rows => "by cell",
+        Kind::Log => "union",
+        Kind::Once => "first",
+        Kind::Office => "office",
+        Kind::Text => "by character",
+    }
+}
+
+fn notes_of(field: &Field) -> String {
+    let mut notes = Vec::new();
+    if field.external_key {
+        notes.push("key in other systems".to_owned());
+    }
+    if field.indexed {
+        notes.push("indexed".to_owned());
+    }
+    if let Some(help) = &field.help {
+        notes.push(help.en.clone());
+    }
+    notes.join("; ")
+}
+
+fn write_picklist(list: &Picklist) -> String {
+    let Picklist { name, label, choices } = list;
+    let mut text = format!(
+        "\n<a id=\"picklist-{name}\"></a>\n\n### {} · {} (`{name}`)\n\n",
+        label.en, label.zh
+    );
+    let ranked = choices.iter().any(|choice| choice.rank.is_some());
+    let staged = choices.iter().any(|choice| choice.stage_type.is_some());
+    let mut head = vec!["id", "English", "中文"];
+    head.extend(ranked.then_some("rank"));
+    head.extend(staged.then_some(["type", "probability", "forecast"]).into_iter().flatten());
+    text.push_str(&format!("| {} |\n|{}\n", head.join(" | "), "---|".repeat(head.len())));
+    for choice in choices {
+        text.push_str(&format!("| {} |\n", write_choice(choice, ranked, staged).join(" | ")));
+    }
+    text
+}
+
+fn write_choice(choice: &Choice, ranked: bool, staged: bool) -> Vec<String> {
+    let mut cells =
+        vec![format!("`{}`", choice.id), choice.label.en.clone(), choice.label.zh.clone()];
+    if ranked {
+        cells.push(choice.rank.map(|rank| rank.to_string()).unwrap_or_default());
+    }
+    if staged {
+        let stage_type = choice.stage_type.map(|stage_type| match stage_type {
+            StageType::Open => "open",
+            StageType::Hold => "hold",
+            StageType::Won => "won",
+            StageType::Lost => "lost",
+        });
+        cells.push(stage_type.unwrap_or_default().to_owned());
+        cells.push(choice.probability.map(|percent| format!("{percent} %")).unwrap_or_default());
+        cells.push(choice.forecast.clone().unwrap_or_default());
+    }
+    cells
 }

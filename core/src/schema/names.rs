@@ -8,7 +8,8 @@ pub(super) const NAME_BYTES_MAX: usize = 64;
 /// Names that the envelope, the keys or the tables of a record need for themselves.
 const RESERVED: &[&str] = &["id", "itself", "main", "restricted", "rowid", "record", "part"];
 
-/// Words that SQL would have to quote (SQLite's list, with PostgreSQL's reserved words but for `user`).
+/// Words that SQL would have to quote: SQLite's list, with PostgreSQL's reserved words but for
+/// `user`, which is an entity.
 const SQL_KEYWORDS: &str = " abort action add after all alter always analyse analyze and any array \
 as asc asymmetric attach authorization autoincrement before begin between both by cascade case \
 cast check collate column commit concurrently conflict constraint create cross current \

@@ -33,7 +33,7 @@ use crate::{
     value::{Address, Money, PersonName, Value, money::MoneyError},
 };
 
-pub(super) use compound::line_of;
+pub(super) use compound::read_parts;
 pub(super) use number::parse_decimal;
 pub(super) use text::{check_email, check_phone, check_url, clean_text};
 pub(super) use time::{parse_iso_date, split_period};
@@ -197,7 +197,7 @@ impl Type {
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongShape`].
+    /// [`ValueError::WrongShape`], or a choice's id that could not be one.
     pub fn check_form(&self, value: &Value) -> Result<(), ValueError> {
         match (self, value) {
             (_, Value::Null) | (Self::Bool, Value::Bool(_)) => Ok(()),
@@ -222,7 +222,10 @@ impl Type {
             return Ok(Value::Null);
         }
         let value = match self {
-            Self::Text { .. } => clean_text(string_of(json)?).into(),
+            Self::Text { .. } => match clean_text(string_of(json)?) {
+                text if text.is_empty() => Value::Null,
+                text => text.into(),
+            },
             Self::Integer { .. } => {
                 json.as_i64().map(Value::Int).ok_or(ValueError::WrongShape("a whole number"))?
             }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::StoreError;
 use crate::{
     crdt::{Own, State},
-    ids::{ActorId, ChangeHash, DocumentId, Part, RecordId},
+    ids::{ACTOR_PREFIX_BYTES, ActorId, ActorPrefix, ChangeHash, DocumentId, Part, RecordId},
     sync::frame::{Digest, DocumentDigest},
 };
 
@@ -72,7 +72,11 @@ pub fn load(conn: &Connection, id: &DocumentId) -> Result<Option<StoredDocument>
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn save(conn: &Connection, id: &DocumentId, document: &StoredDocument) -> Result<(), StoreError> {
+pub fn save(
+    conn: &Connection,
+    id: &DocumentId,
+    document: &StoredDocument,
+) -> Result<(), StoreError> {
     let own = document.own.as_ref();
     conn.prepare_cached(
         "INSERT INTO document
@@ -114,8 +118,8 @@ pub fn remove(conn: &Connection, id: &DocumentId) -> Result<(), StoreError> {
 ///
 /// Fails when the database does.
 pub fn parts(conn: &Connection, record: RecordId) -> Result<Vec<(Part, String)>, StoreError> {
-    let mut query = conn
-        .prepare_cached("SELECT part, entity FROM document WHERE record = ?1 ORDER BY part")?;
+    let mut query =
+        conn.prepare_cached("SELECT part, entity FROM document WHERE record = ?1 ORDER BY part")?;
     let rows = query.query_map([record.as_bytes()], |row| {
         Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
     })?;
@@ -187,6 +191,39 @@ pub fn forget_own(conn: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets the last changes that were written under another prefix than `prefix`.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_own_except(conn: &Connection, prefix: ActorPrefix) -> Result<(), StoreError> {
+    conn.execute(
+        "UPDATE document SET own_actor = NULL, own_seq = NULL, own_hash = NULL
+         WHERE own_actor IS NOT NULL AND substr(own_actor, 1, ?2) <> ?1",
+        params![prefix.0, ACTOR_PREFIX_BYTES as i64],
+    )?;
+    Ok(())
+}
+
+/// All documents of a record.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn load_all(
+    conn: &Connection,
+    record: RecordId,
+) -> Result<Vec<(Part, StoredDocument)>, StoreError> {
+    let mut found = Vec::new();
+    for (part, _) in parts(conn, record)? {
+        let id = DocumentId { record, part };
+        if let Some(document) = load(conn, &id)? {
+            found.push((id.part, document));
+        }
+    }
+    Ok(found)
+}
+
 /// How many records of each entity are here, by entity.
 ///
 /// # Errors
@@ -196,9 +233,8 @@ pub fn counts(conn: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
     let mut query = conn.prepare_cached(
         "SELECT entity, count(*) FROM document WHERE part = 'main' GROUP BY entity ORDER BY entity",
     )?;
-    let rows = query.query_map([], |row| {
-        Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-    })?;
+    let rows =
+        query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -218,7 +254,11 @@ pub fn add_membership(conn: &Connection, record: RecordId, scope: &str) -> Resul
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn remove_membership(conn: &Connection, record: RecordId, scope: &str) -> Result<bool, StoreError> {
+pub fn remove_membership(
+    conn: &Connection,
+    record: RecordId,
+    scope: &str,
+) -> Result<bool, StoreError> {
     conn.prepare_cached("DELETE FROM membership WHERE record = ?1 AND scope = ?2")?
         .execute(params![record.as_bytes(), scope])?;
     let left: bool = conn

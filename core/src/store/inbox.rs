@@ -93,7 +93,9 @@ pub fn open(conn: &Connection, limit: usize) -> Result<Vec<Refused>, StoreError>
 /// Fails when the database does.
 pub fn dismiss(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<bool, StoreError> {
     let changed = conn
-        .prepare_cached("UPDATE inbox SET dismissed_at = ?2 WHERE id = ?1 AND dismissed_at IS NULL")?
+        .prepare_cached(
+            "UPDATE inbox SET dismissed_at = ?2 WHERE id = ?1 AND dismissed_at IS NULL",
+        )?
         .execute(params![id, now_ms])?;
     Ok(changed > 0)
 }

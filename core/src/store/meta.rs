@@ -203,8 +203,8 @@ pub fn streams(conn: &Connection) -> Result<Vec<Stream>, StoreError> {
 /// Fails when the database does.
 pub fn set_streams(conn: &Connection, streams: &[Stream]) -> Result<(), StoreError> {
     conn.execute("DELETE FROM stream", [])?;
-    let mut insert =
-        conn.prepare_cached("INSERT OR IGNORE INTO stream (scope, entity, part) VALUES (?1, ?2, ?3)")?;
+    let mut insert = conn
+        .prepare_cached("INSERT OR IGNORE INTO stream (scope, entity, part) VALUES (?1, ?2, ?3)")?;
     for stream in streams {
         insert.execute(params![stream.scope, stream.entity, stream.part.as_str()])?;
     }
@@ -281,9 +281,8 @@ pub fn made_at(
             "SELECT made_at FROM provenance
              WHERE record = ?1 AND part = ?2 AND actor = ?3 AND counter = ?4",
         )?
-        .query_row(
-            params![id.record.as_bytes(), id.part.as_str(), op.actor.0, counter],
-            |row| row.get(0),
-        )
+        .query_row(params![id.record.as_bytes(), id.part.as_str(), op.actor.0, counter], |row| {
+            row.get(0)
+        })
         .optional()?)
 }

@@ -99,8 +99,7 @@ fn base_from_bytes(bytes: &[u8]) -> Result<Base, StoreError> {
     })
 }
 
-const COLUMNS: &str =
-    "id, group_id, record, part, entity, generation, hash, bytes, base, made_at";
+const COLUMNS: &str = "id, group_id, record, part, entity, generation, hash, bytes, base, made_at";
 
 fn read(row: &Row<'_>) -> Result<OwnChange, StoreError> {
     let part: String = row.get(3)?;
@@ -270,6 +269,25 @@ pub fn acknowledged_after(
         "acknowledged_at IS NOT NULL AND id > ?1 ORDER BY id LIMIT ?2",
         params![after, limit],
     )
+}
+
+/// The documents that have waiting changes.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn waiting_documents(conn: &Connection) -> Result<Vec<DocumentId>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT DISTINCT record, part FROM own_change WHERE acknowledged_at IS NULL",
+    )?;
+    let rows = query
+        .query_map([], |row| Ok((RecordId::from_bytes(row.get(0)?), row.get::<_, String>(1)?)))?;
+    rows.map(|row| {
+        let (record, part) = row?;
+        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
+        Ok(DocumentId { record, part })
+    })
+    .collect()
 }
 
 /// How many changes wait.

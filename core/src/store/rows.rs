@@ -3,6 +3,8 @@
 //! One table per entity, made from the schema; device and server use the same code. Rows are a
 //! cache of the documents: dropping them and projecting every document again gives the same rows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{
     Connection, ToSql, params_from_iter,
     types::{ToSqlOutput, ValueRef},
@@ -52,13 +54,14 @@ pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`; no data is ever in this text.
         conn.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS {} (
+            "CREATE TABLE IF NOT EXISTS {0} (
                  id BLOB PRIMARY KEY NOT NULL,
                  -- 1 while archived, and nothing was written beside the archiving
                  is_archived INTEGER NOT NULL DEFAULT 0,
                  -- fields and cells with several values
                  conflicts INTEGER NOT NULL DEFAULT 0
-             ) STRICT;",
+             ) STRICT;
+             CREATE INDEX IF NOT EXISTS {0}_with_conflicts ON {0} (id) WHERE conflicts > 0;",
             entity.name
         ))?;
         let known = known_columns(conn, &entity.name)?;
@@ -127,9 +130,29 @@ pub fn project_flat(
     part: &Part,
     state: &State,
 ) -> rusqlite::Result<()> {
+    project_fields(conn, entity, record, part, state, None)
+}
+
+/// Writes what a flat document says into its record's row: the fields that were `touched`, or
+/// all. A row that is not there yet takes all.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn project_fields(
+    conn: &Connection,
+    entity: &Entity,
+    record: RecordId,
+    part: &Part,
+    state: &State,
+    touched: Option<&BTreeSet<String>>,
+) -> rusqlite::Result<()> {
     let mut names: Vec<String> = Vec::new();
     let mut values: Vec<SqlValue> = Vec::new();
     for field in entity.fields_in(part) {
+        if touched.is_some_and(|touched| !touched.contains(&field.name)) {
+            continue;
+        }
         names.extend(columns_of(field).into_iter().map(|(name, _)| name));
         values.extend(project_field(field, state));
     }
@@ -140,7 +163,31 @@ pub fn project_flat(
         names.push("conflicts".to_owned());
         values.push(SqlValue::Integer(count_conflicts(entity, part, state)));
     }
-    upsert(conn, &entity.name, record, &names, &values)
+    if touched.is_some() {
+        update(conn, &entity.name, record, &names, &values)
+    } else {
+        upsert(conn, &entity.name, record, &names, &values)
+    }
+}
+
+fn update(
+    conn: &Connection,
+    table: &str,
+    record: RecordId,
+    names: &[String],
+    values: &[SqlValue],
+) -> rusqlite::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let sets: Vec<String> =
+        (2..).zip(names).map(|(place, name): (usize, _)| format!("{name} = ?{place}")).collect();
+    let sql = format!("UPDATE {table} SET {} WHERE id = ?1", sets.join(", "));
+    let id = record.as_bytes();
+    let id: &dyn ToSql = id;
+    let values = values.iter().map(|value| value as &dyn ToSql);
+    conn.prepare_cached(&sql)?.execute(params_from_iter(std::iter::once(id).chain(values)))?;
+    Ok(())
 }
 
 /// Writes a long text into its record's row.
@@ -202,4 +249,37 @@ fn project_field(field: &Field, state: &State) -> Vec<SqlValue> {
 
 fn json_column(items: Vec<Json>) -> SqlValue {
     if items.is_empty() { SqlValue::Null } else { SqlValue::Text(Json::Array(items).to_string()) }
+}
+
+/// All rows of all entities as text, in a fixed order of entities, ids and columns.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn dump(conn: &Connection, schema: &Schema) -> rusqlite::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for entity in schema.entities() {
+        let mut names: Vec<String> =
+            entity.fields.iter().flat_map(columns_of).map(|(name, _)| name).collect();
+        names.extend(["is_archived".to_owned(), "conflicts".to_owned()]);
+        let sql = format!("SELECT hex(id), {} FROM {} ORDER BY id", names.join(", "), entity.name);
+        let mut statement = conn.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut line = format!("{} {}", entity.name, row.get::<_, String>(0)?);
+            for (place, name) in (1..).zip(&names) {
+                let value = match row.get_ref(place)? {
+                    ValueRef::Null => continue,
+                    ValueRef::Integer(number) => number.to_string(),
+                    ValueRef::Real(number) => number.to_string(),
+                    ValueRef::Text(text) | ValueRef::Blob(text) => {
+                        String::from_utf8_lossy(text).into_owned()
+                    }
+                };
+                line.push_str(&format!(" {name}={value}"));
+            }
+            lines.push(line);
+        }
+    }
+    Ok(lines)
 }

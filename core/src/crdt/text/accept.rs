@@ -79,7 +79,7 @@ fn accept_here(saved: &[u8], change: TextChange) -> Result<AcceptedText, TextErr
 }
 
 /// Checks that the change is its author's next, and counts on from what it follows.
-fn check_place(history: &History, change: &TextChange) -> Result<Past, TextError> {
+fn check_place(history: &History<'_>, change: &TextChange) -> Result<Past, TextError> {
     if change.actor == ActorId::ZERO {
         return Err(TextError::ActorZero);
     }
@@ -115,7 +115,7 @@ fn check_place(history: &History, change: &TextChange) -> Result<Past, TextError
 
 /// Checks that each operation puts in or takes out one character that its author can know.
 fn check_ops(
-    history: &mut History,
+    history: &mut History<'_>,
     past: &Past,
     change: &TextChange,
     expanded: ExpandedChange,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::{Automerge, Change};
+use automerge::{Automerge, ReadDoc as _};
 
 use super::{TextError, document::ours};
 use crate::{
@@ -10,8 +10,14 @@ use crate::{
     ids::{ActorId, ChangeHash},
 };
 
+/// Changes that are looked up one by one; if more are needed, all are read at once, which costs
+/// as much as some thousand characters.
+const LOOKUPS_MAX: usize = 4;
+
 /// The changes of one text.
-pub(super) struct History {
+pub(super) struct History<'a> {
+    doc: &'a Automerge,
+    lookups: usize,
     changes: BTreeMap<ChangeHash, Entry>,
     by_actor: BTreeMap<ActorId, Vec<ChangeHash>>,
     /// All operations together.
@@ -24,7 +30,6 @@ struct Entry {
     deps: Vec<ChangeHash>,
     start_op: u64,
     max_op: u64,
-    change: Change,
     /// Which operations insert a character; found out when it is asked for.
     inserts: Option<Vec<bool>>,
 }
@@ -46,23 +51,23 @@ impl Past {
     }
 }
 
-impl History {
+impl<'a> History<'a> {
     /// Reads the history of a document.
-    pub(super) fn of(doc: &Automerge) -> Result<Self, TextError> {
-        let mut history = Self { changes: BTreeMap::new(), by_actor: BTreeMap::new(), ops: 0 };
-        for change in doc.get_changes(&[]) {
+    pub(super) fn of(doc: &'a Automerge) -> Result<Self, TextError> {
+        let (changes, by_actor) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
+        let mut history = Self { doc, lookups: 0, changes, by_actor, ops: 0 };
+        for meta in doc.get_changes_meta(&[]) {
             let actor =
-                ActorId::try_from(change.actor_id().to_bytes()).map_err(|_| TextError::NotAText)?;
-            let hash = ChangeHash(change.hash().0);
-            history.ops += change.len() as u64;
+                ActorId::try_from(meta.actor.to_bytes()).map_err(|_| TextError::NotAText)?;
+            let hash = ChangeHash(meta.hash.0);
+            history.ops += (meta.max_op + 1).saturating_sub(meta.start_op);
             history.by_actor.entry(actor).or_default().push(hash);
             let entry = Entry {
                 actor,
-                seq: change.seq(),
-                deps: ours(change.deps().to_vec()),
-                start_op: change.start_op().get(),
-                max_op: change.max_op(),
-                change,
+                seq: meta.seq,
+                deps: ours(meta.deps),
+                start_op: meta.start_op,
+                max_op: meta.max_op,
                 inserts: None,
             };
             history.changes.insert(hash, entry);
@@ -112,14 +117,33 @@ impl History {
         let Some(hash) = after.checked_sub(1).and_then(|before| hashes.get(before)) else {
             return false;
         };
-        let Some(entry) = self.changes.get_mut(hash).filter(|_| past.contains(*hash)) else {
+        let hash = *hash;
+        if !past.contains(hash) {
             return false;
+        }
+        self.read_ops(hash);
+        let Some(entry) = self.changes.get(&hash) else { return false };
+        usize::try_from(id.counter - entry.start_op).is_ok_and(|index| {
+            entry.inserts.as_ref().and_then(|inserts| inserts.get(index)).copied().unwrap_or(false)
+        })
+    }
+
+    /// Finds out which operations of a change insert a character.
+    fn read_ops(&mut self, hash: ChangeHash) {
+        if self.changes.get(&hash).is_none_or(|entry| entry.inserts.is_some()) {
+            return;
+        }
+        self.lookups += 1;
+        let changes = if self.lookups <= LOOKUPS_MAX {
+            self.doc.get_change_by_hash(&automerge::ChangeHash(hash.0)).into_iter().collect()
+        } else {
+            self.doc.get_changes(&[])
         };
-        let change = &entry.change;
-        let inserts = entry
-            .inserts
-            .get_or_insert_with(|| change.decode().operations.iter().map(|op| op.insert).collect());
-        usize::try_from(id.counter - entry.start_op)
-            .is_ok_and(|index| inserts.get(index).copied().unwrap_or(false))
+        for change in changes {
+            if let Some(entry) = self.changes.get_mut(&ChangeHash(change.hash().0)) {
+                let ops = change.decode().operations;
+                entry.inserts = Some(ops.iter().map(|op| op.insert).collect());
+            }
+        }
     }
 }

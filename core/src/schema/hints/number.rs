@@ -11,7 +11,7 @@ use crate::{
 /// Signs of currencies: the one that is meant if nothing else is said, and the others it may mean.
 const SIGNS: &[(&str, &str, &[&str])] = &[
     ("¥", "CNY", &["JPY"]),
-    ("元", "CNY", &["TWD"]),
+    ("元", "CNY", &["HKD", "TWD"]),
     ("€", "EUR", &[]),
     ("£", "GBP", &[]),
     ("$", "USD", &["AUD", "CAD", "HKD", "NZD", "SGD", "TWD", "MXN"]),
@@ -63,6 +63,7 @@ pub(super) fn parse_money(text: &str, hints: &TextHints) -> Result<String, Value
 }
 
 fn split_currency(text: &str, hints: &TextHints) -> Option<(String, String)> {
+    let text = &text.replacen("RMB", "CNY", 1);
     let is_code = |code: &str| code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic());
     if let Some((code, amount)) = text.split_at_checked(3).filter(|(code, _)| is_code(code)) {
         return Some((code.to_owned(), amount.to_owned()));

@@ -68,7 +68,7 @@ fn normalise(field: &Field, value: &str) -> Result<String, KeyError> {
     Ok(member)
 }
 
-fn escape(member: &str) -> String {
+pub(super) fn escape(member: &str) -> String {
     member.replace('%', "%25").replace('/', "%2F")
 }
 

@@ -13,8 +13,8 @@ use crate::{
 
 /// Bytes of an entry of a log, at most.
 pub const ENTRY_BYTES_MAX: usize = 1_024;
-/// Bytes of what the removal of a row or of a record says about what it saw, at most.
-pub const REMARK_BYTES_MAX: usize = 64 * 1_024;
+/// Bytes of a value under a key, at most.
+pub const VALUE_BYTES_MAX: usize = 64 * 1_024;
 
 impl Key<'_> {
     /// Checks that a value may stand under the key: kind of scalar, canonical form, limits.
@@ -26,41 +26,60 @@ impl Key<'_> {
         let checked = match self {
             Self::Register(field) => field.ty.check(value),
             Self::Cell { column, .. } => column.ty.check(value),
-            Self::Counter { .. } => match value {
-                Value::Int(_) => Ok(()),
-                Value::Null | Value::Bool(_) | Value::Text(_) | Value::Bytes(_) => {
-                    Err(ValueError::WrongShape("a whole number"))
-                }
-            },
             Self::Member { field, value: member } => check_member(field, member, value),
-            Self::RowGone { .. } => check_remark(value),
             Self::Entry { field, .. } => check_entry(field, value),
+            Self::Counter { .. } | Self::RowGone { .. } => Ok(()),
         };
-        checked.map_err(|source| KeyError::Value { field: self.field().name.clone(), source })
+        checked.map_err(|source| self.wrong(source))?;
+        self.check_form(value)
+    }
+
+    /// Checks only what a definition newer than ours could not have changed; see
+    /// [`Type::check_form`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongShape`], or the value is longer than [`VALUE_BYTES_MAX`].
+    pub fn check_form(&self, value: &Value) -> Result<(), KeyError> {
+        let is_of_kind = match self {
+            Self::Register(field) => field.ty.check_form(value),
+            Self::Cell { column, .. } => column.ty.check_form(value),
+            Self::Counter { .. } => value.as_int().map(drop).ok_or(ValueError::WrongShape("a sum")),
+            Self::Member { .. } if *value == Value::Bool(true) => Ok(()),
+            Self::Member { .. } => Err(ValueError::WrongShape("true")),
+            Self::RowGone { .. } | Self::Entry { .. } => {
+                value.as_text().map(drop).ok_or(ValueError::WrongShape("text"))
+            }
+        };
+        is_of_kind.map_err(|source| self.wrong(source))?;
+        if value.size_bytes() > VALUE_BYTES_MAX {
+            return Err(self.wrong(ValueError::TooLong { max: VALUE_BYTES_MAX }));
+        }
+        Ok(())
+    }
+
+    fn wrong(&self, source: ValueError) -> KeyError {
+        KeyError::Value { field: self.field().name.clone(), source }
     }
 }
 
+/// Ids of choices are part of the key, so the list is asked here.
 fn check_member(field: &Field, member: &str, value: &Value) -> Result<(), ValueError> {
-    if *value != Value::Bool(true) {
-        return Err(ValueError::WrongShape("true"));
+    match (&field.ty, value) {
+        (Type::Picklist(_), Value::Bool(true)) => field.ty.check(&Value::from(member)),
+        (_, _) => Ok(()),
     }
-    if matches!(field.ty, Type::Text { .. }) {
-        return Ok(());
-    }
-    field.ty.check(&Value::from(member))
-}
-
-fn check_remark(value: &Value) -> Result<(), ValueError> {
-    let text = value.as_text().ok_or(ValueError::WrongShape("text"))?;
-    within(text, REMARK_BYTES_MAX)
 }
 
 /// An entry is one flat JSON object, keys in order, whose known members are of their types.
 fn check_entry(field: &Field, value: &Value) -> Result<(), ValueError> {
     let text = value.as_text().ok_or(ValueError::WrongShape("text"))?;
-    within(text, ENTRY_BYTES_MAX)?;
+    check_length(text)?;
     let members: Map<String, Json> =
         serde_json::from_str(text).map_err(|_| ValueError::WrongShape("a JSON object"))?;
+    if !members.values().all(is_scalar) {
+        return Err(ValueError::WrongShape("members that are text, whole numbers, true or false"));
+    }
     if entry_text(&members) != text {
         return Err(ValueError::NotCanonical);
     }
@@ -74,6 +93,10 @@ fn check_entry(field: &Field, value: &Value) -> Result<(), ValueError> {
     Ok(())
 }
 
+fn is_scalar(member: &Json) -> bool {
+    member.is_string() || member.is_i64() || member.is_boolean()
+}
+
 /// The canonical text of an entry: keys in order, no spaces.
 fn entry_text(members: &Map<String, Json>) -> String {
     let mut sorted: Vec<_> = members.iter().collect();
@@ -83,8 +106,11 @@ fn entry_text(members: &Map<String, Json>) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-fn within(text: &str, max: usize) -> Result<(), ValueError> {
-    if text.len() > max { Err(ValueError::TooLong { max }) } else { Ok(()) }
+fn check_length(text: &str) -> Result<(), ValueError> {
+    if text.len() > ENTRY_BYTES_MAX {
+        return Err(ValueError::TooLong { max: ENTRY_BYTES_MAX });
+    }
+    Ok(())
 }
 
 impl Field {
@@ -106,7 +132,7 @@ impl Field {
             }
         }
         let text = entry_text(&members);
-        within(&text, ENTRY_BYTES_MAX)?;
+        check_length(&text)?;
         Ok(Value::Text(text))
     }
 }

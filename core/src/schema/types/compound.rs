@@ -31,10 +31,9 @@ pub(super) fn from_json<C: Compound>(json: &Json) -> Result<Value, ValueError> {
     canonical_text(known)
 }
 
-/// The one line that is all that is known of a value, where it is so.
-pub(in crate::schema) fn line_of<C: Compound>(text: &str) -> Option<String> {
-    let known: C = serde_json::from_str(text).ok()?;
-    known.as_line().map(str::to_owned)
+/// The parts that canonical text holds; none if it holds something else.
+pub(in crate::schema) fn read_parts<C: Compound>(text: &str) -> Option<C> {
+    serde_json::from_str(text).ok()
 }
 
 fn canonical_text<C: Compound>(mut known: C) -> Result<Value, ValueError> {

@@ -41,7 +41,8 @@ pub(in crate::schema) fn check_email(text: &str) -> Result<(), ValueError> {
 /// Checks that text may be a telephone number: some digits, whatever stands between them.
 pub(in crate::schema) fn check_phone(text: &str) -> Result<(), ValueError> {
     check_text(text, PHONE_CHARS_MAX)?;
-    if text.chars().filter(|c| c.is_numeric()).count() < PHONE_DIGITS_MIN {
+    let digits = text.chars().filter(|c| c.is_numeric()).count();
+    if digits < PHONE_DIGITS_MIN || text.contains(char::is_control) {
         return Err(ValueError::Malformed("a telephone number"));
     }
     Ok(())

@@ -1,0 +1,240 @@
+//! The replica: the façade that every front end uses.
+//!
+//! Open it, read and write records, and let a [`session`](session::Session) talk to the server.
+//! Nothing here waits for a network; every write is durable when its call returns.
+//!
+//! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
+//! [`read`] answers questions, [`push`] and [`pull`] are the two halves of a conversation with the
+//! server, [`session`] puts them in order, [`rebuild`] makes the rows anew.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use p256::ecdsa::SigningKey;
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+
+use crate::{
+    ids::{ActorId, ActorPrefix, RecordId},
+    schema::Schema,
+    store::{Durability, Store, StoreError, document, meta, rows},
+    time::{Clock, SystemClock},
+};
+
+pub mod error;
+pub mod flat;
+pub mod identity;
+pub mod pull;
+pub mod push;
+pub mod read;
+pub mod rebuild;
+pub mod session;
+pub mod text;
+pub mod writer;
+
+pub use error::ReplicaError;
+pub use read::{Conflict, Links, Page, Status};
+pub use writer::Writer;
+
+/// Name of the database in a replica's folder.
+pub const DATABASE_FILE: &str = "outrider.db";
+/// Name of the file that holds the instance token, outside the database and its backups.
+pub const INSTANCE_FILE: &str = "instance";
+/// Name of the file that holds the device's private key.
+pub const KEY_FILE: &str = "device.key";
+
+/// How a replica is opened.
+#[derive(Debug)]
+pub struct Options {
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness begins; drawn from the system if none.
+    pub seed: Option<u64>,
+    /// What a power failure may cost.
+    pub durability: Durability,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Arc::new(SystemClock), seed: None, durability: Durability::Full }
+    }
+}
+
+/// The records of one device.
+#[derive(Debug)]
+pub struct Replica {
+    folder: PathBuf,
+    store: Store,
+    schema: &'static Schema,
+    clock: Arc<dyn Clock>,
+    rng: StdRng,
+    actor: ActorId,
+    key: SigningKey,
+}
+
+impl Replica {
+    /// Opens the replica in `folder`, or creates it there.
+    ///
+    /// If the database was copied from another device or restored from a backup, which the token
+    /// beside it tells, the replica goes on under actors that have never written.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the folder or the database cannot be used.
+    pub fn open(folder: &Path, options: Options) -> Result<Self, ReplicaError> {
+        let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
+        fs::create_dir_all(folder).map_err(folder_error)?;
+        let mut rng = match options.seed {
+            Some(seed) => StdRng::seed_from_u64(seed),
+            None => rand::make_rng(),
+        };
+        let key =
+            identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
+        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
+        let schema = Schema::builtin();
+        let actor = {
+            let tx = store.begin()?;
+            rows::create_tables(&tx, schema).map_err(StoreError::from)?;
+            let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)
+                .map_err(|error| error.in_folder(folder))?;
+            tx.commit().map_err(StoreError::from)?;
+            actor
+        };
+        let folder = folder.to_owned();
+        Ok(Self { folder, store, schema, clock: options.clock, rng, actor, key })
+    }
+
+    /// The folder that holds the replica.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The definitions of all entities.
+    #[must_use]
+    pub fn schema(&self) -> &'static Schema {
+        self.schema
+    }
+
+    /// The store, for reading.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The public half of the device's key (uncompressed SEC1 bytes), for enrolment.
+    #[must_use]
+    pub fn public_key(&self) -> Vec<u8> {
+        self.key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+    }
+
+    /// Runs `write` in one transaction: all of it is durable afterwards, or none of it happened.
+    ///
+    /// # Errors
+    ///
+    /// Passes on the error of `write`, or that of the database.
+    pub fn transaction<T>(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
+        let tx = self.store.begin()?;
+        let mut writer =
+            Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
+        let done = write(&mut writer)?;
+        writer.finish()?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(done)
+    }
+
+    /// Creates a record and returns its id.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the entity or a field is unknown or a value does not fit.
+    pub fn create(
+        &mut self,
+        entity: &str,
+        fields: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<RecordId, ReplicaError> {
+        self.transaction(|writer| writer.create(entity, None, fields))
+    }
+
+    /// Changes fields of a record; returns whether anything was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here or a value does not fit.
+    pub fn update(
+        &mut self,
+        record: RecordId,
+        fields: &serde_json::Map<String, serde_json::Value>,
+    ) -> Result<bool, ReplicaError> {
+        self.transaction(|writer| writer.update(record, fields))
+    }
+
+    /// Archives a record.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here.
+    pub fn archive(&mut self, record: RecordId) -> Result<(), ReplicaError> {
+        self.transaction(|writer| writer.archive(record))
+    }
+
+    /// Brings an archived record back.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here.
+    pub fn restore(&mut self, record: RecordId) -> Result<(), ReplicaError> {
+        self.transaction(|writer| writer.restore(record))
+    }
+
+    /// Settles a conflict by writing `value` (as JSON) under `key` in place of all values there.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when there is no such record or key, or the value does not fit.
+    pub fn settle(
+        &mut self,
+        record: RecordId,
+        key: &str,
+        value: &serde_json::Value,
+    ) -> Result<(), ReplicaError> {
+        self.transaction(|writer| writer.settle(record, key, value))
+    }
+
+    /// Takes over what the server gave at enrolment. What was written before goes on under the
+    /// actors of the new prefix.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the database fails.
+    pub fn enroll(&mut self, enrolment: &meta::Enrolment) -> Result<(), ReplicaError> {
+        let actor = ActorId::new(enrolment.prefix, self.rng.random());
+        let tx = self.store.begin()?;
+        meta::set_enrolment(&tx, enrolment)?;
+        meta::set_actor(&tx, actor)?;
+        let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
+        writer.rewrite_all_waiting()?;
+        writer.finish()?;
+        document::forget_own_except(&tx, enrolment.prefix)?;
+        tx.commit().map_err(StoreError::from)?;
+        self.actor = actor;
+        Ok(())
+    }
+}
+
+/// Draws the suffix of an actor.
+fn draw_suffix(rng: &mut StdRng) -> [u8; 4] {
+    rng.random()
+}
+
+/// A prefix for the time before enrolment.
+fn provisional_prefix(rng: &mut StdRng) -> ActorPrefix {
+    let mut prefix = [0; crate::ids::ACTOR_PREFIX_BYTES];
+    rng.fill_bytes(&mut prefix);
+    ActorPrefix(prefix)
+}

@@ -1,0 +1,86 @@
+//! What can go wrong with a replica, in words that say what to do.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    crdt::{TextError, WriteError},
+    domain::edit::EditError,
+    ids::RecordId,
+    store::StoreError,
+    sync::codec::CodecError,
+};
+
+/// Why a replica could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplicaError {
+    /// The folder or a file in it cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Folder {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such entity.
+    #[error("there is no entity `{name}`; there are {known}")]
+    UnknownEntity {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The record is not on this device.
+    #[error("record {0} is not on this device")]
+    UnknownRecord(RecordId),
+    /// A record of this id exists.
+    #[error("record {0} exists already")]
+    Exists(RecordId),
+    /// The edit does not fit the record.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The document cannot take the edit.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The long text cannot take the edit.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// There is nothing to settle under this key.
+    #[error("record {record} has no conflict under `{key}`")]
+    NoConflict {
+        /// The record.
+        record: RecordId,
+        /// The key.
+        key: String,
+    },
+    /// The group holds more changes than one may.
+    #[error("one group holds at most {max} changes")]
+    GroupTooLarge {
+        /// The limit.
+        max: usize,
+    },
+    /// The device is not enrolled.
+    #[error("this device is not enrolled; run `outrider enroll URL CODE` first")]
+    NotEnrolled,
+    /// The server's answer cannot be read.
+    #[error("the server's answer cannot be read: {0}")]
+    Answer(#[from] CodecError),
+    /// The server's answer breaks the protocol.
+    #[error("the server's answer breaks the protocol: {0}")]
+    Protocol(String),
+}
+
+impl ReplicaError {
+    /// Puts the folder's name to an error of a file in it.
+    pub(super) fn in_folder(self, folder: &Path) -> Self {
+        match self {
+            Self::Folder { path, source } if path.as_os_str().is_empty() => {
+                Self::Folder { path: folder.to_owned(), source }
+            }
+            other => other,
+        }
+    }
+}

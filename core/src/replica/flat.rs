@@ -1,0 +1,355 @@
+//! Flat documents of a replica: written here, confirmed by answers, joined with what arrives.
+//!
+//! While edits wait there are two states: the *confirmed* one, which holds what the server is
+//! known to hold, and the one that people see, which holds the waiting edits too. When nothing
+//! waits there is one.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value as Json};
+
+use super::{ReplicaError, Writer, draw_suffix};
+use crate::{
+    crdt::{
+        self, Action, Delta, DeltaOutcome, Edit, EncodedChange, Own, Stamp, State,
+        base::{Base, Pending, rewrite},
+        next_actor,
+    },
+    ids::{ActorId, DocumentId},
+    schema::{Entity, Key},
+    store::{
+        StoreError,
+        document::{self, StoredDocument, decode_state},
+        inbox,
+        outbox::{self, NewOwnChange, OwnChange},
+        rows,
+    },
+    sync::{digest, frame::Digest},
+};
+
+/// A flat document as the replica works on it.
+#[derive(Debug, Clone)]
+pub(super) struct FlatDocument {
+    pub(super) id: DocumentId,
+    pub(super) entity: String,
+    /// What people see.
+    pub(super) state: State,
+    /// What the server holds, while edits wait.
+    pub(super) confirmed: Option<State>,
+    pub(super) own: Option<Own>,
+    pub(super) digest: Option<Digest>,
+}
+
+impl FlatDocument {
+    /// A document of which nothing is known yet.
+    fn new(id: &DocumentId, entity: &str) -> Self {
+        Self {
+            id: id.clone(),
+            entity: entity.to_owned(),
+            state: State::default(),
+            confirmed: None,
+            own: None,
+            digest: None,
+        }
+    }
+
+    fn decode(id: &DocumentId, stored: StoredDocument) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: id.clone(),
+            entity: stored.entity,
+            state: decode_state(id, &stored.state)?,
+            confirmed: stored.confirmed.map(|bytes| decode_state(id, &bytes)).transpose()?,
+            own: stored.own,
+            digest: stored.digest,
+        })
+    }
+
+    /// The last confirmed state.
+    fn confirmed(&self) -> &State {
+        self.confirmed.as_ref().unwrap_or(&self.state)
+    }
+}
+
+/// Whether a state that arrived could be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Merged {
+    /// It was.
+    Joined,
+    /// The whole state must be fetched.
+    NeedsWhole,
+}
+
+impl Writer<'_> {
+    /// Loads a flat document, if it is here.
+    pub(super) fn load_flat(&self, id: &DocumentId) -> Result<Option<FlatDocument>, StoreError> {
+        document::load(self.tx, id)?.map(|stored| FlatDocument::decode(id, stored)).transpose()
+    }
+
+    /// The actor under which the next change of a document will be written.
+    pub(super) fn actor_for(&mut self, document: Option<&FlatDocument>) -> ActorId {
+        match document {
+            None => self.actor,
+            Some(document) => {
+                let rng = &mut *self.rng;
+                next_actor(&document.state, document.own.as_ref(), self.actor, || draw_suffix(rng))
+            }
+        }
+    }
+
+    /// Writes edits as one change under `actor`: state, row and outbox.
+    pub(super) fn write_flat(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        document: Option<FlatDocument>,
+        actor: ActorId,
+        edits: Vec<Edit>,
+    ) -> Result<(), ReplicaError> {
+        let is_new = document.is_none();
+        let mut document = document.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
+        let confirmed = match document.confirmed.take() {
+            Some(confirmed) => confirmed,
+            None => document.state.clone(),
+        };
+        let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
+        let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
+        let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
+        let base = Base::new(&confirmed, &change.change);
+        document.confirmed = Some(confirmed);
+        self.save_flat(&document)?;
+        self.queue(&document, &change, &base)?;
+        let touched = if is_new { None } else { Some(&touched) };
+        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
+            .map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    fn queue(
+        &mut self,
+        document: &FlatDocument,
+        change: &EncodedChange,
+        base: &Base,
+    ) -> Result<(), ReplicaError> {
+        let group_id = self.group_id()?;
+        outbox::add(
+            self.tx,
+            &NewOwnChange {
+                group_id,
+                document: &document.id,
+                entity: &document.entity,
+                generation: document.state.generation,
+                hash: change.hash,
+                bytes: &change.bytes,
+                base,
+                made_at: self.now_ms,
+            },
+        )?;
+        Ok(())
+    }
+
+    fn save_flat(&self, document: &FlatDocument) -> Result<(), StoreError> {
+        let stored = StoredDocument {
+            entity: document.entity.clone(),
+            state: document.state.to_bytes(),
+            confirmed: document.confirmed.as_ref().map(State::to_bytes),
+            own: document.own,
+            digest: document.digest,
+        };
+        document::save(self.tx, &document.id, &stored)
+    }
+
+    /// Sets the digest of the confirmed content, in the document and in the sum of all.
+    fn update_digest(&mut self, document: &mut FlatDocument) {
+        let confirmed = document.confirmed();
+        let fresh = (!confirmed.is_empty()).then(|| digest::of_state(&document.id, confirmed));
+        self.replace_digest(document.digest, fresh);
+        document.digest = fresh;
+    }
+
+    /// The server has the change durably.
+    pub(super) fn confirm_flat(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
+        outbox::acknowledge(self.tx, own.id, self.now_ms)?;
+        let Some(mut document) = self.load_flat(&own.document)? else { return Ok(()) };
+        if own.generation != document.state.generation {
+            return Ok(());
+        }
+        let encoded = decode_own(own)?;
+        let mut confirmed = match document.confirmed.take() {
+            Some(confirmed) => confirmed,
+            None => document.state.clone(),
+        };
+        let seen = confirmed.clock.get(&encoded.change.actor).map_or(0, |seen| seen.seq);
+        if seen < encoded.change.seq {
+            confirmed.apply(&encoded);
+        }
+        let waiting = outbox::waiting_of(self.tx, &own.document)?;
+        for mut later in waiting.iter().cloned() {
+            later.base.advance(&encoded);
+            outbox::set_base(self.tx, later.id, &later.base)?;
+        }
+        if waiting.is_empty() {
+            document.state = confirmed;
+        } else {
+            document.confirmed = Some(confirmed);
+        }
+        self.update_digest(&mut document);
+        self.save_flat(&document)?;
+        Ok(())
+    }
+
+    /// Joins a whole state that the server sent.
+    pub(super) fn merge_state(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        arrived: &State,
+    ) -> Result<(), ReplicaError> {
+        let mut document =
+            self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
+        if arrived.generation > document.state.generation {
+            document.own = None;
+        }
+        if let Some(confirmed) = &mut document.confirmed {
+            confirmed.join(arrived);
+        }
+        document.state.join(arrived);
+        self.store_merged(entity, document)
+    }
+
+    /// Joins what changed since the cursor.
+    pub(super) fn merge_delta(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        delta: &Delta,
+    ) -> Result<Merged, ReplicaError> {
+        let Some(mut document) = self.load_flat(id)? else { return Ok(Merged::NeedsWhole) };
+        if let Some(confirmed) = &mut document.confirmed
+            && confirmed.join_delta(delta) == DeltaOutcome::NeedsWhole
+        {
+            return Ok(Merged::NeedsWhole);
+        }
+        if document.state.join_delta(delta) == DeltaOutcome::NeedsWhole {
+            return Ok(Merged::NeedsWhole);
+        }
+        self.store_merged(entity, document)?;
+        Ok(Merged::Joined)
+    }
+
+    fn store_merged(
+        &mut self,
+        entity: &Entity,
+        mut document: FlatDocument,
+    ) -> Result<(), ReplicaError> {
+        self.update_digest(&mut document);
+        self.save_flat(&document)?;
+        let id = &document.id;
+        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
+            .map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Writes all waiting changes of a document anew, leaving out the refused keys of one.
+    ///
+    /// `refused` names the change, the code and the keys (all of the change if there are none);
+    /// without it everything is kept.
+    pub(super) fn rewrite_flat(
+        &mut self,
+        id: &DocumentId,
+        refused: Option<(&OwnChange, &str, &[String])>,
+    ) -> Result<(), ReplicaError> {
+        let Some(mut document) = self.load_flat(id)? else { return Ok(()) };
+        let entity = self.entity(&document.entity)?;
+        let waiting = outbox::waiting_of(self.tx, id)?;
+        let confirmed = document.confirmed().clone();
+        let mut pending = Vec::with_capacity(waiting.len());
+        // What was refused as a whole when nothing of the record is confirmed takes with it what
+        // was written on top: there is no record to write it into.
+        let mut takes_all = false;
+        for own in &waiting {
+            let encoded = decode_own(own)?;
+            let mut dropped: BTreeSet<String> = BTreeSet::new();
+            let all = || encoded.change.ops.iter().map(|op| op.key.clone());
+            if let Some((culprit, code, keys)) = refused {
+                if culprit.id == own.id {
+                    dropped = if keys.is_empty() {
+                        all().collect()
+                    } else {
+                        keys.iter().cloned().collect()
+                    };
+                    takes_all = keys.is_empty() && confirmed.is_empty();
+                    self.keep_refused(own, entity, &encoded, code, &dropped)?;
+                } else if takes_all {
+                    dropped = all().collect();
+                    self.keep_refused(own, entity, &encoded, code, &dropped)?;
+                }
+            }
+            pending.push(Pending { encoded, base: own.base.clone(), dropped });
+        }
+        let actor = self.fresh_actor(&[&document.state, &confirmed]);
+        let rewritten = rewrite(&confirmed, &pending, actor)?;
+        let mut left = 0;
+        for (own, successor) in waiting.iter().zip(&rewritten.changes) {
+            let successor = successor.as_ref().map(|change| (change.hash, change.bytes.as_slice()));
+            left += usize::from(successor.is_some());
+            outbox::replace(self.tx, own.id, successor)?;
+        }
+        document.own = rewritten.own;
+        document.state = rewritten.state;
+        document.confirmed = (left > 0).then_some(confirmed);
+        if document.state.is_empty() {
+            document::remove(self.tx, id)?;
+            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
+            return Ok(());
+        }
+        self.save_flat(&document)?;
+        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
+            .map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    fn fresh_actor(&mut self, states: &[&State]) -> ActorId {
+        loop {
+            let actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+            if states.iter().all(|state| !state.clock.contains_key(&actor)) {
+                return actor;
+            }
+        }
+    }
+
+    fn keep_refused(
+        &self,
+        own: &OwnChange,
+        entity: &Entity,
+        encoded: &EncodedChange,
+        code: &str,
+        keys: &BTreeSet<String>,
+    ) -> Result<(), StoreError> {
+        let mut values = Map::new();
+        for op in encoded.change.ops.iter().filter(|op| keys.contains(&op.key)) {
+            values.insert(op.key.clone(), value_json(entity, own, &op.key, &op.action));
+        }
+        let times = (own.made_at, self.now_ms);
+        inbox::add(self.tx, &own.document, &own.entity, code, &Json::Object(values), times)
+    }
+}
+
+fn value_json(entity: &Entity, own: &OwnChange, key: &str, action: &Action) -> Json {
+    let Action::Put(value) = action else { return Json::Null };
+    match entity.parse_key(&own.document.part, key) {
+        Ok(Key::Register(field)) => field.ty.to_json(value),
+        Ok(Key::Cell { column, .. }) => column.ty.to_json(value),
+        Ok(Key::Counter { .. } | Key::Member { .. } | Key::RowGone { .. } | Key::Entry { .. })
+        | Err(_) => serde_json::to_value(value).unwrap_or(Json::Null),
+    }
+}
+
+/// Reads a change that this device wrote.
+pub(super) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
+    crdt::decode(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
+}
+
+/// The field that a key belongs to.
+fn field_of(key: &str) -> String {
+    key.split('/').next().unwrap_or_default().to_owned()
+}

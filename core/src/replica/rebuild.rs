@@ -1,0 +1,52 @@
+//! Rows made anew from the documents: repair, and the proof that they are a cache.
+
+use super::{Replica, ReplicaError, text::text_of};
+use crate::store::{
+    StoreError,
+    document::{self, StoredDocument, decode_state},
+    rows,
+};
+
+impl Replica {
+    /// Drops all rows and projects every document again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; the rows are as before then.
+    pub fn rebuild_rows(&mut self) -> Result<(), ReplicaError> {
+        let schema = self.schema;
+        let tx = self.store.begin()?;
+        rows::clear(&tx, schema).map_err(StoreError::from)?;
+        document::for_each(&tx, |id, entity, state| {
+            let Some(entity) = schema.entity(entity) else { return Ok(()) };
+            if id.part.is_flat() {
+                let state = decode_state(id, state)?;
+                rows::project_flat(&tx, entity, id.record, &id.part, &state)?;
+            } else {
+                let stored = StoredDocument {
+                    entity: entity.name.clone(),
+                    state: state.to_vec(),
+                    confirmed: None,
+                    own: None,
+                    digest: None,
+                };
+                let text = text_of(&stored)
+                    .map_err(|error| StoreError::damaged(&id.to_string(), error))?;
+                rows::project_text(&tx, entity, id.record, id.part.as_str(), &text)?;
+            }
+            Ok(())
+        })?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// All rows of all entities as text, in a fixed order: equal before and after a rebuild, and
+    /// equal on replicas that agree.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn dump_rows(&self) -> Result<Vec<String>, ReplicaError> {
+        Ok(rows::dump(self.store.conn(), self.schema).map_err(StoreError::from)?)
+    }
+}

@@ -1,0 +1,202 @@
+//! Long texts of a replica.
+//!
+//! A text is an Automerge document; its changes travel both ways. As with flat documents there
+//! is a confirmed copy while edits wait.
+
+use serde_json::json;
+
+use super::{ReplicaError, Writer, draw_suffix};
+use crate::{
+    crdt::{
+        Own, TextDocument, TextError,
+        base::Base,
+        text::{accept, first_change},
+    },
+    ids::{ActorId, DocumentId},
+    schema::Entity,
+    store::{
+        StoreError,
+        document::{self, StoredDocument},
+        inbox,
+        outbox::{self, NewOwnChange, OwnChange},
+        rows,
+    },
+    sync::digest,
+};
+
+impl Writer<'_> {
+    /// Makes the text of a record `new_text`.
+    pub(super) fn write_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        new_text: &str,
+    ) -> Result<bool, ReplicaError> {
+        let stored = document::load(self.tx, id)?;
+        if stored.is_none() && new_text.is_empty() {
+            return Ok(false);
+        }
+        let mut stored = match stored {
+            Some(stored) => stored,
+            None => StoredDocument {
+                entity: entity.name.clone(),
+                state: TextDocument::new()?.save(),
+                confirmed: None,
+                own: None,
+                digest: None,
+            },
+        };
+        let mut text = TextDocument::load(&stored.state)?;
+        let actor = self.text_actor(&text, stored.own.as_ref());
+        let before = stored.state.clone();
+        let changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
+        let Some(last) = changes.last() else { return Ok(false) };
+        stored.own = Some(Own { actor, seq: last.seq, hash: last.hash });
+        stored.confirmed.get_or_insert(before);
+        stored.state = text.save();
+        document::save(self.tx, id, &stored)?;
+        let group_id = self.group_id()?;
+        for change in &changes {
+            let new = NewOwnChange {
+                group_id,
+                document: id,
+                entity: &entity.name,
+                generation: 0,
+                hash: change.hash,
+                bytes: &change.bytes,
+                base: &Base::default(),
+                made_at: self.now_ms,
+            };
+            outbox::add(self.tx, &new)?;
+        }
+        self.project_text(id, entity, &text.text()?)?;
+        Ok(true)
+    }
+
+    fn text_actor(&mut self, text: &TextDocument, own: Option<&Own>) -> ActorId {
+        if let Some(own) = own {
+            return own.actor;
+        }
+        let clock = text.clock();
+        let mut actor = self.actor;
+        while clock.contains_key(&actor) {
+            actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+        }
+        actor
+    }
+
+    fn project_text(&self, id: &DocumentId, entity: &Entity, text: &str) -> Result<(), StoreError> {
+        Ok(rows::project_text(self.tx, entity, id.record, id.part.as_str(), text)?)
+    }
+
+    fn save_text(
+        &mut self,
+        id: &DocumentId,
+        mut stored: StoredDocument,
+    ) -> Result<(), ReplicaError> {
+        let confirmed = stored.confirmed.as_ref().unwrap_or(&stored.state);
+        let heads = TextDocument::load(confirmed)?.heads();
+        // A text that holds the constant first change alone is not at the server yet.
+        let is_there = heads != [first_change().hash];
+        let fresh = is_there.then(|| digest::of_document(id, 0, &heads));
+        self.replace_digest(stored.digest, fresh);
+        stored.digest = fresh;
+        document::save(self.tx, id, &stored)?;
+        Ok(())
+    }
+
+    /// The server has the change durably.
+    pub(super) fn confirm_text(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
+        outbox::acknowledge(self.tx, own.id, self.now_ms)?;
+        let Some(mut stored) = document::load(self.tx, &own.document)? else { return Ok(()) };
+        let confirmed = stored.confirmed.take().unwrap_or_else(|| stored.state.clone());
+        let confirmed = accept(&confirmed, &own.bytes)?.saved;
+        if outbox::waiting_of(self.tx, &own.document)?.is_empty() {
+            stored.state = confirmed;
+        } else {
+            stored.confirmed = Some(confirmed);
+        }
+        self.save_text(&own.document, stored)
+    }
+
+    /// Takes in changes that the server sent.
+    pub(super) fn merge_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        changes: &[impl AsRef<[u8]>],
+    ) -> Result<(), ReplicaError> {
+        let mut stored = match document::load(self.tx, id)? {
+            Some(stored) => stored,
+            None => StoredDocument {
+                entity: entity.name.clone(),
+                state: TextDocument::new()?.save(),
+                confirmed: None,
+                own: None,
+                digest: None,
+            },
+        };
+        let mut text = TextDocument::load(&stored.state)?.text()?;
+        for change in changes {
+            if let Some(confirmed) = &mut stored.confirmed {
+                *confirmed = accept(confirmed, change.as_ref())?.saved;
+            }
+            let accepted = accept(&stored.state, change.as_ref())?;
+            stored.state = accepted.saved;
+            text = accepted.text;
+        }
+        self.save_text(id, stored)?;
+        Ok(self.project_text(id, entity, &text)?)
+    }
+
+    /// Takes the waiting edits of a text out after a refusal (`code`), or, without one, writes
+    /// them anew under an actor that has not written there.
+    pub(super) fn rewrite_text(
+        &mut self,
+        id: &DocumentId,
+        code: Option<&str>,
+    ) -> Result<(), ReplicaError> {
+        let Some(mut stored) = document::load(self.tx, id)? else { return Ok(()) };
+        let waiting = outbox::waiting_of(self.tx, id)?;
+        let (Some(first), Some(confirmed)) = (waiting.first(), stored.confirmed.take()) else {
+            return Ok(());
+        };
+        let entity = self.entity(&stored.entity)?;
+        let written = TextDocument::load(&stored.state)?.text()?;
+        for own in &waiting {
+            outbox::replace(self.tx, own.id, None)?;
+        }
+        stored.own = None;
+        stored.state.clone_from(&confirmed);
+        let confirmed_text = TextDocument::load(&confirmed)?.text()?;
+        let is_empty = stored.digest.is_none() && confirmed_text.is_empty();
+        if is_empty {
+            document::remove(self.tx, id)?;
+        } else {
+            document::save(self.tx, id, &stored)?;
+        }
+        self.project_text(id, entity, &confirmed_text)?;
+        match code {
+            Some(code) => {
+                let refused = json!({ id.part.as_str(): written });
+                let times = (first.made_at, self.now_ms);
+                inbox::add(self.tx, id, &entity.name, code, &refused, times)?;
+            }
+            None => {
+                // A new actor: the old one is what could not be used.
+                self.redraw_actor();
+                self.write_text(id, entity, &written)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The text of a stored document, for reading.
+///
+/// # Errors
+///
+/// Fails when the document does not load.
+pub(super) fn text_of(stored: &StoredDocument) -> Result<String, TextError> {
+    TextDocument::load(&stored.state)?.text()
+}

@@ -1,0 +1,343 @@
+//! Writing records: one transaction, one group per tap.
+
+use std::collections::BTreeMap;
+
+use rand::{RngExt, rngs::StdRng};
+use rusqlite::Connection;
+use serde_json::{Map, Value as Json};
+
+use super::{ReplicaError, draw_suffix, flat::FlatDocument, text::text_of};
+use crate::{
+    crdt::{
+        Action, Edit, State,
+        archive::{ARCHIVED, Archived},
+    },
+    domain::{
+        edit::{Actors, EditError, Plan, Planner},
+        record::{Documents, settled_field},
+        stage,
+    },
+    ids::{ActorId, DocumentId, Part, RecordId},
+    schema::{Entity, RowId, Schema},
+    store::{StoreError, document, meta, outbox},
+    sync::{
+        digest,
+        frame::{Digest, GROUP_CHANGES_MAX},
+    },
+    time::TimestampMs,
+};
+
+/// Edits records within one transaction.
+#[derive(Debug)]
+pub struct Writer<'a> {
+    pub(super) tx: &'a Connection,
+    pub(super) schema: &'static Schema,
+    pub(super) now_ms: TimestampMs,
+    pub(super) rng: &'a mut StdRng,
+    pub(super) actor: ActorId,
+    held: Digest,
+    is_held_changed: bool,
+    /// The group that changes join, and how many it has.
+    group: Option<(i64, usize)>,
+    is_group_open: bool,
+}
+
+/// The actors of a record's parts.
+#[derive(Debug)]
+struct PartActors {
+    standard: ActorId,
+    by_part: BTreeMap<Part, ActorId>,
+}
+
+impl Actors for PartActors {
+    fn actor(&self, part: &Part) -> ActorId {
+        self.by_part.get(part).copied().unwrap_or(self.standard)
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        tx: &'a Connection,
+        schema: &'static Schema,
+        now_ms: TimestampMs,
+        rng: &'a mut StdRng,
+        actor: ActorId,
+    ) -> Result<Self, StoreError> {
+        let held = meta::cursor(tx)?.held;
+        Ok(Self {
+            tx,
+            schema,
+            now_ms,
+            rng,
+            actor,
+            held,
+            is_held_changed: false,
+            group: None,
+            is_group_open: false,
+        })
+    }
+
+    /// Writes what is kept once per transaction.
+    pub(super) fn finish(&self) -> Result<(), StoreError> {
+        if self.is_held_changed { meta::set_held(self.tx, &self.held) } else { Ok(()) }
+    }
+
+    /// The digest over all confirmed documents, with what this transaction changed.
+    pub(super) fn held(&self) -> Digest {
+        self.held
+    }
+
+    pub(super) fn replace_digest(&mut self, old: Option<Digest>, new: Option<Digest>) {
+        for changed in old.iter().chain(&new) {
+            digest::toggle(&mut self.held, changed);
+        }
+        self.is_held_changed = true;
+    }
+
+    pub(super) fn entity(&self, name: &str) -> Result<&'static Entity, ReplicaError> {
+        self.schema.entity(name).ok_or_else(|| ReplicaError::UnknownEntity {
+            name: name.chars().take(80).collect(),
+            known: self.schema.entities().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The group that the next change joins.
+    pub(super) fn group_id(&mut self) -> Result<i64, ReplicaError> {
+        let (id, count) = match self.group {
+            Some((id, count)) => (id, count + 1),
+            None => (outbox::next_group(self.tx)?, 1),
+        };
+        if count > GROUP_CHANGES_MAX {
+            return Err(ReplicaError::GroupTooLarge { max: GROUP_CHANGES_MAX });
+        }
+        self.group = Some((id, count));
+        Ok(id)
+    }
+
+    pub(super) fn redraw_actor(&mut self) {
+        self.actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+    }
+
+    /// Makes everything that `write` does one group: judged and committed whole by the server.
+    ///
+    /// # Errors
+    ///
+    /// Passes on the error of `write`.
+    pub fn group<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
+        self.group = None;
+        self.is_group_open = true;
+        let done = write(self);
+        self.is_group_open = false;
+        self.group = None;
+        done
+    }
+
+    fn begin_tap(&mut self) {
+        if !self.is_group_open {
+            self.group = None;
+        }
+    }
+
+    /// Whether a record is here.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub fn exists(&self, record: RecordId) -> Result<bool, ReplicaError> {
+        Ok(!document::parts(self.tx, record)?.is_empty())
+    }
+
+    /// Creates a record, under `id` if one is given.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the entity or a field is unknown, a value does not fit, a
+    /// required field is missing, or the record exists.
+    pub fn create(
+        &mut self,
+        entity: &str,
+        id: Option<RecordId>,
+        fields: &Map<String, Json>,
+    ) -> Result<RecordId, ReplicaError> {
+        self.begin_tap();
+        let entity = self.entity(entity)?;
+        let record = match id {
+            Some(id) if self.exists(id)? => return Err(ReplicaError::Exists(id)),
+            Some(id) => id,
+            None => RecordId::new(self.now_ms.unsigned_abs(), self.rng.random()),
+        };
+        let mut fields = fields.clone();
+        if entity.field("created_at").is_some() && !fields.contains_key("created_at") {
+            let at = crate::time::to_rfc3339(self.now_ms);
+            fields.insert("created_at".to_owned(), at.into());
+        }
+        self.write_fields(entity, record, BTreeMap::new(), Documents::default(), true, &fields)?;
+        Ok(record)
+    }
+
+    /// Changes fields of a record; returns whether anything was written.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here or a value does not fit.
+    pub fn update(
+        &mut self,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<bool, ReplicaError> {
+        self.begin_tap();
+        let (entity, flat, documents) = self.load(record)?;
+        self.write_fields(entity, record, flat, documents, false, fields)
+    }
+
+    fn write_fields(
+        &mut self,
+        entity: &'static Entity,
+        record: RecordId,
+        mut flat: BTreeMap<Part, FlatDocument>,
+        documents: Documents,
+        is_new: bool,
+        fields: &Map<String, Json>,
+    ) -> Result<bool, ReplicaError> {
+        let mut by_part = BTreeMap::new();
+        for (part, document) in &flat {
+            by_part.insert(part.clone(), self.actor_for(Some(document)));
+        }
+        let actors = PartActors { standard: self.actor, by_part };
+        let rng = &mut *self.rng;
+        let mut planner = Planner {
+            entity,
+            documents: &documents,
+            actors: &actors,
+            is_new,
+            draw_row: || RowId::new(rng.random()),
+        };
+        let mut plan = planner.plan(fields)?;
+        let moment = (self.now_ms, RowId::new(self.rng.random()));
+        stage::note_stage(entity, &documents, &mut plan, moment);
+        let Plan { flat: edits, texts } = plan;
+        let mut is_written = false;
+        for (part, edits) in edits {
+            let id = DocumentId { record, part };
+            let actor = actors.actor(&id.part);
+            self.write_flat(&id, entity, flat.remove(&id.part), actor, edits)?;
+            is_written = true;
+        }
+        for (field, text) in texts {
+            let id = DocumentId { record, part: Part::Text(field) };
+            is_written |= self.write_text(&id, entity, &text)?;
+        }
+        Ok(is_written)
+    }
+
+    /// Loads a record for writing.
+    #[expect(clippy::type_complexity, reason = "one caller's three views of a record")]
+    fn load(
+        &self,
+        record: RecordId,
+    ) -> Result<(&'static Entity, BTreeMap<Part, FlatDocument>, Documents), ReplicaError> {
+        let mut flat = BTreeMap::new();
+        let mut documents = Documents::default();
+        let mut entity = None;
+        for (part, _) in document::parts(self.tx, record)? {
+            let id = DocumentId { record, part };
+            if id.part.is_flat() {
+                if let Some(document) = self.load_flat(&id)? {
+                    entity = Some(document.entity.clone());
+                    documents.flat.insert(id.part.clone(), document.state.clone());
+                    flat.insert(id.part, document);
+                }
+            } else if let Some(stored) = document::load(self.tx, &id)? {
+                documents.texts.insert(id.part.as_str().to_owned(), text_of(&stored)?);
+            }
+        }
+        let entity = entity.ok_or(ReplicaError::UnknownRecord(record))?;
+        Ok((self.entity(&entity)?, flat, documents))
+    }
+
+    /// Archives a record.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here.
+    pub fn archive(&mut self, record: RecordId) -> Result<(), ReplicaError> {
+        let at = self.now_ms;
+        self.edit_main(record, |state| {
+            let value = Archived::new(state, None, at).to_value();
+            Some(Edit { key: ARCHIVED.to_owned(), action: Action::Put(value) })
+        })
+    }
+
+    /// Brings an archived record back.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the record is not here.
+    pub fn restore(&mut self, record: RecordId) -> Result<(), ReplicaError> {
+        self.edit_main(record, |state| {
+            let is_archived = !state.survivors(ARCHIVED).is_empty();
+            is_archived.then(|| Edit { key: ARCHIVED.to_owned(), action: Action::Delete })
+        })
+    }
+
+    fn edit_main(
+        &mut self,
+        record: RecordId,
+        edit: impl FnOnce(&State) -> Option<Edit>,
+    ) -> Result<(), ReplicaError> {
+        self.begin_tap();
+        let id = DocumentId { record, part: Part::Main };
+        let document = self.load_flat(&id)?.ok_or(ReplicaError::UnknownRecord(record))?;
+        let entity = self.entity(&document.entity)?;
+        let Some(edit) = edit(&document.state) else { return Ok(()) };
+        let actor = self.actor_for(Some(&document));
+        self.write_flat(&id, entity, Some(document), actor, vec![edit])
+    }
+
+    /// Settles a conflict by writing `value` in place of all values under `key`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when there is no such record or conflict, or the value does not
+    /// fit.
+    pub fn settle(
+        &mut self,
+        record: RecordId,
+        key: &str,
+        value: &Json,
+    ) -> Result<(), ReplicaError> {
+        self.begin_tap();
+        let (entity, mut flat, _) = self.load(record)?;
+        let none = || ReplicaError::NoConflict { record, key: key.chars().take(80).collect() };
+        let (part, field) = flat
+            .keys()
+            .find_map(|part| Some((part.clone(), settled_field(entity, part, key)?)))
+            .ok_or_else(none)?;
+        let document = flat.remove(&part).ok_or_else(none)?;
+        if document.state.survivors(key).len() < 2 {
+            return Err(none());
+        }
+        let value = field
+            .ty
+            .from_json(value)
+            .map_err(|source| EditError::Value { field: key.to_owned(), source })?;
+        let edit = Edit { key: key.to_owned(), action: Action::Put(value) };
+        let actor = self.actor_for(Some(&document));
+        self.write_flat(&DocumentId { record, part }, entity, Some(document), actor, vec![edit])
+    }
+
+    /// Writes every waiting change anew under the standard actor's prefix.
+    pub(super) fn rewrite_all_waiting(&mut self) -> Result<(), ReplicaError> {
+        for id in outbox::waiting_documents(self.tx)? {
+            if id.part.is_flat() {
+                self.rewrite_flat(&id, None)?;
+            } else {
+                self.rewrite_text(&id, None)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! The built-in definitions fit together, say what was asked for, and are what the page says.
+
+use std::{env, fs, path::Path};
+
+use crate::{
+    ids::Part,
+    schema::{
+        EntityDefinition, Kind, Language, PicklistDefinition, Schema, Settle, StageType, Type,
+        definition,
+    },
+    value::Money,
+};
+
+fn definitions() -> (Vec<EntityDefinition>, Vec<PicklistDefinition>) {
+    definition::builtin().unwrap()
+}
+
+#[test]
+fn the_embedded_definitions_fit_together() {
+    let (entities, picklists) = definitions();
+    if let Err(error) = Schema::new(1, entities, picklists) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn the_embedded_files_say_nothing_that_is_not_understood() {
+    for entity in definitions().0 {
+        assert!(entity.unknown.is_empty(), "{}: {:?}", entity.name, entity.unknown);
+        for field in entity.fields.iter().flat_map(|f| f.columns.iter().chain([f])) {
+            assert!(field.unknown.is_empty(), "{}.{}", entity.name, field.name);
+        }
+    }
+}
+
+#[test]
+fn definitions_survive_json() {
+    for entity in definitions().0 {
+        let json = serde_json::to_string(&entity).unwrap();
+        assert_eq!(serde_json::from_str::<EntityDefinition>(&json).unwrap(), entity);
+    }
+}
+
+/// Changes the built-in definitions and expects the reason of the refusal.
+fn check_refusal(change: impl Fn(&mut EntityDefinition), place: &str, problem: &str) {
+    let (mut entities, picklists) = definitions();
+    change(&mut entities[0]);
+    let refusal = Schema::new(1, entities, picklists).unwrap_err();
+    assert_eq!((refusal.place.as_str(), refusal.problem.as_str()), (place, problem));
+}
+
+#[test]
+fn definitions_that_do_not_fit_are_refused() {
+    let name = "customer.company_name";
+    check_refusal(|e| e.fields[0].zh.clear(), name, "a label is empty");
+    check_refusal(|e| e.fields[0].type_name = "colour".into(), name, "an unknown type");
+    check_refusal(
+        |e| e.fields[0].settle = Settle::OptOut,
+        name,
+        "its values cannot be settled in this way",
+    );
+    check_refusal(|e| e.fields[1].name = "select".into(), "customer.select", "not a name");
+    check_refusal(|e| e.fields[1].name = "Name".into(), "customer.Name", "not a name");
+    check_refusal(
+        |e| e.fields[3].kind = Kind::Rows,
+        "customer.short_name",
+        "columns belong to rows and logs",
+    );
+    check_refusal(|e| e.title = "nothing".into(), "customer", "the title is no field");
+    check_refusal(|e| e.family = "phone".into(), "customer", "the family is no link");
+    check_refusal(|e| e.name = "contact".into(), "contact", "defined twice");
+}
+
+#[test]
+fn every_entity_has_the_fields_of_the_seed() {
+    for (entity, table, fields) in [
+        ("customer", "客户信息表", "公司名称 地址 电话号码 电子邮件 联系人 行业 公司规模 拜访次数"),
+        ("contact", "联系人表", "姓名 职位 联系电话 电子邮件 社交媒体账号"),
+        (
+            "opportunity",
+            "销售机会表",
+            "机会名称 机会描述 预计金额 预计关闭日期 销售阶段 责任销售人员",
+        ),
+        ("product", "产品表", "产品名称 产品描述 产品类别 价格 库存数量 库存状态"),
+        ("user", "用户权限表", "用户角色 权限级别 可访问模块 操作权限"),
+        ("sales_order", "销售订单表", "订单编号 客户信息 产品或服务 订单金额 发货状态"),
+        ("interaction", "交互记录表", "内容 会议纪要 责任人"),
+    ] {
+        let entity = Schema::builtin().entity(entity).unwrap();
+        assert_eq!(entity.plural.get(Language::Zh), table);
+        let fields_zh = entity.fields.iter().map(|field| &field.label.zh);
+        let labels: Vec<_> = fields_zh.chain(entity.derived.iter().map(|d| &d.label.zh)).collect();
+        for label in fields.split(' ') {
+            assert!(labels.iter().any(|known| *known == label), "{table}: {label}");
+        }
+    }
+}
+
+#[test]
+fn secrets_and_long_texts_have_parts_of_their_own() {
+    let field = |entity, field| Schema::builtin().entity(entity).unwrap().field(field).unwrap();
+    assert_eq!(field("product", "cost").part, Part::Restricted);
+    assert_eq!(field("customer", "credit_limit").part, Part::Restricted);
+    assert_eq!(field("interaction", "minutes").part, Part::Text("minutes".into()));
+    for entity in Schema::builtin().entities() {
+        assert_eq!(entity.parts()[0], Part::Main);
+        for part in entity.parts() {
+            assert_eq!(part.as_str().parse::<Part>().unwrap(), part);
+        }
+    }
+}
+
+#[test]
+fn sales_stages_carry_what_the_forecast_needs() {
+    let stages = Schema::builtin().picklist("sales_stage").unwrap();
+    let forecast = Schema::builtin().picklist("forecast_category").unwrap();
+    for stage in &stages.choices {
+        assert!(forecast.choice(stage.forecast.as_deref().unwrap()).is_some());
+        let keeps_probability = stage.stage_type.unwrap() == StageType::Hold;
+        assert_eq!(stage.probability.is_none(), keeps_probability, "{}", stage.id);
+    }
+    assert_eq!(stages.find("赢单").unwrap().id, "won");
+    assert_eq!(stages.find(" ＷＯＮ ").unwrap().id, "won");
+    assert!(stages.find("Engaging").is_none());
+}
+
+#[test]
+fn every_currency_to_choose_is_one_that_money_has() {
+    for choice in &Schema::builtin().picklist("currency").unwrap().choices {
+        assert_eq!(Money::new(&choice.id, 0).unwrap().currency(), choice.id);
+    }
+}
+
+#[test]
+fn every_record_has_the_envelope() {
+    for entity in Schema::builtin().entities() {
+        for name in ["created_at", "created_by", "owner_id", "tags", "external_id", "archived"] {
+            assert!(entity.field(name).is_some(), "{}.{name}", entity.name);
+        }
+        assert_eq!(entity.field("created_at").unwrap().kind, Kind::Once);
+        assert_eq!(entity.field("owner_id").unwrap().ty, Type::Link("user".into()));
+    }
+}
+
+#[test]
+fn data_model_page_is_what_the_definitions_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/DATA_MODEL.md");
+    let page = Schema::builtin().to_markdown();
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, &page).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/DATA_MODEL.md is old: run this test with UPDATE_DOCS=1");
+}
