@@ -71,8 +71,7 @@ pub fn check(
     _device: &Device,
     request: &CheckRequest,
 ) -> Result<CheckResponse, StorageError> {
-    let documents =
-        storage.read()?.document_digests(&request.stream, request.after, CHECK_PAGE)?;
+    let documents = storage.read()?.document_digests(&request.stream, request.after, CHECK_PAGE)?;
     Ok(CheckResponse { documents })
 }
 

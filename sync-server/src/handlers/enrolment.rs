@@ -85,9 +85,7 @@ pub(crate) async fn enrol_device(
 /// Hexadecimal of a compressed or an uncompressed point.
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
     use outrider_core::ids::from_hex;
-    from_hex::<33>(text)
-        .map(Vec::from)
-        .or_else(|| from_hex::<65>(text).map(Vec::from))
+    from_hex::<33>(text).map(Vec::from).or_else(|| from_hex::<65>(text).map(Vec::from))
 }
 
 impl From<EnrolError> for AppError {

@@ -83,17 +83,14 @@ impl SqliteStorage {
     ///
     /// As [`open`](Self::open).
     pub fn open_for_test(folder: &Path, synchronous_off: bool) -> Result<Self, StorageError> {
-        let durability =
-            if synchronous_off { Durability::NotSynced } else { Durability::Synced };
+        let durability = if synchronous_off { Durability::NotSynced } else { Durability::Synced };
         Self::open_with(folder, durability)
     }
 
     fn open_with(folder: &Path, durability: Durability) -> Result<Self, StorageError> {
         connection::check_engine()?;
-        create_folder(folder).map_err(|source| StorageError::Open {
-            path: folder.display().to_string(),
-            source,
-        })?;
+        create_folder(folder)
+            .map_err(|source| StorageError::Open { path: folder.display().to_string(), source })?;
         let path = folder.join(DATABASE_FILE);
         let mut writer = connection::open(&path, Role::Writer, durability)?;
         migrate::run(&mut writer)?;

@@ -81,11 +81,7 @@ fn moves_behind(storage: &dyn Storage) {
         .collect();
     assert_eq!(
         named,
-        [
-            (6, record(1), Part::Main),
-            (6, record(1), Part::Restricted),
-            (6, record(2), Part::Main)
-        ]
+        [(6, record(1), Part::Main), (6, record(1), Part::Restricted), (6, record(2), Part::Main)]
     );
 }
 
@@ -132,11 +128,8 @@ fn stream_digests(storage: &dyn Storage) {
     fill(storage);
     commit_edit(storage, &main_of(2), record(20), "moved and changed");
     let read = storage.read().unwrap();
-    let stream = |part: Part| Stream {
-        scope: SCOPE_ALL.to_owned(),
-        entity: ENTITY.to_owned(),
-        part,
-    };
+    let stream =
+        |part: Part| Stream { scope: SCOPE_ALL.to_owned(), entity: ENTITY.to_owned(), part };
     let recomputed = |ids: &[DocumentId], part: Part| {
         let mut set = Digest::default();
         for id in ids {
@@ -154,8 +147,7 @@ fn stream_digests(storage: &dyn Storage) {
     );
 
     let first = read.document_digests(&stream(Part::Main), None, 3).unwrap();
-    let rest =
-        read.document_digests(&stream(Part::Main), Some(first[2].record), 3).unwrap();
+    let rest = read.document_digests(&stream(Part::Main), Some(first[2].record), 3).unwrap();
     let both: Vec<_> = first.iter().chain(&rest).collect();
     assert_eq!((first.len(), rest.len()), (3, 1));
     for (one, id) in both.into_iter().zip(&mains) {
@@ -171,10 +163,7 @@ fn scopes(storage: &dyn Storage) {
     assert!(read.feed_page(&query).unwrap().is_empty());
     assert_eq!(read.feed_count("team/north", 0).unwrap(), 0);
     assert!(read.stream_digests("team/north").unwrap().is_empty());
-    let stream = Stream {
-        scope: "team/north".to_owned(),
-        entity: ENTITY.to_owned(),
-        part: Part::Main,
-    };
+    let stream =
+        Stream { scope: "team/north".to_owned(), entity: ENTITY.to_owned(), part: Part::Main };
     assert!(read.document_digests(&stream, None, 10).unwrap().is_empty());
 }

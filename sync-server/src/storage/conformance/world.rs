@@ -7,7 +7,9 @@ use outrider_core::{
 };
 use uuid::Uuid;
 
-use crate::storage::{Content, Device, FeedCursor, FeedQuery, NewChange, Read, SCOPE_ALL, Storage, Write};
+use crate::storage::{
+    Content, Device, FeedCursor, FeedQuery, NewChange, Read, SCOPE_ALL, Storage, Write,
+};
 
 /// The entity of all records here.
 pub(super) const ENTITY: &str = "customer";

@@ -97,8 +97,7 @@ pub(super) fn find_with_op(
     op: OpId,
 ) -> Result<Option<StoredChange>, StorageError> {
     let sql = select_change!("AND actor = ?3 AND start_op <= ?4 ORDER BY start_op DESC LIMIT 1");
-    let params =
-        params![id.record.as_bytes(), id.part.as_str(), op.actor.0, to_sql(op.counter)];
+    let params = params![id.record.as_bytes(), id.part.as_str(), op.actor.0, to_sql(op.counter)];
     let found = list(conn, sql, params)?.into_iter().next();
     Ok(found.filter(|change| change.max_op >= op.counter))
 }
@@ -111,12 +110,8 @@ pub(super) fn since(
     limit: usize,
 ) -> Result<Vec<StoredChange>, StorageError> {
     let sql = select_change!("AND position > ?3 ORDER BY position, id LIMIT ?4");
-    let params = params![
-        id.record.as_bytes(),
-        id.part.as_str(),
-        to_sql(position),
-        to_sql(limit as u64)
-    ];
+    let params =
+        params![id.record.as_bytes(), id.part.as_str(), to_sql(position), to_sql(limit as u64)];
     list(conn, sql, params)
 }
 

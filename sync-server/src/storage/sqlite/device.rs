@@ -46,10 +46,7 @@ pub(super) fn find_by_id(conn: &Connection, id: DeviceId) -> Result<Option<Devic
 }
 
 /// Who was enrolled after a position.
-pub(super) fn authors_since(
-    conn: &Connection,
-    position: u64,
-) -> Result<Vec<Author>, StorageError> {
+pub(super) fn authors_since(conn: &Connection, position: u64) -> Result<Vec<Author>, StorageError> {
     const DOING: &str = "listing who was enrolled";
     conn.prepare_cached(
         "SELECT prefix, id, user, name FROM device WHERE position > ?1 ORDER BY position, id",

@@ -20,10 +20,7 @@ pub(super) fn position(conn: &Connection) -> Result<u64, StorageError> {
 }
 
 /// The chain's digest at a position.
-pub(super) fn digest_at(
-    conn: &Connection,
-    position: u64,
-) -> Result<Option<Digest>, StorageError> {
+pub(super) fn digest_at(conn: &Connection, position: u64) -> Result<Option<Digest>, StorageError> {
     const DOING: &str = "reading the feed's digest";
     if position == 0 {
         return Ok(Some(Digest::default()));
@@ -69,9 +66,7 @@ pub(super) fn put(
         "INSERT INTO family_feed (scope, family, position) VALUES (?1, ?2, ?3)
          ON CONFLICT (scope, family) DO UPDATE SET position = excluded.position",
     )
-    .and_then(|mut insert| {
-        insert.execute(params![SCOPE_ALL, family.as_bytes(), to_sql(position)])
-    })
+    .and_then(|mut insert| insert.execute(params![SCOPE_ALL, family.as_bytes(), to_sql(position)]))
     .doing("placing a family in the feed")?;
     put_record(conn, family, id, entity, position)
 }
@@ -121,10 +116,7 @@ pub(super) fn remove(
 ///
 /// The first comparison finds the family by its index, the second the place within it. A family
 /// that changes meanwhile moves behind the cursor, and comes again with all its rows.
-pub(super) fn page(
-    conn: &Connection,
-    query: &FeedQuery<'_>,
-) -> Result<Vec<FeedRow>, StorageError> {
+pub(super) fn page(conn: &Connection, query: &FeedQuery<'_>) -> Result<Vec<FeedRow>, StorageError> {
     const DOING: &str = "reading the feed";
     let after = query.after;
     let family: &[u8] = after.map_or(&[], |cursor| cursor.family.as_bytes());

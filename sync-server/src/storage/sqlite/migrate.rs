@@ -17,8 +17,7 @@ pub(super) fn known_version() -> u32 {
 pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     const DOING: &str = "bringing the tables up to date";
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).doing(DOING)?;
-    let found: u32 =
-        tx.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
+    let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
     let known = known_version();
     if found > known {
         return Err(StorageError::TooNew { found, known });

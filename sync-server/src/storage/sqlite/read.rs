@@ -21,7 +21,10 @@ pub(super) struct SqliteRead<'s> {
 
 impl<'s> SqliteRead<'s> {
     /// Begins on `conn`.
-    pub(super) fn begin(storage: &'s SqliteStorage, conn: Connection) -> Result<Self, StorageError> {
+    pub(super) fn begin(
+        storage: &'s SqliteStorage,
+        conn: Connection,
+    ) -> Result<Self, StorageError> {
         conn.execute_batch("BEGIN").doing("beginning to read")?;
         // A deferred transaction sees the database as it is at its first read: now.
         feed::position(&conn)?;

@@ -46,9 +46,8 @@ fn project_flat(
 pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
     let schema = Schema::builtin();
     rows::create_tables(conn, schema).doing(DOING)?;
-    let built: u32 = conn
-        .query_row("SELECT schema_version FROM meta", [], |row| row.get(0))
-        .doing(DOING)?;
+    let built: u32 =
+        conn.query_row("SELECT schema_version FROM meta", [], |row| row.get(0)).doing(DOING)?;
     if built == schema.version {
         return Ok(());
     }

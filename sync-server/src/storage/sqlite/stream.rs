@@ -56,13 +56,7 @@ fn toggle(
              digest = excluded.digest, count = excluded.count",
     )
     .doing(DOING)?
-    .execute(params![
-        SCOPE_ALL,
-        entity,
-        part.as_str(),
-        set,
-        to_sql(new_count(from_sql(count)?)),
-    ])
+    .execute(params![SCOPE_ALL, entity, part.as_str(), set, to_sql(new_count(from_sql(count)?)),])
     .doing(DOING)?;
     Ok(())
 }
@@ -116,7 +110,10 @@ pub(super) fn document_digests(
         .query_map(
             params![stream.entity, stream.part.as_str(), after, to_sql(limit as u64)],
             |row| {
-                Ok(DocumentDigest { record: RecordId::from_bytes(row.get(0)?), digest: row.get(1)? })
+                Ok(DocumentDigest {
+                    record: RecordId::from_bytes(row.get(0)?),
+                    digest: row.get(1)?,
+                })
             },
         )
         .and_then(Iterator::collect)

@@ -35,10 +35,8 @@ fn keeps_the_contract_with_synced_commits() {
 }
 
 fn put_note(storage: &dyn Storage, text: &str) {
-    let id = DocumentId {
-        record: RecordId::from_bytes([1; 16]),
-        part: Part::Text("notes".to_owned()),
-    };
+    let id =
+        DocumentId { record: RecordId::from_bytes([1; 16]), part: Part::Text("notes".to_owned()) };
     let content = Content::Text(TextContent {
         generation: 0,
         saved: vec![1],
