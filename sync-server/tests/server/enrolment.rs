@@ -95,8 +95,9 @@ fn without_a_known_token_there_is_nothing() {
     let office = Office::open(&[]);
     let (token, _) = office.enrolled();
     let unknown = "ab".repeat(32);
+    let short = token.strip_suffix(|_| true).unwrap();
     let record = "/v1/records/00000000-0000-7000-8000-000000000000/main/history";
-    for wrong in ["", "x", &unknown, &token[..62]] {
+    for wrong in ["", "x", &unknown, short] {
         for path in ["/v1/status", record] {
             let answer = office.get(path, wrong);
             assert_eq!(answer.error(), (401, "unauthorised".to_owned()), "{path}");
