@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use outrider_core::time::{Clock, TimestampMs};
+use outrider_core::{
+    access::Policy,
+    time::{Clock, TimestampMs},
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
@@ -23,6 +26,8 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// What the server was told.
     pub config: Arc<Config>,
+    /// Who may do what.
+    pub policy: Arc<Policy>,
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -41,6 +46,7 @@ impl AppState {
             storage,
             clock,
             config,
+            policy: Arc::new(Policy::open()),
         }
     }
 

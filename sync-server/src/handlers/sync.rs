@@ -1,5 +1,7 @@
 //! The conversation with devices: push, pull, check, fetch.
 
+use std::sync::Arc;
+
 use axum::{
     extract::State,
     http::{StatusCode, header},
@@ -33,10 +35,11 @@ pub(crate) async fn push_changes(
     message: Message,
 ) -> Result<Response, AppError> {
     let now_ms = state.now_ms();
+    let policy = Arc::clone(&state.policy);
     let answer = state.run(move |storage| {
         let request: PushRequest = message.unpack(MESSAGE_BYTES_MAX)?;
         check_push(&device, &request)?;
-        let response = accept::push(storage, &device, &request, now_ms)?;
+        let response = accept::push(storage, &policy, &device, &request, now_ms)?;
         tracing::info!(groups = request.groups.len(), answers = response.answers.len(), "push");
         Ok::<_, AppError>(respond(&response))
     });
