@@ -6,5 +6,9 @@ mod dice;
 mod world;
 
 mod base;
+mod export;
 mod gate;
+mod join;
 mod oracle;
+mod reroot;
+mod rules;
