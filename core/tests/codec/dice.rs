@@ -1,6 +1,6 @@
 //! Random choices that can be repeated: the seed is printed, and read from `OUTRIDER_SEED`.
 
-/// A source of random numbers (SplitMix64).
+/// A source of random numbers (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {
