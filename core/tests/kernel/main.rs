@@ -10,6 +10,8 @@
 mod dice;
 mod world;
 
+mod write;
+
 mod base;
 mod export;
 mod gate;
