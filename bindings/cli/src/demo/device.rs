@@ -96,7 +96,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    pub(super) fn new(folder: &Path, key: &'static str, user: &'static str, link: Link) -> Self {
+    pub(super) fn new(folder: &Path, key: &'static str, user: &'static str) -> Self {
         Self { key, user, home: folder.join(key) }
     }
 
