@@ -48,13 +48,8 @@ pub fn push(
     request: &PushRequest,
     now_ms: TimestampMs,
 ) -> Result<PushResponse, StorageError> {
-    let mut desk = Desk {
-        tx: storage.write()?,
-        policy,
-        device,
-        now_ms,
-        documents: BTreeMap::new(),
-    };
+    let mut desk =
+        Desk { tx: storage.write()?, policy, device, now_ms, documents: BTreeMap::new() };
     let mut answers = Vec::new();
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);

@@ -20,9 +20,7 @@ use outrider_core::{
     time::TimestampMs,
 };
 
-use crate::storage::{
-    Device, FeedCursor, FeedQuery, Read, SCOPE_ALL, Storage, StorageError,
-};
+use crate::storage::{Device, FeedCursor, FeedQuery, Read, SCOPE_ALL, Storage, StorageError};
 
 mod body;
 

@@ -147,8 +147,12 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     }
 
     fn check_required(&self, fields: &Map<String, Json>) -> Result<(), EditError> {
-        let missing =
-            |field: &&Field| field.required && fields.get(&field.name).is_none_or(Json::is_null);
+        // What only the office writes cannot be asked of a device.
+        let missing = |field: &&Field| {
+            field.required
+                && field.kind != Kind::Office
+                && fields.get(&field.name).is_none_or(Json::is_null)
+        };
         match self.entity.fields.iter().find(missing) {
             Some(field) => Err(EditError::Required(field.name.clone())),
             None => Ok(()),

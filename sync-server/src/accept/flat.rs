@@ -41,12 +41,8 @@ impl Desk<'_> {
         {
             return Ok((hash, Judged::Answered(super::refused(&known.code, known.keys))));
         }
-        let context = Context {
-            entity,
-            part: &id.part,
-            prefix: self.device.prefix,
-            is_office: false,
-        };
+        let context =
+            Context { entity, part: &id.part, prefix: self.device.prefix, is_office: false };
         let history = StagedHistory { id, stored: &*self.tx, staged };
         let past = match judge(state, &history, &encoded, context)? {
             Verdict::Fits(past) => past,
