@@ -40,6 +40,8 @@ pub struct Writer<'a> {
     /// The group that changes join, and how many it has.
     group: Option<(i64, usize)>,
     is_group_open: bool,
+    /// Whether new records may leave required fields empty.
+    pub(super) takes_gaps: bool,
 }
 
 /// The actors of a record's parts.
@@ -74,6 +76,7 @@ impl<'a> Writer<'a> {
             is_held_changed: false,
             group: None,
             is_group_open: false,
+            takes_gaps: false,
         })
     }
 
@@ -215,7 +218,8 @@ impl<'a> Writer<'a> {
             is_new,
             draw_row: || RowId::new(rng.random()),
         };
-        let mut plan = planner.plan(fields)?;
+        let mut plan =
+            if self.takes_gaps { planner.plan_with_gaps(fields)? } else { planner.plan(fields)? };
         let moment = (self.now_ms, RowId::new(self.rng.random()));
         stage::note_stage(entity, &documents, &mut plan, moment);
         let Plan { flat: edits, texts } = plan;

@@ -1,6 +1,6 @@
 //! Random choices that can be repeated: a fixed seed, or the one in `OUTRIDER_SEED`.
 
-/// A source of random numbers (SplitMix64).
+/// A source of random numbers (`SplitMix64`).
 pub(crate) struct Dice(u64);
 
 impl Dice {

@@ -355,7 +355,7 @@ fn nobody_archives_what_is_still_to_be_written() {
     assert!(matches!(archive(|_| {}), Verdict::Fits(_)));
     let future = archive(|value| value.saw.values_mut().for_each(|seen| *seen += 1));
     assert_eq!(refused(&future), "saw_outside_past");
-    let stranger = archive(|value| drop(value.saw.insert(actor(9, 9), 1)));
+    let stranger = archive(|value| value.saw.extend([(actor(9, 9), 1)]));
     assert_eq!(refused(&stranger), "saw_outside_past");
     assert_eq!(refused(&op(ARCHIVED, text("yes"), Vec::new())), "malformed");
     assert!(matches!(op(ARCHIVED, Action::Put(Value::Null), Vec::new()), Verdict::Fits(_)));

@@ -1,0 +1,49 @@
+//! The commands, one file per subject.
+
+use crate::{cli::Command, context::Context, error::CliError, output::Output};
+
+mod record;
+mod show;
+
+mod list;
+
+mod conflict;
+
+mod device;
+mod enroll;
+
+mod batch;
+mod export;
+
+mod maintain;
+mod schema;
+
+/// Runs one command.
+pub(crate) fn run(
+    context: &Context,
+    command: Command,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    match command {
+        Command::Init => device::init(context, output),
+        Command::Enroll(args) => enroll::enroll(context, &args, output),
+        Command::Status => device::status(context, output),
+        Command::List(args) => list::list(context, &args, output),
+        Command::Get { record } => record::get(context, &record, output),
+        Command::Create(args) => record::create(context, &args, output),
+        Command::Edit(args) => record::edit(context, &args, output),
+        Command::Archive { record } => record::archive(context, &record, output),
+        Command::Restore { record } => record::restore(context, &record, output),
+        Command::Links { record } => record::links(context, &record, output),
+        Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
+        Command::Settle(args) => conflict::settle(context, &args, output),
+        Command::Outbox(args) => device::outbox(context, args.limit, output),
+        Command::Inbox(args) => device::inbox(context, args.limit, output),
+        Command::Dismiss { id } => device::dismiss(context, id, output),
+        Command::Export(args) => export::export(context, &args, output),
+        Command::Batch => batch::batch(context, output),
+        Command::Schema { entity } => schema::show(context, entity.as_deref(), output),
+        Command::Rebuild => maintain::rebuild(context, output),
+        Command::Check => maintain::check(context, output),
+    }
+}
