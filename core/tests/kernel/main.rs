@@ -10,12 +10,20 @@
 mod dice;
 mod world;
 
+mod oracle;
+
+mod join;
+mod rules;
 mod write;
 
+mod device;
+mod model;
+
 mod base;
-mod export;
+
 mod gate;
-mod join;
-mod oracle;
+mod limits;
+mod mutations;
+
+mod export;
 mod reroot;
-mod rules;
