@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use outrider_core::schema::Language;
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Init,
     /// Enroll this device with a server, by a code from the office
     Enroll(EnrollArgs),
+    /// Send what waits to the office and fetch what is new; run again after a broken connection
+    Sync,
     /// Say where this device stands
     Status,
 
@@ -132,6 +134,21 @@ pub(crate) enum Command {
     Rebuild,
     /// Check that the lists say what the documents say; changes nothing
     Check,
+
+    /// Run the sync server; `outrider serve --help` lists its settings
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+    /// Create a one-time code at the server that lets a device in: --user NAME --data DIR
+    #[command(disable_help_flag = true)]
+    Code {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
 }
 
 const BATCH_HELP: &str = "\

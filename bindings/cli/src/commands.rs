@@ -11,6 +11,9 @@ mod conflict;
 
 mod device;
 mod enroll;
+mod sync;
+
+pub(crate) mod server;
 
 mod batch;
 mod export;
@@ -27,6 +30,7 @@ pub(crate) fn run(
     match command {
         Command::Init => device::init(context, output),
         Command::Enroll(args) => enroll::enroll(context, &args, output),
+        Command::Sync => sync::sync(context, output),
         Command::Status => device::status(context, output),
         Command::List(args) => list::list(context, &args, output),
         Command::Get { record } => record::get(context, &record, output),
@@ -45,5 +49,7 @@ pub(crate) fn run(
         Command::Schema { entity } => schema::show(context, entity.as_deref(), output),
         Command::Rebuild => maintain::rebuild(context, output),
         Command::Check => maintain::check(context, output),
+        // They are no commands of a device; `main` hands them to the server.
+        Command::Serve { .. } | Command::Code { .. } => Ok(()),
     }
 }

@@ -175,6 +175,9 @@ pub(crate) enum CliError {
         /// Of how many.
         total: u64,
     },
+    /// The history of a record is at the server.
+    #[error("{0}; or write the values that are here with --offline")]
+    NoHistory(Box<CliError>),
     /// The history cannot be put together.
     #[error("the export failed: {0}; try again, or write what is here with --offline")]
     Export(#[from] ExportError),
@@ -204,13 +207,15 @@ impl CliError {
             Self::NotInitialised(_)
             | Self::UnknownRecord(_)
             | Self::NoConflict { .. }
-            | Self::NoRefusal(_) => EXIT_NOT_FOUND,
+            | Self::NoRefusal(_)
+            | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
             Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
             Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
             Self::AlreadyEnrolled { .. }
             | Self::StillWaiting { .. }
             | Self::Server { .. }
             | Self::Refused(_) => EXIT_REFUSED,
+            Self::NoHistory(inner) => inner.exit_code(),
             Self::Replica(error) => replica_exit_code(error),
             Self::File { .. }
             | Self::RowsDiffer(_)
@@ -246,6 +251,7 @@ impl CliError {
             Self::RowsDiffer(_) => "rows_differ",
             Self::BatchFailed { .. } => "batch_failed",
             Self::Export(_) => "export",
+            Self::NoHistory(inner) => inner.code(),
             Self::Replica(error) => replica_code(error),
             Self::OutputClosed => "output_closed",
             Self::Output(_) => "output",

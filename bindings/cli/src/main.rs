@@ -2,14 +2,19 @@
 //!
 //! In reading order: [`cli`] says what can be typed, [`commands`] does it, one file per subject.
 //! [`context`] opens the replica, [`fields`] and [`record_ref`] read what people type, [`output`]
-//! and [`table`] write what they read, [`http`] and [`driver`] talk to the server, [`messages`]
+//! and [`table`] write what they read, [`http`] and [`sync`] talk to the server, [`messages`]
 //! has the words in both languages, [`error`] the exit codes.
 
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
 
-use crate::{cli::Cli, context::Context, error::CliError, output::Output};
+use crate::{
+    cli::{Cli, Command},
+    context::Context,
+    error::CliError,
+    output::Output,
+};
 
 mod cli;
 
@@ -24,6 +29,7 @@ mod output;
 mod table;
 
 mod http;
+mod sync;
 
 mod messages;
 
@@ -35,6 +41,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error, &arguments),
     };
+    let is_json = cli.global.json;
+    if let Command::Serve { rest } = &cli.command {
+        return commands::server::run("serve", is_json, rest.clone());
+    }
+    if let Command::Code { rest } = &cli.command {
+        return commands::server::run("code", is_json, rest.clone());
+    }
     let context = match Context::new(&cli.global) {
         Ok(context) => context,
         Err(error) => return report(&error, cli.global.json, cli.global.language()),

@@ -1,6 +1,6 @@
 //! Words that people read, in English and Chinese.
 
-use outrider_core::schema::Language;
+use outrider_core::{replica::session::Summary, schema::Language};
 
 use crate::error::CliError;
 
@@ -132,6 +132,51 @@ fn both(word: Word) -> (&'static str, &'static str) {
     }
 }
 
+/// What a session did.
+pub(crate) fn summary(summary: &Summary, language: Language) -> String {
+    let Summary { pushed, refused, pulled, left, repaired, is_server_restored, .. } = summary;
+    let parts = match language {
+        Language::En => [
+            (true, format!("sent {pushed} changes, received {pulled} documents")),
+            (*refused > 0, format!("{refused} changes were refused")),
+            (*left > 0, format!("{left} records left this device")),
+            (*repaired > 0, format!("{repaired} documents were repaired")),
+            (*is_server_restored, "the server was restored and got back what it lacked".to_owned()),
+        ],
+        Language::Zh => [
+            (true, format!("发送 {pushed} 项修改，收到 {pulled} 份文档")),
+            (*refused > 0, format!("{refused} 项修改被拒绝")),
+            (*left > 0, format!("{left} 条记录已离开本设备")),
+            (*repaired > 0, format!("修复了 {repaired} 份文档")),
+            (*is_server_restored, "服务器曾从备份恢复，缺少的内容已补发".to_owned()),
+        ],
+    };
+    let parts: Vec<String> =
+        parts.into_iter().filter_map(|(is_said, text)| is_said.then_some(text)).collect();
+    parts.join("; ")
+}
+
+/// How far a session has come.
+pub(crate) fn progress(summary: &Summary, language: Language) -> String {
+    let Summary { pushed, pulled, expected, .. } = summary;
+    match language {
+        Language::En => format!("sent {pushed}, received {pulled} of {expected}"),
+        Language::Zh => format!("已发送 {pushed}，已接收 {pulled}/{expected}"),
+    }
+}
+
+/// What a session that was cut off has done.
+pub(crate) fn kept(summary: &Summary, language: Language) -> String {
+    let Summary { applied, duplicates, pulled, .. } = summary;
+    let arrived = applied + duplicates;
+    match language {
+        Language::En => {
+            format!("{arrived} changes had arrived there and {pulled} documents here;")
+        }
+        Language::Zh => format!("已有 {arrived} 项修改送达、{pulled} 份文档保存在本地；"),
+    }
+}
+
 /// An error for people; those that are met most have Chinese words of their own.
 pub(crate) fn of_error(error: &CliError, language: Language) -> String {
     match language {
@@ -188,6 +233,9 @@ fn in_chinese(error: &CliError) -> Option<String> {
         }
         CliError::RowsDiffer(count) => {
             format!("有 {count} 行与文档不一致；请运行 `outrider rebuild`")
+        }
+        CliError::NoHistory(inner) => {
+            format!("{}；或用 --offline 只写入本设备上的值", of_error(inner, Language::Zh))
         }
         CliError::NoHome
         | CliError::Usage(_)

@@ -2,7 +2,7 @@
 //!
 //! A reader that goes away (`outrider list customer | head`) ends the program quietly.
 
-use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write as _};
+use std::io::{self, BufWriter, Stdout, Write as _};
 
 use outrider_core::schema::Language;
 use serde::Serialize;
@@ -65,11 +65,6 @@ impl Output {
     pub(crate) fn finish(&mut self) -> Result<(), CliError> {
         self.stdout.flush().map_err(output_error)
     }
-}
-
-/// Whether a person watches stderr.
-pub(crate) fn is_watched() -> bool {
-    io::stderr().is_terminal()
 }
 
 /// Says on stderr why a command failed.

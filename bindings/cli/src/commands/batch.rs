@@ -9,7 +9,7 @@ use outrider_core::replica::Replica;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-use crate::{context::Context, error::CliError, messages, output::Output, record_ref};
+use crate::{context::Context, error::CliError, messages, output::Output, record_ref, sync};
 
 /// Bytes of one line, at most.
 const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -37,6 +37,7 @@ enum Step {
     Get {
         record: String,
     },
+    Sync {},
 }
 
 /// Runs commands until stdin ends.
@@ -57,7 +58,7 @@ pub(crate) fn batch(context: &Context, output: &mut Output) -> Result<(), CliErr
             continue;
         }
         total += 1;
-        let answer = match run(&mut replica, &line) {
+        let answer = match run(context, &mut replica, &line) {
             Ok(answer) => answer,
             Err(error) => {
                 failed += 1;
@@ -70,7 +71,7 @@ pub(crate) fn batch(context: &Context, output: &mut Output) -> Result<(), CliErr
     if failed > 0 { Err(CliError::BatchFailed { failed, total }) } else { Ok(()) }
 }
 
-fn run(replica: &mut Replica, line: &[u8]) -> Result<Json, CliError> {
+fn run(context: &Context, replica: &mut Replica, line: &[u8]) -> Result<Json, CliError> {
     let wrong = |cause: String| CliError::Json { what: "the line".to_owned(), cause };
     if line.len() > LINE_BYTES_MAX {
         return Err(wrong(format!("longer than {LINE_BYTES_MAX} bytes")));
@@ -104,6 +105,10 @@ fn run(replica: &mut Replica, line: &[u8]) -> Result<Json, CliError> {
             let record = record_ref::find(replica, &record)?;
             let value = replica.get(record)?;
             Ok(json!({ "ok": true, "record": record, "value": value }))
+        }
+        Step::Sync {} => {
+            let summary = sync::run(replica, context.language, false)?;
+            Ok(json!({ "ok": true, "summary": summary }))
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn export(
         output.note(word(Word::WithoutHistory, context.language));
         from_device(&replica, id, &part)?
     } else {
-        from_server(&replica, id, &part)?
+        from_server(&replica, id, &part).map_err(|error| CliError::NoHistory(error.into()))?
     };
     if args.automerge == Path::new("-") {
         return output.bytes(&saved);
