@@ -18,7 +18,7 @@ Exit codes:
   3  not found: a record, a conflict, a refusal, or the replica itself
   4  not enrolled, or not any more
   5  the server cannot be reached, or the connection was cut; run again to go on
-  6  refused: by the office, or because something would be lost";
+  6  refused: by the office, by --strict, or because something would be lost";
 
 /// A device in the shell: records are written here at once, and exchanged with the office when
 /// there is a connection.
@@ -118,6 +118,11 @@ pub(crate) enum Command {
         id: i64,
     },
 
+    /// Import a CSV file by a mapping; running it again changes only what the file changed
+    Import(ImportArgs),
+    /// Show what the records add up to
+    #[command(subcommand)]
+    Report(Report),
     /// Write the history of a record as a standard Automerge file
     Export(ExportArgs),
     /// Run commands from stdin, one JSON object per line; each answer line comes after its
@@ -275,6 +280,32 @@ pub(crate) struct LimitArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) limit: usize,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The CSV file, in UTF-8
+    pub(crate) file: PathBuf,
+    /// Which column becomes which field, as TOML
+    #[arg(long, value_name = "MAP.toml")]
+    pub(crate) mapping: PathBuf,
+    /// Check and count everything, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the rejected rows here, with the reasons
+    #[arg(long, value_name = "FILE")]
+    pub(crate) errors: Option<PathBuf>,
+    /// Exit with 6 if a row was rejected; the other rows are imported all the same
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// The reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// Where the sales stand: open by stage, won and lost, by region and by agent
+    Pipeline,
 }
 
 /// Arguments of `export`.
