@@ -258,14 +258,13 @@ given by id or by label in either language, linked records like records everywhe
 
 /// Arguments of `settle`.
 #[derive(Debug, Args)]
-#[group(id = "choice", required = true, multiple = false, args = ["choose", "value"])]
 pub(crate) struct SettleArgs {
     /// The record
     pub(crate) record: String,
     /// The field, or the cell as `outrider conflicts` shows it
     pub(crate) key: String,
     /// Take the value with this number of `outrider conflicts`
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", required_unless_present = "value", conflicts_with = "value")]
     pub(crate) choose: Option<usize>,
     /// Take another value
     #[arg(long, value_name = "TEXT")]

@@ -1,0 +1,17 @@
+//! The program as people and scripts run it: the real binary, real files, a real server.
+
+mod support;
+
+mod records;
+
+mod lists;
+
+mod usage;
+
+mod batch;
+
+mod processes;
+
+mod office;
+
+mod maintain;
