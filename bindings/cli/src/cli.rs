@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use outrider_core::schema::Language;
 
-use crate::context::standard_language;
+use crate::{context::standard_language, demo::DemoArgs};
 
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
@@ -140,6 +140,8 @@ pub(crate) enum Command {
     /// Check that the lists say what the documents say; changes nothing
     Check,
 
+    /// Show a company with three devices that lose their network, and what merges afterwards
+    Demo(DemoArgs),
     /// Run the sync server; `outrider serve --help` lists its settings
     #[command(disable_help_flag = true)]
     Serve {

@@ -9,7 +9,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use crate::cli::Globals;
+use crate::cli::Global;
 
 mod device;
 mod dice;
@@ -24,25 +24,25 @@ mod verify;
 
 /// What `demo` can be told.
 #[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Folder for everything that the demo makes; a fresh one under the system's temporary
     /// folder if not given
     #[arg(long, value_name = "FOLDER")]
-    pub dir: Option<PathBuf>,
+    pub(crate) dir: Option<PathBuf>,
     /// What chance begins with: the same seed tells the same story
     #[arg(long, default_value_t = 42)]
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Random edits of each device while it is offline, beside those of the story
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=2_000))]
-    pub edits: u32,
+    pub(crate) edits: u32,
     /// End when the story ends, instead of serving on
     #[arg(long)]
-    pub no_serve: bool,
+    pub(crate) no_serve: bool,
 }
 
 /// Runs the demo; success only if all replicas agree and nothing was lost.
-pub fn run(globals: &Globals, args: &DemoArgs) -> ExitCode {
-    let voice = say::Voice::new(globals);
+pub(crate) fn run(global: &Global, args: &DemoArgs) -> ExitCode {
+    let voice = say::Voice::new(global);
     match story::tell(&voice, args) {
         Ok(outcome) if outcome.converged && outcome.lost == 0 => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,

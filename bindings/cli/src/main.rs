@@ -31,6 +31,8 @@ mod table;
 mod http;
 mod sync;
 
+mod demo;
+
 mod messages;
 
 mod error;
@@ -47,6 +49,9 @@ fn main() -> ExitCode {
     }
     if let Command::Code { rest } = &cli.command {
         return commands::server::run("code", is_json, rest.clone());
+    }
+    if let Command::Demo(args) = &cli.command {
+        return demo::run(&cli.global, args);
     }
     let context = match Context::new(&cli.global) {
         Ok(context) => context,

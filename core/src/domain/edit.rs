@@ -124,10 +124,11 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     ///
     /// Returns the first [`EditError`]; nothing is planned then.
     pub fn plan(&mut self, fields: &Map<String, Json>) -> Result<Plan, EditError> {
+        let plan = self.plan_with_gaps(fields)?;
         if self.is_new {
             self.check_required(fields)?;
         }
-        self.plan_with_gaps(fields)
+        Ok(plan)
     }
 
     /// As [`Planner::plan`], but a new record may leave required fields empty, as an import does.

@@ -439,11 +439,12 @@ fn not_found(target: &Target, found: Found) -> RowProblem {
 
 /// What a record does not take is the row's fault; everything else stops the import.
 fn refused(error: ReplicaError) -> Stop {
-    match error {
-        ReplicaError::Edit(_) | ReplicaError::Write(_) | ReplicaError::Text(_) => {
-            Stop::Fault((None, RowProblem::Refused(error.to_string())))
-        }
-        other => Stop::Store(other),
+    let is_own =
+        matches!(error, ReplicaError::Edit(_) | ReplicaError::Write(_) | ReplicaError::Text(_));
+    if is_own {
+        Stop::Fault((None, RowProblem::Refused(error.to_string())))
+    } else {
+        Stop::Store(error)
     }
 }
 

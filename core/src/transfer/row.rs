@@ -158,11 +158,12 @@ pub(super) fn parse_text(
 
 fn parse_long_text(field: &Field, text: &str) -> Result<Json, ValueError> {
     let text = text.trim();
-    match field.ty {
-        Type::Text { max } if text.chars().count() > max => Err(ValueError::TooLong { max }),
-        _ if text.is_empty() => Ok(Json::Null),
-        _ => Ok(text.into()),
+    if let Type::Text { max } = field.ty
+        && text.chars().count() > max
+    {
+        return Err(ValueError::TooLong { max });
     }
+    Ok(if text.is_empty() { Json::Null } else { text.into() })
 }
 
 fn rescale_number(text: &str, rescale: Rescale) -> Result<String, ValueError> {

@@ -8,8 +8,6 @@ use std::{
 
 use serde_json::Value as Json;
 
-use super::link::Link;
-
 /// Why the demo stopped.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DemoError {
@@ -95,17 +93,11 @@ pub(super) struct Device {
     /// Its user, for people.
     pub(super) user: &'static str,
     pub(super) home: PathBuf,
-    pub(super) link: Link,
 }
 
 impl Device {
-    pub(super) fn new(
-        folder: &Path,
-        key: &'static str,
-        user: &'static str,
-        link: Link,
-    ) -> Self {
-        Self { key, user, home: folder.join(key), link }
+    pub(super) fn new(folder: &Path, key: &'static str, user: &'static str) -> Self {
+        Self { key, user, home: folder.join(key) }
     }
 
     fn args<'a>(&'a self, home: &'a str, args: &[&'a str]) -> Vec<&'a str> {

@@ -36,9 +36,26 @@ pub(super) const TRADES_ZH: &[(&str, &str)] = &[
 
 /// Brands of English company names.
 pub(super) const BRANDS_EN: &[&str] = &[
-    "Northwind", "Harborline", "Greyfield", "Kestrel", "Bluestone", "Fairmount", "Ironbridge",
-    "Larkspur", "Silverlake", "Summit", "Cedar", "Falcon", "Meridian", "Pinecrest", "Redwood",
-    "Sandpiper", "Thornbury", "Westgate", "Windrose", "Oakham",
+    "Northwind",
+    "Harborline",
+    "Greyfield",
+    "Kestrel",
+    "Bluestone",
+    "Fairmount",
+    "Ironbridge",
+    "Larkspur",
+    "Silverlake",
+    "Summit",
+    "Cedar",
+    "Falcon",
+    "Meridian",
+    "Pinecrest",
+    "Redwood",
+    "Sandpiper",
+    "Thornbury",
+    "Westgate",
+    "Windrose",
+    "Oakham",
 ];
 
 /// Trades of English company names, with the industry of the schema.
@@ -68,13 +85,14 @@ pub(super) const CITIES_EN: &[(&str, &str)] = &[
 ];
 
 /// Chinese family names.
-pub(super) const FAMILIES_ZH: &[&str] =
-    &["王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "马", "朱", "胡", "林"];
+pub(super) const FAMILIES_ZH: &[&str] = &[
+    "王", "李", "张", "刘", "陈", "杨", "赵", "黄", "周", "吴", "徐", "孙", "马", "朱", "胡", "林",
+];
 
 /// Chinese given names.
 pub(super) const GIVEN_ZH: &[&str] = &[
-    "小明", "晓燕", "建国", "丽华", "志强", "雨桐", "思远", "佳怡", "浩然", "静", "伟", "欣怡", "子轩",
-    "海涛", "秀英", "梦琪",
+    "小明", "晓燕", "建国", "丽华", "志强", "雨桐", "思远", "佳怡", "浩然", "静", "伟", "欣怡",
+    "子轩", "海涛", "秀英", "梦琪",
 ];
 
 /// English given names.

@@ -1,7 +1,11 @@
 //! The demo's company: customers, contacts, products, users, opportunities and interactions, as
 //! CSV files with the mappings that import them, the way a real company would begin.
 
-use std::{fmt::Write as _, fs, io, path::{Path, PathBuf}};
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::{
     dice::Dice,
@@ -95,13 +99,22 @@ fn customers(dice: &mut Dice) -> String {
             let (city, country) = dice.pick(CITIES_EN).copied().unwrap_or_default();
             let name = format!("{} {trade} {number} Ltd", dice.word(BRANDS_EN));
             let phone = format!("+44 113 496 {number:04}");
-            line(&mut rows, &[&key, &name, industry, &phone, country, "", city, &employees, &revenue, tier]);
+            line(
+                &mut rows,
+                &[&key, &name, industry, &phone, country, "", city, &employees, &revenue, tier],
+            );
         } else {
             let (trade, industry) = dice.pick(TRADES_ZH).copied().unwrap_or_default();
             let (city, province, _) = dice.pick(PLACES_ZH).copied().unwrap_or_default();
             let name = format!("{city}{}{trade}{number}有限公司", dice.word(BRANDS_ZH));
             let phone = format!("+86 21 5555 {number:04}");
-            line(&mut rows, &[&key, &name, industry, &phone, "中国", province, city, &employees, &revenue, tier]);
+            line(
+                &mut rows,
+                &[
+                    &key, &name, industry, &phone, "中国", province, city, &employees, &revenue,
+                    tier,
+                ],
+            );
         }
     }
     rows

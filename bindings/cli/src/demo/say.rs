@@ -1,6 +1,9 @@
 //! What the demo says while it goes on: on stderr with `--json`, where stdout is for the result.
 
-use std::{cell::Cell, io::{self, Write as _}};
+use std::{
+    cell::Cell,
+    io::{self, Write as _},
+};
 
 use outrider_core::schema::Language;
 use serde_json::Value as Json;

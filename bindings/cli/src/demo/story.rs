@@ -125,14 +125,11 @@ fn enrol(
     server: &Server,
     link: &Link,
 ) -> Result<Vec<Device>, DemoError> {
-    voice.step(
-        "Three devices enrol, each with a one-time code.",
-        "三台设备各用一次性验证码注册。",
-    );
+    voice.step("Three devices enrol, each with a one-time code.", "三台设备各用一次性验证码注册。");
     let people = [("lin", "林晓"), ("anna", "Anna Foster"), ("wei", "魏强")];
     let mut devices = Vec::new();
     for (key, user) in people {
-        let device = Device::new(folder, key, user, link.clone());
+        let device = Device::new(folder, key, user);
         device.json(&["init"])?;
         let code = server.code(user)?;
         device.json(&["enroll", &link.url(), &code, "--name", key])?;
@@ -148,10 +145,7 @@ fn import(
     device: &Device,
     seed: u64,
 ) -> Result<(), DemoError> {
-    voice.step(
-        "林晓 imports the company's old spreadsheets.",
-        "林晓导入公司原有的表格。",
-    );
+    voice.step("林晓 imports the company's old spreadsheets.", "林晓导入公司原有的表格。");
     let imports = sample::write(&folder.join("sample"), seed)
         .map_err(DemoError::io("writing the sample files"))?;
     for one in imports {
@@ -346,7 +340,10 @@ fn report(voice: &Voice, verdict: &Verdict, typed: &[Typed]) {
     );
     let (count, lost) = (typed.len(), verdict.lost.len());
     voice.line(
-        &format!("{count} things typed offline, {lost} lost, {} fields in conflict", verdict.conflicts),
+        &format!(
+            "{count} things typed offline, {lost} lost, {} fields in conflict",
+            verdict.conflicts
+        ),
         &format!("离线输入 {count} 项，丢失 {lost} 项，{} 个字段存在冲突", verdict.conflicts),
     );
     for lost in verdict.lost.iter().take(10) {
@@ -363,15 +360,24 @@ fn show_merges(voice: &Voice, device: &Device, cast: &Cast) -> Result<(), DemoEr
     };
     let fields = get(cast.fields)?;
     let line = show(&fields, &["short_name", "website", "employees"]);
-    voice.line(&format!("different fields of one record: {line}"), &format!("同一记录的不同字段：{line}"));
+    voice.line(
+        &format!("different fields of one record: {line}"),
+        &format!("同一记录的不同字段：{line}"),
+    );
     let shared = get(cast.shared)?;
     let line = show(&shared, &["tags", "visits"]);
     voice.line(&format!("tags and a counter: {line}"), &format!("标签与计数：{line}"));
     let notes = shared.get("notes").and_then(Json::as_str).unwrap_or_default();
-    voice.line(&format!("one text, three writers: {notes}"), &format!("三人写的同一段备注：{notes}"));
+    voice.line(
+        &format!("one text, three writers: {notes}"),
+        &format!("三人写的同一段备注：{notes}"),
+    );
     let staged = get(cast.staged)?;
     let line = show(&staged, &["sales_stage"]);
-    voice.line(&format!("two stages, the higher counts: {line}"), &format!("两个阶段，取较高者：{line}"));
+    voice.line(
+        &format!("two stages, the higher counts: {line}"),
+        &format!("两个阶段，取较高者：{line}"),
+    );
     let order = get(cast.order)?;
     for row in order.get("lines").and_then(Json::as_array).into_iter().flatten() {
         let line = show(row, &["name", "qty", "is_revived"]);
@@ -381,7 +387,10 @@ fn show_merges(voice: &Voice, device: &Device, cast: &Cast) -> Result<(), DemoEr
     voice.line(&format!("order total, derived: {line}"), &format!("订单金额（推算）：{line}"));
     let archived = get(cast.archived)?;
     let line = show(&archived, &["is_revived", "short_name"]);
-    voice.line(&format!("archived beside an edit, so it came back: {line}"), &format!("归档的同时有人编辑，记录恢复：{line}"));
+    voice.line(
+        &format!("archived beside an edit, so it came back: {line}"),
+        &format!("归档的同时有人编辑，记录恢复：{line}"),
+    );
     Ok(())
 }
 

@@ -35,8 +35,7 @@ pub(super) fn verify(
     server_data: &Path,
     typed: &[Typed],
 ) -> Result<Verdict, DemoError> {
-    let mut verdict =
-        Verdict { records: 0, is_converged: true, conflicts: 0, lost: Vec::new() };
+    let mut verdict = Verdict { records: 0, is_converged: true, conflicts: 0, lost: Vec::new() };
     let server = held_by_server(server_data)?;
     let mut first_rows = None;
     for device in devices {
@@ -111,8 +110,7 @@ fn is_beside(
     value: &Json,
 ) -> Result<bool, DemoError> {
     let conflicts = replica.conflicts(Some(record))?;
-    let mut of_field = conflicts
-        .iter()
-        .filter(|conflict| conflict.key.split('/').next() == Some(field));
+    let mut of_field =
+        conflicts.iter().filter(|conflict| conflict.key.split('/').next() == Some(field));
     Ok(of_field.any(|conflict| conflict.values.iter().any(|one| same(Some(&one.value), value))))
 }
