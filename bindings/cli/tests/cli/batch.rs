@@ -47,7 +47,8 @@ fn a_batch_that_is_killed_keeps_every_line_it_answered() {
         let writer = thread::spawn(move || {
             for number in 0..10_000 {
                 let name = format!("customer {number}");
-                let fields = json!({ "company_name": name, "notes": "some words" });
+                let notes = format!("words about {number}");
+                let fields = json!({ "company_name": name, "notes": notes });
                 let line = json!({ "do": "create", "entity": "customer", "fields": fields });
                 if writeln!(stdin, "{line}").is_err() {
                     break;

@@ -86,16 +86,9 @@ fn a_server_that_is_away_or_forgot_the_device_has_codes_of_their_own() {
     assert_eq!(device.json(&["status"])["waiting"], 1);
 
     // Another server at the same place does not know the token.
-    let other = Server::start();
-    let stranger = other.device("bo");
-    stranger.json(&["sync"]);
-    let data = fs::read(device.home.path().join("outrider.db")).unwrap();
-    assert!(!data.is_empty());
-    let forgetful = crate::support::finish(
-        crate::support::program(device.home.path()).args(["--json", "sync"]),
-        "",
-    );
-    assert_eq!(forgetful.code, 5);
+    let _other = Server::start_at(url.strip_prefix("http://").unwrap());
+    assert_eq!(device.fail(&["sync"]), (4, "token_refused".to_owned()));
+    assert_eq!(device.json(&["status"])["waiting"], 1);
 }
 
 #[test]

@@ -125,9 +125,14 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::start_at("127.0.0.1:0")
+    }
+
+    /// A server at an address that was free a moment ago.
+    pub(crate) fn start_at(address: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut child = program(data.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "error"])
+            .args(["serve", "--listen", address, "--log", "error"])
             .args(["--enrolments-per-minute", "1000", "--data"])
             .arg(data.path())
             .stderr(Stdio::null())
