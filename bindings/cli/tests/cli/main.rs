@@ -1,5 +1,7 @@
 //! The program as people and scripts run it: the real binary, real files, a real server.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 mod support;
 
 mod records;
