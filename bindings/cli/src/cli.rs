@@ -266,10 +266,10 @@ pub(crate) struct SettleArgs {
     /// The field, or the cell as `outrider conflicts` shows it
     pub(crate) key: String,
     /// Take the value with this number of `outrider conflicts`
-    #[arg(long, value_name = "N", required_unless_present = "value")]
+    #[arg(long, value_name = "N", required_unless_present = "value", conflicts_with = "value")]
     pub(crate) choose: Option<usize>,
     /// Take another value
-    #[arg(long, value_name = "TEXT", conflicts_with = "choose")]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) value: Option<String>,
 }
 

@@ -186,7 +186,7 @@ pub(crate) enum CliError {
     #[error("{0}; or write the values that are here with --offline")]
     NoHistory(Box<CliError>),
     /// The history cannot be put together.
-    #[error("the export failed: {0}; try again, or write what is here with --offline")]
+    #[error("the history cannot be exported: {0}")]
     Export(#[from] ExportError),
     /// The replica failed.
     #[error("{0}")]
