@@ -127,7 +127,6 @@ impl<'m> Engine<'m> {
         let column = slot.and_then(|slot| self.mapping.columns.get(slot));
         let error = RowError {
             row: raw.row,
-            line: raw.line,
             column: column.map_or_else(String::new, |column| column.name.clone()),
             reason: problem.to_string(),
         };
