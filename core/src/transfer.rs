@@ -10,7 +10,8 @@
 //! in a later file: they are tried again at the end, and by every later import.
 //!
 //! In reading order: [`mod@mapping`] (written as `file`, checked by `check`), [`reader`], [`row`],
-//! [`lookup`], the engine that ties them together, [`report`].
+//! [`lookup`], then `engine` that ties them together (`write` makes fields of what a row says,
+//! `links` finds what came later), [`report`].
 
 use std::{fs::File, path::Path};
 
@@ -24,11 +25,13 @@ mod check;
 mod engine;
 mod error;
 mod file;
+mod links;
 pub mod lookup;
 pub mod mapping;
 pub mod reader;
 pub mod report;
 pub mod row;
+mod write;
 
 use engine::Engine;
 pub use error::{ImportError, MappingError, MappingProblem, RowProblem};
