@@ -20,6 +20,8 @@ pub mod schema;
 
 pub mod crdt;
 
+pub mod access;
+
 pub mod domain;
 
 pub mod store;

@@ -1,1 +1,38 @@
+//! Outrider's sync server: merges what field devices send, gives each device what it may see.
+//!
+//! Rooms, in reading order; imports point only upwards in this list, but for the handlers'
+//! errors:
+//!
+//! * [`config`], [`logging`]: what it is told, what it says.
+//! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
+//! * [`accept`], [`feed`], [`enrol`]: what it does, without any network.
+//! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
+//! * `handlers`, [`router`]: what devices can ask, over HTTP.
+//! * [`serve`], [`command`]: running it.
 
+pub mod config;
+pub mod logging;
+
+pub mod storage;
+
+pub mod accept;
+pub mod enrol;
+pub mod feed;
+
+pub mod error;
+pub mod state;
+
+pub mod auth;
+pub mod body;
+mod stream;
+
+mod handlers;
+
+mod limits;
+mod observe;
+pub mod router;
+
+mod connection;
+pub mod serve;
+
+pub mod command;

@@ -39,12 +39,20 @@ pub enum StorageError {
     #[error("stored data is damaged: {0}")]
     Damaged(String),
     /// The database belongs to a newer server.
-    #[error("the database has schema {found}, this server knows up to {known}; install the newer server again")]
+    #[error(
+        "the database has schema {found}, this server knows up to {known}; install the newer server again"
+    )]
     TooNew {
         /// Version in the file.
         found: u32,
         /// Highest version that this server knows.
         known: u32,
+    },
+    /// The SQLite library has defects that lose data.
+    #[error("SQLite {found} is too old to be trusted with data")]
+    Engine {
+        /// Its version.
+        found: &'static str,
     },
     /// The files cannot be opened.
     #[error("cannot open the data folder {path}: {source}")]
@@ -257,13 +265,15 @@ pub struct FeedQuery<'a> {
     pub scope: &'a str,
     /// Documents changed after this position.
     pub base: u64,
-    /// Families after this place, in order of (position, family), their documents by (record, part).
+    /// Families after this place, in order of (position, family), their documents by (record,
+    /// name of the part).
     pub after: Option<&'a FeedCursor>,
     /// Rows, at most.
     pub limit: usize,
 }
 
 /// A consistent view of what is stored.
+#[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Read {
     /// The id of this store, drawn when it was created.
     ///
@@ -280,17 +290,40 @@ pub trait Read {
     /// A document.
     fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StorageError>;
     /// A change of a document, by hash.
-    fn change(&self, id: &DocumentId, hash: ChangeHash) -> Result<Option<StoredChange>, StorageError>;
+    fn change(
+        &self,
+        id: &DocumentId,
+        hash: ChangeHash,
+    ) -> Result<Option<StoredChange>, StorageError>;
     /// The hash of the `seq`-th change of an actor in a document.
-    fn change_hash(&self, id: &DocumentId, actor: ActorId, seq: u64) -> Result<Option<ChangeHash>, StorageError>;
+    fn change_hash(
+        &self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<Option<ChangeHash>, StorageError>;
     /// The change of a document that holds an operation.
-    fn change_with_op(&self, id: &DocumentId, op: OpId) -> Result<Option<StoredChange>, StorageError>;
+    fn change_with_op(
+        &self,
+        id: &DocumentId,
+        op: OpId,
+    ) -> Result<Option<StoredChange>, StorageError>;
     /// Changes of a document after a position, ascending by (position, order of arrival), at most `limit`.
-    fn changes_since(&self, id: &DocumentId, position: u64, limit: usize) -> Result<Vec<StoredChange>, StorageError>;
+    fn changes_since(
+        &self,
+        id: &DocumentId,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredChange>, StorageError>;
     /// When the given operations of a document were made.
     fn provenance(&self, id: &DocumentId, ops: &[OpId]) -> Result<Vec<Provenance>, StorageError>;
     /// What was refused of an actor in a document under a number.
-    fn refusal(&self, id: &DocumentId, actor: ActorId, seq: u64) -> Result<Option<StoredRefusal>, StorageError>;
+    fn refusal(
+        &self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<Option<StoredRefusal>, StorageError>;
     /// The position of the last commit that changed a document; 0 at first.
     fn position(&self) -> Result<u64, StorageError>;
     /// The feed's digest at a position; zeros at 0, `None` for one that is not in the feed.
@@ -302,7 +335,12 @@ pub trait Read {
     /// Digests of all streams of a scope that have documents.
     fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError>;
     /// Digests of a stream's documents after a record, ascending, at most `limit`.
-    fn document_digests(&self, stream: &Stream, after: Option<RecordId>, limit: usize) -> Result<Vec<DocumentDigest>, StorageError>;
+    fn document_digests(
+        &self,
+        stream: &Stream,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentDigest>, StorageError>;
     /// Number of records, devices and changes, for the status page.
     fn counts(&self) -> Result<Counts, StorageError>;
 }
@@ -319,18 +357,37 @@ pub struct Counts {
 }
 
 /// An exclusive transaction.
+#[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Write: Read {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
-    /// the record out of the family that it was in before) and the digest of its stream.
+    /// the record, with all its parts, out of the family that it was in before) and the digest of
+    /// its stream.
     ///
     /// # Errors
     ///
     /// As all methods here: [`StorageError`] when the backend fails.
-    fn put_document(&mut self, id: &DocumentId, entity: &str, family: RecordId, content: &Content) -> Result<(), StorageError>;
+    fn put_document(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        family: RecordId,
+        content: &Content,
+    ) -> Result<(), StorageError>;
     /// Adds an accepted change to a document's history.
-    fn add_change(&mut self, id: &DocumentId, change: &NewChange, received_at: TimestampMs) -> Result<(), StorageError>;
-    /// Remembers a refusal.
-    fn add_refusal(&mut self, id: &DocumentId, actor: ActorId, seq: u64, refusal: &StoredRefusal) -> Result<(), StorageError>;
+    fn add_change(
+        &mut self,
+        id: &DocumentId,
+        change: &NewChange,
+        received_at: TimestampMs,
+    ) -> Result<(), StorageError>;
+    /// Remembers a refusal; the first one under an actor's number stays.
+    fn add_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+        refusal: &StoredRefusal,
+    ) -> Result<(), StorageError>;
     /// Writes a line of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
     /// Creates an enrolment code.

@@ -52,6 +52,9 @@ impl Base {
     }
 
     /// Takes note that `applied`, an earlier change of the same author, was confirmed.
+    ///
+    /// Call it once for each change that waited when this one was written, in their order, as the
+    /// server's answers come in.
     pub fn advance(&mut self, applied: &EncodedChange) {
         for dep in &applied.change.deps {
             self.heads.remove(dep);
@@ -59,14 +62,16 @@ impl Base {
         self.heads.insert(applied.hash);
         self.max_op = self.max_op.max(applied.change.max_op());
         for (id, op) in applied.change.ops_with_ids() {
-            if let Some(replaced) = self.replaced.get_mut(&op.key) {
-                replaced.retain(|known| !op.pred.contains(known));
-                if let Action::Put(value) = &op.action {
-                    replaced.insert(id);
-                    if let (Some(count), Value::Int(number)) = (self.counts.get_mut(&op.key), value)
-                    {
-                        *count = *number;
-                    }
+            // Also under keys that are not listed: nothing stood there when this was written, or
+            // the key is the counter of an actor that took over since.
+            let replaced = self.replaced.entry(op.key.clone()).or_default();
+            replaced.retain(|known| !op.pred.contains(known));
+            if let Action::Put(value) = &op.action {
+                replaced.insert(id);
+                if let (true, Value::Int(number)) =
+                    (is_counter_key(&op.key, applied.change.actor), value)
+                {
+                    self.counts.insert(op.key.clone(), *number);
                 }
             }
         }
@@ -99,13 +104,15 @@ pub struct Rewritten {
 ///
 /// # Errors
 ///
-/// Returns [`WriteError`] if `actor` has written in the document, or the result outgrows a limit.
+/// Returns [`WriteError`] if `actor` has written in the document or in `pending`, or the result
+/// outgrows a limit.
 pub fn rewrite(
     confirmed: &State,
     pending: &[Pending],
     actor: ActorId,
 ) -> Result<Rewritten, WriteError> {
-    if confirmed.clock.contains_key(&actor) {
+    let is_used = pending.iter().any(|waiting| waiting.encoded.change.actor == actor);
+    if is_used || confirmed.clock.contains_key(&actor) {
         return Err(WriteError::UnknownOwn(actor));
     }
     let mut writer = Rewriter::new(confirmed, actor);

@@ -10,13 +10,16 @@
 use std::collections::BTreeSet;
 
 use super::{
+    archive::{ARCHIVED, Archived},
     history::{History, PastOp},
     op::{Action, Change, EncodedChange, Op, OpId},
+    rows::{op_ids_from_text, op_ids_to_text},
     state::{Clock, State, covers_op, merge_clock},
 };
 use crate::{
     ids::{ActorPrefix, ChangeHash, Part},
-    schema::{Entity, Field, Key},
+    schema::{Entity, Field, Key, Kind},
+    value::Value,
 };
 
 /// Who sent the change, and what it is about.
@@ -87,6 +90,10 @@ pub fn judge<H: History>(
         let known = history.hash_of(change.actor, change.seq)?;
         return Ok(if known == Some(encoded.hash) { Verdict::Duplicate } else { Verdict::Forked });
     }
+    if state.generation > 0 && change.deps.is_empty() && !context.is_office {
+        // What follows nothing belongs to the past that was erased.
+        return Ok(Verdict::Refused(Refusal::whole("erased")));
+    }
     let past = match find_past(state, history, change)? {
         Ok(past) => past,
         Err(missing) => return Ok(Verdict::Pending(missing)),
@@ -100,7 +107,8 @@ pub fn judge<H: History>(
     let mut after = state.clone();
     after.apply(encoded);
     if !after.is_within_limits() {
-        return Ok(Verdict::Refused(Refusal::whole("document_full")));
+        let refusal = Refusal { code: "document_full".to_owned(), keys: after.crowded_keys() };
+        return Ok(Verdict::Refused(refusal));
     }
     Ok(Verdict::Fits(past))
 }
@@ -165,9 +173,6 @@ fn check_place<H: History>(
     if change.seq != seen + 1 {
         return Ok(Err("sequence_gap"));
     }
-    if past.get(&change.actor).map_or(0, |own| own.seq) != seen {
-        return Ok(Err("previous_change_not_followed"));
-    }
     if change.seq > 1 {
         let own = own_previous(state, history, change)?;
         if !own.is_some_and(|own| change.deps.contains(&own)) {
@@ -194,7 +199,8 @@ fn check_ops<H: History>(
         if let Err(code) = check_preds(state, history, op, past)? {
             return Ok(Some(Refusal::whole(code)));
         }
-        if let Err(code) = check_key(change, op, context) {
+        let checked = check_key(change, op, context);
+        if let Err(code) = checked.and_then(|key| check_claims(state, &key, op, past)) {
             first_code.get_or_insert(code);
             keys.push(op.key.clone());
         }
@@ -232,16 +238,49 @@ fn check_preds<H: History>(
     Ok(Ok(()))
 }
 
+/// What is written once is not there yet, and what an operation says that its author saw is
+/// within the past: nobody archives, or deletes from a row, what is still to be written.
+fn check_claims(state: &State, key: &Key<'_>, op: &Op, past: &Clock) -> OpRule<'static> {
+    let is_there = || state.survivors(&op.key).iter().any(|there| covers_op(past, there.id));
+    let value = match &op.action {
+        Action::Put(value) => value,
+        Action::Delete => return Ok(()),
+    };
+    match key {
+        Key::Entry { .. } if is_there() => Err("entry_is_final"),
+        Key::Register(field) if field.kind == Kind::Once && is_there() => Err("written_once"),
+        Key::Register(field) if field.name == ARCHIVED && *value != Value::Null => {
+            let archived = Archived::from_value(value).ok_or("malformed")?;
+            let mut saw = archived.saw.into_iter().map(|(actor, counter)| OpId { counter, actor });
+            if saw.all(|id| covers_op(past, id)) { Ok(()) } else { Err("saw_outside_past") }
+        }
+        Key::RowGone { .. } => {
+            let text = value.as_text().unwrap_or_default();
+            let ids = op_ids_from_text(text);
+            if op_ids_to_text(ids.iter().copied()) != text {
+                return Err("malformed");
+            }
+            let is_seen = ids.iter().all(|id| covers_op(past, *id));
+            if is_seen { Ok(()) } else { Err("saw_outside_past") }
+        }
+        Key::Register(_)
+        | Key::Counter { .. }
+        | Key::Member { .. }
+        | Key::Cell { .. }
+        | Key::Entry { .. } => Ok(()),
+    }
+}
+
 /// The key is known to the entity, and the operation is one that its kind of field allows.
-fn check_key(change: &Change, op: &Op, context: Context<'_>) -> OpRule<'static> {
+fn check_key<'a>(change: &Change, op: &Op, context: Context<'a>) -> Result<Key<'a>, &'static str> {
     let key = context.entity.parse_key(context.part, &op.key).map_err(|error| error.code())?;
     if let Action::Put(value) = &op.action {
         key.check_value(value).map_err(|error| error.code())?;
     }
     let is_delete = op.action == Action::Delete;
-    match key {
+    match &key {
         Key::Register(field) => check_register(field, op, context),
-        Key::Counter { actor, .. } if actor != change.actor => Err("counter_of_other_actor"),
+        Key::Counter { actor, .. } if *actor != change.actor => Err("counter_of_other_actor"),
         Key::Counter { .. } | Key::Cell { .. } if is_delete => Err("delete_not_allowed"),
         Key::Entry { .. } if is_delete || !op.pred.is_empty() => Err("entry_is_final"),
         Key::Counter { .. }
@@ -250,10 +289,10 @@ fn check_key(change: &Change, op: &Op, context: Context<'_>) -> OpRule<'static> 
         | Key::RowGone { .. }
         | Key::Entry { .. } => Ok(()),
     }
+    .map(|()| key)
 }
 
 fn check_register(field: &Field, op: &Op, context: Context<'_>) -> OpRule<'static> {
-    use crate::schema::Kind;
     match field.kind {
         Kind::Once if op.action == Action::Delete || !op.pred.is_empty() => Err("written_once"),
         Kind::Office if !context.is_office => Err("office_owned"),

@@ -10,12 +10,12 @@ use crate::{
 pub const CHANGE_OPS_MAX: usize = 2_000;
 /// Operations in one change of a text, at most: one for each character put in or taken out.
 pub const TEXT_CHANGE_OPS_MAX: usize = 10_000;
-/// Bytes of one change, uncompressed, at most.
-pub const CHANGE_BYTES_MAX: usize = 256 * 1024;
-/// Dependencies of one change, at most.
-pub const CHANGE_DEPS_MAX: usize = 64;
-/// Predecessors of one operation, at most.
-pub const OP_PREDS_MAX: usize = 64;
+/// Bytes of one change, uncompressed, at most: the largest document in a single change.
+pub const CHANGE_BYTES_MAX: usize = 320 * 1024;
+/// Dependencies of one change, at most: every head of a document, and the author's own last change.
+pub const CHANGE_DEPS_MAX: usize = 257;
+/// Predecessors of one operation, at most: all that survive under a key, and the author's own.
+pub const OP_PREDS_MAX: usize = 65;
 /// Bytes of one key, at most.
 pub const KEY_BYTES_MAX: usize = 256;
 /// Bytes of one value, at most.

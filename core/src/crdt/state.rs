@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::op::{Action, EncodedChange, OpId};
+use super::op::{Action, Change, EncodedChange, OpId};
 use crate::{
     ids::{ActorId, ChangeHash},
     value::Value,
@@ -20,6 +20,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 pub const SURVIVORS_MAX: usize = 64;
 /// Actors that ever wrote in one document, at most.
 pub const ACTORS_MAX: usize = 4_096;
+/// Heads of one document, at most: the next change must be able to follow them all.
+pub const HEADS_MAX: usize = 256;
 
 /// How far one actor's changes have been seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,13 +169,32 @@ impl State {
     pub fn is_within_limits(&self) -> bool {
         self.keys.len() <= DOCUMENT_KEYS_MAX
             && self.clock.len() <= ACTORS_MAX
+            && self.heads.len() <= HEADS_MAX
             && self.keys.values().all(|ops| ops.len() <= SURVIVORS_MAX)
             && self.size_bytes() <= DOCUMENT_BYTES_MAX
     }
 
+    /// Keys with more concurrent values than a document may have.
+    #[must_use]
+    pub fn crowded_keys(&self) -> Vec<String> {
+        let crowded = self.keys.iter().filter(|(_, ops)| ops.len() > SURVIVORS_MAX);
+        crowded.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether the change has been seen.
+    #[must_use]
+    pub fn has_seen(&self, change: &Change) -> bool {
+        self.clock.get(&change.actor).is_some_and(|seen| seen.seq >= change.seq)
+    }
+
     /// Applies a change whose past has been seen: one written here, or one that the gate let pass.
+    ///
+    /// One that has been seen itself changes nothing.
     pub fn apply(&mut self, encoded: &EncodedChange) {
         let change = &encoded.change;
+        if self.has_seen(change) {
+            return;
+        }
         for (id, op) in change.ops_with_ids() {
             let survivors = self.keys.entry(op.key.clone()).or_default();
             survivors.retain(|survivor| !op.pred.contains(&survivor.id));

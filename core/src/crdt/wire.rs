@@ -13,8 +13,8 @@ use super::{
     join::Delta,
     op::{KEY_BYTES_MAX, OP_COUNTER_MAX, OpId, VALUE_BYTES_MAX},
     state::{
-        ACTORS_MAX, Clock, DOCUMENT_BYTES_MAX, DOCUMENT_KEYS_MAX, Head, SURVIVORS_MAX, Seen, State,
-        Survivor,
+        ACTORS_MAX, Clock, DOCUMENT_BYTES_MAX, DOCUMENT_KEYS_MAX, HEADS_MAX, Head, SURVIVORS_MAX,
+        Seen, State, Survivor,
     },
 };
 use crate::{
@@ -24,10 +24,11 @@ use crate::{
 
 /// Version of the layout.
 const VERSION: u8 = 1;
-/// Heads of one document, at most.
-const HEADS_MAX: usize = ACTORS_MAX;
-/// Bytes of an encoded state, at most: the limits of a document and room for its clock.
-pub const STATE_BYTES_MAX: usize = DOCUMENT_BYTES_MAX + 256 * 1024;
+/// A device's state is what the server holds joined with what waits to be sent, each within the
+/// limits of a document. Both together must be readable, or the device would lose the record.
+const JOINED: usize = 2;
+/// Bytes of an encoded state, at most: two documents, and room for clocks and heads.
+pub const STATE_BYTES_MAX: usize = JOINED * DOCUMENT_BYTES_MAX + 512 * 1024;
 
 /// Bytes that are no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +115,9 @@ pub fn clock_to_bytes(clock: &Clock) -> Vec<u8> {
 ///
 /// Returns [`StateError`] for bytes that break the layout or a limit.
 pub fn clock_from_bytes(bytes: &[u8]) -> Result<Clock, StateError> {
-    decode_clock(&mut Decoder::new(bytes))
+    let mut d = Decoder::new(bytes);
+    let clock = decode_clock(&mut d)?;
+    if d.position() == bytes.len() { Ok(clock) } else { Err(StateError::Broken("trailing bytes")) }
 }
 
 fn encode_clock(e: &mut Encoder<Vec<u8>>, clock: &Clock) -> EncodeResult {
@@ -180,17 +183,25 @@ fn decode(bytes: &[u8]) -> Result<(State, Option<Clock>), StateError> {
     let generation = d.u32()?;
     let max_op = d.u64()?;
     let clock = decode_clock(d)?;
-    if max_op > OP_COUNTER_MAX || clock.values().any(|seen| seen.op > max_op) {
+    let highest = clock.values().map(|seen| seen.op).max().unwrap_or(0);
+    if max_op > OP_COUNTER_MAX || max_op != highest {
         return Err(StateError::Broken("operation counters"));
     }
     let actors: Vec<(ActorId, Seen)> = clock.iter().map(|(actor, seen)| (*actor, *seen)).collect();
     let heads = decode_heads(d, &actors)?;
+    if heads.is_empty() != clock.is_empty() {
+        return Err(StateError::Broken("heads"));
+    }
     let keys = decode_keys(d, &actors)?;
     let base = if fields == 7 { Some(decode_clock(d)?) } else { None };
     if d.position() != bytes.len() {
         return Err(StateError::Broken("trailing bytes"));
     }
-    Ok((State { generation, heads, clock, max_op, keys }, base))
+    let state = State { generation, heads, clock, max_op, keys };
+    if state.size_bytes() > JOINED * DOCUMENT_BYTES_MAX {
+        return Err(StateError::Broken("size of the document"));
+    }
+    Ok((state, base))
 }
 
 /// Reads an array's length, refusing indefinite ones and more than `max`.
@@ -202,14 +213,23 @@ fn count(d: &mut Decoder<'_>, max: usize) -> Result<usize, StateError> {
         .ok_or(StateError::Broken("too many elements"))
 }
 
+/// Reads the length of an array whose elements stand in threes; returns how many threes.
+fn count_triples(d: &mut Decoder<'_>, max: usize) -> Result<usize, StateError> {
+    let length = count(d, max * 3)?;
+    if length % 3 == 0 { Ok(length / 3) } else { Err(StateError::Broken("number of elements")) }
+}
+
 fn decode_clock(d: &mut Decoder<'_>) -> Result<Clock, StateError> {
-    let length = count(d, ACTORS_MAX * 3)?;
+    let length = count_triples(d, JOINED * ACTORS_MAX)?;
     let mut clock = Clock::new();
-    for _ in 0..length / 3 {
+    for _ in 0..length {
         let actor: ActorId = d.decode()?;
         let seen = Seen { seq: d.u64()?, op: d.u64()? };
-        if clock.last_key_value().is_some_and(|(last, _)| *last >= actor) || seen.seq > seen.op {
+        if clock.last_key_value().is_some_and(|(last, _)| *last >= actor) {
             return Err(StateError::Broken("order of the clock"));
+        }
+        if seen.seq == 0 || seen.seq > seen.op || seen.op > OP_COUNTER_MAX {
+            return Err(StateError::Broken("counters of the clock"));
         }
         clock.insert(actor, seen);
     }
@@ -217,13 +237,13 @@ fn decode_clock(d: &mut Decoder<'_>) -> Result<Clock, StateError> {
 }
 
 fn decode_heads(d: &mut Decoder<'_>, actors: &[(ActorId, Seen)]) -> Result<Vec<Head>, StateError> {
-    let length = count(d, HEADS_MAX * 3)?;
-    let mut heads: Vec<Head> = Vec::with_capacity((length / 3).min(16));
-    for _ in 0..length / 3 {
+    let length = count_triples(d, JOINED * HEADS_MAX)?;
+    let mut heads: Vec<Head> = Vec::with_capacity(length.min(16));
+    for _ in 0..length {
         let hash: ChangeHash = d.decode()?;
         let (actor, seen) = actor_at(d, actors)?;
         let head = Head { hash, actor, seq: d.u64()? };
-        if head.seq > seen.seq || heads.last().is_some_and(|last| *last >= head) {
+        if head.seq == 0 || head.seq > seen.seq || heads.last().is_some_and(|last| *last >= head) {
             return Err(StateError::Broken("heads"));
         }
         heads.push(head);
@@ -243,12 +263,13 @@ fn decode_keys(
     d: &mut Decoder<'_>,
     actors: &[(ActorId, Seen)],
 ) -> Result<BTreeMap<String, Vec<Survivor>>, StateError> {
-    let mut items = count(d, DOCUMENT_KEYS_MAX * 8)?;
+    let mut items = count(d, JOINED * DOCUMENT_KEYS_MAX * 4)?;
     let mut keys: BTreeMap<String, Vec<Survivor>> = BTreeMap::new();
     while items > 0 {
         let key = d.str()?;
         if key.is_empty()
             || key.len() > KEY_BYTES_MAX
+            || keys.len() >= JOINED * DOCUMENT_KEYS_MAX
             || keys.last_key_value().is_some_and(|(last, _)| last.as_str() >= key)
         {
             return Err(StateError::Broken("keys"));
@@ -269,9 +290,12 @@ fn decode_survivors(
     d: &mut Decoder<'_>,
     actors: &[(ActorId, Seen)],
 ) -> Result<Vec<Survivor>, StateError> {
-    let length = count(d, SURVIVORS_MAX * 3)?;
-    let mut ops: Vec<Survivor> = Vec::with_capacity(length / 3);
-    for _ in 0..length / 3 {
+    let length = count_triples(d, JOINED * SURVIVORS_MAX)?;
+    if length == 1 {
+        return Err(StateError::Broken("an array of one survivor"));
+    }
+    let mut ops: Vec<Survivor> = Vec::with_capacity(length);
+    for _ in 0..length {
         let op = decode_survivor(d, actors)?;
         if ops.last().is_some_and(|last| last.id >= op.id) {
             return Err(StateError::Broken("order of survivors"));

@@ -1,12 +1,14 @@
 //! Writing: from edits to a genuine Automerge change and the state after it.
 
 use super::{
+    archive::ARCHIVED,
     codec,
     op::{
-        Action, CHANGE_OPS_MAX, Change, EncodedChange, KEY_BYTES_MAX, OP_COUNTER_MAX, OP_PREDS_MAX,
-        Op, VALUE_BYTES_MAX,
+        Action, CHANGE_BYTES_MAX, CHANGE_DEPS_MAX, CHANGE_OPS_MAX, Change, EncodedChange,
+        KEY_BYTES_MAX, MESSAGE_BYTES_MAX, OP_COUNTER_MAX, OP_PREDS_MAX, Op, TIME_MS_MAX,
+        TIME_MS_MIN, VALUE_BYTES_MAX,
     },
-    state::{Own, State},
+    state::{HEADS_MAX, Own, SURVIVORS_MAX, State},
 };
 use crate::{ids::ActorId, time::TimestampMs};
 
@@ -59,7 +61,14 @@ pub enum WriteError {
     UnknownOwn(ActorId),
 }
 
+// A change may replace every survivor and follow every head of a full document, each with one of
+// the author's own beside them that the server has not seen.
+const _: () = assert!(OP_PREDS_MAX > SURVIVORS_MAX && CHANGE_DEPS_MAX > HEADS_MAX);
+
 /// Writes `edits` as one change on top of everything that `state` has seen.
+///
+/// The edit that archives the record comes last, so that it covers the others. A time outside the
+/// years 1 to 9999 is moved there: no clock set wrong may keep a change from being taken.
 ///
 /// # Errors
 ///
@@ -71,9 +80,28 @@ pub fn write(
     stamp: Stamp,
     edits: Vec<Edit>,
 ) -> Result<EncodedChange, WriteError> {
+    write_with(state, own, stamp, edits, |edit| edit.key == ARCHIVED)
+}
+
+/// Writes `edits`, those for which `rank` gives more later.
+pub(super) fn write_with(
+    state: &mut State,
+    own: &mut Option<Own>,
+    stamp: Stamp,
+    mut edits: Vec<Edit>,
+    rank: impl Fn(&Edit) -> bool,
+) -> Result<EncodedChange, WriteError> {
     check_edits(&edits)?;
+    if stamp.message.as_ref().is_some_and(|message| message.len() > MESSAGE_BYTES_MAX) {
+        return Err(WriteError::TooLarge { key: "message".to_owned() });
+    }
+    edits.sort_by_key(rank);
     let mut deps = state.head_hashes();
     let seq = match (state.clock.get(&stamp.actor), own.as_ref()) {
+        // After re-rooting the clock has forgotten the actor, but its numbers are used up.
+        (None, Some(own)) if own.actor == stamp.actor => {
+            return Err(WriteError::UnknownOwn(stamp.actor));
+        }
         (None, _) => 1,
         (Some(seen), Some(own)) if own.actor == stamp.actor && own.seq == seen.seq => {
             if !deps.contains(&own.hash) {
@@ -94,7 +122,7 @@ pub fn write(
         actor: stamp.actor,
         seq,
         start_op: state.max_op + 1,
-        time_ms: stamp.time_ms,
+        time_ms: stamp.time_ms.clamp(TIME_MS_MIN, TIME_MS_MAX),
         message: stamp.message,
         deps,
         ops,
@@ -108,7 +136,14 @@ pub(super) fn commit(
     own: &mut Option<Own>,
     change: Change,
 ) -> Result<EncodedChange, WriteError> {
+    let too_many = change.ops.iter().any(|op| op.pred.len() > OP_PREDS_MAX);
+    if too_many || change.deps.len() > CHANGE_DEPS_MAX {
+        return Err(WriteError::DocumentFull);
+    }
     let encoded = codec::encode(change);
+    if encoded.bytes.len() > CHANGE_BYTES_MAX {
+        return Err(WriteError::DocumentFull);
+    }
     let mut after = state.clone();
     after.apply(&encoded);
     if !after.is_within_limits() {
@@ -139,26 +174,30 @@ fn check_edits(edits: &[Edit]) -> Result<(), WriteError> {
             return Err(WriteError::DuplicateKey(edit.key.clone()));
         }
     }
-    debug_assert!(OP_PREDS_MAX >= super::state::SURVIVORS_MAX, "every survivor can be replaced");
     Ok(())
 }
 
 /// The actor under which a replica writes next in a document.
 ///
-/// The document's own last actor if it has one, else `standard` (the device's prefix with its
-/// present suffix) if that has never written here, else the first drawn suffix that has not. So
-/// (document, actor, seq) is written once in the world even after a restore or a clone.
+/// The document's own last actor if its last change is the last that the document knows of it,
+/// else `standard` (the device's prefix with its present suffix) if that has never written here,
+/// else the first drawn suffix that has not. So (document, actor, seq) is written once in the
+/// world even after a restore, a clone or re-rooting.
 pub fn next_actor(
     state: &State,
     own: Option<&Own>,
     standard: ActorId,
     mut draw_suffix: impl FnMut() -> [u8; 4],
 ) -> ActorId {
+    let mut used = None;
     if let Some(own) = own {
-        return own.actor;
+        if state.clock.get(&own.actor).is_some_and(|seen| seen.seq == own.seq) {
+            return own.actor;
+        }
+        used = Some(own.actor);
     }
     let mut actor = standard;
-    while state.clock.contains_key(&actor) {
+    while state.clock.contains_key(&actor) || used == Some(actor) {
         actor = ActorId::new(standard.prefix(), draw_suffix());
     }
     actor

@@ -124,10 +124,11 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     ///
     /// Returns the first [`EditError`]; nothing is planned then.
     pub fn plan(&mut self, fields: &Map<String, Json>) -> Result<Plan, EditError> {
+        let plan = self.plan_with_gaps(fields)?;
         if self.is_new {
             self.check_required(fields)?;
         }
-        self.plan_with_gaps(fields)
+        Ok(plan)
     }
 
     /// As [`Planner::plan`], but a new record may leave required fields empty, as an import does.
@@ -156,8 +157,12 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     }
 
     fn check_required(&self, fields: &Map<String, Json>) -> Result<(), EditError> {
-        let missing =
-            |field: &&Field| field.required && fields.get(&field.name).is_none_or(Json::is_null);
+        // What only the office writes cannot be asked of a device.
+        let missing = |field: &&Field| {
+            field.required
+                && field.kind != Kind::Office
+                && fields.get(&field.name).is_none_or(Json::is_null)
+        };
         match self.entity.fields.iter().find(missing) {
             Some(field) => Err(EditError::Required(field.name.clone())),
             None => Ok(()),

@@ -29,7 +29,7 @@ pub fn note_stage(
     let Some(Action::Put(to)) = moved else { return };
     let from = documents.flat.get(&Part::Main).map_or(Value::Null, |state| shown(stage, state));
     let moved = json!({
-        "from": from.as_text(), "to": to.as_text(), "at": to_rfc3339(now_ms),
+        "from_stage": from.as_text(), "to_stage": to.as_text(), "at": to_rfc3339(now_ms),
     });
     // Three short members always make an entry.
     let Some(Ok(value)) = moved.as_object().map(|moved| history.entry_from_json(moved)) else {

@@ -344,6 +344,15 @@ fn value_json(entity: &Entity, own: &OwnChange, key: &str, action: &Action) -> J
     }
 }
 
+/// All values of a waiting change, as the inbox keeps them.
+pub(super) fn refused_values(entity: &Entity, own: &OwnChange) -> Result<Json, StoreError> {
+    let encoded = decode_own(own)?;
+    let values = encoded.change.ops.iter();
+    Ok(Json::Object(
+        values.map(|op| (op.key.clone(), value_json(entity, own, &op.key, &op.action))).collect(),
+    ))
+}
+
 /// Reads a change that this device wrote.
 pub(super) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
     crdt::decode(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))

@@ -1,1 +1,293 @@
+//! Downwards: states, deltas and texts, joined in transactions of a bounded size.
 
+use std::collections::BTreeMap;
+
+use super::{Replica, ReplicaError, Writer, flat::Merged};
+use crate::{
+    crdt::{Delta, State},
+    ids::{DocumentId, RecordId},
+    schema::Entity,
+    store::{
+        StoreError, document,
+        meta::{self, Cursor},
+        outbox, rows,
+    },
+    sync::{
+        digest,
+        frame::{
+            Body, Digest, DocumentFrame, DocumentName, End, PROTOCOL_VERSION, Progress, PullFrame,
+            PullRequest, Stream, StreamDigest,
+        },
+    },
+};
+
+/// Frames in one transaction.
+pub const FRAMES_PER_TRANSACTION: usize = 500;
+
+/// What frames did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PullEffect {
+    /// Documents that arrived.
+    pub documents: u64,
+    /// Documents that must be fetched whole.
+    pub needs_whole: Vec<DocumentName>,
+    /// The server's last word, if it was among them.
+    pub end: Option<End>,
+    /// Records that left.
+    pub left: u64,
+    /// Documents of entities that this app does not know; their newer app will fetch them.
+    pub unknown: u64,
+}
+
+impl Replica {
+    /// What this device asks for: everything since its cursor.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn pull_request(&self, budget_bytes: u64) -> Result<PullRequest, ReplicaError> {
+        let conn = self.store.conn();
+        let cursor = meta::cursor(conn)?;
+        Ok(PullRequest {
+            version: PROTOCOL_VERSION,
+            position: cursor.position,
+            digest: cursor.digest,
+            streams: meta::streams(conn)?,
+            progress: cursor.progress,
+            budget_bytes,
+            held: cursor.held,
+        })
+    }
+
+    /// Forgets the cursor, so that the next pull brings everything again: what a device does when
+    /// the server does not know its cursor. Nothing that is held is touched.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn reset_cursor(&mut self) -> Result<(), ReplicaError> {
+        let tx = self.store.begin()?;
+        let held = meta::cursor(&tx)?.held;
+        meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
+        meta::set_streams(&tx, &[])?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Joins frames in one transaction and notes how far the pull has come.
+    ///
+    /// `streams` are those that the server named in its hello; `is_fetch` tells that the frames
+    /// answer a fetch, which moves no cursor.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] for frames that break a rule, or when the store fails; nothing of
+    /// these frames counts then.
+    pub fn take_frames(
+        &mut self,
+        frames: &[PullFrame],
+        streams: &[Stream],
+        is_fetch: bool,
+    ) -> Result<PullEffect, ReplicaError> {
+        let now_ms = self.clock.now_ms();
+        self.transaction(|writer| {
+            let mut effect = PullEffect::default();
+            let mut progress = None;
+            for frame in frames {
+                match frame {
+                    PullFrame::Hello(_) => {}
+                    PullFrame::Author(author) => meta::set_author(writer.tx, author)?,
+                    PullFrame::Document(document) => {
+                        writer.take_document(document, &mut effect)?;
+                        progress = Some(progress_of(document));
+                    }
+                    PullFrame::Leave(record, scope) => {
+                        effect.left += u64::from(writer.leave(*record, scope)?);
+                    }
+                    PullFrame::End(end) => effect.end = Some(end.clone()),
+                }
+            }
+            if is_fetch {
+                return Ok(effect);
+            }
+            let mut cursor = meta::cursor(writer.tx)?;
+            cursor.held = writer.held();
+            if let Some(mut progress) = progress {
+                progress.reached = cursor.progress.as_ref().and_then(|before| before.reached);
+                cursor.progress = Some(progress);
+            }
+            match &effect.end {
+                Some(end) if end.is_more => {
+                    if let Some(progress) = &mut cursor.progress {
+                        progress.reached = end.reached;
+                    }
+                }
+                Some(end) => {
+                    cursor.position = end.position;
+                    cursor.digest = end.digest;
+                    cursor.progress = None;
+                    meta::set_streams(writer.tx, streams)?;
+                    meta::set_last_sync(writer.tx, now_ms)?;
+                }
+                None => {}
+            }
+            meta::set_cursor(writer.tx, &cursor)?;
+            Ok(effect)
+        })
+    }
+
+    /// Digests of what is held, by stream, as far as `theirs` differ: what must be checked.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn differing_streams(&self, theirs: &[StreamDigest]) -> Result<Vec<Stream>, ReplicaError> {
+        let mut differing = Vec::new();
+        for their in theirs {
+            let mut mine: Digest = Digest::default();
+            let mut count = 0;
+            let Stream { entity, part, .. } = &their.stream;
+            for one in document::digests(self.store.conn(), entity, part, None, usize::MAX)? {
+                digest::toggle(&mut mine, &one.digest);
+                count += 1;
+            }
+            if mine != their.digest || count != their.count {
+                differing.push(their.stream.clone());
+            }
+        }
+        Ok(differing)
+    }
+
+    /// Compares a page of the server's digests with what is held after `after`: the documents that
+    /// differ or are missing here, and those that only this device has.
+    ///
+    /// `is_last` tells that the server has nothing beyond the page.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn compare_page(
+        &self,
+        stream: &Stream,
+        after: Option<RecordId>,
+        theirs: &[crate::sync::frame::DocumentDigest],
+        is_last: bool,
+    ) -> Result<(Vec<DocumentName>, Vec<DocumentName>), ReplicaError> {
+        let until = if is_last { None } else { theirs.last().map(|last| last.record) };
+        let conn = self.store.conn();
+        let mut mine: BTreeMap<RecordId, Digest> = BTreeMap::new();
+        for one in document::digests(conn, &stream.entity, &stream.part, after, usize::MAX)? {
+            if until.is_some_and(|until| one.record > until) {
+                break;
+            }
+            mine.insert(one.record, one.digest);
+        }
+        let name = |record| DocumentName { record, part: stream.part.clone() };
+        let mut differing = Vec::new();
+        for their in theirs {
+            if mine.remove(&their.record) != Some(their.digest) {
+                differing.push(name(their.record));
+            }
+        }
+        Ok((differing, mine.into_keys().map(name).collect()))
+    }
+
+    /// The names of this device's acknowledged changes of a document.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn acknowledged_of(
+        &self,
+        name: &DocumentName,
+    ) -> Result<Vec<crate::ids::ChangeHash>, ReplicaError> {
+        let id = DocumentId { record: name.record, part: name.part.clone() };
+        Ok(outbox::acknowledged_of(self.store.conn(), &id)?)
+    }
+}
+
+fn progress_of(document: &DocumentFrame) -> Progress {
+    Progress {
+        pass: document.pass,
+        family_position: document.family_position,
+        family: document.family,
+        record: document.record,
+        part: document.part.clone(),
+        reached: None,
+    }
+}
+
+impl Writer<'_> {
+    fn take_document(
+        &mut self,
+        frame: &DocumentFrame,
+        effect: &mut PullEffect,
+    ) -> Result<(), ReplicaError> {
+        effect.documents += 1;
+        let Some(entity) = self.schema.entity(&frame.entity) else {
+            effect.unknown += 1;
+            return Ok(());
+        };
+        let id = DocumentId { record: frame.record, part: frame.part.clone() };
+        if matches!(frame.body, Body::Text(_)) == id.part.is_flat() {
+            return Err(ReplicaError::Protocol(format!("a body that does not fit {id}")));
+        }
+        let merged = self.take_body(&id, entity, &frame.body)?;
+        if merged == Merged::NeedsWhole {
+            let DocumentId { record, part } = id;
+            effect.needs_whole.push(DocumentName { record, part });
+            return Ok(());
+        }
+        document::add_membership(self.tx, id.record, &frame.scope)?;
+        if !frame.provenance.is_empty() {
+            meta::set_provenance(self.tx, &id, &frame.provenance)?;
+        }
+        Ok(())
+    }
+
+    fn take_body(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        body: &Body,
+    ) -> Result<Merged, ReplicaError> {
+        let broken = |error| ReplicaError::Protocol(format!("{id}: {error}"));
+        match body {
+            Body::State(bytes) => {
+                let state = State::from_bytes(bytes).map_err(broken)?;
+                self.merge_state(id, entity, &state)?;
+            }
+            Body::Delta(bytes) => {
+                let delta = Delta::from_bytes(bytes).map_err(broken)?;
+                return self.merge_delta(id, entity, &delta);
+            }
+            Body::Text(changes) => {
+                let changes: Vec<&[u8]> = changes.iter().map(|change| change.as_slice()).collect();
+                return self.merge_text(id, entity, &changes);
+            }
+        }
+        Ok(Merged::Joined)
+    }
+
+    /// A scope no longer brings a record here; it goes when no other does and nothing waits.
+    fn leave(&mut self, record: RecordId, scope: &str) -> Result<bool, ReplicaError> {
+        if !document::remove_membership(self.tx, record, scope)? {
+            return Ok(false);
+        }
+        let documents = document::load_all(self.tx, record)?;
+        for (part, _) in &documents {
+            let id = DocumentId { record, part: part.clone() };
+            if !outbox::waiting_of(self.tx, &id)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        for (part, stored) in documents {
+            self.replace_digest(stored.digest, None);
+            let id = DocumentId { record, part };
+            document::remove(self.tx, &id)?;
+            let entity = self.entity(&stored.entity)?;
+            rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
+        }
+        Ok(true)
+    }
+}

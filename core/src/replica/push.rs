@@ -1,1 +1,246 @@
+//! Upwards: what waits, in signed batches, and what the server's answers do.
 
+use std::collections::BTreeSet;
+
+use super::{Replica, ReplicaError, Writer};
+use crate::{
+    crdt::State,
+    ids::{ChangeHash, DocumentId},
+    store::{
+        StoreError, document, inbox, meta,
+        outbox::{self, OwnChange},
+        rows,
+    },
+    sync::{
+        frame::{
+            Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup, PushRequest,
+            PushResponse,
+        },
+        sign::sign,
+    },
+};
+
+/// Bytes of changes in one push, about.
+pub const PUSH_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A batch on its way up.
+#[derive(Debug, Clone)]
+pub struct PushBatch {
+    /// The message.
+    pub request: PushRequest,
+    /// The place of its last change in the order of writing.
+    pub last_id: i64,
+    /// How many changes it has.
+    pub count: usize,
+}
+
+/// What answers did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PushEffect {
+    /// Changes that are in the history now.
+    pub applied: u64,
+    /// Changes that were there already.
+    pub duplicates: u64,
+    /// Changes that the office will not have.
+    pub refused: u64,
+    /// Changes whose number was taken.
+    pub forked: u64,
+    /// Changes that stay in the outbox until later.
+    pub waiting: u64,
+    /// Whether sending again at once may do more.
+    pub is_round_needed: bool,
+}
+
+impl Replica {
+    /// The next batch of waiting changes after a place in the order of writing.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError::NotEnrolled`] before enrolment, or fails when the store does.
+    pub fn next_push(&self, after: i64) -> Result<Option<PushBatch>, ReplicaError> {
+        let waiting = outbox::waiting(self.store.conn(), after, PUSH_CHANGES_MAX + 1)?;
+        self.batch(waiting)
+    }
+
+    /// The next batch of acknowledged changes: for a server that lost them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next_push`].
+    pub fn next_resend(&self, after: i64) -> Result<Option<PushBatch>, ReplicaError> {
+        let known = outbox::acknowledged_after(self.store.conn(), after, PUSH_CHANGES_MAX + 1)?;
+        self.batch(known)
+    }
+
+    /// A batch of the acknowledged changes of these names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next_push`].
+    pub fn resend_of(
+        &self,
+        hashes: &BTreeSet<ChangeHash>,
+    ) -> Result<Option<PushBatch>, ReplicaError> {
+        let mut known = Vec::new();
+        for hash in hashes.iter().take(PUSH_CHANGES_MAX) {
+            known.extend(outbox::acknowledged(self.store.conn(), *hash)?);
+        }
+        known.sort_by_key(|own| own.id);
+        self.batch(known)
+    }
+
+    /// Puts changes together, whole groups only, within the limits of one push.
+    fn batch(&self, changes: Vec<OwnChange>) -> Result<Option<PushBatch>, ReplicaError> {
+        let enrolment = meta::enrolment(self.store.conn())?.ok_or(ReplicaError::NotEnrolled)?;
+        let is_cut = changes.len() > PUSH_CHANGES_MAX;
+        let last_group = changes.last().map(|own| own.group_id);
+        let mut groups: Vec<(i64, PushGroup)> = Vec::new();
+        let (mut bytes, mut count, mut last_id) = (0, 0, 0);
+        for own in changes {
+            if is_cut && Some(own.group_id) == last_group && count > 0 {
+                break;
+            }
+            let is_new_group = groups.last().is_none_or(|(id, _)| *id != own.group_id);
+            if is_new_group && bytes + own.bytes.len() > PUSH_BYTES_MAX && count > 0 {
+                break;
+            }
+            bytes += own.bytes.len();
+            count += 1;
+            last_id = own.id;
+            let change = PushChange {
+                record: own.document.record,
+                part: own.document.part,
+                entity: own.entity,
+                generation: own.generation,
+                bytes: own.bytes,
+            };
+            match groups.last_mut() {
+                Some((id, group)) if *id == own.group_id => group.changes.push(change),
+                _ => groups.push((own.group_id, PushGroup { changes: vec![change] })),
+            }
+        }
+        if groups.is_empty() {
+            return Ok(None);
+        }
+        let groups: Vec<PushGroup> = groups.into_iter().map(|(_, group)| group).collect();
+        let signature = sign(&self.key, enrolment.device, &groups);
+        let device = enrolment.device;
+        let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature };
+        Ok(Some(PushBatch { request, last_id, count }))
+    }
+
+    /// Does what the server's answers say, in one transaction. Returns what happened, and which
+    /// of this device's acknowledged changes the server asks for again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; nothing of the response counts then, and asking again gives the
+    /// same answers.
+    pub fn take_push_response(
+        &mut self,
+        response: &PushResponse,
+    ) -> Result<(PushEffect, BTreeSet<ChangeHash>), ReplicaError> {
+        self.transaction(|writer| {
+            let mut effect = PushEffect::default();
+            let mut asked = BTreeSet::new();
+            for answer in &response.answers {
+                let Some(own) = outbox::by_hash(writer.tx, answer.hash)? else {
+                    // An acknowledged change sent again, or one that was written anew meanwhile.
+                    continue;
+                };
+                writer.take_answer(&own, &answer.outcome, &mut effect, &mut asked)?;
+            }
+            Ok((effect, asked))
+        })
+    }
+}
+
+impl Writer<'_> {
+    fn take_answer(
+        &mut self,
+        own: &OwnChange,
+        outcome: &Outcome,
+        effect: &mut PushEffect,
+        asked: &mut BTreeSet<ChangeHash>,
+    ) -> Result<(), ReplicaError> {
+        match outcome {
+            Outcome::Applied => {
+                effect.applied += 1;
+                self.confirm(own)?;
+            }
+            Outcome::Duplicate => {
+                effect.duplicates += 1;
+                self.confirm(own)?;
+            }
+            Outcome::Refused(code, keys) => {
+                effect.refused += 1;
+                effect.is_round_needed = true;
+                if own.document.part.is_flat() {
+                    self.rewrite_flat(&own.document, Some((own, code, keys)))?;
+                } else {
+                    self.rewrite_text(&own.document, Some(code))?;
+                }
+            }
+            Outcome::Forked => {
+                effect.forked += 1;
+                effect.is_round_needed = true;
+                if own.document.part.is_flat() {
+                    self.rewrite_flat(&own.document, None)?;
+                } else {
+                    self.rewrite_text(&own.document, None)?;
+                }
+            }
+            Outcome::Erased => {
+                effect.refused += 1;
+                self.take_back(&own.document, "erased")?;
+            }
+            Outcome::Pending(missing) => {
+                effect.waiting += 1;
+                for hash in missing {
+                    if outbox::acknowledged(self.tx, *hash)?.is_some() {
+                        asked.insert(*hash);
+                    }
+                }
+            }
+            Outcome::Retry(after_ms) => {
+                effect.waiting += 1;
+                effect.is_round_needed |= *after_ms == 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn confirm(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
+        if own.document.part.is_flat() { self.confirm_flat(own) } else { self.confirm_text(own) }
+    }
+
+    /// Moves every waiting edit of an erased document into the inbox.
+    fn take_back(&mut self, id: &DocumentId, code: &str) -> Result<(), ReplicaError> {
+        let waiting = outbox::waiting_of(self.tx, id)?;
+        if !id.part.is_flat() {
+            return self.rewrite_text(id, Some(code));
+        }
+        let Some(mut stored) = document::load(self.tx, id)? else { return Ok(()) };
+        let entity = self.entity(&stored.entity)?;
+        for own in &waiting {
+            let values = super::flat::refused_values(entity, own)?;
+            let times = (own.made_at, self.now_ms);
+            inbox::add(self.tx, id, &stored.entity, code, &values, times)?;
+            outbox::replace(self.tx, own.id, None)?;
+        }
+        if let Some(confirmed) = stored.confirmed.take() {
+            stored.state = confirmed;
+            stored.own = None;
+        }
+        let state = document::decode_state(id, &stored.state)?;
+        if state == State::default() {
+            document::remove(self.tx, id)?;
+            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
+        } else {
+            document::save(self.tx, id, &stored)?;
+            rows::project_flat(self.tx, entity, id.record, &id.part, &state)
+                .map_err(StoreError::from)?;
+        }
+        Ok(())
+    }
+}

@@ -1,1 +1,472 @@
+//! A conversation with the server, without any network of its own.
+//!
+//! Ask [`Session::next`] for a request, send it, hand the answer's body to [`Session::receive`],
+//! until there is no next. Push comes before pull; on a mismatch streams are compared, then
+//! records, then the differing ones fetched. A session that is cut off is simply dropped: all
+//! that was received counts, and a new one goes on from there.
 
+use std::{
+    collections::{BTreeSet, VecDeque},
+    io::Read,
+};
+
+use serde::Serialize;
+
+use super::{Replica, ReplicaError, pull::FRAMES_PER_TRANSACTION};
+use crate::{
+    ids::{ChangeHash, RecordId},
+    sync::{
+        codec::{CodecError, FrameReader, MESSAGE_BYTES_MAX, pack, unpack},
+        frame::{
+            CHECK_PAGE, CheckRequest, CheckResponse, DocumentName, End, FETCH_DOCUMENTS_MAX,
+            FetchRequest, Hello, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame, PushResponse,
+            Stream,
+        },
+    },
+};
+
+/// How often one session sends its outbox again after refusals.
+pub const ROUNDS_MAX: u32 = 8;
+/// Requests of one session, at most: a server that never ends its answers is left alone.
+pub const REQUESTS_MAX: u64 = 100_000;
+/// Bytes of frames in one transaction, about.
+const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Uncompressed bytes that one answer to a pull may have.
+pub const PULL_BUDGET_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A request to send: POST `body` to `path`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The path under the server's address.
+    pub path: &'static str,
+    /// The compressed message.
+    pub body: Vec<u8>,
+}
+
+/// What a session did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// Changes that were sent.
+    pub pushed: u64,
+    /// Changes that are in the history now.
+    pub applied: u64,
+    /// Changes that were there already.
+    pub duplicates: u64,
+    /// Changes that the office refused.
+    pub refused: u64,
+    /// Changes that were written anew because their number was taken.
+    pub forked: u64,
+    /// Changes that wait for another time.
+    pub waiting: u64,
+    /// Documents that arrived.
+    pub pulled: u64,
+    /// Documents that the server expects to send, for showing progress.
+    pub expected: u64,
+    /// Records that left this device.
+    pub left: u64,
+    /// Documents that differed and were fetched again.
+    pub repaired: u64,
+    /// Whether the server turned out to be restored from a backup.
+    pub is_server_restored: bool,
+    /// Requests.
+    pub requests: u64,
+    /// Compressed bytes sent.
+    pub bytes_up: u64,
+    /// Compressed bytes received.
+    pub bytes_down: u64,
+}
+
+/// Where a session stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Sending what waits, after this place in the order of writing.
+    Push {
+        after: i64,
+    },
+    /// Sending acknowledged changes that the server lost.
+    Resend {
+        after: i64,
+    },
+    /// Sending the acknowledged changes that the server asked for.
+    ResendAsked,
+    Pull,
+    /// Comparing the digests of a stream's documents.
+    Check {
+        after: Option<RecordId>,
+    },
+    Fetch,
+    Done,
+}
+
+/// What the answer that is awaited belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Awaited {
+    Nothing,
+    Push,
+    Resend,
+    Pull,
+    Check,
+    Fetch,
+}
+
+/// One conversation with the server.
+#[derive(Debug)]
+pub struct Session {
+    phase: Phase,
+    awaited: Awaited,
+    rounds: u32,
+    is_round_needed: bool,
+    asked: BTreeSet<ChangeHash>,
+    was_asked: BTreeSet<ChangeHash>,
+    hello: Option<Hello>,
+    to_check: VecDeque<Stream>,
+    to_fetch: Vec<DocumentName>,
+    is_checked: bool,
+    budget_bytes: u64,
+    summary: Summary,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Session {
+    /// A conversation that has not begun.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_budget(PULL_BUDGET_BYTES)
+    }
+
+    /// A conversation in which one answer has about `budget_bytes`, at most.
+    #[must_use]
+    pub fn with_budget(budget_bytes: u64) -> Self {
+        Self {
+            phase: Phase::Push { after: 0 },
+            awaited: Awaited::Nothing,
+            rounds: 0,
+            is_round_needed: false,
+            asked: BTreeSet::new(),
+            was_asked: BTreeSet::new(),
+            hello: None,
+            to_check: VecDeque::new(),
+            to_fetch: Vec::new(),
+            is_checked: false,
+            budget_bytes,
+            summary: Summary::default(),
+        }
+    }
+
+    /// What the session did so far.
+    #[must_use]
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// The next request, or `None` when the conversation has ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError::NotEnrolled`] before enrolment, or fails when the store does.
+    pub fn next(&mut self, replica: &mut Replica) -> Result<Option<Request>, ReplicaError> {
+        if self.summary.requests >= REQUESTS_MAX {
+            return Err(ReplicaError::Protocol("the conversation never ends".to_owned()));
+        }
+        loop {
+            let request = match self.phase.clone() {
+                Phase::Push { after } => self.push(replica, after)?,
+                Phase::Resend { after } => self.resend(replica, after)?,
+                Phase::ResendAsked => self.resend_asked(replica)?,
+                Phase::Pull => {
+                    self.awaited = Awaited::Pull;
+                    let request = replica.pull_request(self.budget_bytes)?;
+                    Some(Request { path: "/v1/pull", body: pack(&request)? })
+                }
+                Phase::Check { after } => self.check(after)?,
+                Phase::Fetch => self.fetch()?,
+                Phase::Done => return Ok(None),
+            };
+            if let Some(request) = request {
+                self.summary.requests += 1;
+                self.summary.bytes_up += request.body.len() as u64;
+                return Ok(Some(request));
+            }
+        }
+    }
+
+    /// Takes the answer to the last request.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] when the answer is cut off or breaks the protocol. What arrived
+    /// before counts; drop the session and begin another one.
+    pub fn receive(
+        &mut self,
+        replica: &mut Replica,
+        body: &mut dyn Read,
+    ) -> Result<(), ReplicaError> {
+        let mut counted = Counted { inner: body, bytes: 0 };
+        let awaited = std::mem::replace(&mut self.awaited, Awaited::Nothing);
+        let received = match awaited {
+            Awaited::Nothing => Err(ReplicaError::Protocol("nothing was asked".to_owned())),
+            Awaited::Push => self.receive_push(replica, &mut counted),
+            Awaited::Resend => read_message::<PushResponse>(&mut counted).map(drop),
+            Awaited::Pull => self.receive_frames(replica, &mut counted, false),
+            Awaited::Check => self.receive_check(replica, &mut counted),
+            Awaited::Fetch => self.receive_frames(replica, &mut counted, true),
+        };
+        self.summary.bytes_down += counted.bytes;
+        received
+    }
+
+    fn push(&mut self, replica: &Replica, after: i64) -> Result<Option<Request>, ReplicaError> {
+        if let Some(batch) = replica.next_push(after)? {
+            self.phase = Phase::Push { after: batch.last_id };
+            self.awaited = Awaited::Push;
+            self.summary.pushed += batch.count as u64;
+            return Ok(Some(Request { path: "/v1/push", body: pack(&batch.request)? }));
+        }
+        self.phase = if !self.asked.is_empty() {
+            Phase::ResendAsked
+        } else if self.is_round_needed && self.rounds < ROUNDS_MAX {
+            self.rounds += 1;
+            self.is_round_needed = false;
+            Phase::Push { after: 0 }
+        } else {
+            Phase::Pull
+        };
+        Ok(None)
+    }
+
+    fn receive_push(
+        &mut self,
+        replica: &mut Replica,
+        body: &mut dyn Read,
+    ) -> Result<(), ReplicaError> {
+        let response: PushResponse = read_message(body)?;
+        let (effect, asked) = replica.take_push_response(&response)?;
+        self.summary.applied += effect.applied;
+        self.summary.duplicates += effect.duplicates;
+        self.summary.refused += effect.refused;
+        self.summary.forked += effect.forked;
+        self.summary.waiting += effect.waiting;
+        self.is_round_needed |= effect.is_round_needed;
+        self.asked.extend(asked.difference(&self.was_asked).copied());
+        Ok(())
+    }
+
+    fn resend_asked(&mut self, replica: &Replica) -> Result<Option<Request>, ReplicaError> {
+        let asked: BTreeSet<ChangeHash> =
+            self.asked.iter().take(PUSH_CHANGES_MAX).copied().collect();
+        self.asked.retain(|hash| !asked.contains(hash));
+        self.was_asked.extend(asked.iter().copied());
+        self.is_round_needed = true;
+        if self.asked.is_empty() {
+            // Nothing waits after the last place: the next step decides on another round.
+            self.phase = Phase::Push { after: i64::MAX };
+        }
+        let Some(batch) = replica.resend_of(&asked)? else { return Ok(None) };
+        self.awaited = Awaited::Resend;
+        Ok(Some(Request { path: "/v1/push", body: pack(&batch.request)? }))
+    }
+
+    fn resend(&mut self, replica: &Replica, after: i64) -> Result<Option<Request>, ReplicaError> {
+        match replica.next_resend(after)? {
+            Some(batch) => {
+                self.phase = Phase::Resend { after: batch.last_id };
+                self.awaited = Awaited::Resend;
+                Ok(Some(Request { path: "/v1/push", body: pack(&batch.request)? }))
+            }
+            None => {
+                self.phase = Phase::Push { after: 0 };
+                Ok(None)
+            }
+        }
+    }
+
+    fn receive_frames(
+        &mut self,
+        replica: &mut Replica,
+        body: &mut dyn Read,
+        is_fetch: bool,
+    ) -> Result<(), ReplicaError> {
+        let mut reader = FrameReader::new(body)?;
+        let mut frames: Vec<PullFrame> = Vec::new();
+        let mut bytes = 0;
+        loop {
+            let frame = match reader.read::<PullFrame>() {
+                Ok(frame) => frame,
+                Err(error) => {
+                    // What arrived whole counts, although the rest did not.
+                    self.take(replica, &frames, is_fetch)?;
+                    return Err(error.into());
+                }
+            };
+            if let PullFrame::Hello(hello) = &frame {
+                if !self.take_hello(replica, hello, is_fetch)? {
+                    return Ok(());
+                }
+            } else if self.hello.is_none() && !is_fetch {
+                return Err(ReplicaError::Protocol("an answer without a hello".to_owned()));
+            }
+            bytes += size_of_frame(&frame);
+            let is_end = matches!(frame, PullFrame::End(_));
+            frames.push(frame);
+            if is_end {
+                let end = self.take(replica, &frames, is_fetch)?;
+                return self.after_frames(replica, end, is_fetch);
+            }
+            if frames.len() >= FRAMES_PER_TRANSACTION || bytes >= TRANSACTION_BYTES_MAX {
+                self.take(replica, &frames, is_fetch)?;
+                frames.clear();
+                bytes = 0;
+            }
+        }
+    }
+
+    /// Returns whether the answer may be read on.
+    fn take_hello(
+        &mut self,
+        replica: &mut Replica,
+        hello: &Hello,
+        is_fetch: bool,
+    ) -> Result<bool, ReplicaError> {
+        if hello.version != PROTOCOL_VERSION {
+            let version = hello.version;
+            return Err(ReplicaError::Protocol(format!("version {version} needs a newer app")));
+        }
+        if !is_fetch && !hello.is_cursor_known {
+            // The server was restored: keep everything, send back what it lacks, begin again.
+            self.summary.is_server_restored = true;
+            replica.reset_cursor()?;
+            self.phase = Phase::Resend { after: 0 };
+            return Ok(false);
+        }
+        self.summary.expected += hello.expected;
+        self.hello = Some(hello.clone());
+        Ok(true)
+    }
+
+    fn take(
+        &mut self,
+        replica: &mut Replica,
+        frames: &[PullFrame],
+        is_fetch: bool,
+    ) -> Result<Option<End>, ReplicaError> {
+        if frames.is_empty() {
+            return Ok(None);
+        }
+        let streams = self.hello.as_ref().map_or(&[] as &[Stream], |hello| &hello.streams);
+        let effect = replica.take_frames(frames, streams, is_fetch)?;
+        self.summary.left += effect.left;
+        if is_fetch {
+            self.summary.repaired += effect.documents;
+        } else {
+            self.summary.pulled += effect.documents;
+        }
+        self.to_fetch.extend(effect.needs_whole);
+        Ok(effect.end)
+    }
+
+    fn after_frames(
+        &mut self,
+        replica: &Replica,
+        end: Option<End>,
+        is_fetch: bool,
+    ) -> Result<(), ReplicaError> {
+        if is_fetch {
+            return Ok(());
+        }
+        let Some(end) = end else { return Ok(()) };
+        if end.is_more {
+            return Ok(());
+        }
+        if !self.is_checked && !end.streams.is_empty() {
+            self.is_checked = true;
+            self.to_check = replica.differing_streams(&end.streams)?.into();
+        }
+        self.phase =
+            if self.to_check.is_empty() { Phase::Fetch } else { Phase::Check { after: None } };
+        Ok(())
+    }
+
+    fn check(&mut self, after: Option<RecordId>) -> Result<Option<Request>, ReplicaError> {
+        let Some(stream) = self.to_check.front() else {
+            self.phase = Phase::Fetch;
+            return Ok(None);
+        };
+        self.awaited = Awaited::Check;
+        let request = CheckRequest { stream: stream.clone(), after };
+        Ok(Some(Request { path: "/v1/check", body: pack(&request)? }))
+    }
+
+    fn receive_check(
+        &mut self,
+        replica: &Replica,
+        body: &mut dyn Read,
+    ) -> Result<(), ReplicaError> {
+        let response: CheckResponse = read_message(body)?;
+        let after = if let Phase::Check { after } = self.phase { after } else { None };
+        let Some(stream) = self.to_check.front().cloned() else { return Ok(()) };
+        let is_last = response.documents.len() < CHECK_PAGE;
+        let (differing, only_here) =
+            replica.compare_page(&stream, after, &response.documents, is_last)?;
+        for name in differing.iter().chain(&only_here) {
+            let known = replica.acknowledged_of(name)?;
+            self.asked.extend(known.into_iter().filter(|hash| !self.was_asked.contains(hash)));
+        }
+        self.to_fetch.extend(differing);
+        self.phase = if is_last {
+            self.to_check.pop_front();
+            Phase::Check { after: None }
+        } else {
+            Phase::Check { after: response.documents.last().map(|last| last.record) }
+        };
+        Ok(())
+    }
+
+    fn fetch(&mut self) -> Result<Option<Request>, ReplicaError> {
+        if self.to_fetch.is_empty() {
+            // What the server turned out to lack goes up once more.
+            self.phase = if self.asked.is_empty() { Phase::Done } else { Phase::ResendAsked };
+            return Ok(None);
+        }
+        let rest = self.to_fetch.split_off(self.to_fetch.len().min(FETCH_DOCUMENTS_MAX));
+        let documents = std::mem::replace(&mut self.to_fetch, rest);
+        self.awaited = Awaited::Fetch;
+        Ok(Some(Request { path: "/v1/fetch", body: pack(&FetchRequest { documents })? }))
+    }
+}
+
+fn size_of_frame(frame: &PullFrame) -> usize {
+    use crate::sync::frame::Body;
+    let PullFrame::Document(document) = frame else { return 64 };
+    match &document.body {
+        Body::State(bytes) | Body::Delta(bytes) => bytes.len(),
+        Body::Text(changes) => changes.iter().map(|change| change.len()).sum(),
+    }
+}
+
+/// Reads one whole message of a bounded size.
+fn read_message<T: for<'b> minicbor::Decode<'b, ()>>(
+    body: &mut dyn Read,
+) -> Result<T, ReplicaError> {
+    let mut bytes = Vec::new();
+    body.take(MESSAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(CodecError::from)?;
+    Ok(unpack(&bytes, MESSAGE_BYTES_MAX)?)
+}
+
+/// Counts what is read.
+struct Counted<'a> {
+    inner: &'a mut dyn Read,
+    bytes: u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}

@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{ReplicaError, Writer, draw_suffix};
+use super::{ReplicaError, Writer, draw_suffix, flat::Merged};
 use crate::{
     crdt::{
         Own, TextDocument, TextError,
@@ -125,7 +125,7 @@ impl Writer<'_> {
         id: &DocumentId,
         entity: &Entity,
         changes: &[impl AsRef<[u8]>],
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<Merged, ReplicaError> {
         let mut stored = match document::load(self.tx, id)? {
             Some(stored) => stored,
             None => StoredDocument {
@@ -138,15 +138,23 @@ impl Writer<'_> {
         };
         let mut text = TextDocument::load(&stored.state)?.text()?;
         for change in changes {
-            if let Some(confirmed) = &mut stored.confirmed {
-                *confirmed = accept(confirmed, change.as_ref())?.saved;
+            let copies = stored.confirmed.iter_mut().chain([&mut stored.state]);
+            for copy in copies {
+                match accept(copy, change.as_ref()) {
+                    Ok(accepted) => {
+                        *copy = accepted.saved;
+                        text = accepted.text;
+                    }
+                    Err(TextError::MissingDeps(_) | TextError::SeqGap { .. }) => {
+                        return Ok(Merged::NeedsWhole);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
-            let accepted = accept(&stored.state, change.as_ref())?;
-            stored.state = accepted.saved;
-            text = accepted.text;
         }
         self.save_text(id, stored)?;
-        Ok(self.project_text(id, entity, &text)?)
+        self.project_text(id, entity, &text)?;
+        Ok(Merged::Joined)
     }
 
     /// Takes the waiting edits of a text out after a refusal (`code`), or, without one, writes

@@ -301,3 +301,19 @@ pub fn count_waiting(conn: &Connection) -> Result<u64, StoreError> {
         .query_row([], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
+
+/// The names of the acknowledged changes of a document, in the order of writing.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn acknowledged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<ChangeHash>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT hash FROM own_change
+         WHERE record = ?1 AND part = ?2 AND acknowledged_at IS NOT NULL ORDER BY id",
+    )?;
+    let rows = query.query_map(params![id.record.as_bytes(), id.part.as_str()], |row| {
+        Ok(ChangeHash(row.get(0)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

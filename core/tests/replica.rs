@@ -1,0 +1,245 @@
+//! The replica as front ends use it, without a server.
+
+use std::sync::Arc;
+
+use outrider_core::{
+    replica::{INSTANCE_FILE, Options, Replica, ReplicaError},
+    store::query::{Compare, Filter, Query},
+    time::ManualClock,
+};
+use serde_json::{Map, Value as Json, json};
+
+fn options(seed: u64) -> Options {
+    Options {
+        clock: Arc::new(ManualClock::at(1_780_000_000_000)),
+        seed: Some(seed),
+        ..Options::default()
+    }
+}
+
+fn fields(json: Json) -> Map<String, Json> {
+    json.as_object().unwrap().clone()
+}
+
+fn open() -> (tempfile::TempDir, Replica) {
+    let folder = tempfile::tempdir().unwrap();
+    let replica = Replica::open(folder.path(), options(1)).unwrap();
+    (folder, replica)
+}
+
+#[test]
+fn a_record_is_created_read_changed_and_survives_reopening() {
+    let (folder, mut replica) = open();
+    let id = replica
+        .create("customer", &fields(json!({
+            "company_name": "三川实业有限公司", "industry": "manufacturing", "tags": ["VIP", "vip "],
+            "annual_revenue": "1200000 CNY", "notes": "第一次拜访",
+        })))
+        .unwrap();
+    let changed =
+        replica.update(id, &fields(json!({"industry": "energy", "visits": {"add": 2}}))).unwrap();
+    assert!(changed);
+    assert!(!replica.update(id, &fields(json!({"industry": "energy"}))).unwrap());
+    drop(replica);
+    let replica = Replica::open(folder.path(), options(2)).unwrap();
+    let record = replica.get(id).unwrap().unwrap();
+    assert_eq!(record["company_name"], "三川实业有限公司");
+    assert_eq!(record["industry"], "energy");
+    assert_eq!(record["visits"], 2);
+    assert_eq!(record["tags"], json!(["vip"]));
+    assert_eq!(record["notes"], "第一次拜访");
+    assert_eq!(record["annual_revenue"]["minor"], 120_000_000);
+    assert_eq!(replica.status().unwrap().waiting, 3);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_a_sentence_and_nothing_is_written() {
+    let (_folder, mut replica) = open();
+    let error = replica.create("customer", &fields(json!({"company_nam": "x"}))).unwrap_err();
+    assert_eq!(error.to_string(), "customer has no field `company_nam`");
+    let error = replica.create("customer", &fields(json!({}))).unwrap_err();
+    assert_eq!(error.to_string(), "`company_name` is required");
+    let error = replica
+        .create("customer", &fields(json!({"company_name": "x", "employees": "many"})))
+        .unwrap_err();
+    assert!(error.to_string().starts_with("`employees`"), "{error}");
+    assert!(matches!(
+        replica.create("planet", &Map::new()),
+        Err(ReplicaError::UnknownEntity { .. })
+    ));
+    assert_eq!(replica.status().unwrap().waiting, 0);
+    assert!(replica.list("customer", &Query::default()).unwrap().records.is_empty());
+}
+
+#[test]
+fn an_archived_record_leaves_the_lists_and_comes_back() {
+    let (_folder, mut replica) = open();
+    let id = replica.create("product", &fields(json!({"name": "GTX Pro"}))).unwrap();
+    replica.archive(id).unwrap();
+    assert!(replica.list("product", &Query::default()).unwrap().records.is_empty());
+    assert_eq!(replica.get(id).unwrap().unwrap()["is_archived"], true);
+    let all = Query { with_archived: true, ..Query::default() };
+    assert_eq!(replica.list("product", &all).unwrap().records.len(), 1);
+    replica.restore(id).unwrap();
+    assert_eq!(replica.list("product", &Query::default()).unwrap().records.len(), 1);
+}
+
+#[test]
+fn lists_filter_sort_and_page_without_gaps_or_repetitions() {
+    let (_folder, mut replica) = open();
+    for n in 0..25 {
+        let employees = if n % 5 == 0 { Json::Null } else { json!(n % 4) };
+        let name = format!("Company {n:02}");
+        replica
+            .create("customer", &fields(json!({"company_name": name, "employees": employees})))
+            .unwrap();
+    }
+    for descending in [false, true] {
+        let mut query =
+            Query { sort: Some("employees".to_owned()), descending, limit: 4, ..Query::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = replica.list("customer", &query).unwrap();
+            seen.extend(page.records.iter().map(|record| {
+                let employees = record.get("employees").and_then(Json::as_i64).unwrap_or(-1);
+                (employees, record["id"].as_str().unwrap().to_owned())
+            }));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+        let mut sorted = seen.clone();
+        sorted.sort();
+        if descending {
+            sorted.reverse();
+        }
+        assert_eq!(seen, sorted);
+        sorted.dedup();
+        assert_eq!(sorted.len(), 25);
+    }
+    let filter = |column: &str, compare, value: &str| Filter {
+        column: column.to_owned(),
+        compare,
+        value: value.to_owned(),
+    };
+    let count = |filters| {
+        let query = Query { filters, ..Query::default() };
+        replica.list("customer", &query).unwrap().records.len()
+    };
+    assert_eq!(count(vec![filter("employees", Compare::Is, "")]), 5);
+    assert_eq!(count(vec![filter("employees", Compare::From, "2")]), 10);
+    assert_eq!(count(vec![filter("company_name", Compare::Contains, "ANY 1")]), 10);
+    let wrong = Query { sort: Some("id; DROP TABLE customer".to_owned()), ..Query::default() };
+    assert!(replica.list("customer", &wrong).is_err());
+}
+
+#[test]
+fn links_go_both_ways_and_may_dangle() {
+    let (_folder, mut replica) = open();
+    let customer = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let contact = replica
+        .create("contact", &fields(json!({"name": "王小明", "customer_id": customer.to_string()})))
+        .unwrap();
+    let links = replica.links(contact).unwrap();
+    assert_eq!(links.to[0].title.as_deref(), Some("Acme"));
+    let links = replica.links(customer).unwrap();
+    assert_eq!((links.from.len(), links.from[0].record), (1, contact));
+    let ghost = "018f0000-0000-7000-8000-000000000001";
+    replica.update(contact, &fields(json!({"customer_id": ghost}))).unwrap();
+    let links = replica.links(contact).unwrap();
+    assert_eq!(links.to[0].title, None);
+}
+
+#[test]
+fn order_lines_are_rows_and_the_amount_is_derived() {
+    let (_folder, mut replica) = open();
+    let customer = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let order = replica
+        .create("sales_order", &fields(json!({
+            "customer_id": customer.to_string(), "status": "draft",
+            "lines": [
+                {"name": "Pump", "qty": "2", "unit_price": "19.99 EUR"},
+                {"name": "Hose", "qty": "1.5", "unit_price": "10.00 EUR", "discount_percent": "10"},
+            ],
+        })))
+        .unwrap();
+    let record = replica.get(order).unwrap().unwrap();
+    assert_eq!(record["amount"]["amount"], "53.48");
+    let row = record["lines"][0]["id"].as_str().unwrap().to_owned();
+    replica
+        .update(order, &fields(json!({"lines": {"edit": {row.clone(): {"qty": "3"}}}})))
+        .unwrap();
+    replica.update(order, &fields(json!({"lines": {"remove": [row]}}))).unwrap();
+    let record = replica.get(order).unwrap().unwrap();
+    assert_eq!(record["lines"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn every_move_of_the_stage_is_kept() {
+    let (_folder, mut replica) = open();
+    let customer = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let deal = replica
+        .create(
+            "opportunity",
+            &fields(json!({
+                "name": "Pumps", "customer_id": customer.to_string(), "sales_stage": "prospecting",
+            })),
+        )
+        .unwrap();
+    replica.update(deal, &fields(json!({"sales_stage": "proposal"}))).unwrap();
+    replica.update(deal, &fields(json!({"sales_stage": "won"}))).unwrap();
+    let record = replica.get(deal).unwrap().unwrap();
+    let moves: Vec<&str> = record["stages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["to_stage"].as_str().unwrap())
+        .collect();
+    assert_eq!(moves, ["prospecting", "proposal", "won"]);
+}
+
+#[test]
+fn rows_are_a_cache_of_the_documents() {
+    let (_folder, mut replica) = open();
+    let customer = replica
+        .create(
+            "customer",
+            &fields(json!({"company_name": "Acme", "notes": "long", "credit_limit": "5 USD"})),
+        )
+        .unwrap();
+    replica
+        .update(customer, &fields(json!({"tags": {"add": ["a", "b"]}, "company_name": "ACME"})))
+        .unwrap();
+    replica.archive(customer).unwrap();
+    let before = replica.dump_rows().unwrap();
+    assert!(before[0].contains("ACME") && before[0].contains("long"), "{before:?}");
+    replica.rebuild_rows().unwrap();
+    assert_eq!(replica.dump_rows().unwrap(), before);
+}
+
+#[test]
+fn a_copied_store_goes_on_under_another_actor() {
+    let (folder, mut replica) = open();
+    let id = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    drop(replica);
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        // A backup of the database does not carry the token beside it.
+        if entry.file_name() != INSTANCE_FILE {
+            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        }
+    }
+    let actors = |folder: &std::path::Path, seed| {
+        let mut replica = Replica::open(folder, options(seed)).unwrap();
+        replica.update(id, &fields(json!({"company_name": format!("Acme {seed}")}))).unwrap();
+        let (_, documents) = replica.documents(id).unwrap().unwrap();
+        let state = documents.flat.values().next().unwrap();
+        state.clock.keys().copied().collect::<Vec<_>>()
+    };
+    let original = actors(folder.path(), 7);
+    let copied = actors(copy.path(), 8);
+    assert_eq!(original.len(), 1, "the original goes on as it was");
+    assert_eq!(copied.len(), 2, "the copy took an actor of its own");
+}

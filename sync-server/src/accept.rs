@@ -1,0 +1,261 @@
+//! Accepting changes: gate, access policy, apply, one transaction with everything that follows.
+//!
+//! A push is one transaction and one position of the feed. Its groups are judged one after the
+//! other, each whole; a refused one leaves no trace but its answer, which is remembered, and never
+//! holds back another. State, row, history, feed and audit line become durable together, before
+//! the answer is sent.
+
+use std::collections::BTreeMap;
+
+use outrider_core::{
+    access::Policy,
+    crdt::{self, ChangeError, text},
+    ids::{ChangeHash, DocumentId},
+    schema::{Entity, Schema},
+    sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
+    time::TimestampMs,
+};
+
+use crate::storage::{
+    AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write,
+};
+
+mod family;
+mod flat;
+mod long_text;
+mod staged;
+
+use staged::{Held, Staged};
+
+/// What the judgement of one change found.
+#[derive(Debug)]
+pub(crate) enum Judged {
+    /// It fits; it is staged.
+    Fits,
+    /// It is answered without being applied.
+    Answered(Outcome),
+}
+
+/// Judges and applies everything in a push; every change gets one answer.
+///
+/// # Errors
+///
+/// Returns [`StorageError`] when the storage fails; nothing of the push counts then.
+pub fn push(
+    storage: &dyn Storage,
+    policy: &Policy,
+    device: &Device,
+    request: &PushRequest,
+    now_ms: TimestampMs,
+) -> Result<PushResponse, StorageError> {
+    let mut desk =
+        Desk { tx: storage.write()?, policy, device, now_ms, documents: BTreeMap::new() };
+    let mut answers = Vec::new();
+    for group in &request.groups {
+        answers.extend(desk.take_group(group)?);
+    }
+    desk.finish()?;
+    Ok(PushResponse { answers })
+}
+
+/// One push on its way through.
+struct Desk<'a> {
+    tx: Box<dyn Write + 'a>,
+    policy: &'a Policy,
+    device: &'a Device,
+    now_ms: TimestampMs,
+    /// Documents met so far, as they stand.
+    documents: BTreeMap<DocumentId, Held>,
+}
+
+impl Desk<'_> {
+    /// Judges a group whole. If one member is refused, the others may be sent again at once.
+    fn take_group(&mut self, group: &PushGroup) -> Result<Vec<Answer>, StorageError> {
+        let mut staged = Staged::default();
+        let mut answers: Vec<Answer> = Vec::with_capacity(group.changes.len());
+        let mut is_whole = true;
+        for change in &group.changes {
+            let (hash, judged) = self.judge(change, &mut staged)?;
+            let outcome = match judged {
+                Judged::Fits => Outcome::Applied,
+                Judged::Answered(outcome) => {
+                    is_whole &= outcome == Outcome::Duplicate;
+                    outcome
+                }
+            };
+            answers.push(Answer { hash, outcome });
+        }
+        if is_whole {
+            self.write(staged)?;
+        } else {
+            for answer in &mut answers {
+                if answer.outcome == Outcome::Applied {
+                    answer.outcome = Outcome::Retry(0);
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    fn judge(
+        &mut self,
+        change: &PushChange,
+        staged: &mut Staged,
+    ) -> Result<(ChangeHash, Judged), StorageError> {
+        let id = DocumentId { record: change.record, part: change.part.clone() };
+        let Some(entity) = Schema::builtin().entity(&change.entity) else {
+            return self.refuse_bytes(&id, change, "unknown_entity");
+        };
+        if !entity.parts().contains(&id.part) {
+            return self.refuse_bytes(&id, change, "unknown_part");
+        }
+        self.load(&id)?;
+        let known = self.documents.get(&id);
+        if known.and_then(|held| held.entity.as_deref()).is_some_and(|known| known != entity.name) {
+            return self.refuse_bytes(&id, change, "other_entity");
+        }
+        let generation = known.map_or(0, |held| held.generation());
+        if change.generation != generation {
+            let hash = name_of(&change.bytes);
+            let is_old = change.generation < generation;
+            let outcome =
+                if is_old { Outcome::Erased } else { refused("unknown_generation", Vec::new()) };
+            return Ok((hash, Judged::Answered(outcome)));
+        }
+        if id.part.is_flat() {
+            self.judge_flat(&id, entity, change, staged)
+        } else {
+            self.judge_text(&id, entity, change, staged)
+        }
+    }
+
+    /// Answers what cannot even be read.
+    fn refuse_bytes(
+        &mut self,
+        id: &DocumentId,
+        change: &PushChange,
+        code: &str,
+    ) -> Result<(ChangeHash, Judged), StorageError> {
+        let hash = name_of(&change.bytes);
+        self.audit("refused", id, hash, code)?;
+        Ok((hash, Judged::Answered(refused(code, Vec::new()))))
+    }
+
+    fn refuse_change(
+        &mut self,
+        id: &DocumentId,
+        change: &PushChange,
+        error: ChangeError,
+    ) -> Result<(ChangeHash, Judged), StorageError> {
+        self.refuse_bytes(id, change, error.code())
+    }
+
+    /// Remembers a refusal, so that the same change gets the same answer again.
+    fn refuse(
+        &mut self,
+        id: &DocumentId,
+        (actor, seq): (outrider_core::ids::ActorId, u64),
+        refusal: StoredRefusal,
+    ) -> Result<(ChangeHash, Judged), StorageError> {
+        self.tx.add_refusal(id, actor, seq, &refusal)?;
+        self.audit("refused", id, refusal.hash, &refusal.code)?;
+        let outcome = refused(&refusal.code, refusal.keys);
+        Ok((refusal.hash, Judged::Answered(outcome)))
+    }
+
+    fn audit(
+        &mut self,
+        action: &'static str,
+        id: &DocumentId,
+        hash: ChangeHash,
+        code: &str,
+    ) -> Result<(), StorageError> {
+        self.tx.add_audit(&AuditLine {
+            at: self.now_ms,
+            device: Some(self.device.id),
+            action,
+            document: Some(id.clone()),
+            hash: Some(hash),
+            code: code.to_owned(),
+        })
+    }
+
+    /// Makes sure that a document is among those met.
+    fn load(&mut self, id: &DocumentId) -> Result<(), StorageError> {
+        if !self.documents.contains_key(id) {
+            let held = match self.tx.document(id)? {
+                Some(stored) => Held::stored(stored),
+                None => Held::new(id),
+            };
+            self.documents.insert(id.clone(), held);
+        }
+        Ok(())
+    }
+
+    /// Takes over what a group staged: history and audit now, documents when the push ends.
+    fn write(&mut self, staged: Staged) -> Result<(), StorageError> {
+        for (id, change) in &staged.changes {
+            self.tx.add_change(id, change, self.now_ms)?;
+            self.audit("applied", id, change.hash, "")?;
+        }
+        for (id, mut held) in staged.documents {
+            held.is_changed = true;
+            self.documents.insert(id, held);
+        }
+        Ok(())
+    }
+
+    /// Writes the changed documents and makes everything durable.
+    fn finish(mut self) -> Result<(), StorageError> {
+        let moved = self.find_families()?;
+        let changed = self.documents.iter().filter(|(_, held)| held.is_changed);
+        for (id, held) in changed {
+            let Some(entity) = held.entity.as_deref() else { continue };
+            self.tx.put_document(id, entity, held.family, &held.content)?;
+        }
+        for (id, family) in moved {
+            if let Some(stored) = self.tx.document(&id)? {
+                self.tx.put_document(&id, &stored.entity, family, &stored.content)?;
+            }
+        }
+        self.tx.commit()?;
+        Ok(())
+    }
+}
+
+/// A refusal as an outcome.
+pub(crate) fn refused(code: &str, keys: Vec<String>) -> Outcome {
+    Outcome::Refused(code.to_owned(), keys)
+}
+
+/// The name under which bytes are answered that are no change: what a device that wrote them
+/// would call them, if they have at least the form of a chunk.
+fn name_of(bytes: &[u8]) -> ChangeHash {
+    use sha2::{Digest as _, Sha256};
+    match crdt::header(bytes) {
+        Ok(header) => header.hash,
+        Err(_) => ChangeHash(Sha256::digest(bytes).into()),
+    }
+}
+
+/// The empty content of a part.
+fn empty_content(id: &DocumentId) -> Content {
+    if id.part.is_flat() {
+        Content::Flat(crdt::State::default())
+    } else {
+        Content::Text(crate::storage::TextContent {
+            generation: 0,
+            saved: Vec::new(),
+            heads: vec![text::first_change().hash],
+            text: String::new(),
+        })
+    }
+}
+
+/// The entity's name, for documents that begin now.
+fn entity_name(entity: &Entity) -> Option<String> {
+    Some(entity.name.clone())
+}
+
+/// Shorthand used by both kinds of documents.
+type NewChanges = Vec<(DocumentId, NewChange)>;

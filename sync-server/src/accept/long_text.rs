@@ -1,0 +1,82 @@
+//! Changes of long texts: tried on a copy, in a guarded thread.
+
+use outrider_core::{
+    crdt::{Clock, TextError, text},
+    ids::{ChangeHash, DocumentId},
+    schema::Entity,
+    sync::frame::{Outcome, PushChange},
+};
+
+use super::{
+    Desk, Judged, entity_name,
+    staged::{Held, Staged},
+};
+use crate::storage::{Content, NewChange, StorageError, StoredRefusal, TextContent};
+
+impl Desk<'_> {
+    pub(super) fn judge_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        change: &PushChange,
+        staged: &mut Staged,
+    ) -> Result<(ChangeHash, Judged), StorageError> {
+        let header = match outrider_core::crdt::header(&change.bytes) {
+            Ok(header) => header,
+            Err(error) => return self.refuse_change(id, change, error),
+        };
+        let hash = header.hash;
+        let name = (header.actor, header.seq);
+        let refuse = |code: &str| StoredRefusal { hash, code: code.to_owned(), keys: Vec::new() };
+        if header.actor.prefix() != self.device.prefix {
+            return self.refuse(id, name, refuse("foreign_actor"));
+        }
+        let held = staged.documents.get(id).or_else(|| self.documents.get(id));
+        let mut held = held.cloned().unwrap_or_else(|| Held::new(id));
+        let Content::Text(content) = &mut held.content else {
+            return Err(StorageError::Damaged(format!("{id} is no text")));
+        };
+        let accepted = match text::accept(&content.saved, &change.bytes) {
+            Ok(accepted) => accepted,
+            Err(TextError::Forked { .. }) => {
+                self.audit("forked", id, hash, "")?;
+                return Ok((hash, Judged::Answered(Outcome::Forked)));
+            }
+            Err(TextError::MissingDeps(missing)) => {
+                return Ok((hash, Judged::Answered(Outcome::Pending(missing))));
+            }
+            Err(TextError::SeqGap { .. }) => {
+                return Ok((hash, Judged::Answered(Outcome::Pending(header.deps))));
+            }
+            Err(error) => return self.refuse(id, name, refuse(error.code())),
+        };
+        if !accepted.applied {
+            return Ok((hash, Judged::Answered(Outcome::Duplicate)));
+        }
+        let generation = content.generation;
+        *content = TextContent {
+            generation,
+            saved: accepted.saved,
+            heads: accepted.heads,
+            text: accepted.text,
+        };
+        held.entity = entity_name(entity);
+        staged.documents.insert(id.clone(), held);
+        staged.changes.push((
+            id.clone(),
+            NewChange {
+                hash,
+                actor: header.actor,
+                seq: header.seq,
+                start_op: header.start_op,
+                max_op: header.max_op(),
+                clock: Clock::new(),
+                bytes: header.bytes,
+                keys: Vec::new(),
+                device: self.device.id,
+                made_at: header.time_ms,
+            },
+        ));
+        Ok((hash, Judged::Fits))
+    }
+}

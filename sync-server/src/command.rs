@@ -1,0 +1,143 @@
+//! The command line: `serve`, and `code` for letting a device in.
+
+use std::{
+    error::Error,
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use outrider_core::time::{Clock, SystemClock, to_rfc3339};
+use serde_json::json;
+use tokio::runtime;
+
+use crate::{
+    config::{CODE_MINUTES, Config, StorageConfig, millis},
+    enrol::create_code,
+    logging,
+    serve::{ServeError, run},
+    storage::sqlite::SqliteStorage,
+};
+
+/// Threads for work that blocks, beyond the jobs and streams that the limits allow.
+const SPARE_THREADS: u32 = 16;
+
+/// Outrider's sync server: merges what field devices send, gives each device what it may see.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Subcommands>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// Run the server (also without a command)
+    Serve(Box<Config>),
+    /// Create a one-time code that enrols a device, whether the server runs or not
+    Code(CodeArgs),
+}
+
+/// What `code` can be told.
+#[derive(Debug, Clone, Args)]
+pub struct CodeArgs {
+    /// Where the data is.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// Name of the user whose device it will be
+    #[arg(long)]
+    pub user: String,
+    /// Minutes that the code is good
+    #[arg(long, default_value_t = CODE_MINUTES, value_parser = clap::value_parser!(u32).range(1..=10_080))]
+    pub minutes: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command line in `args`, the first of which is the program's name.
+pub fn main_with_args<I, T>(args: I) -> ExitCode
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let result = match cli.command {
+        None => serve(cli.config).map_err(Into::into),
+        Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
+        Some(Subcommands::Code(args)) => print_code(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", with_causes(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until the process is told to stop.
+///
+/// # Errors
+///
+/// Returns [`ServeError`] when the server cannot start or cannot go on.
+pub fn serve(config: Config) -> Result<(), ServeError> {
+    logging::start(&config.logging)?;
+    let stop_timeout = millis(config.network.stop_timeout_ms);
+    let threads = config.limits.jobs_max.saturating_add(config.limits.streams_max);
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(threads.saturating_add(SPARE_THREADS) as usize)
+        .build()
+        .map_err(ServeError::Stopped)?;
+    // Whoever started this process learns the address from the first line of its output: with
+    // port 0 the system chooses one.
+    let ready = |address| {
+        let _ = writeln!(io::stdout(), "listening on http://{address}");
+    };
+    let result = runtime.block_on(run(config, ready));
+    runtime.shutdown_timeout(stop_timeout);
+    result
+}
+
+/// Creates a code and prints it, once: the data folder has only its hash.
+///
+/// # Errors
+///
+/// Fails when the data cannot be opened or the name is no name.
+pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
+    let storage = SqliteStorage::open(&args.storage.data)?;
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let random = u128::from_be_bytes(random);
+    let now_ms = SystemClock.now_ms();
+    let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
+    let expires_at = to_rfc3339(expires_at);
+    let text = if args.json {
+        json!({ "code": code, "user": args.user, "expires_at": expires_at }).to_string()
+    } else {
+        format!("{code}\nfor {}, good until {expires_at}, for one device", args.user)
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,213 @@
+//! Settings: each a flag and an environment variable, with a default that has a name.
+//!
+//! `docs/CONFIGURATION.md` is made from these definitions; a test compares it.
+
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use clap::{Args, Command, FromArgMatches, ValueEnum};
+
+/// Where the server listens unless told otherwise.
+pub const LISTEN: &str = "127.0.0.1:8480";
+/// Where the data is unless told otherwise.
+pub const DATA_FOLDER: &str = "outrider-data";
+/// Open connections, at most.
+pub const CONNECTIONS_MAX: u32 = 2_048;
+/// Open connections from one address, at most (an office behind one address has many devices).
+pub const CONNECTIONS_PER_ADDRESS_MAX: u32 = 256;
+/// Milliseconds for a request's header to arrive, and before an idle connection is closed.
+pub const HEADER_TIMEOUT_MS: u64 = 10_000;
+/// Milliseconds that a request's body may pause.
+pub const BODY_PAUSE_MS: u64 = 10_000;
+/// Milliseconds for a request's whole body to arrive.
+pub const BODY_TIMEOUT_MS: u64 = 60_000;
+/// Milliseconds that a client may stop reading its answer.
+pub const READER_PAUSE_MS: u64 = 30_000;
+/// Milliseconds that one answer may take.
+pub const ANSWER_TIMEOUT_MS: u64 = 600_000;
+/// Milliseconds that running requests have to end when the server is told to stop.
+pub const STOP_TIMEOUT_MS: u64 = 20_000;
+/// Bytes of one request's body as it comes over the wire, at most.
+pub const BODY_BYTES_MAX: u32 = 8 * 1024 * 1024;
+/// Bytes of all bodies that are being received, at most.
+pub const BODIES_BYTES_MAX: u32 = 256 * 1024 * 1024;
+/// Uncompressed bytes of one answer to a pull, at most; the device then asks for the rest.
+pub const PULL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Short jobs (pushes, checks, look-ups) that run at once.
+pub const JOBS_MAX: u32 = 16;
+/// Streamed answers (pulls, fetches, histories) that run at once.
+pub const STREAMS_MAX: u32 = 64;
+/// Milliseconds that a request waits for its turn before it is told to come back.
+pub const TURN_TIMEOUT_MS: u64 = 2_000;
+/// Requests per second from one address, lasting.
+pub const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
+/// Requests from one address at once.
+pub const REQUESTS_BURST: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
+/// Attempts to enrol per minute from one address.
+pub const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+/// Minutes that an enrolment code is good.
+pub const CODE_MINUTES: u32 = 10;
+
+/// Everything that the server can be told.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Where the data is.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// How it listens.
+    #[command(flatten)]
+    pub network: NetworkConfig,
+    /// What one request may cost.
+    #[command(flatten)]
+    pub limits: LimitsConfig,
+    /// What it says.
+    #[command(flatten)]
+    pub logging: LoggingConfig,
+}
+
+impl Config {
+    /// Reads settings from flags and the environment, for programs that embed the server.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a flag that is not known or a value that cannot be read.
+    pub fn from_flags<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("serve").no_binary_name(true));
+        Self::from_arg_matches(&command.try_get_matches_from(flags)?)
+    }
+}
+
+/// Where the data is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Storage")]
+pub struct StorageConfig {
+    /// Folder of the database; created when it is not there
+    #[arg(long, env = "OUTRIDER_DATA", default_value = DATA_FOLDER, value_name = "FOLDER")]
+    pub data: PathBuf,
+}
+
+/// How the server listens, and how patient it is.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkConfig {
+    /// Address and port; port 0 takes a free one
+    #[arg(long, env = "OUTRIDER_LISTEN", default_value = LISTEN, value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Open connections, at most
+    #[arg(long, env = "OUTRIDER_CONNECTIONS_MAX", default_value_t = CONNECTIONS_MAX)]
+    pub connections_max: u32,
+    /// Open connections from one address (of IPv6 one /64), at most; raise it behind a proxy
+    #[arg(long, env = "OUTRIDER_CONNECTIONS_PER_ADDRESS_MAX",
+          default_value_t = CONNECTIONS_PER_ADDRESS_MAX)]
+    pub connections_per_address_max: u32,
+    /// Time for a request's header to arrive; an idle connection is closed after it too
+    #[arg(long, env = "OUTRIDER_HEADER_TIMEOUT_MS", default_value_t = HEADER_TIMEOUT_MS)]
+    pub header_timeout_ms: u64,
+    /// Time that a request's body may pause
+    #[arg(long, env = "OUTRIDER_BODY_PAUSE_MS", default_value_t = BODY_PAUSE_MS)]
+    pub body_pause_ms: u64,
+    /// Time for a request's whole body to arrive
+    #[arg(long, env = "OUTRIDER_BODY_TIMEOUT_MS", default_value_t = BODY_TIMEOUT_MS)]
+    pub body_timeout_ms: u64,
+    /// Time that a client may stop reading its answer
+    #[arg(long, env = "OUTRIDER_READER_PAUSE_MS", default_value_t = READER_PAUSE_MS)]
+    pub reader_pause_ms: u64,
+    /// Time that one streamed answer may take
+    #[arg(long, env = "OUTRIDER_ANSWER_TIMEOUT_MS", default_value_t = ANSWER_TIMEOUT_MS)]
+    pub answer_timeout_ms: u64,
+    /// Time that running requests have to end when the server is told to stop
+    #[arg(long, env = "OUTRIDER_STOP_TIMEOUT_MS", default_value_t = STOP_TIMEOUT_MS)]
+    pub stop_timeout_ms: u64,
+}
+
+/// What one request, and one address, may cost.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitsConfig {
+    /// Bytes of one request's body as it comes over the wire
+    #[arg(long, env = "OUTRIDER_BODY_BYTES_MAX", default_value_t = BODY_BYTES_MAX)]
+    pub body_bytes_max: u32,
+    /// Bytes of all bodies that are being received
+    #[arg(long, env = "OUTRIDER_BODIES_BYTES_MAX", default_value_t = BODIES_BYTES_MAX)]
+    pub bodies_bytes_max: u32,
+    /// Uncompressed bytes of one answer to a pull; the device then asks for the rest
+    #[arg(long, env = "OUTRIDER_PULL_BYTES_MAX", default_value_t = PULL_BYTES_MAX)]
+    pub pull_bytes_max: u64,
+    /// Short jobs (pushes, checks, look-ups) that run at once
+    #[arg(long, env = "OUTRIDER_JOBS_MAX", default_value_t = JOBS_MAX)]
+    pub jobs_max: u32,
+    /// Streamed answers (pulls, fetches, histories) that run at once
+    #[arg(long, env = "OUTRIDER_STREAMS_MAX", default_value_t = STREAMS_MAX)]
+    pub streams_max: u32,
+    /// Time that a request waits for its turn before it is told to come back
+    #[arg(long, env = "OUTRIDER_TURN_TIMEOUT_MS", default_value_t = TURN_TIMEOUT_MS)]
+    pub turn_timeout_ms: u64,
+    /// Requests per second from one address (of IPv6 one /64), lasting
+    #[arg(long, env = "OUTRIDER_REQUESTS_PER_SECOND", default_value_t = REQUESTS_PER_SECOND)]
+    pub requests_per_second: NonZeroU32,
+    /// Requests from one address at once
+    #[arg(long, env = "OUTRIDER_REQUESTS_BURST", default_value_t = REQUESTS_BURST)]
+    pub requests_burst: NonZeroU32,
+    /// Attempts to enrol per minute from one address
+    #[arg(long, env = "OUTRIDER_ENROLMENTS_PER_MINUTE", default_value_t = ENROLMENTS_PER_MINUTE)]
+    pub enrolments_per_minute: NonZeroU32,
+}
+
+/// What the server says about its work.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Logging")]
+pub struct LoggingConfig {
+    /// One JSON object per line, or lines for people
+    #[arg(long, env = "OUTRIDER_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub log_format: LogFormat,
+    /// What is said: a level (error, warn, info, debug, trace), or one for each part
+    #[arg(long, env = "OUTRIDER_LOG", default_value = "info", value_name = "FILTER")]
+    pub log: String,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object per line.
+    Json,
+    /// Lines for people.
+    Pretty,
+}
+
+/// Milliseconds as a duration.
+pub(crate) fn millis(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// All settings as a page for people.
+#[must_use]
+pub fn to_markdown() -> String {
+    let command = Config::augment_args(Command::new("serve"));
+    let mut page = String::from(
+        "# Configuration\n\n\
+         Every setting of `serve` is a flag and an environment variable; the flag wins. The \
+         server needs none of them to run. Times are in milliseconds.\n\n\
+         The server speaks plain HTTP: put it behind a proxy that speaks TLS before it leaves the \
+         machine. It trusts no header about where a request came from, so behind a proxy all \
+         devices share one address: raise the limits that count by address.\n",
+    );
+    let mut heading = None;
+    for arg in command.get_arguments() {
+        if arg.get_help_heading() != heading {
+            heading = arg.get_help_heading();
+            let title = heading.unwrap_or("Other");
+            page.push_str(&format!(
+                "\n## {title}\n\n| flag | variable | default | meaning |\n|---|---|---|---|\n"
+            ));
+        }
+        let defaults: Vec<_> =
+            arg.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+        page.push_str(&format!(
+            "| `--{}` | `{}` | `{}` | {} |\n",
+            arg.get_long().unwrap_or_default(),
+            arg.get_env().map(|name| name.to_string_lossy()).unwrap_or_default(),
+            defaults.join(" "),
+            arg.get_help().map(ToString::to_string).unwrap_or_default(),
+        ));
+    }
+    page
+}

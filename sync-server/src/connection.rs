@@ -1,0 +1,182 @@
+//! Connections: how many there may be, and what becomes of those that stop reading.
+
+use std::{
+    collections::HashMap,
+    future::{Future, Ready, ready},
+    io,
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum_server::accept::Accept;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+use crate::{
+    config::{NetworkConfig, millis},
+    limits::network_of,
+};
+
+/// Lets connections in while there are places.
+#[derive(Debug, Clone)]
+pub(crate) struct Doorkeeper {
+    places: Arc<Places>,
+    pause: Duration,
+}
+
+#[derive(Debug)]
+struct Places {
+    total_max: u32,
+    each_max: u32,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    total: u32,
+    each: HashMap<IpAddr, u32>,
+}
+
+impl Places {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Counts are whole at every moment, whatever their holder died of.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(self: &Arc<Self>, network: IpAddr) -> Option<Place> {
+        let mut taken = self.taken();
+        let here = taken.each.get(&network).copied().unwrap_or_default();
+        if taken.total >= self.total_max || here >= self.each_max {
+            return None;
+        }
+        taken.total += 1;
+        taken.each.insert(network, here + 1);
+        Some(Place { places: Arc::clone(self), network })
+    }
+}
+
+/// A place that a connection has; free again when dropped.
+#[derive(Debug)]
+struct Place {
+    places: Arc<Places>,
+    network: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.total = taken.total.saturating_sub(1);
+        let here = taken.each.get(&self.network).copied().unwrap_or_default();
+        if here > 1 {
+            taken.each.insert(self.network, here - 1);
+        } else {
+            taken.each.remove(&self.network);
+        }
+    }
+}
+
+impl Doorkeeper {
+    /// With the places that `config` gives.
+    pub(crate) fn new(config: &NetworkConfig) -> Self {
+        let places = Places {
+            total_max: config.connections_max,
+            each_max: config.connections_per_address_max,
+            taken: Mutex::default(),
+        };
+        Self { places: Arc::new(places), pause: millis(config.reader_pause_ms) }
+    }
+
+    fn let_in(&self, stream: TcpStream) -> io::Result<Connection> {
+        let network = network_of(stream.peer_addr()?.ip());
+        let place = self.places.take(network).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::ConnectionRefused, "too many connections")
+        })?;
+        stream.set_nodelay(true)?;
+        Ok(Connection { stream, pause: self.pause, stalled: None, _place: place })
+    }
+}
+
+impl<S> Accept<TcpStream, S> for Doorkeeper {
+    type Stream = Connection;
+    type Service = S;
+    type Future = Ready<io::Result<(Connection, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        ready(self.let_in(stream).map(|connection| (connection, service)))
+    }
+}
+
+/// A connection that breaks when the other side stops reading for too long.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    pause: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+    _place: Place,
+}
+
+impl Connection {
+    /// Passes on what a write came to, unless it has been waiting for too long.
+    fn watch<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.stalled = None;
+            return result;
+        }
+        let pause = self.pause;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(pause)));
+        stalled.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch(cx, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, result)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

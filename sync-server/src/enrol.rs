@@ -1,0 +1,232 @@
+//! Enrolling a device: a one-time code in, an identity out.
+//!
+//! A code has 128 random bits in letters and digits that people do not confuse; whoever has it
+//! becomes a device of its user, once, within minutes. The storage has its SHA-256 alone.
+
+use outrider_core::{
+    ids::{ActorPrefix, DeviceId},
+    sync::frame::PROTOCOL_VERSION,
+    time::TimestampMs,
+};
+use p256::ecdsa::VerifyingKey;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    auth::{TOKEN_BYTES, hash_token},
+    storage::{AuditLine, Device, EnrolmentCode, Storage, StorageError},
+};
+
+/// Characters of a device's name, at most.
+pub const DEVICE_NAME_CHARS_MAX: usize = 100;
+/// Characters of a user's name, at most.
+pub const USER_NAME_CHARS_MAX: usize = 100;
+/// Crockford's base 32: no I, L, O, U.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+/// Characters of a code between two dashes.
+const GROUP_CHARS: usize = 5;
+const MS_PER_MINUTE: i64 = 60_000;
+
+/// Why a device was not enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The code was never given out, or was used.
+    #[error("this enrolment code is not known or was used already; ask the office for a new one")]
+    Unknown,
+    /// The code came too late.
+    #[error("this enrolment code has expired; ask the office for a new one")]
+    Expired,
+    /// The request is not what it should be.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The app speaks another version of the protocol.
+    #[error("this server speaks protocol {PROTOCOL_VERSION}; update the app or the server")]
+    Protocol,
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// What a device says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applicant {
+    /// The code as it was typed.
+    pub code: String,
+    /// What the user calls the device.
+    pub device_name: String,
+    /// SEC1 bytes of its P-256 key.
+    pub public_key: Vec<u8>,
+    /// The protocol that it speaks.
+    pub protocol: u8,
+}
+
+/// Fresh random bytes for one enrolment.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(missing_debug_implementations, reason = "it holds a secret")]
+pub struct Draw {
+    /// For the device's id.
+    pub id: [u8; 10],
+    /// What the ids of its actors begin with.
+    pub prefix: [u8; 12],
+    /// Its token.
+    pub token: [u8; TOKEN_BYTES],
+}
+
+impl Draw {
+    /// Draws from the system's generator.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the system has no randomness to give.
+    pub fn new() -> Result<Self, getrandom::Error> {
+        let mut draw = Self { id: [0; 10], prefix: [0; 12], token: [0; TOKEN_BYTES] };
+        getrandom::fill(&mut draw.id)?;
+        getrandom::fill(&mut draw.prefix)?;
+        getrandom::fill(&mut draw.token)?;
+        Ok(draw)
+    }
+}
+
+/// Enrols a device with a one-time code.
+///
+/// # Errors
+///
+/// Returns [`EnrolError`] for a code that is not good, or a device that is not described well.
+pub fn enrol(
+    storage: &dyn Storage,
+    applicant: &Applicant,
+    draw: &Draw,
+    now_ms: TimestampMs,
+) -> Result<Device, EnrolError> {
+    check(applicant)?;
+    let code_hash = hash_code(&applicant.code);
+    let mut write = storage.write()?;
+    // Dropped without a commit, and without an audit line: strangers cannot fill the disk.
+    let code = write.take_code(&code_hash)?.ok_or(EnrolError::Unknown)?;
+    let line = |action: &'static str, device: Option<DeviceId>, code: &str| AuditLine {
+        at: now_ms,
+        device,
+        action,
+        document: None,
+        hash: None,
+        code: code.to_owned(),
+    };
+    if code.expires_at < now_ms {
+        write.add_audit(&line("enrolment_refused", None, "code_expired"))?;
+        write.commit()?;
+        return Err(EnrolError::Expired);
+    }
+    let unix_ms = u64::try_from(now_ms).unwrap_or_default();
+    let device = Device {
+        id: DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &draw.id).into_uuid()),
+        name: applicant.device_name.clone(),
+        user: code.user,
+        user_record: None,
+        prefix: ActorPrefix(draw.prefix),
+        public_key: applicant.public_key.clone(),
+        token_hash: hash_token(&draw.token),
+        enrolled_at: now_ms,
+    };
+    write.add_device(&device)?;
+    write.add_audit(&line("enrolled", Some(device.id), ""))?;
+    write.commit()?;
+    Ok(device)
+}
+
+fn check(applicant: &Applicant) -> Result<(), EnrolError> {
+    if applicant.protocol != PROTOCOL_VERSION {
+        return Err(EnrolError::Protocol);
+    }
+    if !is_name(&applicant.device_name, DEVICE_NAME_CHARS_MAX) {
+        return Err(EnrolError::Invalid("device_name must have 1 to 100 characters"));
+    }
+    if VerifyingKey::from_sec1_bytes(&applicant.public_key).is_err() {
+        return Err(EnrolError::Invalid("public_key must be a P-256 key, SEC1 in hexadecimal"));
+    }
+    Ok(())
+}
+
+fn is_name(name: &str, chars_max: usize) -> bool {
+    let name_chars = name.chars().count();
+    !name.trim().is_empty() && name_chars <= chars_max && !name.chars().any(char::is_control)
+}
+
+/// Creates a one-time code for `user` from 128 random bits; returns it as people type it.
+///
+/// # Errors
+///
+/// Returns [`EnrolError`] when the name is no name, or the storage fails.
+pub fn create_code(
+    storage: &dyn Storage,
+    user: &str,
+    minutes: u32,
+    random: u128,
+    now_ms: TimestampMs,
+) -> Result<(String, TimestampMs), EnrolError> {
+    if !is_name(user, USER_NAME_CHARS_MAX) {
+        return Err(EnrolError::Invalid("the user's name must have 1 to 100 characters"));
+    }
+    let text = show_code(random);
+    let expires_at = now_ms.saturating_add(i64::from(minutes) * MS_PER_MINUTE);
+    let mut write = storage.write()?;
+    write.add_code(&EnrolmentCode {
+        code_hash: hash_code(&text),
+        user: user.to_owned(),
+        expires_at,
+    })?;
+    write.add_audit(&AuditLine {
+        at: now_ms,
+        device: None,
+        action: "code_created",
+        document: None,
+        hash: None,
+        code: String::new(),
+    })?;
+    write.commit()?;
+    Ok((text, expires_at))
+}
+
+/// 128 bits as 26 characters, in groups.
+fn show_code(random: u128) -> String {
+    let mut text = String::new();
+    for at in 0..26_usize {
+        if at > 0 && at % GROUP_CHARS == 0 && at < 25 {
+            text.push('-');
+        }
+        // 5 bits at a time from the top; the last character carries the remaining 3.
+        let shift = u32::try_from(at * 5).unwrap_or_default();
+        let five = (random.checked_shl(shift).unwrap_or_default() >> 123) & 31;
+        let letter = usize::try_from(five).ok().and_then(|five| ALPHABET.get(five));
+        text.push(letter.copied().map_or('0', char::from));
+    }
+    text
+}
+
+/// What the storage keeps of a code, however it was typed.
+fn hash_code(text: &str) -> [u8; 32] {
+    let typed = text.chars().filter(|c| !c.is_whitespace() && *c != '-');
+    let plain: String = typed
+        .map(|c| match c.to_ascii_uppercase() {
+            'O' => '0',
+            'I' | 'L' => '1',
+            other => other,
+        })
+        .collect();
+    Sha256::digest(plain.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_all_their_bits_and_can_be_typed() {
+        assert_eq!(show_code(0), "00000-00000-00000-00000-000000");
+        assert_eq!(show_code(u128::MAX), "ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZ-ZZZZZW");
+        for bit in 0..128 {
+            assert_ne!(show_code(1 << bit), show_code(0), "bit {bit}");
+        }
+        let code = show_code(0x1234_5678_9abc_def0_0fed_cba9_8765_4321);
+        assert_eq!(hash_code(&code), hash_code(&code.to_lowercase().replace('-', " ")));
+        assert_eq!(hash_code("O1L"), hash_code("011"));
+    }
+}

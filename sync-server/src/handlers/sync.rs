@@ -1,0 +1,139 @@
+//! The conversation with devices: push, pull, check, fetch.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use minicbor::Encode;
+use outrider_core::sync::{
+    codec::{self, MESSAGE_BYTES_MAX},
+    frame::{
+        CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
+        PUSH_CHANGES_MAX, PullRequest, PushRequest,
+    },
+    sign,
+};
+
+use crate::{
+    accept,
+    auth::Caller,
+    body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
+    error::AppError,
+    feed,
+    state::AppState,
+    storage::Device,
+    stream::stream,
+};
+
+/// `POST /v1/push`: takes changes, answers each.
+pub(crate) async fn push_changes(
+    State(state): State<AppState>,
+    Caller(device): Caller,
+    message: Message,
+) -> Result<Response, AppError> {
+    let now_ms = state.now_ms();
+    let policy = Arc::clone(&state.policy);
+    let answer = state.run(move |storage| {
+        let request: PushRequest = message.unpack(MESSAGE_BYTES_MAX)?;
+        check_push(&device, &request)?;
+        let response = accept::push(storage, &policy, &device, &request, now_ms)?;
+        tracing::info!(groups = request.groups.len(), answers = response.answers.len(), "push");
+        Ok::<_, AppError>(respond(&response))
+    });
+    answer.await?
+}
+
+/// `POST /v1/pull`: streams what changed since the device's cursor.
+pub(crate) async fn pull_changes(
+    State(state): State<AppState>,
+    Caller(device): Caller,
+    message: Message,
+) -> Result<Response, AppError> {
+    let mut request: PullRequest = message.unpack(QUESTION_BYTES_MAX)?;
+    drop(message);
+    check_version(request.version)?;
+    request.budget_bytes = request.budget_bytes.min(state.config.limits.pull_bytes_max);
+    let now_ms = state.now_ms();
+    stream(&state, move |storage, frames| {
+        feed::pull(storage, &device, &request, now_ms, &mut |frame| frames.write(&frame))
+    })
+    .await
+}
+
+/// `POST /v1/check`: digests of a stream's documents.
+pub(crate) async fn check_stream(
+    State(state): State<AppState>,
+    Caller(device): Caller,
+    message: Message,
+) -> Result<Response, AppError> {
+    let request: CheckRequest = message.unpack(QUESTION_BYTES_MAX)?;
+    let response = state.run(move |storage| feed::check(storage, &device, &request)).await?;
+    respond(&response)
+}
+
+/// `POST /v1/fetch`: streams the documents that are asked for.
+pub(crate) async fn fetch_documents(
+    State(state): State<AppState>,
+    Caller(device): Caller,
+    message: Message,
+) -> Result<Response, AppError> {
+    let request: FetchRequest = message.unpack(QUESTION_BYTES_MAX)?;
+    drop(message);
+    if request.documents.len() > FETCH_DOCUMENTS_MAX {
+        return Err(AppError::too_large(
+            "too_many_documents",
+            format!("one request may name {FETCH_DOCUMENTS_MAX} documents"),
+        ));
+    }
+    stream(&state, move |storage, frames| {
+        feed::fetch(storage, &device, &request, &mut |frame| frames.write(&frame))
+    })
+    .await
+}
+
+fn respond<T: Encode<()>>(message: &T) -> Result<Response, AppError> {
+    let bytes = codec::pack(message)
+        .map_err(|_| AppError::Internal("an answer could not be compressed"))?;
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], bytes).into_response())
+}
+
+fn check_version(version: u8) -> Result<(), AppError> {
+    if version != PROTOCOL_VERSION {
+        return Err(AppError::bad_request(
+            "protocol",
+            format!("this server speaks protocol {PROTOCOL_VERSION}; update the app or the server"),
+        ));
+    }
+    Ok(())
+}
+
+/// What must hold for the batch as a whole, before any change of it is looked at.
+fn check_push(device: &Device, request: &PushRequest) -> Result<(), AppError> {
+    check_version(request.version)?;
+    let groups = &request.groups;
+    let changes: usize = groups.iter().map(|group| group.changes.len()).sum();
+    if changes.max(groups.len()) > PUSH_CHANGES_MAX {
+        return Err(AppError::too_large(
+            "too_many_changes",
+            format!("one push may have {PUSH_CHANGES_MAX} changes"),
+        ));
+    }
+    if groups.iter().any(|group| group.changes.len() > GROUP_CHANGES_MAX) {
+        return Err(AppError::bad_request(
+            "group_too_large",
+            format!("one group may have {GROUP_CHANGES_MAX} changes"),
+        ));
+    }
+    if request.device != device.id {
+        let words = "a device may push only what it wrote itself";
+        return Err(AppError::refused(StatusCode::FORBIDDEN, "other_device", words));
+    }
+    if !sign::is_signed(&device.public_key, device.id, groups, &request.signature) {
+        let words = "the signature is not that of the device over these changes";
+        return Err(AppError::refused(StatusCode::FORBIDDEN, "signature", words));
+    }
+    Ok(())
+}

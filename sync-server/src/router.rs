@@ -1,0 +1,67 @@
+//! Every route, and what surrounds them.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::StatusCode,
+    middleware::from_fn,
+    routing::{get, post},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    timeout::{RequestBodyDeadlineLayer, RequestBodyTimeoutLayer},
+};
+
+use crate::{
+    body::QUESTION_BYTES_MAX,
+    config::millis,
+    error::AppError,
+    handlers::{enrolment::*, records::*, status::*, sync::*},
+    limits::rate_limit,
+    observe::{answer_panic, observe},
+    state::AppState,
+};
+
+/// The whole server as one service. Call it within a runtime.
+pub fn router(state: AppState) -> Router {
+    let network = &state.config.network;
+    let limits = &state.config.limits;
+    let per_second = Duration::from_secs(1) / limits.requests_per_second.get();
+    let per_minute = Duration::from_secs(60) / limits.enrolments_per_minute.get();
+    let enrolments = rate_limit(per_minute, limits.enrolments_per_minute);
+    let question = DefaultBodyLimit::max(QUESTION_BYTES_MAX);
+    let push = DefaultBodyLimit::max(limits.body_bytes_max as usize);
+    let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
+
+    Router::new()
+        .route("/", get(show_page))
+        .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
+        .route("/v1/push", post(push_changes).layer(push))
+        .route("/v1/pull", post(pull_changes).layer(question))
+        .route("/v1/check", post(check_stream).layer(question))
+        .route("/v1/fetch", post(fetch_documents).layer(question))
+        .route("/v1/records/{record}/{part}/history", get(show_history))
+        .route("/v1/status", get(show_status))
+        .layer(rate_limit(per_second, limits.requests_burst))
+        // Asked by machines that watch the server, from one address: not counted.
+        .route("/health", get(show_health))
+        .route("/ready", get(show_ready))
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(RequestBodyTimeoutLayer::new(millis(network.body_pause_ms)))
+        .layer(RequestBodyDeadlineLayer::new(millis(network.body_timeout_ms)))
+        .layer(from_fn(observe))
+        .with_state(state)
+}
+
+async fn no_route() -> AppError {
+    AppError::refused(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+}
+
+async fn no_method() -> AppError {
+    let words = "this is not done by that method";
+    AppError::refused(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", words)
+}

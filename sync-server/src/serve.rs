@@ -1,0 +1,135 @@
+//! Running the server: open the data, listen, stop in good order.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use axum_server::Handle;
+use outrider_core::time::{Clock, SystemClock};
+use tokio::signal;
+
+use crate::{
+    config::{Config, millis},
+    connection::Doorkeeper,
+    router::router,
+    state::AppState,
+    storage::{Storage, StorageError, sqlite::SqliteStorage},
+};
+
+/// Bytes of a request's header, at most.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Fields of a request's header, at most.
+const HEADER_FIELDS_MAX: usize = 64;
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The data cannot be opened.
+    #[error("cannot open the data")]
+    Storage(#[from] StorageError),
+    /// Nobody can listen there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The runtime failed.
+    #[error("the server stopped")]
+    Stopped(#[source] std::io::Error),
+    /// The log cannot be set up.
+    #[error("the log filter cannot be read")]
+    Log(#[from] tracing_subscriber::filter::ParseError),
+}
+
+/// Opens the data and serves until the process is told to stop (SIGTERM, SIGINT).
+///
+/// `ready` gets the address that the server listens on.
+///
+/// # Errors
+///
+/// Returns [`ServeError`] when the server cannot start or cannot go on.
+pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let storage = Arc::new(SqliteStorage::open(&config.storage.data)?);
+    run_with(config, storage, Arc::new(SystemClock), told_to_stop(), ready).await
+}
+
+/// As [`run`], on a storage and a clock of the caller's, until `stop` is done.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_with(
+    config: Config,
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    stop: impl Future<Output = ()> + Send + 'static,
+    ready: impl FnOnce(SocketAddr),
+) -> Result<(), ServeError> {
+    let network = &config.network;
+    let unheard = |source| ServeError::Listen { address: network.listen, source };
+    let listener = TcpListener::bind(network.listen).map_err(unheard)?;
+    let address = listener.local_addr().map_err(unheard)?;
+    let header_timeout = millis(network.header_timeout_ms);
+    let stop_timeout = millis(network.stop_timeout_ms);
+
+    let handle = Handle::new();
+    let mut server = axum_server::from_tcp(listener)
+        .map_err(unheard)?
+        .acceptor(Doorkeeper::new(network))
+        .handle(handle.clone())
+        .http1_only()
+        .first_request_timeout(header_timeout)
+        .accept_error_handler(|_, error| tracing::warn!(%error, "turned a connection away"));
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(header_timeout)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADER_FIELDS_MAX);
+
+    tokio::spawn(async move {
+        stop.await;
+        tracing::info!("stopping: running requests may end");
+        handle.graceful_shutdown(Some(stop_timeout));
+    });
+    let state = AppState::new(storage, clock, Arc::new(config));
+    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+    ready(address);
+    server.serve(service).await.map_err(ServeError::Stopped)?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn told_to_stop() {
+    let interrupted = async {
+        if signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = interrupted => (),
+        () = terminated() => (),
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    match signal::unix::signal(signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => {
+            signal.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

@@ -1,0 +1,77 @@
+//! Opening one connection, with everything set that keeps the data safe.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
+
+use super::{Doing, Durability};
+use crate::storage::StorageError;
+
+/// The oldest SQLite without the bug that could corrupt a database when its WAL is reset.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// How long a statement waits for another process (the `code` command beside the server).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Prepared statements kept per connection.
+const STATEMENTS_MAX: usize = 128;
+/// The WAL file is cut back to this size after it was larger.
+const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Longest text or blob, far above the largest state, change or long text.
+const VALUE_BYTES_MAX: i32 = 64 * 1024 * 1024;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The one that writes.
+    Writer,
+    /// One of those that read.
+    Reader,
+}
+
+/// Refuses a SQLite library with known defects.
+pub(super) fn check_engine() -> Result<(), StorageError> {
+    if rusqlite::version_number() < SQLITE_VERSION_MIN {
+        return Err(StorageError::Engine { found: rusqlite::version() });
+    }
+    Ok(())
+}
+
+/// Opens `path`.
+pub(super) fn open(
+    path: &Path,
+    role: Role,
+    durability: Durability,
+) -> Result<Connection, StorageError> {
+    const DOING: &str = "opening the database";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).doing(DOING)?;
+    configure(&conn, role, durability).doing(DOING)?;
+    Ok(conn)
+}
+
+fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
+    conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    // In WAL mode anything less than FULL loses acknowledged commits with the power.
+    let synchronous = match durability {
+        Durability::Synced => "FULL",
+        Durability::NotSynced => "OFF",
+    };
+    conn.pragma_update(None, "synchronous", synchronous)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
+    if role == Role::Reader {
+        conn.pragma_update(None, "query_only", true)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Enrolled devices, enrolment codes, the audit, and numbers for the status page.
+
+use outrider_core::{
+    ids::{ActorPrefix, DeviceId, RecordId},
+    sync::frame::Author,
+};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use uuid::Uuid;
+
+use super::{Doing, from_sql, to_sql};
+use crate::storage::{AuditLine, Counts, Device, EnrolmentCode, SCOPE_ALL, StorageError};
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
+    Ok(Device {
+        id: DeviceId(Uuid::from_bytes(row.get(0)?)),
+        name: row.get(1)?,
+        user: row.get(2)?,
+        user_record: row.get::<_, Option<[u8; 16]>>(3)?.map(RecordId::from_bytes),
+        prefix: ActorPrefix(row.get(4)?),
+        public_key: row.get(5)?,
+        token_hash: row.get(6)?,
+        enrolled_at: row.get(7)?,
+    })
+}
+
+fn find(conn: &Connection, sql: &str, params: impl Params) -> Result<Option<Device>, StorageError> {
+    const DOING: &str = "looking up a device";
+    conn.prepare_cached(sql).doing(DOING)?.query_row(params, read).optional().doing(DOING)
+}
+
+/// The device with this token.
+pub(super) fn find_by_token(
+    conn: &Connection,
+    token_hash: &[u8; 32],
+) -> Result<Option<Device>, StorageError> {
+    let sql = "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at
+               FROM device WHERE token_hash = ?1";
+    find(conn, sql, params![token_hash])
+}
+
+/// The device with this id.
+pub(super) fn find_by_id(conn: &Connection, id: DeviceId) -> Result<Option<Device>, StorageError> {
+    let sql = "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at
+               FROM device WHERE id = ?1";
+    find(conn, sql, params![id.0.as_bytes()])
+}
+
+/// Who was enrolled after a position.
+pub(super) fn authors_since(conn: &Connection, position: u64) -> Result<Vec<Author>, StorageError> {
+    const DOING: &str = "listing who was enrolled";
+    conn.prepare_cached(
+        "SELECT prefix, id, user, name FROM device WHERE position > ?1 ORDER BY position, id",
+    )
+    .doing(DOING)?
+    .query_map(params![to_sql(position)], |row| {
+        Ok(Author {
+            prefix: ActorPrefix(row.get(0)?),
+            device: DeviceId(Uuid::from_bytes(row.get(1)?)),
+            user: row.get(2)?,
+            device_name: row.get(3)?,
+        })
+    })
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
+/// Adds an enrolled device.
+pub(super) fn add(conn: &Connection, device: &Device, position: u64) -> Result<(), StorageError> {
+    const DOING: &str = "adding a device";
+    conn.prepare_cached(
+        "INSERT INTO device
+             (id, name, user, user_record, prefix, public_key, token_hash, enrolled_at, position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )
+    .doing(DOING)?
+    .execute(params![
+        device.id.0.as_bytes(),
+        device.name,
+        device.user,
+        device.user_record.as_ref().map(RecordId::as_bytes),
+        device.prefix.0,
+        device.public_key,
+        device.token_hash,
+        device.enrolled_at,
+        to_sql(position),
+    ])
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// Creates an enrolment code.
+pub(super) fn add_code(conn: &Connection, code: &EnrolmentCode) -> Result<(), StorageError> {
+    const DOING: &str = "creating an enrolment code";
+    conn.prepare_cached(
+        "INSERT INTO enrolment_code (code_hash, user, expires_at) VALUES (?1, ?2, ?3)",
+    )
+    .and_then(|mut insert| insert.execute(params![code.code_hash, code.user, code.expires_at]))
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// Takes an enrolment code out.
+pub(super) fn take_code(
+    conn: &Connection,
+    code_hash: &[u8; 32],
+) -> Result<Option<EnrolmentCode>, StorageError> {
+    const DOING: &str = "taking an enrolment code";
+    conn.prepare_cached(
+        "DELETE FROM enrolment_code WHERE code_hash = ?1 RETURNING code_hash, user, expires_at",
+    )
+    .doing(DOING)?
+    .query_row(params![code_hash], |row| {
+        Ok(EnrolmentCode { code_hash: row.get(0)?, user: row.get(1)?, expires_at: row.get(2)? })
+    })
+    .optional()
+    .doing(DOING)
+}
+
+/// Writes a line of the audit.
+pub(super) fn add_audit(conn: &Connection, line: &AuditLine) -> Result<(), StorageError> {
+    const DOING: &str = "writing the audit";
+    let document = line.document.as_ref();
+    conn.prepare_cached(
+        "INSERT INTO audit (at, device, action, record, part, hash, code)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .doing(DOING)?
+    .execute(params![
+        line.at,
+        line.device.map(|device| *device.0.as_bytes()),
+        line.action,
+        document.map(|id| *id.record.as_bytes()),
+        document.map(|id| id.part.as_str()),
+        line.hash.map(|hash| hash.0),
+        line.code,
+    ])
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// How much is stored, without scanning what is large.
+pub(super) fn counts(conn: &Connection) -> Result<Counts, StorageError> {
+    const DOING: &str = "counting what is stored";
+    let (documents, changes, devices) = conn
+        .prepare_cached(
+            "SELECT (SELECT coalesce(sum(count), 0) FROM stream_digest WHERE scope = ?1),
+                    (SELECT changes FROM counter),
+                    (SELECT count(*) FROM device)",
+        )
+        .and_then(|mut query| {
+            query.query_row([SCOPE_ALL], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        })
+        .doing(DOING)?;
+    Ok(Counts {
+        documents: from_sql(documents)?,
+        changes: from_sql(changes)?,
+        devices: from_sql(devices)?,
+    })
+}

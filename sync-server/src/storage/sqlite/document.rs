@@ -1,0 +1,219 @@
+//! Documents: their content, and their place in the feed and in the digests.
+
+use outrider_core::{
+    crdt::State,
+    ids::{ChangeHash, DocumentId, HASH_BYTES, RecordId},
+    sync::{digest, frame::Digest},
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{Doing, damaged, feed, from_sql, rows, stream, to_sql};
+use crate::storage::{Content, StorageError, StoredDocument, TextContent};
+
+/// Reads the columns `record, part` that a row begins with.
+pub(super) fn id_of(row: &Row<'_>) -> Result<DocumentId, StorageError> {
+    const DOING: &str = "reading a document's name";
+    let record = RecordId::from_bytes(row.get(0).doing(DOING)?);
+    let part: String = row.get(1).doing(DOING)?;
+    Ok(DocumentId { record, part: part.parse().map_err(damaged)? })
+}
+
+/// A document as its row has it.
+struct Raw {
+    entity: String,
+    family: RecordId,
+    generation: u32,
+    content: Vec<u8>,
+    heads: Vec<u8>,
+    text: String,
+    position: i64,
+}
+
+/// The document `id`.
+pub(super) fn find(
+    conn: &Connection,
+    id: &DocumentId,
+) -> Result<Option<StoredDocument>, StorageError> {
+    const DOING: &str = "reading a document";
+    let raw = conn
+        .prepare_cached(
+            "SELECT entity, family, generation, content, heads, text, position
+             FROM document WHERE record = ?1 AND part = ?2",
+        )
+        .doing(DOING)?
+        .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
+            Ok(Raw {
+                entity: row.get(0)?,
+                family: RecordId::from_bytes(row.get(1)?),
+                generation: row.get(2)?,
+                content: row.get(3)?,
+                heads: row.get(4)?,
+                text: row.get(5)?,
+                position: row.get(6)?,
+            })
+        })
+        .optional()
+        .doing(DOING)?;
+    raw.map(|raw| decode(id, raw)).transpose()
+}
+
+fn decode(id: &DocumentId, raw: Raw) -> Result<StoredDocument, StorageError> {
+    let content = if id.part.is_flat() {
+        Content::Flat(State::from_bytes(&raw.content).map_err(damaged)?)
+    } else {
+        Content::Text(TextContent {
+            generation: raw.generation,
+            saved: raw.content,
+            heads: hashes_of(&raw.heads)?,
+            text: raw.text,
+        })
+    };
+    Ok(StoredDocument {
+        entity: raw.entity,
+        family: raw.family,
+        content,
+        position: from_sql(raw.position)?,
+    })
+}
+
+fn hashes_of(bytes: &[u8]) -> Result<Vec<ChangeHash>, StorageError> {
+    bytes.chunks(HASH_BYTES).map(|hash| ChangeHash::try_from(hash).map_err(damaged)).collect()
+}
+
+/// Where a document was before.
+struct Before {
+    entity: String,
+    family: RecordId,
+    digest: Digest,
+}
+
+fn find_before(conn: &Connection, id: &DocumentId) -> Result<Option<Before>, StorageError> {
+    const DOING: &str = "reading a document's place";
+    conn.prepare_cached(
+        "SELECT entity, family, digest FROM document WHERE record = ?1 AND part = ?2",
+    )
+    .doing(DOING)?
+    .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
+        Ok(Before {
+            entity: row.get(0)?,
+            family: RecordId::from_bytes(row.get(1)?),
+            digest: row.get(2)?,
+        })
+    })
+    .optional()
+    .doing(DOING)
+}
+
+/// Stores a document's new content, and everything that follows from it.
+pub(super) fn put(
+    conn: &Connection,
+    id: &DocumentId,
+    entity: &str,
+    family: RecordId,
+    content: &Content,
+    position: u64,
+) -> Result<(), StorageError> {
+    let before = find_before(conn, id)?;
+    let (generation, heads) = match content {
+        Content::Flat(state) => (state.generation, state.head_hashes()),
+        Content::Text(text) => (text.generation, text.heads.clone()),
+    };
+    let digest = digest::of_document(id, generation, &heads);
+    if let Some(before) = &before {
+        stream::remove(conn, &before.entity, &id.part, &before.digest)?;
+        if before.entity != entity || before.family != family {
+            feed::remove(conn, before.family, id)?;
+        }
+    }
+    write(conn, id, entity, family, content, &digest, position)?;
+    stream::add(conn, entity, &id.part, &digest)?;
+    feed::put(conn, family, id, entity, position)?;
+    if before.is_none_or(|before| before.family != family) {
+        move_other_parts(conn, id, family)?;
+    }
+    rows::project(conn, id, entity, content)
+}
+
+fn write(
+    conn: &Connection,
+    id: &DocumentId,
+    entity: &str,
+    family: RecordId,
+    content: &Content,
+    digest: &Digest,
+    position: u64,
+) -> Result<(), StorageError> {
+    const DOING: &str = "writing a document";
+    let state;
+    let (generation, bytes, heads, text) = match content {
+        Content::Flat(flat) => {
+            state = flat.to_bytes();
+            (flat.generation, state.as_slice(), Vec::new(), "")
+        }
+        Content::Text(text) => {
+            let heads: Vec<u8> = text.heads.iter().flat_map(|head| head.0).collect();
+            (text.generation, text.saved.as_slice(), heads, text.text.as_str())
+        }
+    };
+    conn.prepare_cached(
+        "INSERT INTO document
+             (record, part, entity, family, generation, content, heads, text, digest, position)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+         ON CONFLICT (record, part) DO UPDATE SET
+             entity = excluded.entity, family = excluded.family,
+             generation = excluded.generation, content = excluded.content,
+             heads = excluded.heads, text = excluded.text,
+             digest = excluded.digest, position = excluded.position",
+    )
+    .doing(DOING)?
+    .execute(params![
+        id.record.as_bytes(),
+        id.part.as_str(),
+        entity,
+        family.as_bytes(),
+        generation,
+        bytes,
+        heads,
+        text,
+        digest,
+        to_sql(position),
+    ])
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// Takes the other parts of a record along to its new family; they did not change themselves.
+fn move_other_parts(
+    conn: &Connection,
+    id: &DocumentId,
+    family: RecordId,
+) -> Result<(), StorageError> {
+    const DOING: &str = "moving a record to another family";
+    let others: Vec<(DocumentId, String, RecordId, u64)> = {
+        let mut query = conn
+            .prepare_cached(
+                "SELECT record, part, entity, family, position FROM document
+                 WHERE record = ?1 AND part <> ?2 AND family <> ?3",
+            )
+            .doing(DOING)?;
+        let mut found = query
+            .query(params![id.record.as_bytes(), id.part.as_str(), family.as_bytes()])
+            .doing(DOING)?;
+        let mut others = Vec::new();
+        while let Some(row) = found.next().doing(DOING)? {
+            let from = RecordId::from_bytes(row.get(3).doing(DOING)?);
+            let position = from_sql(row.get(4).doing(DOING)?)?;
+            others.push((id_of(row)?, row.get(2).doing(DOING)?, from, position));
+        }
+        others
+    };
+    for (other, entity, from, position) in others {
+        feed::remove(conn, from, &other)?;
+        feed::put_record(conn, family, &other, &entity, position)?;
+        conn.prepare_cached("UPDATE document SET family = ?3 WHERE record = ?1 AND part = ?2")
+            .doing(DOING)?
+            .execute(params![other.record.as_bytes(), other.part.as_str(), family.as_bytes()])
+            .doing(DOING)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,31 @@
+//! Migrations: numbered SQL files, run once each, all in one transaction.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Doing, rows};
+use crate::storage::StorageError;
+
+/// All migrations in order; the n-th brings the database to version n.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// The version that this server writes.
+pub(super) fn known_version() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Brings the database to this server's version, or refuses one that is newer.
+pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
+    const DOING: &str = "bringing the tables up to date";
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).doing(DOING)?;
+    let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
+    let known = known_version();
+    if found > known {
+        return Err(StorageError::TooNew { found, known });
+    }
+    for sql in MIGRATIONS.iter().skip(found as usize) {
+        tx.execute_batch(sql).doing(DOING)?;
+    }
+    tx.pragma_update(None, "user_version", known).doing(DOING)?;
+    rows::bring_up_to_date(&tx)?;
+    tx.commit().doing(DOING)
+}

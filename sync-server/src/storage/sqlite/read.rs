@@ -1,0 +1,159 @@
+//! Read transactions, and reading within a write transaction.
+
+use outrider_core::{
+    crdt::OpId,
+    ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
+    sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
+};
+use rusqlite::Connection;
+
+use super::{Doing, SqliteStorage, change, device, document, feed, stream};
+use crate::storage::{
+    Counts, Device, FeedQuery, FeedRow, Read, StorageError, StoredChange, StoredDocument,
+    StoredRefusal,
+};
+
+/// A read transaction; its connection goes back to the pool at the end.
+pub(super) struct SqliteRead<'s> {
+    storage: &'s SqliteStorage,
+    conn: Option<Connection>,
+}
+
+impl<'s> SqliteRead<'s> {
+    /// Begins on `conn`.
+    pub(super) fn begin(
+        storage: &'s SqliteStorage,
+        conn: Connection,
+    ) -> Result<Self, StorageError> {
+        conn.execute_batch("BEGIN").doing("beginning to read")?;
+        // A deferred transaction sees the database as it is at its first read: now.
+        feed::position(&conn)?;
+        Ok(Self { storage, conn: Some(conn) })
+    }
+}
+
+impl Drop for SqliteRead<'_> {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        // A connection that cannot end its transaction is closed, which ends it.
+        if conn.execute_batch("ROLLBACK").is_ok() {
+            self.storage.give_back(conn);
+        }
+    }
+}
+
+/// What has a connection within a transaction can read.
+pub(super) trait Connected {
+    /// The connection.
+    fn conn(&self) -> Result<&Connection, StorageError>;
+}
+
+impl Connected for SqliteRead<'_> {
+    fn conn(&self) -> Result<&Connection, StorageError> {
+        self.conn.as_ref().ok_or_else(|| StorageError::Damaged("a read that has ended".to_owned()))
+    }
+}
+
+impl<T: Connected> Read for T {
+    fn instance(&self) -> Result<[u8; 16], StorageError> {
+        self.conn()?
+            .query_row("SELECT instance FROM meta", [], |row| row.get(0))
+            .doing("reading the store's id")
+    }
+
+    fn device_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Device>, StorageError> {
+        device::find_by_token(self.conn()?, token_hash)
+    }
+
+    fn device(&self, id: DeviceId) -> Result<Option<Device>, StorageError> {
+        device::find_by_id(self.conn()?, id)
+    }
+
+    fn authors_since(&self, position: u64) -> Result<Vec<Author>, StorageError> {
+        device::authors_since(self.conn()?, position)
+    }
+
+    fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StorageError> {
+        document::find(self.conn()?, id)
+    }
+
+    fn change(
+        &self,
+        id: &DocumentId,
+        hash: ChangeHash,
+    ) -> Result<Option<StoredChange>, StorageError> {
+        change::find(self.conn()?, id, hash)
+    }
+
+    fn change_hash(
+        &self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<Option<ChangeHash>, StorageError> {
+        change::find_hash(self.conn()?, id, actor, seq)
+    }
+
+    fn change_with_op(
+        &self,
+        id: &DocumentId,
+        op: OpId,
+    ) -> Result<Option<StoredChange>, StorageError> {
+        change::find_with_op(self.conn()?, id, op)
+    }
+
+    fn changes_since(
+        &self,
+        id: &DocumentId,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<StoredChange>, StorageError> {
+        change::since(self.conn()?, id, position, limit)
+    }
+
+    fn provenance(&self, id: &DocumentId, ops: &[OpId]) -> Result<Vec<Provenance>, StorageError> {
+        change::provenance(self.conn()?, id, ops)
+    }
+
+    fn refusal(
+        &self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<Option<StoredRefusal>, StorageError> {
+        change::find_refusal(self.conn()?, id, actor, seq)
+    }
+
+    fn position(&self) -> Result<u64, StorageError> {
+        feed::position(self.conn()?)
+    }
+
+    fn feed_digest(&self, position: u64) -> Result<Option<Digest>, StorageError> {
+        feed::digest_at(self.conn()?, position)
+    }
+
+    fn feed_page(&self, query: &FeedQuery<'_>) -> Result<Vec<FeedRow>, StorageError> {
+        feed::page(self.conn()?, query)
+    }
+
+    fn feed_count(&self, scope: &str, base: u64) -> Result<u64, StorageError> {
+        feed::count(self.conn()?, scope, base)
+    }
+
+    fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError> {
+        stream::digests(self.conn()?, scope)
+    }
+
+    fn document_digests(
+        &self,
+        stream: &Stream,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<DocumentDigest>, StorageError> {
+        stream::document_digests(self.conn()?, stream, after, limit)
+    }
+
+    fn counts(&self) -> Result<Counts, StorageError> {
+        device::counts(self.conn()?)
+    }
+}

@@ -1,0 +1,71 @@
+//! The typed rows beside the documents: written by `core`, in the transaction of the document.
+
+use outrider_core::{
+    crdt::State,
+    ids::{DocumentId, Part, RecordId},
+    schema::{Entity, Schema},
+    store::rows,
+};
+use rusqlite::{Connection, params};
+
+use super::{Doing, document};
+use crate::storage::{Content, StorageError};
+
+const DOING: &str = "writing the typed rows";
+
+/// Writes what a document says into its record's row; an entity that the schema does not have
+/// has no rows.
+pub(super) fn project(
+    conn: &Connection,
+    id: &DocumentId,
+    entity: &str,
+    content: &Content,
+) -> Result<(), StorageError> {
+    let Some(entity) = Schema::builtin().entity(entity) else { return Ok(()) };
+    match content {
+        Content::Flat(state) => project_flat(conn, entity, id.record, &id.part, state),
+        Content::Text(text) => {
+            rows::project_text(conn, entity, id.record, id.part.as_str(), &text.text)
+        }
+    }
+    .doing(DOING)
+}
+
+fn project_flat(
+    conn: &Connection,
+    entity: &Entity,
+    record: RecordId,
+    part: &Part,
+    state: &State,
+) -> rusqlite::Result<()> {
+    rows::project_flat(conn, entity, record, part, state)
+}
+
+/// Creates what the schema has and the database has not; after a change of the schema builds all
+/// rows anew from the documents.
+pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
+    let schema = Schema::builtin();
+    rows::create_tables(conn, schema).doing(DOING)?;
+    let built: u32 =
+        conn.query_row("SELECT schema_version FROM meta", [], |row| row.get(0)).doing(DOING)?;
+    if built == schema.version {
+        return Ok(());
+    }
+    rebuild(conn)?;
+    conn.execute("UPDATE meta SET schema_version = ?1", params![schema.version]).doing(DOING)?;
+    Ok(())
+}
+
+/// Drops all rows and writes them again from the documents.
+pub(super) fn rebuild(conn: &Connection) -> Result<(), StorageError> {
+    rows::clear(conn, Schema::builtin()).doing(DOING)?;
+    let mut query = conn.prepare("SELECT record, part FROM document").doing(DOING)?;
+    let mut ids = query.query([]).doing(DOING)?;
+    while let Some(row) = ids.next().doing(DOING)? {
+        let id = document::id_of(row)?;
+        if let Some(stored) = document::find(conn, &id)? {
+            project(conn, &id, &stored.entity, &stored.content)?;
+        }
+    }
+    Ok(())
+}

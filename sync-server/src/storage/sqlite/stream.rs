@@ -1,0 +1,121 @@
+//! Digests of streams, kept up to date with every document.
+
+use outrider_core::{
+    ids::{Part, RecordId},
+    sync::{
+        digest,
+        frame::{Digest, DocumentDigest, Stream, StreamDigest},
+    },
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Doing, damaged, from_sql, to_sql};
+use crate::storage::{SCOPE_ALL, StorageError};
+
+/// Adds a document to its stream's digest.
+pub(super) fn add(
+    conn: &Connection,
+    entity: &str,
+    part: &Part,
+    document: &Digest,
+) -> Result<(), StorageError> {
+    toggle(conn, entity, part, document, |count| count + 1)
+}
+
+/// Takes a document out of its stream's digest.
+pub(super) fn remove(
+    conn: &Connection,
+    entity: &str,
+    part: &Part,
+    document: &Digest,
+) -> Result<(), StorageError> {
+    toggle(conn, entity, part, document, |count| count.saturating_sub(1))
+}
+
+fn toggle(
+    conn: &Connection,
+    entity: &str,
+    part: &Part,
+    document: &Digest,
+    new_count: impl FnOnce(u64) -> u64,
+) -> Result<(), StorageError> {
+    const DOING: &str = "updating a stream's digest";
+    let found: Option<(Digest, i64)> = conn
+        .prepare_cached(
+            "SELECT digest, count FROM stream_digest WHERE scope = ?1 AND entity = ?2 AND part = ?3",
+        )
+        .doing(DOING)?
+        .query_row(params![SCOPE_ALL, entity, part.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .doing(DOING)?;
+    let (mut set, count) = found.unwrap_or_default();
+    digest::toggle(&mut set, document);
+    conn.prepare_cached(
+        "INSERT INTO stream_digest (scope, entity, part, digest, count) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (scope, entity, part) DO UPDATE SET
+             digest = excluded.digest, count = excluded.count",
+    )
+    .doing(DOING)?
+    .execute(params![SCOPE_ALL, entity, part.as_str(), set, to_sql(new_count(from_sql(count)?)),])
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// Digests of all streams of a scope that have documents.
+pub(super) fn digests(conn: &Connection, scope: &str) -> Result<Vec<StreamDigest>, StorageError> {
+    const DOING: &str = "reading the digests of streams";
+    let mut query = conn
+        .prepare_cached(
+            "SELECT entity, part, digest, count FROM stream_digest
+             WHERE scope = ?1 AND count > 0 ORDER BY entity, part",
+        )
+        .doing(DOING)?;
+    let mut found = query.query(params![scope]).doing(DOING)?;
+    let mut digests = Vec::new();
+    while let Some(row) = found.next().doing(DOING)? {
+        let part: String = row.get(1).doing(DOING)?;
+        digests.push(StreamDigest {
+            stream: Stream {
+                scope: scope.to_owned(),
+                entity: row.get(0).doing(DOING)?,
+                part: part.parse().map_err(damaged)?,
+            },
+            digest: row.get(2).doing(DOING)?,
+            count: from_sql(row.get(3).doing(DOING)?)?,
+        });
+    }
+    Ok(digests)
+}
+
+/// Digests of a stream's documents after a record.
+pub(super) fn document_digests(
+    conn: &Connection,
+    stream: &Stream,
+    after: Option<RecordId>,
+    limit: usize,
+) -> Result<Vec<DocumentDigest>, StorageError> {
+    const DOING: &str = "reading the digests of documents";
+    // The scope of everybody is the only one that has documents today.
+    if stream.scope != SCOPE_ALL {
+        return Ok(Vec::new());
+    }
+    let after: &[u8] = after.as_ref().map_or(&[], |record| record.as_bytes());
+    let mut query = conn
+        .prepare_cached(
+            "SELECT record, digest FROM document
+             WHERE entity = ?1 AND part = ?2 AND record > ?3 ORDER BY record LIMIT ?4",
+        )
+        .doing(DOING)?;
+    query
+        .query_map(
+            params![stream.entity, stream.part.as_str(), after, to_sql(limit as u64)],
+            |row| {
+                Ok(DocumentDigest {
+                    record: RecordId::from_bytes(row.get(0)?),
+                    digest: row.get(1)?,
+                })
+            },
+        )
+        .and_then(Iterator::collect)
+        .doing(DOING)
+}

@@ -1,0 +1,118 @@
+//! The write transaction.
+
+use std::sync::MutexGuard;
+
+use outrider_core::{
+    ids::{ActorId, ChangeHash, DocumentId, RecordId},
+    time::TimestampMs,
+};
+use rusqlite::Connection;
+
+use super::{Doing, change, device, document, feed, read::Connected};
+use crate::storage::{
+    AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+};
+
+/// The write transaction, which holds the one write connection; rolled back when dropped.
+pub(super) struct SqliteWrite<'s> {
+    conn: MutexGuard<'s, Connection>,
+    /// The position that a commit takes. Known from the start: nobody else can take it meanwhile.
+    next_position: u64,
+    /// Whether a commit takes a position.
+    is_changed: bool,
+    /// The changes that were added, in order, for the feed's chain.
+    added: Vec<ChangeHash>,
+}
+
+impl<'s> SqliteWrite<'s> {
+    /// Begins on `conn`.
+    pub(super) fn begin(conn: MutexGuard<'s, Connection>) -> Result<Self, StorageError> {
+        const DOING: &str = "beginning to write";
+        // Left open only by a transaction whose rollback failed; it must not become part of this.
+        if !conn.is_autocommit() {
+            conn.execute_batch("ROLLBACK").doing(DOING)?;
+        }
+        conn.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
+        let mut write = Self { conn, next_position: 0, is_changed: false, added: Vec::new() };
+        write.next_position = feed::position(&write.conn)? + 1;
+        Ok(write)
+    }
+}
+
+impl Drop for SqliteWrite<'_> {
+    fn drop(&mut self) {
+        if !self.conn.is_autocommit() {
+            // If this fails too, the next transaction rolls back before it begins.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+impl Connected for SqliteWrite<'_> {
+    fn conn(&self) -> Result<&Connection, StorageError> {
+        Ok(&self.conn)
+    }
+}
+
+impl Write for SqliteWrite<'_> {
+    fn put_document(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        family: RecordId,
+        content: &Content,
+    ) -> Result<(), StorageError> {
+        self.is_changed = true;
+        document::put(&self.conn, id, entity, family, content, self.next_position)
+    }
+
+    fn add_change(
+        &mut self,
+        id: &DocumentId,
+        change: &NewChange,
+        received_at: TimestampMs,
+    ) -> Result<(), StorageError> {
+        self.is_changed = true;
+        change::add(&self.conn, id, change, received_at, self.next_position)?;
+        self.added.push(change.hash);
+        Ok(())
+    }
+
+    fn add_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+        refusal: &StoredRefusal,
+    ) -> Result<(), StorageError> {
+        change::add_refusal(&self.conn, id, actor, seq, refusal)
+    }
+
+    fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError> {
+        device::add_audit(&self.conn, line)
+    }
+
+    fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError> {
+        device::add_code(&self.conn, code)
+    }
+
+    fn take_code(&mut self, code_hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, StorageError> {
+        device::take_code(&self.conn, code_hash)
+    }
+
+    fn add_device(&mut self, device: &Device) -> Result<(), StorageError> {
+        self.is_changed = true;
+        device::add(&self.conn, device, self.next_position)
+    }
+
+    fn commit(self: Box<Self>) -> Result<u64, StorageError> {
+        let position = if self.is_changed {
+            feed::advance(&self.conn, self.next_position, &self.added)?;
+            self.next_position
+        } else {
+            self.next_position - 1
+        };
+        self.conn.execute_batch("COMMIT").doing("committing")?;
+        Ok(position)
+    }
+}
