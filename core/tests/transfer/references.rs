@@ -109,9 +109,22 @@ fn links_by_key_and_by_name_empty_missing_and_rejected() {
 #[test]
 fn a_required_link_without_its_record_rejects_the_row() {
     let mut world = World::new();
-    let mapping = DEALS.replace(", allow_empty = true", "");
-    let report = world.import(&mapping, "no,name,customer,product\n1,One,99,\n2,Two,,\n");
+    let mapping = r#"
+entity = "interaction"
+source = "erp"
+key = "no"
+[fields]
+channel = { const = "visit" }
+occurred_at = { column = "at" }
+customer_id = { column = "customer", ref = { by = "key" } }
+"#;
+    let csv = "no,at,customer\n1,2026-03-05,99\n2,2026-03-05,\n";
+    let report = world.import(mapping, csv);
     assert_eq!(counts(&report), [0, 0, 0, 2]);
     assert_eq!(report.errors[0].reason, "`customer_id`: there is no such customer");
     assert_eq!(report.errors[1].reason, "`customer_id` is required");
+
+    // Where the mapping allows it, the link may stay empty.
+    let lenient = mapping.replace("\"key\" } }", "\"key\" }, allow_empty = true }");
+    assert_eq!(counts(&world.import(&lenient, csv)), [2, 0, 0, 0]);
 }

@@ -1,5 +1,7 @@
 //! What a field is made from, and whether it takes that.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{Columns, Defaults, check_currency, reference::check_reference};
@@ -60,8 +62,19 @@ pub(super) fn check_field(
         target.allow_empty |= allow_empty;
         return Ok(());
     }
-    targets.push(Target { field, content, hints, rescale, reference, allow_empty });
+    let choices = spellings(field);
+    targets.push(Target { field, content, hints, rescale, reference, allow_empty, choices });
     Ok(())
+}
+
+/// What each spelling of a picklist's choices means.
+fn spellings(field: &Field) -> HashMap<String, String> {
+    let Type::Picklist(list) = &field.ty else { return HashMap::new() };
+    let spellings = list.choices.iter().flat_map(|choice| {
+        [&choice.id, &choice.label.en, &choice.label.zh].into_iter().chain(&choice.aliases)
+    });
+    let meant = |text: &String| Some((text.clone(), list.find(text)?.id.clone()));
+    spellings.filter_map(meant).collect()
 }
 
 fn check_importable(field: &Field) -> Result<(), MappingProblem> {
