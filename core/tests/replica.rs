@@ -243,3 +243,29 @@ fn a_copied_store_goes_on_under_another_actor() {
     assert_eq!(original.len(), 1, "the original goes on as it was");
     assert_eq!(copied.len(), 2, "the copy took an actor of its own");
 }
+
+#[test]
+fn equal_records_made_at_the_same_moment_are_two() {
+    let (_folder, mut replica) = open();
+    let twin = fields(json!({"company_name": "Acme", "notes": "the same"}));
+    let (first, second) = replica
+        .transaction(|writer| {
+            Ok((writer.create("customer", None, &twin)?, writer.create("customer", None, &twin)?))
+        })
+        .unwrap();
+    assert_ne!(first, second);
+    assert_eq!(replica.status().unwrap().waiting, 4);
+}
+
+#[test]
+fn processes_that_open_a_new_folder_together_share_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let keys: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let open =
+            |seed| scope.spawn(move || Replica::open(path, options(seed)).unwrap().public_key());
+        let threads: Vec<_> = (0..8).map(open).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(keys.iter().all(|key| *key == keys[0]));
+}

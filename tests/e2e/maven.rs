@@ -100,7 +100,7 @@ fn assert_golden(device: &Device) {
     assert_eq!(region("Central"), 3_346_293);
     assert_eq!(region("East"), 3_090_594);
     let best = &report["best_agent"];
-    assert_eq!((&best["agent"], &best["value"]), (&json!("Darcel Schlecht"), &json!(1_153_214)));
+    assert_eq!((&best["name"], &best["value"]), (&json!("Darcel Schlecht"), &json!(1_153_214)));
     let open = &report["open_pipeline_at_list_price"];
     assert_eq!(open["value"], 4_966_215);
     let stage = |name: &str| {

@@ -30,7 +30,7 @@ fn edits_of_two_devices_meet_at_the_office() {
     let record = anna.json(&["get", &id]);
     assert_eq!(record, ben.json(&["get", &id]));
     assert_eq!(record["short_name"], "三川");
-    assert_eq!(record["website"], "https://example.com/");
+    assert_eq!(record["website"], "https://example.com");
     assert_eq!(record["tags"], json!(["vip"]));
     assert_eq!(record["visits"], 3);
     assert_eq!(record["notes"], "Our first visit, then a call");

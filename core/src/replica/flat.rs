@@ -88,7 +88,9 @@ impl Writer<'_> {
     /// The actor under which the next change of a document will be written.
     pub(super) fn actor_for(&mut self, document: Option<&FlatDocument>) -> ActorId {
         match document {
-            None => self.actor,
+            // A suffix of its own for every document: equal records made at the same moment
+            // would otherwise be the same change, byte for byte.
+            None => ActorId::new(self.actor.prefix(), draw_suffix(self.rng)),
             Some(document) => {
                 let rng = &mut *self.rng;
                 next_actor(&document.state, document.own.as_ref(), self.actor, || draw_suffix(rng))

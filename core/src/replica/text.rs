@@ -77,12 +77,14 @@ impl Writer<'_> {
         if let Some(own) = own {
             return own.actor;
         }
+        // Equal texts begun at the same moment must not be the same change.
         let clock = text.clock();
-        let mut actor = self.actor;
-        while clock.contains_key(&actor) {
-            actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+        loop {
+            let actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+            if !clock.contains_key(&actor) {
+                return actor;
+            }
         }
-        actor
     }
 
     fn project_text(&self, id: &DocumentId, entity: &Entity, text: &str) -> Result<(), StoreError> {

@@ -102,7 +102,6 @@ fn a_list_of_records_is_created_whole_or_not_at_all() {
 }
 
 #[test]
-#[ignore = "changes of two documents must not have the same hash; waits for the core"]
 fn two_equal_records_may_be_created_at_once() {
     let device = Device::new();
     let two =
