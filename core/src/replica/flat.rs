@@ -15,8 +15,8 @@ use crate::{
         base::{Base, Pending, rewrite},
         next_actor,
     },
-    ids::{ActorId, DocumentId},
-    schema::{Entity, Key},
+    ids::{ActorId, DocumentId, Part},
+    schema::{Entity, Key, counter_key},
     store::{
         StoreError,
         document::{self, StoredDocument, decode_state},
@@ -114,8 +114,7 @@ impl Writer<'_> {
             None => document.state.clone(),
         };
         let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
-        let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
-        let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
+        let change = self.write_change(&mut document, entity, actor, edits)?;
         let base = Base::new(&confirmed, &change.change);
         document.confirmed = Some(confirmed);
         self.save_flat(&document)?;
@@ -124,6 +123,37 @@ impl Writer<'_> {
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
             .map_err(StoreError::from)?;
         Ok(())
+    }
+
+    /// Writes edits under `actor`, or under another one if that would repeat a change of another
+    /// document: what two records that were created alike begin with must not have one name.
+    fn write_change(
+        &mut self,
+        document: &mut FlatDocument,
+        entity: &Entity,
+        mut actor: ActorId,
+        mut edits: Vec<Edit>,
+    ) -> Result<EncodedChange, ReplicaError> {
+        let time_ms = self.now_ms;
+        let stamp = |actor| Stamp { actor, time_ms, message: None };
+        // Later changes name the one before them, so only an actor's first can be a repetition.
+        if document.state.clock.contains_key(&actor) {
+            let FlatDocument { state, own, .. } = document;
+            return Ok(crdt::write(state, own, stamp(actor), edits)?);
+        }
+        let before = (document.state.clone(), document.own);
+        loop {
+            let FlatDocument { state, own, .. } = &mut *document;
+            let change = crdt::write(state, own, stamp(actor), edits.clone())?;
+            if !outbox::is_known(self.tx, change.hash)? {
+                return Ok(change);
+            }
+            document.state.clone_from(&before.0);
+            document.own = before.1;
+            let fresh = self.fresh_actor(&[&before.0]);
+            move_counters(entity, &document.id.part, &mut edits, (actor, fresh));
+            actor = fresh;
+        }
     }
 
     fn queue(
@@ -358,6 +388,17 @@ pub(super) fn refused_values(entity: &Entity, own: &OwnChange) -> Result<Json, S
 /// Reads a change that this device wrote.
 pub(super) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
     crdt::decode(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
+}
+
+/// Renames the keys under which `from` would have counted.
+fn move_counters(entity: &Entity, part: &Part, edits: &mut [Edit], (from, to): (ActorId, ActorId)) {
+    for edit in edits {
+        if let Ok(Key::Counter { field, actor }) = entity.parse_key(part, &edit.key)
+            && actor == from
+        {
+            edit.key = counter_key(field, to);
+        }
+    }
 }
 
 /// The field that a key belongs to.

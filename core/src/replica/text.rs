@@ -46,10 +46,18 @@ impl Writer<'_> {
                 digest: None,
             },
         };
-        let mut text = TextDocument::load(&stored.state)?;
-        let actor = self.text_actor(&text, stored.own.as_ref());
         let before = stored.state.clone();
-        let changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
+        let mut text = TextDocument::load(&before)?;
+        let mut actor = self.text_actor(&text, stored.own.as_ref());
+        let mut changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
+        // Two texts that begin alike must not begin with changes of one name.
+        while let Some(first) = changes.first()
+            && outbox::is_known(self.tx, first.hash)?
+        {
+            text = TextDocument::load(&before)?;
+            actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+            changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
+        }
         let Some(last) = changes.last() else { return Ok(false) };
         stored.own = Some(Own { actor, seq: last.seq, hash: last.hash });
         stored.confirmed.get_or_insert(before);
