@@ -35,7 +35,8 @@ pub struct Writer<'a> {
     pub(super) now_ms: TimestampMs,
     pub(super) rng: &'a mut StdRng,
     pub(super) actor: ActorId,
-    held: Digest,
+    /// What this transaction changes in the digest over all confirmed documents.
+    held_change: Digest,
     is_held_changed: bool,
     /// The group that changes join, and how many it has.
     group: Option<(i64, usize)>,
@@ -65,14 +66,13 @@ impl<'a> Writer<'a> {
         rng: &'a mut StdRng,
         actor: ActorId,
     ) -> Result<Self, StoreError> {
-        let held = meta::cursor(tx)?.held;
         Ok(Self {
             tx,
             schema,
             now_ms,
             rng,
             actor,
-            held,
+            held_change: Digest::default(),
             is_held_changed: false,
             group: None,
             is_group_open: false,
@@ -81,18 +81,27 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes what is kept once per transaction.
-    pub(super) fn finish(&self) -> Result<(), StoreError> {
-        if self.is_held_changed { meta::set_held(self.tx, &self.held) } else { Ok(()) }
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        if self.is_held_changed {
+            self.write_held()?;
+        }
+        Ok(())
     }
 
-    /// The digest over all confirmed documents, with what this transaction changed.
-    pub(super) fn held(&self) -> Digest {
-        self.held
+    /// Writes and returns the digest over all confirmed documents, with what this transaction
+    /// changed so far.
+    pub(super) fn write_held(&mut self) -> Result<Digest, StoreError> {
+        let mut held = meta::held(self.tx)?;
+        digest::toggle(&mut held, &self.held_change);
+        self.held_change = Digest::default();
+        self.is_held_changed = false;
+        meta::set_held(self.tx, &held)?;
+        Ok(held)
     }
 
     pub(super) fn replace_digest(&mut self, old: Option<Digest>, new: Option<Digest>) {
         for changed in old.iter().chain(&new) {
-            digest::toggle(&mut self.held, changed);
+            digest::toggle(&mut self.held_change, changed);
         }
         self.is_held_changed = true;
     }
@@ -247,16 +256,15 @@ impl<'a> Writer<'a> {
         let mut flat = BTreeMap::new();
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, _) in document::parts(self.tx, record)? {
-            let id = DocumentId { record, part };
-            if id.part.is_flat() {
-                if let Some(document) = self.load_flat(&id)? {
-                    entity = Some(document.entity.clone());
-                    documents.flat.insert(id.part.clone(), document.state.clone());
-                    flat.insert(id.part, document);
-                }
-            } else if let Some(stored) = document::load(self.tx, &id)? {
-                documents.texts.insert(id.part.as_str().to_owned(), text_of(&stored)?);
+        for (part, stored) in document::load_all(self.tx, record)? {
+            if part.is_flat() {
+                let id = DocumentId { record, part };
+                let document = FlatDocument::decode(&id, stored)?;
+                entity = Some(document.entity.clone());
+                documents.flat.insert(id.part.clone(), document.state.clone());
+                flat.insert(id.part, document);
+            } else {
+                documents.texts.insert(part.as_str().to_owned(), text_of(&stored)?);
             }
         }
         let entity = entity.ok_or(ReplicaError::UnknownRecord(record))?;
