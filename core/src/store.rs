@@ -27,6 +27,7 @@ pub mod rows;
 const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0001_initial.sql"),
     include_str!("store/migrations/0002_import.sql"),
+    include_str!("store/migrations/0003_documents_by_row.sql"),
 ];
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
