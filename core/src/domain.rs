@@ -4,7 +4,7 @@ pub mod rank;
 
 pub mod values;
 
-pub mod order;
+pub mod derived;
 
 pub mod record;
 

@@ -8,6 +8,9 @@
 //! * [`ids`], [`time`], [`value`]: what everything is made of.
 //! * [`schema`]: what entities and fields there are, and what their values look like.
 //! * [`crdt`]: how they are written and merged.
+//! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
+//! * [`transfer`]: files of other systems made into records.
+//! * [`reports`]: what the records add up to.
 
 pub mod ids;
 pub mod time;
@@ -21,8 +24,12 @@ pub mod access;
 
 pub mod domain;
 
-pub mod store;
-
 pub mod sync;
 
+pub mod store;
+
 pub mod replica;
+
+pub mod transfer;
+
+pub mod reports;

@@ -5,7 +5,7 @@
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
 //! [`read`] answers questions, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`session`] puts them in order, [`rebuild`] makes the rows anew.
+//! server, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
 
 use std::{
     fs,
@@ -23,6 +23,7 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
+pub mod bulk;
 pub mod error;
 pub mod flat;
 pub mod identity;
@@ -103,7 +104,9 @@ impl Replica {
             actor
         };
         let folder = folder.to_owned();
-        Ok(Self { folder, store, schema, clock: options.clock, rng, actor, key })
+        let mut replica = Self { folder, store, schema, clock: options.clock, rng, actor, key };
+        replica.follow_schema()?;
+        Ok(replica)
     }
 
     /// The folder that holds the replica.

@@ -4,7 +4,8 @@
 //! (`synchronous=FULL`, write-ahead log). Only this room contains SQL.
 //!
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
-//! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists.
+//! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
+//! [`reports`] sums up, [`imports`] remembers what files said.
 
 use std::{
     path::{Path, PathBuf},
@@ -14,14 +15,19 @@ use std::{
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 pub mod document;
+pub mod imports;
 pub mod inbox;
 pub mod meta;
 pub mod outbox;
 pub mod query;
+pub mod reports;
 pub mod rows;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
-const MIGRATIONS: &[&str] = &[include_str!("store/migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("store/migrations/0001_initial.sql"),
+    include_str!("store/migrations/0002_import.sql"),
+];
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that are kept; every entity has a few of its own.

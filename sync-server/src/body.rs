@@ -44,7 +44,8 @@ impl FromRequest<AppState> for Message {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         check_type(request.headers(), CONTENT_TYPE)?;
-        let (bytes, room) = receive(request, state).await?;
+        let most = state.config.limits.body_bytes_max;
+        let (bytes, room) = receive(request, state, most).await?;
         Ok(Self { bytes, _room: room })
     }
 }
@@ -63,12 +64,16 @@ pub(crate) fn check_type(headers: &HeaderMap, expected: &str) -> Result<(), AppE
     Ok(())
 }
 
-/// Receives the whole body, as large as the route allows; the router's layers bound the time.
+/// Receives the whole body, of at most `most` bytes; the router's layers bound the time.
+///
+/// A body that does not announce its size takes room for `most`: where strangers may send one,
+/// that must be little.
 pub(crate) async fn receive(
     request: Request,
     state: &AppState,
+    most: u32,
 ) -> Result<(Bytes, OwnedSemaphorePermit), AppError> {
-    let most = u64::from(state.config.limits.body_bytes_max);
+    let most = u64::from(most);
     let announced = request.body().size_hint();
     if announced.lower() > most {
         return Err(too_large());

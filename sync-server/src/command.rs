@@ -99,7 +99,12 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .max_blocking_threads(threads.saturating_add(SPARE_THREADS) as usize)
         .build()
         .map_err(ServeError::Stopped)?;
-    let result = runtime.block_on(run(config, |_| ()));
+    // Whoever started this process learns the address from the first line of its output: with
+    // port 0 the system chooses one.
+    let ready = |address| {
+        let _ = writeln!(io::stdout(), "listening on http://{address}");
+    };
+    let result = runtime.block_on(run(config, ready));
     runtime.shutdown_timeout(stop_timeout);
     result
 }

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use clap::{Args, Command, ValueEnum};
+use clap::{Args, Command, FromArgMatches, ValueEnum};
 
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8480";
@@ -62,6 +62,18 @@ pub struct Config {
     /// What it says.
     #[command(flatten)]
     pub logging: LoggingConfig,
+}
+
+impl Config {
+    /// Reads settings from flags and the environment, for programs that embed the server.
+    ///
+    /// # Errors
+    ///
+    /// Fails for a flag that is not known or a value that cannot be read.
+    pub fn from_flags<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Self, clap::Error> {
+        let command = Self::augment_args(Command::new("serve").no_binary_name(true));
+        Self::from_arg_matches(&command.try_get_matches_from(flags)?)
+    }
 }
 
 /// Where the data is.

@@ -24,9 +24,6 @@ use crate::{
     state::AppState,
 };
 
-/// Bytes of a request to enrol, at most.
-const ENROLMENT_BYTES_MAX: usize = 16 * 1024;
-
 /// The whole server as one service. Call it within a runtime.
 pub fn router(state: AppState) -> Router {
     let network = &state.config.network;
@@ -36,7 +33,7 @@ pub fn router(state: AppState) -> Router {
     let enrolments = rate_limit(per_minute, limits.enrolments_per_minute);
     let question = DefaultBodyLimit::max(QUESTION_BYTES_MAX);
     let push = DefaultBodyLimit::max(limits.body_bytes_max as usize);
-    let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX);
+    let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
 
     Router::new()
         .route("/", get(show_page))

@@ -273,6 +273,7 @@ pub struct FeedQuery<'a> {
 }
 
 /// A consistent view of what is stored.
+#[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Read {
     /// The id of this store, drawn when it was created.
     ///
@@ -356,6 +357,7 @@ pub struct Counts {
 }
 
 /// An exclusive transaction.
+#[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Write: Read {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of

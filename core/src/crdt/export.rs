@@ -2,7 +2,11 @@
 //!
 //! The data belongs to its owner: anyone's Automerge library opens the file.
 
+use std::collections::BTreeSet;
+
 use automerge::{Automerge, Change, ReadDoc};
+
+use super::codec::{self, ChangeError};
 
 /// Changes that one export may hold.
 pub const EXPORT_CHANGES_MAX: usize = 1_000_000;
@@ -10,6 +14,9 @@ pub const EXPORT_CHANGES_MAX: usize = 1_000_000;
 /// Why a history cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
+    /// A stored change is damaged.
+    #[error("a stored change is damaged")]
+    Damaged(#[from] ChangeError),
     /// A stored change is not one.
     #[error("a stored change cannot be read")]
     Change(#[from] automerge::LoadChangeError),
@@ -29,7 +36,7 @@ pub enum ExportError {
 
 /// Puts change chunks together into one saved Automerge document.
 ///
-/// The order does not matter; the history must be complete.
+/// The order does not matter, a change given twice counts once; the history must be complete.
 ///
 /// # Errors
 ///
@@ -40,9 +47,11 @@ pub fn export<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>,
         if changes.len() >= EXPORT_CHANGES_MAX {
             return Err(ExportError::TooMany);
         }
+        // Automerge does not look at the checksum of a single change.
+        codec::header(chunk)?;
         changes.push(Change::try_from(chunk)?);
     }
-    let count = changes.len();
+    let count = changes.iter().map(Change::hash).collect::<BTreeSet<_>>().len();
     let mut document = Automerge::new();
     document.apply_changes(changes)?;
     let missing = document.get_missing_deps(&[]).len();

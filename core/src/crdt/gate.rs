@@ -173,9 +173,6 @@ fn check_place<H: History>(
     if change.seq != seen + 1 {
         return Ok(Err("sequence_gap"));
     }
-    if past.get(&change.actor).map_or(0, |own| own.seq) != seen {
-        return Ok(Err("previous_change_not_followed"));
-    }
     if change.seq > 1 {
         let own = own_previous(state, history, change)?;
         if !own.is_some_and(|own| change.deps.contains(&own)) {

@@ -111,7 +111,13 @@ impl State {
             .copied()
             .collect();
         heads.extend(other.heads.iter().filter(|head| !covered(&self.clock, head)));
+        if heads.is_empty() {
+            // Only states that contradict each other come here; a document without heads could
+            // not be read again.
+            heads.extend(self.heads.iter().chain(&other.heads));
+        }
         heads.sort_unstable();
+        heads.dedup();
         self.heads = heads;
         merge_clock(&mut self.clock, &other.clock);
         self.max_op = self.max_op.max(other.max_op);

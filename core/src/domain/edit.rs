@@ -124,6 +124,19 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     ///
     /// Returns the first [`EditError`]; nothing is planned then.
     pub fn plan(&mut self, fields: &Map<String, Json>) -> Result<Plan, EditError> {
+        let plan = self.plan_with_gaps(fields)?;
+        if self.is_new {
+            self.check_required(fields)?;
+        }
+        Ok(plan)
+    }
+
+    /// As [`Planner::plan`], but a new record may leave required fields empty, as an import does.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first [`EditError`]; nothing is planned then.
+    pub fn plan_with_gaps(&mut self, fields: &Map<String, Json>) -> Result<Plan, EditError> {
         let mut plan = Plan::default();
         for (name, json) in fields {
             let field = self.entity.field(name).ok_or_else(|| EditError::UnknownField {
@@ -139,9 +152,6 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
             if !edits.is_empty() {
                 plan.flat.entry(field.part.clone()).or_default().extend(edits);
             }
-        }
-        if self.is_new {
-            self.check_required(fields)?;
         }
         Ok(plan)
     }

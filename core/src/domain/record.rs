@@ -63,9 +63,7 @@ pub fn to_json(entity: &Entity, id: RecordId, documents: &Documents) -> Json {
             json.insert(field.name.clone(), value);
         }
     }
-    if let Some(amount) = super::order::amount_json(entity, &json) {
-        json.insert("amount".to_owned(), amount);
-    }
+    super::derived::add_derived(entity, &mut json);
     if let Some(main) = documents.flat.get(&Part::Main) {
         match main.archival() {
             Archival::Active => {}

@@ -15,8 +15,8 @@ use crate::{
         base::{Base, Pending, rewrite},
         next_actor,
     },
-    ids::{ActorId, DocumentId, Part},
-    schema::{Entity, Key, counter_key},
+    ids::{ActorId, DocumentId},
+    schema::{Entity, Key},
     store::{
         StoreError,
         document::{self, StoredDocument, decode_state},
@@ -88,7 +88,9 @@ impl Writer<'_> {
     /// The actor under which the next change of a document will be written.
     pub(super) fn actor_for(&mut self, document: Option<&FlatDocument>) -> ActorId {
         match document {
-            None => self.actor,
+            // A suffix of its own for every document: equal records made at the same moment
+            // would otherwise be the same change, byte for byte.
+            None => ActorId::new(self.actor.prefix(), draw_suffix(self.rng)),
             Some(document) => {
                 let rng = &mut *self.rng;
                 next_actor(&document.state, document.own.as_ref(), self.actor, || draw_suffix(rng))
@@ -112,7 +114,8 @@ impl Writer<'_> {
             None => document.state.clone(),
         };
         let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
-        let change = self.write_change(&mut document, entity, actor, edits)?;
+        let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
+        let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
         let base = Base::new(&confirmed, &change.change);
         document.confirmed = Some(confirmed);
         self.save_flat(&document)?;
@@ -121,37 +124,6 @@ impl Writer<'_> {
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
             .map_err(StoreError::from)?;
         Ok(())
-    }
-
-    /// Writes edits under `actor`, or under another one if that would repeat a change of another
-    /// document: what two records that were created alike begin with must not have one name.
-    fn write_change(
-        &mut self,
-        document: &mut FlatDocument,
-        entity: &Entity,
-        mut actor: ActorId,
-        mut edits: Vec<Edit>,
-    ) -> Result<EncodedChange, ReplicaError> {
-        let time_ms = self.now_ms;
-        let stamp = |actor| Stamp { actor, time_ms, message: None };
-        // Later changes name the one before them, so only an actor's first can be a repetition.
-        if document.state.clock.contains_key(&actor) {
-            let FlatDocument { state, own, .. } = document;
-            return Ok(crdt::write(state, own, stamp(actor), edits)?);
-        }
-        let before = (document.state.clone(), document.own);
-        loop {
-            let FlatDocument { state, own, .. } = &mut *document;
-            let change = crdt::write(state, own, stamp(actor), edits.clone())?;
-            if !outbox::is_known(self.tx, change.hash)? {
-                return Ok(change);
-            }
-            document.state.clone_from(&before.0);
-            document.own = before.1;
-            let fresh = self.fresh_actor(&[&before.0]);
-            move_counters(entity, &document.id.part, &mut edits, (actor, fresh));
-            actor = fresh;
-        }
     }
 
     fn queue(
@@ -231,11 +203,10 @@ impl Writer<'_> {
     pub(super) fn merge_state(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         arrived: &State,
     ) -> Result<(), ReplicaError> {
-        let mut document =
-            self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
+        let mut document = self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, entity));
         if arrived.generation > document.state.generation {
             document.own = None;
             self.redraw_actor();
@@ -251,7 +222,7 @@ impl Writer<'_> {
     pub(super) fn merge_delta(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         delta: &Delta,
     ) -> Result<Merged, ReplicaError> {
         let Some(mut document) = self.load_flat(id)? else { return Ok(Merged::NeedsWhole) };
@@ -269,14 +240,17 @@ impl Writer<'_> {
 
     fn store_merged(
         &mut self,
-        entity: &Entity,
+        entity: &str,
         mut document: FlatDocument,
     ) -> Result<(), ReplicaError> {
         self.update_digest(&mut document);
         self.save_flat(&document)?;
         let id = &document.id;
-        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
-            .map_err(StoreError::from)?;
+        // An entity that a newer app knows is kept without a row.
+        if let Some(entity) = self.schema.entity(entity) {
+            rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
+                .map_err(StoreError::from)?;
+        }
         Ok(())
     }
 
@@ -387,17 +361,6 @@ pub(super) fn refused_values(entity: &Entity, own: &OwnChange) -> Result<Json, S
 /// Reads a change that this device wrote.
 pub(super) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
     crdt::decode(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
-}
-
-/// Renames the keys under which `from` would have counted.
-fn move_counters(entity: &Entity, part: &Part, edits: &mut [Edit], (from, to): (ActorId, ActorId)) {
-    for edit in edits {
-        if let Ok(Key::Counter { field, actor }) = entity.parse_key(part, &edit.key)
-            && actor == from
-        {
-            edit.key = counter_key(field, to);
-        }
-    }
 }
 
 /// The field that a key belongs to.

@@ -44,6 +44,8 @@ pub struct Writer<'a> {
     /// The group that changes join, and how many it has.
     group: Option<(i64, usize)>,
     is_group_open: bool,
+    /// Whether new records may leave required fields empty.
+    pub(super) takes_gaps: bool,
 }
 
 /// The actors of a record's parts.
@@ -79,6 +81,7 @@ impl<'a> Writer<'a> {
             is_held_changed: false,
             group: None,
             is_group_open: false,
+            takes_gaps: false,
         })
     }
 
@@ -232,8 +235,9 @@ impl<'a> Writer<'a> {
         fields: &Map<String, Json>,
     ) -> Result<bool, ReplicaError> {
         let mut by_part = BTreeMap::new();
-        for (part, document) in &flat {
-            by_part.insert(part.clone(), self.actor_for(Some(document)));
+        for part in entity.parts().into_iter().filter(Part::is_flat) {
+            let actor = self.actor_for(flat.get(&part));
+            by_part.insert(part, actor);
         }
         let actors = PartActors { standard: self.actor, by_part };
         let rng = &mut *self.rng;
@@ -244,7 +248,8 @@ impl<'a> Writer<'a> {
             is_new,
             draw_row: || RowId::new(rng.random()),
         };
-        let mut plan = planner.plan(fields)?;
+        let mut plan =
+            if self.takes_gaps { planner.plan_with_gaps(fields)? } else { planner.plan(fields)? };
         let moment = (self.now_ms, RowId::new(self.rng.random()));
         stage::note_stage(entity, &documents, &mut plan, moment);
         let Plan { flat: edits, texts } = plan;

@@ -244,17 +244,6 @@ pub fn by_hash(conn: &Connection, hash: ChangeHash) -> Result<Option<OwnChange>,
     Ok(select(conn, "hash = ?1 AND acknowledged_at IS NULL", params![hash.0])?.pop())
 }
 
-/// Whether this device wrote a change of this name, in whatever document.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn is_known(conn: &Connection, hash: ChangeHash) -> Result<bool, StoreError> {
-    Ok(conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM own_change WHERE hash = ?1)")?
-        .query_row([hash.0], |row| row.get(0))?)
-}
-
 /// Acknowledged changes of these names: what a server that lost them asks for.
 ///
 /// # Errors

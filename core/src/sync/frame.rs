@@ -71,7 +71,7 @@ pub struct PushRequest {
     #[n(0)]
     pub version: u8,
     /// Groups in the order in which they were written.
-    #[n(1)]
+    #[cbor(n(1), decode_with = "bounded_groups")]
     pub groups: Vec<PushGroup>,
     /// The author's device.
     #[n(2)]
@@ -79,6 +79,20 @@ pub struct PushRequest {
     /// P-256 signature (64 bytes) of the device over all changes; see [`sign`](super::sign).
     #[cbor(n(3), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
+}
+
+/// Groups that are decoded at all: a little more than a push may have, so that too many get a
+/// clear answer, and far less than two-byte groups would make of a message's memory.
+const GROUPS_DECODED_MAX: u64 = 10 * PUSH_CHANGES_MAX as u64;
+
+/// Reads groups, but never more than a bounded number.
+fn bounded_groups<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<PushGroup>, minicbor::decode::Error> {
+    let count = d.array()?.filter(|count| *count <= GROUPS_DECODED_MAX);
+    let count = count.ok_or_else(|| minicbor::decode::Error::message("too many groups"))?;
+    (0..count).map(|_| d.decode_with(ctx)).collect()
 }
 
 /// What became of one change.
@@ -378,4 +392,26 @@ pub struct FetchRequest {
     /// At most [`FETCH_DOCUMENTS_MAX`].
     #[n(0)]
     pub documents: Vec<DocumentName>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::codec::{from_cbor, to_cbor};
+
+    fn push(groups: usize) -> PushRequest {
+        PushRequest {
+            version: PROTOCOL_VERSION,
+            groups: vec![PushGroup { changes: Vec::new() }; groups],
+            device: DeviceId(uuid::Uuid::nil()),
+            signature: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_push_of_empty_groups_is_not_decoded_beyond_its_limit() {
+        let most = usize::try_from(GROUPS_DECODED_MAX).unwrap();
+        assert!(from_cbor::<PushRequest>(&to_cbor(&push(most))).is_ok());
+        assert!(from_cbor::<PushRequest>(&to_cbor(&push(most + 1))).is_err());
+    }
 }

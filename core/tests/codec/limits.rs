@@ -29,15 +29,16 @@ fn operations() {
 
 #[test]
 fn bytes_of_a_change() {
-    // Four texts of 64 KiB would be over the limit with what is around them.
+    // Five texts of 64 KiB would be over the limit with what is around them.
     let texts = |last: usize| {
-        let sizes = [VALUE_BYTES_MAX, VALUE_BYTES_MAX, VALUE_BYTES_MAX, last];
+        let mut sizes = [VALUE_BYTES_MAX; 5];
+        sizes[4] = last;
         let metas = sizes.map(|size| (size as u64) << 4 | 6);
-        let run = [signed(3), unsigned(metas[0]), signed(-1), unsigned(metas[3])].concat();
-        many(4).column(VALUE_META, run).column(VALUE, vec![b'x'; sizes.iter().sum()])
+        let run = [signed(4), unsigned(metas[0]), signed(-1), unsigned(metas[4])].concat();
+        many(5).column(VALUE_META, run).column(VALUE, vec![b'x'; sizes.iter().sum()])
     };
-    let around = texts(60_000).bytes().len() - 3 * VALUE_BYTES_MAX - 60_000;
-    let last = CHANGE_BYTES_MAX - 3 * VALUE_BYTES_MAX - around;
+    let around = texts(60_000).bytes().len() - 4 * VALUE_BYTES_MAX - 60_000;
+    let last = CHANGE_BYTES_MAX - 4 * VALUE_BYTES_MAX - around;
     assert_eq!(texts(last).bytes().len(), CHANGE_BYTES_MAX);
     texts(last).taken();
     texts(last + 1).refused(ChangeError::TooLarge);
@@ -49,7 +50,9 @@ fn bytes_of_a_change() {
 #[test]
 fn dependencies() {
     let with = |count: usize| Raw {
-        deps: (0..count).map(|dep| [dep as u8; 32]).collect(),
+        deps: (0..count)
+            .map(|dep| [(dep as u16).to_be_bytes(); 16].concat().try_into().unwrap())
+            .collect(),
         ..Raw::put("name")
     };
     with(CHANGE_DEPS_MAX).taken();

@@ -3,153 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use outrider_core::{
-    crdt::{
-        Action, Edit, EncodedChange, OpId, Own, State,
-        archive::{ARCHIVED, Archival},
-        base::{Base, Pending, rewrite},
-        gate::Verdict,
-        next_actor, write,
-    },
-    ids::ActorId,
+use outrider_core::crdt::{
+    Action, Edit, OpId,
+    archive::{ARCHIVED, Archival},
+    gate::Verdict,
 };
 
 use super::{
+    device::Device,
     dice::{Dice, cases},
-    world::{Server, actor, archived, delete, put, stamp},
+    model::{EditId, Meant, Model},
+    world::{Server, archived, delete, put},
 };
-
-type EditId = usize;
-
-/// What an author meant, in terms of the edits that he saw.
-#[derive(Debug, Clone, Default)]
-struct Meant {
-    key: String,
-    /// The text that it put; none for a deletion.
-    value: Option<String>,
-    /// Edits that stood under the key.
-    replaced: BTreeSet<EditId>,
-    /// His own edits of the key that the server had not answered for.
-    waiting: Vec<EditId>,
-    /// For a deleted row its cells, for an archiving everything that he knew of.
-    saw: BTreeSet<EditId>,
-    /// Whether the server took it in the end.
-    kept: bool,
-}
-
-/// All edits of a world by their id.
-#[derive(Default)]
-struct Model(Vec<Meant>);
-
-impl Model {
-    fn replaced(&self, id: EditId) -> BTreeSet<EditId> {
-        let meant = &self.0[id];
-        let dropped = meant.waiting.iter().filter(|earlier| !self.0[**earlier].kept);
-        meant.replaced.iter().copied().chain(dropped.flat_map(|id| self.replaced(*id))).collect()
-    }
-
-    /// Kept puts of a key that no kept edit replaced.
-    fn survivors(&self, key: &str) -> BTreeSet<EditId> {
-        let of_key = |id: &EditId| self.0[*id].key == key && self.0[*id].kept;
-        let kept: Vec<EditId> = (0..self.0.len()).filter(of_key).collect();
-        let replaced: BTreeSet<EditId> = kept.iter().flat_map(|id| self.replaced(*id)).collect();
-        kept.into_iter()
-            .filter(|id| !replaced.contains(id) && self.0[*id].value.is_some())
-            .collect()
-    }
-}
-
-/// A waiting change and the edits in it.
-type Waiting = (Pending, Vec<EditId>);
-
-#[derive(Clone)]
-struct Device {
-    enrolment: u8,
-    draws: u32,
-    state: State,
-    own: Option<Own>,
-    confirmed: State,
-    waiting: Vec<Waiting>,
-    /// For each value that is on the device the edit that put it.
-    known: BTreeSet<EditId>,
-}
-
-impl Device {
-    fn new(enrolment: u8) -> Self {
-        Self {
-            enrolment,
-            draws: 0,
-            state: State::default(),
-            own: None,
-            confirmed: State::default(),
-            waiting: Vec::new(),
-            known: BTreeSet::new(),
-        }
-    }
-
-    fn draw(&mut self) -> ActorId {
-        self.draws += 1;
-        actor(self.enrolment, self.draws)
-    }
-
-    fn actor(&mut self) -> ActorId {
-        let (enrolment, mut draws) = (self.enrolment, self.draws);
-        let next = next_actor(&self.state, self.own.as_ref(), actor(enrolment, draws), || {
-            draws += 1;
-            draws.to_be_bytes()
-        });
-        self.draws = draws;
-        next
-    }
-
-    fn write(&mut self, edits: Vec<Edit>, ids: Vec<EditId>) -> EncodedChange {
-        let by = self.actor();
-        let encoded = write(&mut self.state, &mut self.own, stamp(by, 77), edits).unwrap();
-        let mut base = Base::new(&self.confirmed, &encoded.change);
-        // A store keeps no empty sets.
-        base.replaced.retain(|_, ids| !ids.is_empty());
-        self.known.extend(&ids);
-        let dropped = BTreeSet::new();
-        self.waiting.push((Pending { encoded: encoded.clone(), base, dropped }, ids));
-        encoded
-    }
-
-    /// The server has taken the first waiting change.
-    fn acknowledge(&mut self) -> Vec<EditId> {
-        let (first, ids) = self.waiting.remove(0);
-        self.confirmed.apply(&first.encoded);
-        for (later, _) in &mut self.waiting {
-            later.base.advance(&first.encoded);
-            later.base.replaced.retain(|_, ids| !ids.is_empty());
-        }
-        ids
-    }
-
-    /// Writes everything that waits anew, without `dropped` of the first.
-    fn refuse(&mut self, dropped: BTreeSet<String>) {
-        self.waiting[0].0.dropped = dropped;
-        let fresh = self.draw();
-        let pending: Vec<Pending> = self.waiting.iter().map(|(one, _)| one.clone()).collect();
-        let rewritten = rewrite(&self.confirmed, &pending, fresh).unwrap();
-        self.state = rewritten.state;
-        self.own = rewritten.own;
-        let mut waiting = Vec::new();
-        for ((one, ids), new) in
-            std::mem::take(&mut self.waiting).into_iter().zip(rewritten.changes)
-        {
-            if let Some(encoded) = new {
-                let (base, dropped) = (one.base, BTreeSet::new());
-                waiting.push((Pending { encoded, base, dropped }, ids));
-            }
-        }
-        self.waiting = waiting;
-    }
-
-    fn pull(&mut self, server: &Server) {
-        self.confirmed.join(&server.state);
-        self.state.join(&server.state);
-    }
-}
 
 const CELLS: [&str; 4] =
     ["lines/row0000000/qty", "lines/row0000000/note", "lines/row1111111/qty", "name"];

@@ -20,6 +20,9 @@ use crate::{
     state::AppState,
 };
 
+/// Bytes of a request to enrol, at most.
+pub(crate) const ENROLMENT_BYTES_MAX: u32 = 16 * 1024;
+
 /// What a device sends to be enrolled.
 #[derive(Deserialize)]
 struct EnrolRequest {
@@ -48,7 +51,7 @@ pub(crate) async fn enrol_device(
     request: Request,
 ) -> Result<Json<EnrolResponse>, AppError> {
     check_type(request.headers(), "application/json")?;
-    let (bytes, _room) = receive(request, &state).await?;
+    let (bytes, _room) = receive(request, &state, ENROLMENT_BYTES_MAX).await?;
     let request: EnrolRequest = serde_json::from_slice(&bytes).map_err(|_| {
         let words = "expected JSON with code, device_name, public_key and protocol";
         AppError::bad_request("body_malformed", words)

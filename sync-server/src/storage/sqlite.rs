@@ -5,9 +5,9 @@
 //! connections of their own and in WAL mode never wait for the writer. `synchronous=FULL`: what a
 //! commit returned for survives a power failure.
 //!
-//! * [`connection`]: how a connection is set up. * [`migrate`]: tables.
-//! * [`read`], [`write`]: the two transactions. * [`document`], [`change`], [`feed`], [`stream`],
-//!   [`device`], [`rows`]: the SQL, by what it is about.
+//! * `connection`: how a connection is set up. * `migrate`: tables.
+//! * `read`, `write`: the two transactions. * `document`, `change`, `feed`, `stream`,
+//!   `device`, `rows`: the SQL, by what it is about.
 
 mod connection;
 mod migrate;

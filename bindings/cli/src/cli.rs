@@ -1,0 +1,324 @@
+//! What can be typed.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use outrider_core::schema::Language;
+
+use crate::{context::standard_language, demo::DemoArgs};
+
+const EXIT_CODES: &str = "\
+Records are named by their full id, by at least 8 digits that only one id begins with, or by \
+ENTITY:EXTERNAL_ID, such as customer:erp:10042.
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage: an option, a field or a value that does not fit
+  3  not found: a record, a conflict, a refusal, or the replica itself
+  4  not enrolled, or not any more
+  5  the server cannot be reached, or the connection was cut; run again to go on
+  6  refused: by the office, by --strict, or because something would be lost";
+
+/// A device in the shell: records are written here at once, and exchanged with the office when
+/// there is a connection.
+#[derive(Debug, Parser)]
+#[command(name = "outrider", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The folder of the replica; by default the system's place for programs' data
+    #[arg(long, global = true, env = "OUTRIDER_HOME", value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Answer in JSON; errors come as {"error": {"code", "message"}} on stderr
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Language of labels and messages: en or zh; by default that of LANG
+    #[arg(long, global = true, env = "OUTRIDER_LANG", value_name = "LANGUAGE", value_parser = language)]
+    pub(crate) language: Option<Language>,
+}
+
+impl Global {
+    /// The language that was asked for.
+    pub(crate) fn language(&self) -> Language {
+        self.language.unwrap_or_else(standard_language)
+    }
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    match text.get(..2) {
+        Some("en") => Ok(Language::En),
+        Some("zh") => Ok(Language::Zh),
+        Some(_) | None => Err("there are en and zh".to_owned()),
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the replica in its folder
+    Init,
+    /// Enroll this device with a server, by a code from the office
+    Enroll(EnrollArgs),
+    /// Send what waits to the office and fetch what is new; run again after a broken connection
+    Sync,
+    /// Say where this device stands
+    Status,
+
+    /// List records of an entity
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show a record
+    #[command(visible_alias = "show")]
+    Get {
+        /// The record
+        record: String,
+    },
+    /// Create a record; prints its id
+    Create(CreateArgs),
+    /// Change fields of a record
+    Edit(EditArgs),
+    /// Archive a record; it stays and can be brought back
+    Archive {
+        /// The record
+        record: String,
+    },
+    /// Bring an archived record back
+    Restore {
+        /// The record
+        record: String,
+    },
+    /// Show which records a record links to, and which link to it
+    Links {
+        /// The record
+        record: String,
+    },
+
+    /// Show fields that several people changed at once, with who wrote what and when
+    Conflicts {
+        /// Of this record alone
+        record: Option<String>,
+    },
+    /// Choose one of several values of a field
+    Settle(SettleArgs),
+    /// Show changes that wait to be sent
+    Outbox(LimitArgs),
+    /// Show what the office refused, and why
+    Inbox(LimitArgs),
+    /// Put a refusal away
+    Dismiss {
+        /// Its number in the inbox
+        id: i64,
+    },
+
+    /// Import a CSV file by a mapping; running it again changes only what the file changed
+    Import(ImportArgs),
+    /// Show what the records add up to
+    #[command(subcommand)]
+    Report(Report),
+    /// Write the history of a record as a standard Automerge file
+    Export(ExportArgs),
+    /// Run commands from stdin, one JSON object per line; each answer line comes after its
+    /// command is safely on disk
+    #[command(after_help = BATCH_HELP)]
+    Batch,
+
+    /// Show the entities, or the fields of one
+    Schema {
+        /// The entity
+        entity: Option<String>,
+    },
+    /// Make the lists anew from the documents
+    Rebuild,
+    /// Check that the lists say what the documents say; changes nothing
+    Check,
+
+    /// Show a company with three devices that lose their network, and what merges afterwards
+    Demo(DemoArgs),
+    /// Run the sync server; `outrider serve --help` lists its settings
+    #[command(disable_help_flag = true)]
+    Serve {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+    /// Create a one-time code at the server that lets a device in: --user NAME --data DIR
+    #[command(disable_help_flag = true)]
+    Code {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+}
+
+const BATCH_HELP: &str = "\
+Commands:
+  {\"do\": \"create\", \"entity\": \"customer\", \"fields\": {\"company_name\": \"Acme\"}, \"id\": optional}
+  {\"do\": \"edit\", \"record\": ID, \"fields\": {\"phone\": \"021-5555\", \"tags\": {\"add\": [\"vip\"]}}}
+  {\"do\": \"archive\", \"record\": ID}    {\"do\": \"restore\", \"record\": ID}
+  {\"do\": \"get\", \"record\": ID}        {\"do\": \"sync\"}
+
+Answers: {\"ok\": true, \"record\": ID, …} or {\"ok\": false, \"error\": {\"code\", \"message\"}}. \
+A failed command does not stop the ones after it; the exit code is 1 then.";
+
+/// Arguments of `enroll`.
+#[derive(Debug, Args)]
+pub(crate) struct EnrollArgs {
+    /// Where the server is, such as `https://crm.example.com`
+    pub(crate) url: String,
+    /// The code that the office gave
+    pub(crate) code: String,
+    /// What to call this device
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) name: Option<String>,
+    /// Enroll anew although this device is enrolled; what waits is sent under the new enrolment
+    #[arg(long)]
+    pub(crate) again: bool,
+}
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// The entity, such as customer or opportunity
+    pub(crate) entity: String,
+    /// Only records with this value: field=value, field!=value; field= for none
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub(crate) is: Vec<String>,
+    /// Only records with at least this value
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(crate) from: Vec<String>,
+    /// Only records with at most this value
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(crate) to: Vec<String>,
+    /// Only records whose field contains this text
+    #[arg(long, value_name = "FIELD=TEXT")]
+    pub(crate) contains: Vec<String>,
+    /// Sort by this field; by time of creation if not given
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) sort: Option<String>,
+    /// The greatest first
+    #[arg(long)]
+    pub(crate) desc: bool,
+    /// Records on the page, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) limit: u16,
+    /// Go on where an earlier page ended
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+    /// List archived records too
+    #[arg(long)]
+    pub(crate) archived: bool,
+    /// Fields to show, with commas
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+}
+
+/// Arguments of `create`.
+#[derive(Debug, Args)]
+#[command(after_help = FIELDS_HELP)]
+pub(crate) struct CreateArgs {
+    /// The entity, such as customer or opportunity
+    pub(crate) entity: String,
+    /// Fields and their values
+    #[arg(value_name = "FIELD=VALUE")]
+    pub(crate) fields: Vec<String>,
+    /// Take fields from a JSON object, or several records from a list of them; - reads stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_json: Option<PathBuf>,
+}
+
+/// Arguments of `edit`.
+#[derive(Debug, Args)]
+#[command(after_help = FIELDS_HELP)]
+pub(crate) struct EditArgs {
+    /// The record
+    pub(crate) record: String,
+    /// Fields and what becomes of them
+    #[arg(value_name = "FIELD=VALUE", allow_hyphen_values = true)]
+    pub(crate) fields: Vec<String>,
+    /// Take fields from a JSON object; - reads stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_json: Option<PathBuf>,
+}
+
+const FIELDS_HELP: &str = "\
+field=value   sets a value; a list with commas for a set
+field=        clears it
+tags+=vip     adds to a set; tags-=vip takes away
+visits+=1     counts up; visits-=1 counts down
+lines={…}     rows take JSON: {\"add\": [{…}], \"edit\": {ROW: {…}}, \"remove\": [ROW]}
+
+Amounts name their currency (12000 CNY), dates begin with the year (2026-11-23), choices are \
+given by id or by label in either language, linked records like records everywhere.";
+
+/// Arguments of `settle`.
+#[derive(Debug, Args)]
+pub(crate) struct SettleArgs {
+    /// The record
+    pub(crate) record: String,
+    /// The field, or the cell as `outrider conflicts` shows it
+    pub(crate) key: String,
+    /// Take the value with this number of `outrider conflicts`
+    #[arg(long, value_name = "N", required_unless_present = "value", conflicts_with = "value")]
+    pub(crate) choose: Option<usize>,
+    /// Take another value
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) value: Option<String>,
+}
+
+/// Arguments of lists that only have a length.
+#[derive(Debug, Args)]
+pub(crate) struct LimitArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The CSV file, in UTF-8
+    pub(crate) file: PathBuf,
+    /// Which column becomes which field, as TOML
+    #[arg(long, value_name = "MAP.toml")]
+    pub(crate) mapping: PathBuf,
+    /// Check and count everything, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the rejected rows here, with the reasons
+    #[arg(long, value_name = "FILE")]
+    pub(crate) errors: Option<PathBuf>,
+    /// Exit with 6 if a row was rejected; the other rows are imported all the same
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// The reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// Where the sales stand: open by stage, won and lost, by region and by agent
+    Pipeline,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The record
+    pub(crate) record: String,
+    /// The file to write; - writes to stdout
+    #[arg(long, value_name = "FILE")]
+    pub(crate) automerge: PathBuf,
+    /// Which document of the record: main, restricted, or the name of a long text
+    #[arg(long, value_name = "PART", default_value = "main")]
+    pub(crate) part: String,
+    /// Write the values that this device has, without asking the server for the history
+    #[arg(long)]
+    pub(crate) offline: bool,
+}

@@ -1,0 +1,59 @@
+//! The commands, one file per subject.
+
+use crate::{cli::Command, context::Context, error::CliError, output::Output};
+
+mod record;
+mod show;
+
+mod list;
+
+mod conflict;
+
+mod device;
+mod enroll;
+mod sync;
+
+pub(crate) mod server;
+
+mod batch;
+mod export;
+mod import;
+mod report;
+
+mod maintain;
+mod schema;
+
+/// Runs one command.
+pub(crate) fn run(
+    context: &Context,
+    command: Command,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    match command {
+        Command::Init => device::init(context, output),
+        Command::Enroll(args) => enroll::enroll(context, &args, output),
+        Command::Sync => sync::sync(context, output),
+        Command::Status => device::status(context, output),
+        Command::List(args) => list::list(context, &args, output),
+        Command::Get { record } => record::get(context, &record, output),
+        Command::Create(args) => record::create(context, &args, output),
+        Command::Edit(args) => record::edit(context, &args, output),
+        Command::Archive { record } => record::archive(context, &record, output),
+        Command::Restore { record } => record::restore(context, &record, output),
+        Command::Links { record } => record::links(context, &record, output),
+        Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
+        Command::Settle(args) => conflict::settle(context, &args, output),
+        Command::Outbox(args) => device::outbox(context, args.limit, output),
+        Command::Inbox(args) => device::inbox(context, args.limit, output),
+        Command::Dismiss { id } => device::dismiss(context, id, output),
+        Command::Import(args) => import::import(context, &args, output),
+        Command::Report(which) => report::report(context, &which, output),
+        Command::Export(args) => export::export(context, &args, output),
+        Command::Batch => batch::batch(context, output),
+        Command::Schema { entity } => schema::show(context, entity.as_deref(), output),
+        Command::Rebuild => maintain::rebuild(context, output),
+        Command::Check => maintain::check(context, output),
+        // They are no commands of a device; `main` hands them to the server.
+        Command::Demo(_) | Command::Serve { .. } | Command::Code { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,148 @@
+//! Lists of records.
+
+use outrider_core::{
+    replica::Replica,
+    schema::{Entity, Field, Type},
+    store::{
+        query::{Compare, Filter, Query},
+        rows::columns_of,
+    },
+};
+use serde_json::Value as Json;
+
+use super::show;
+use crate::{
+    cli::ListArgs,
+    context::Context,
+    error::CliError,
+    messages::{Word, word},
+    near,
+    output::Output,
+    record_ref,
+    table::Table,
+};
+
+/// Columns beside the name that a list shows unless it is told which.
+const COLUMNS_MAX: usize = 5;
+/// Fields that are looked up often and read seldom.
+const NOT_SHOWN: [&str; 5] = ["owner_id", "external_id", "created_at", "pool_state", "tax_no"];
+
+/// Lists records.
+pub(crate) fn list(
+    context: &Context,
+    args: &ListArgs,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let replica = context.open()?;
+    let entity = replica.entity(&args.entity)?;
+    let query = query_of(&replica, entity, args)?;
+    let columns = columns(entity, &args.columns)?;
+    let page = replica.list(&entity.name, &query)?;
+    if output.is_json {
+        return output.json(&page);
+    }
+    if page.records.is_empty() {
+        output.note(word(Word::NoRecords, context.language));
+        return Ok(());
+    }
+    let labels = columns.iter().map(|field| field.label.get(context.language));
+    let mut table = Table::new(std::iter::once("id").chain(labels));
+    for record in &page.records {
+        let mut cells = vec![record.get("id").and_then(Json::as_str).unwrap_or("").to_owned()];
+        for field in &columns {
+            cells.push(match record.get(&field.name) {
+                Some(json) => show::value(&replica, field, json, context.language)?,
+                None => String::new(),
+            });
+        }
+        table.row(cells);
+    }
+    table.write(output)?;
+    if let Some(next) = &page.next {
+        // The table is to stand before the note.
+        output.finish()?;
+        output.note(&format!("{} --after {next}", word(Word::More, context.language)));
+    }
+    Ok(())
+}
+
+fn query_of(replica: &Replica, entity: &Entity, args: &ListArgs) -> Result<Query, CliError> {
+    let mut filters = Vec::new();
+    let groups = [
+        (Compare::Is, &args.is),
+        (Compare::From, &args.from),
+        (Compare::To, &args.to),
+        (Compare::Contains, &args.contains),
+    ];
+    for (compare, conditions) in groups {
+        for condition in conditions {
+            filters.push(filter(replica, entity, compare, condition)?);
+        }
+    }
+    if let Some(sort) = &args.sort {
+        check_column(entity, sort)?;
+    }
+    Ok(Query {
+        filters,
+        sort: args.sort.clone(),
+        descending: args.desc,
+        after: args.after.clone(),
+        limit: args.limit.into(),
+        with_archived: args.archived,
+    })
+}
+
+fn filter(
+    replica: &Replica,
+    entity: &Entity,
+    compare: Compare,
+    condition: &str,
+) -> Result<Filter, CliError> {
+    let Some((column, value)) = condition.split_once('=') else {
+        let text = format!("`{condition}` is no condition; write field=value");
+        return Err(CliError::Usage(text));
+    };
+    let (column, compare) = match (column.strip_suffix('!'), compare) {
+        (Some(column), Compare::Is) => (column, Compare::IsNot),
+        _ => (column, compare),
+    };
+    let column = column.trim();
+    check_column(entity, column)?;
+    let value = match entity.field(column).map(|field| &field.ty) {
+        Some(Type::Link(target)) if !value.is_empty() && compare != Compare::Contains => {
+            match record_ref::target(target) {
+                Some(target) => record_ref::find_of(replica, value, target)?.to_string(),
+                None => value.to_owned(),
+            }
+        }
+        Some(_) | None => value.to_owned(),
+    };
+    Ok(Filter { column: column.to_owned(), compare, value })
+}
+
+/// Fields, and the columns of amounts and periods, may be filtered and sorted by.
+fn check_column(entity: &Entity, name: &str) -> Result<(), CliError> {
+    let mut columns = entity.fields.iter().flat_map(columns_of).map(|(column, _)| column);
+    if columns.any(|column| column == name) {
+        return Ok(());
+    }
+    let field = near::field_of(entity, name)?;
+    let names: Vec<String> = columns_of(field).into_iter().map(|(column, _)| column).collect();
+    let text = format!("`{name}` is kept in several columns; use {}", names.join(" or "));
+    Err(CliError::Usage(text))
+}
+
+/// The fields that were asked for, or the name and what is looked up most.
+fn columns<'a>(entity: &'a Entity, names: &[String]) -> Result<Vec<&'a Field>, CliError> {
+    if !names.is_empty() {
+        let names = names.iter().map(|name| name.trim()).filter(|name| *name != "id");
+        return names.map(|name| near::field_of(entity, name)).collect();
+    }
+    let others = entity.fields.iter().filter(|field| {
+        field.indexed
+            && field.kind.is_single()
+            && field.name != entity.title
+            && !NOT_SHOWN.contains(&field.name.as_str())
+    });
+    Ok(entity.title_field().into_iter().chain(others.take(COLUMNS_MAX)).collect())
+}

@@ -1,0 +1,322 @@
+//! What can go wrong on the command line, and with which exit code.
+
+use std::{io, path::PathBuf};
+
+use outrider_core::{
+    crdt::export::ExportError, domain::edit::EditError, replica::ReplicaError, store::StoreError,
+    transfer::ImportError,
+};
+
+use crate::near;
+
+/// Something failed that has no code of its own.
+pub(crate) const EXIT_FAILED: u8 = 1;
+/// An option, a field or a value that does not fit.
+pub(crate) const EXIT_USAGE: u8 = 2;
+/// A record, a conflict, a refusal or the replica itself is not here.
+pub(crate) const EXIT_NOT_FOUND: u8 = 3;
+/// The device is not enrolled, or no longer.
+pub(crate) const EXIT_NOT_ENROLLED: u8 = 4;
+/// The server cannot be reached, or the connection was cut.
+pub(crate) const EXIT_UNREACHABLE: u8 = 5;
+/// The office refused something, or the command would lose something.
+pub(crate) const EXIT_REFUSED: u8 = 6;
+
+/// Why a command failed. Every text says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// There is no replica in the folder.
+    #[error("there is no replica in {home}; run `outrider init` first, or name its folder with --home", home = .0.display())]
+    NotInitialised(PathBuf),
+    /// No folder for a replica can be found.
+    #[error("this system names no home folder; say where with --home DIR")]
+    NoHome,
+    /// The device has no server.
+    #[error(
+        "this device is not enrolled; ask the office for a code and run `outrider enroll URL CODE`"
+    )]
+    NotEnrolled,
+    /// The device has a server already.
+    #[error(
+        "this device is enrolled with {url} as {user}; run `outrider enroll --again URL CODE` to enroll it anew"
+    )]
+    AlreadyEnrolled {
+        /// Where.
+        url: String,
+        /// For whom.
+        user: String,
+    },
+    /// Enrolling anew would strand what waits.
+    #[error(
+        "{waiting} changes wait for {url}; run `outrider sync` first, or `outrider enroll --again` to send them under the new enrolment"
+    )]
+    StillWaiting {
+        /// How many changes.
+        waiting: u64,
+        /// For which server.
+        url: String,
+    },
+    /// No record of this name is here.
+    #[error(
+        "no record `{0}` is on this device; find it with `outrider list ENTITY`, or fetch it with `outrider sync`"
+    )]
+    UnknownRecord(String),
+    /// Several records begin with these digits.
+    #[error("`{text}` begins the ids of several records; write more digits. Some of them: {some}")]
+    AmbiguousRecord {
+        /// What was typed.
+        text: String,
+        /// A few of the records.
+        some: String,
+    },
+    /// What was typed cannot name a record.
+    #[error(
+        "`{0}` names no record; write its full id, at least 8 digits of it, or entity:external_id"
+    )]
+    BadReference(String),
+    /// There is no such entity.
+    #[error("there is no entity `{name}`; {near}")]
+    UnknownEntity {
+        /// What was typed.
+        name: String,
+        /// What there is.
+        near: String,
+    },
+    /// The entity has no such field.
+    #[error("{entity} has no field `{field}`; {near}. `outrider schema {entity}` lists them")]
+    UnknownField {
+        /// The entity, or the field with rows.
+        entity: String,
+        /// What was typed.
+        field: String,
+        /// What there is.
+        near: String,
+    },
+    /// The command line says something that makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is nothing to settle.
+    #[error(
+        "record {record} has no conflict under `{key}`; `outrider conflicts {record}` shows what is open"
+    )]
+    NoConflict {
+        /// The record.
+        record: String,
+        /// The key.
+        key: String,
+    },
+    /// There is no such refusal.
+    #[error("there is no refusal {0}; `outrider inbox` lists them")]
+    NoRefusal(i64),
+    /// The server does not answer.
+    #[error(
+        "{url} cannot be reached ({cause}); everything is kept here, run the command again when there is a connection"
+    )]
+    Unreachable {
+        /// Which server.
+        url: String,
+        /// What happened.
+        cause: String,
+    },
+    /// The connection ended early.
+    #[error(
+        "the connection to {url} was cut ({cause}); {kept} run `outrider sync` again to go on from there"
+    )]
+    Cut {
+        /// Which server.
+        url: String,
+        /// What happened.
+        cause: String,
+        /// What was done before.
+        kept: String,
+    },
+    /// The token is no longer good.
+    #[error(
+        "the server does not know this device any more ({0}); ask the office for a code and run `outrider enroll --again URL CODE`"
+    )]
+    TokenRefused(String),
+    /// The server said no.
+    #[error("the server refused: {message} ({code}, HTTP {status})")]
+    Server {
+        /// The status.
+        status: u16,
+        /// A stable word.
+        code: String,
+        /// In words.
+        message: String,
+    },
+    /// The office refused changes while syncing.
+    #[error("the office refused {0} changes; `outrider inbox` shows them and why")]
+    Refused(u64),
+    /// A file cannot be used.
+    #[error("cannot use {path}: {source}", path = .path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// JSON that is none, or of another shape.
+    #[error("{what} is not the JSON that it should be: {cause}")]
+    Json {
+        /// Where it came from.
+        what: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The rows are not what the documents say.
+    #[error("{0} rows differ from their documents; run `outrider rebuild`")]
+    RowsDiffer(usize),
+    /// Some lines of a batch failed.
+    #[error("{failed} of {total} commands failed; their lines say why")]
+    BatchFailed {
+        /// How many failed.
+        failed: u64,
+        /// Of how many.
+        total: u64,
+    },
+    /// A file could not be imported.
+    #[error(transparent)]
+    Import(ImportError),
+    /// Rows were rejected, and the caller wants to know.
+    #[error("{0} rows were rejected; correct them in the file and import it again")]
+    Rejected(u64),
+    /// The history of a record is at the server.
+    #[error("{0}; or write the values that are here with --offline")]
+    NoHistory(Box<CliError>),
+    /// The history cannot be put together.
+    #[error("the history cannot be exported: {0}")]
+    Export(#[from] ExportError),
+    /// The replica failed.
+    #[error("{0}")]
+    Replica(ReplicaError),
+    /// Nobody reads the output any more.
+    #[error("the output was closed")]
+    OutputClosed,
+    /// The output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+}
+
+impl CliError {
+    /// The exit code.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::OutputClosed => 0,
+            Self::NoHome
+            | Self::AmbiguousRecord { .. }
+            | Self::BadReference(_)
+            | Self::UnknownEntity { .. }
+            | Self::UnknownField { .. }
+            | Self::Usage(_)
+            | Self::Json { .. } => EXIT_USAGE,
+            Self::NotInitialised(_)
+            | Self::UnknownRecord(_)
+            | Self::NoConflict { .. }
+            | Self::NoRefusal(_)
+            | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
+            Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
+            Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
+            Self::AlreadyEnrolled { .. }
+            | Self::StillWaiting { .. }
+            | Self::Server { .. }
+            | Self::Refused(_)
+            | Self::Rejected(_) => EXIT_REFUSED,
+            Self::NoHistory(inner) => inner.exit_code(),
+            Self::Replica(error) => replica_exit_code(error),
+            Self::File { .. }
+            | Self::RowsDiffer(_)
+            | Self::BatchFailed { .. }
+            | Self::Import(_)
+            | Self::Export(_)
+            | Self::Output(_) => EXIT_FAILED,
+        }
+    }
+
+    /// A stable word for programs.
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Self::NotInitialised(_) => "not_initialised",
+            Self::NoHome => "no_home",
+            Self::NotEnrolled => "not_enrolled",
+            Self::AlreadyEnrolled { .. } => "already_enrolled",
+            Self::StillWaiting { .. } => "still_waiting",
+            Self::UnknownRecord(_) => "unknown_record",
+            Self::AmbiguousRecord { .. } => "ambiguous_record",
+            Self::BadReference(_) => "bad_reference",
+            Self::UnknownEntity { .. } => "unknown_entity",
+            Self::UnknownField { .. } => "unknown_field",
+            Self::Usage(_) => "usage",
+            Self::NoConflict { .. } => "no_conflict",
+            Self::NoRefusal(_) => "no_refusal",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Cut { .. } => "cut",
+            Self::TokenRefused(_) => "token_refused",
+            Self::Server { code, .. } => code,
+            Self::Refused(_) => "refused",
+            Self::File { .. } => "file",
+            Self::Json { .. } => "bad_json",
+            Self::RowsDiffer(_) => "rows_differ",
+            Self::BatchFailed { .. } => "batch_failed",
+            Self::Import(_) => "import",
+            Self::Rejected(_) => "rejected",
+            Self::Export(_) => "export",
+            Self::NoHistory(inner) => inner.code(),
+            Self::Replica(error) => replica_code(error),
+            Self::OutputClosed => "output_closed",
+            Self::Output(_) => "output",
+        }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here has no code of its own")]
+fn replica_exit_code(error: &ReplicaError) -> u8 {
+    match error {
+        ReplicaError::Edit(_) | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
+        ReplicaError::Exists(_) => EXIT_REFUSED,
+        _ => EXIT_FAILED,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here has no code of its own")]
+fn replica_code(error: &ReplicaError) -> &'static str {
+    match error {
+        ReplicaError::Edit(EditError::Value { .. }) => "bad_value",
+        ReplicaError::Edit(EditError::Required(_)) => "required",
+        ReplicaError::Edit(EditError::OfficeOwned(_)) => "office_owned",
+        ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
+        ReplicaError::Edit(_) => "bad_edit",
+        ReplicaError::Exists(_) => "exists",
+        ReplicaError::Store(StoreError::Query(_)) => "bad_query",
+        ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",
+        ReplicaError::Store(StoreError::Damaged(_)) => "damaged",
+        ReplicaError::Store(_) => "database",
+        _ => "failed",
+    }
+}
+
+impl From<ReplicaError> for CliError {
+    /// Gives the outcomes that people meet a text of their own.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others keep the text of the core")]
+    fn from(error: ReplicaError) -> Self {
+        match error {
+            ReplicaError::UnknownRecord(record) => Self::UnknownRecord(record.to_string()),
+            ReplicaError::UnknownEntity { name, .. } => near::unknown_entity(&name),
+            ReplicaError::Edit(EditError::UnknownField { entity, field }) => {
+                near::unknown_field(entity, field)
+            }
+            ReplicaError::NoConflict { record, key } => {
+                Self::NoConflict { record: record.to_string(), key }
+            }
+            ReplicaError::NotEnrolled => Self::NotEnrolled,
+            other => Self::Replica(other),
+        }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::from(ReplicaError::from(error))
+    }
+}

@@ -1,0 +1,255 @@
+//! Words that people read, in English and Chinese.
+
+use outrider_core::{replica::session::Summary, schema::Language};
+
+use crate::error::CliError;
+
+/// Words beside records: headings and short answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    Changed,
+    Unchanged,
+    Archived,
+    Restored,
+    Settled,
+    Dismissed,
+    NoRecords,
+    NoConflicts,
+    NothingWaits,
+    NothingRefused,
+    NoLinks,
+    More,
+    Shown,
+    MustSettle,
+    Unknown,
+    ThisDevice,
+    NotHere,
+    Record,
+    Part,
+    Entity,
+    Keys,
+    Field,
+    Reason,
+    Value,
+    WrittenAt,
+    RefusedAt,
+    Server,
+    User,
+    Device,
+    Records,
+    Waiting,
+    Conflicts,
+    Refusals,
+    Position,
+    LastSync,
+    Never,
+    NotEnrolled,
+    Folder,
+    Ready,
+    AlreadyThere,
+    Enrolled,
+    Label,
+    Kind,
+    Type,
+    Merge,
+    Required,
+    Yes,
+    Rebuilt,
+    RowsAgree,
+    Exported,
+    WithoutHistory,
+    To,
+    From,
+}
+
+/// The word in a language.
+pub(crate) fn word(word: Word, language: Language) -> &'static str {
+    let (en, zh) = both(word);
+    match language {
+        Language::En => en,
+        Language::Zh => zh,
+    }
+}
+
+fn both(word: Word) -> (&'static str, &'static str) {
+    match word {
+        Word::Changed => ("changed", "已修改"),
+        Word::Unchanged => ("nothing to change", "没有变化"),
+        Word::Archived => ("archived", "已归档"),
+        Word::Restored => ("brought back", "已恢复"),
+        Word::Settled => ("settled", "已裁定"),
+        Word::Dismissed => ("put away", "已处理"),
+        Word::NoRecords => ("no records", "没有记录"),
+        Word::NoConflicts => ("no conflicts", "没有冲突"),
+        Word::NothingWaits => ("nothing waits to be sent", "没有待发送的修改"),
+        Word::NothingRefused => ("nothing was refused", "没有被拒绝的修改"),
+        Word::NoLinks => ("no links", "没有关联"),
+        Word::More => ("there is more; go on with", "还有更多，继续请用"),
+        Word::Shown => ("shows now", "当前显示"),
+        Word::MustSettle => ("a person must choose", "需要人工选择"),
+        Word::Unknown => ("unknown", "未知"),
+        Word::ThisDevice => ("this device", "本设备"),
+        Word::NotHere => ("not on this device", "不在本设备上"),
+        Word::Record => ("record", "记录"),
+        Word::Part => ("part", "部分"),
+        Word::Entity => ("entity", "实体"),
+        Word::Keys => ("keys", "键"),
+        Word::Field => ("field", "字段"),
+        Word::Reason => ("reason", "原因"),
+        Word::Value => ("value", "值"),
+        Word::WrittenAt => ("written", "写入时间"),
+        Word::RefusedAt => ("refused", "拒绝时间"),
+        Word::Server => ("server", "服务器"),
+        Word::User => ("user", "用户"),
+        Word::Device => ("device", "设备"),
+        Word::Records => ("records", "记录数"),
+        Word::Waiting => ("waiting", "待发送"),
+        Word::Conflicts => ("conflicts", "冲突"),
+        Word::Refusals => ("refusals", "被拒绝"),
+        Word::Position => ("position", "同步位置"),
+        Word::LastSync => ("last sync", "上次同步"),
+        Word::Never => ("never", "从未"),
+        Word::NotEnrolled => ("not enrolled", "未登记"),
+        Word::Folder => ("folder", "目录"),
+        Word::Ready => ("the replica is ready in", "本地数据库已建立于"),
+        Word::AlreadyThere => ("there is a replica already in", "本地数据库已存在于"),
+        Word::Enrolled => ("enrolled as", "已登记为"),
+        Word::Label => ("label", "名称"),
+        Word::Kind => ("kind", "合并类型"),
+        Word::Type => ("type", "值类型"),
+        Word::Merge => ("merge", "冲突规则"),
+        Word::Required => ("required", "必填"),
+        Word::Yes => ("yes", "是"),
+        Word::Rebuilt => ("the lists are made anew", "列表已重建"),
+        Word::RowsAgree => ("the lists say what the documents say", "列表与文档一致"),
+        Word::Exported => ("written to", "已写入"),
+        Word::WithoutHistory => (
+            "the file holds the values of this device; the history is left out",
+            "文件只含本设备上的值，不含历史",
+        ),
+        Word::To => ("links to", "关联到"),
+        Word::From => ("linked from", "被关联于"),
+    }
+}
+
+/// What a session did.
+pub(crate) fn summary(summary: &Summary, language: Language) -> String {
+    let Summary { pushed, refused, pulled, left, repaired, is_server_restored, .. } = summary;
+    let parts = match language {
+        Language::En => [
+            (true, format!("sent {pushed} changes, received {pulled} documents")),
+            (*refused > 0, format!("{refused} changes were refused")),
+            (*left > 0, format!("{left} records left this device")),
+            (*repaired > 0, format!("{repaired} documents were repaired")),
+            (*is_server_restored, "the server was restored and got back what it lacked".to_owned()),
+        ],
+        Language::Zh => [
+            (true, format!("发送 {pushed} 项修改，收到 {pulled} 份文档")),
+            (*refused > 0, format!("{refused} 项修改被拒绝")),
+            (*left > 0, format!("{left} 条记录已离开本设备")),
+            (*repaired > 0, format!("修复了 {repaired} 份文档")),
+            (*is_server_restored, "服务器曾从备份恢复，缺少的内容已补发".to_owned()),
+        ],
+    };
+    let parts: Vec<String> =
+        parts.into_iter().filter_map(|(is_said, text)| is_said.then_some(text)).collect();
+    parts.join("; ")
+}
+
+/// How far a session has come.
+pub(crate) fn progress(summary: &Summary, language: Language) -> String {
+    let Summary { pushed, pulled, expected, .. } = summary;
+    match language {
+        Language::En => format!("sent {pushed}, received {pulled} of {expected}"),
+        Language::Zh => format!("已发送 {pushed}，已接收 {pulled}/{expected}"),
+    }
+}
+
+/// What a session that was cut off has done.
+pub(crate) fn kept(summary: &Summary, language: Language) -> String {
+    let Summary { applied, duplicates, pulled, .. } = summary;
+    let arrived = applied + duplicates;
+    match language {
+        Language::En => {
+            format!("{arrived} changes had arrived there and {pulled} documents here;")
+        }
+        Language::Zh => format!("已有 {arrived} 项修改送达、{pulled} 份文档保存在本地；"),
+    }
+}
+
+/// An error for people; those that are met most have Chinese words of their own.
+pub(crate) fn of_error(error: &CliError, language: Language) -> String {
+    match language {
+        Language::En => error.to_string(),
+        Language::Zh => in_chinese(error).unwrap_or_else(|| error.to_string()),
+    }
+}
+
+fn in_chinese(error: &CliError) -> Option<String> {
+    Some(match error {
+        CliError::NotInitialised(home) => format!(
+            "{} 中没有本地数据库；请先运行 `outrider init`，或用 --home 指定目录",
+            home.display()
+        ),
+        CliError::NotEnrolled => {
+            "本设备尚未登记；请向公司索取登记码，然后运行 `outrider enroll URL CODE`".to_owned()
+        }
+        CliError::AlreadyEnrolled { url, user } => format!(
+            "本设备已在 {url} 登记为 {user}；要重新登记请运行 `outrider enroll --again URL CODE`"
+        ),
+        CliError::StillWaiting { waiting, url } => format!(
+            "还有 {waiting} 项修改待发送到 {url}；请先运行 `outrider sync`，或用 `outrider enroll --again` 以新登记发送"
+        ),
+        CliError::UnknownRecord(text) => format!(
+            "本设备上没有记录 `{text}`；请用 `outrider list ENTITY` 查找，或运行 `outrider sync` 获取"
+        ),
+        CliError::AmbiguousRecord { text, some } => {
+            format!("`{text}` 对应多条记录，请多写几位；例如：{some}")
+        }
+        CliError::BadReference(text) => format!(
+            "`{text}` 不能指明记录；请写完整的编号、至少 8 位开头数字，或 entity:external_id"
+        ),
+        CliError::UnknownEntity { name, near } => format!("没有实体 `{name}`；{near}"),
+        CliError::UnknownField { entity, field, near } => {
+            format!("{entity} 没有字段 `{field}`；{near}。`outrider schema {entity}` 列出全部字段")
+        }
+        CliError::NoConflict { record, key } => format!(
+            "记录 {record} 的 `{key}` 没有冲突；`outrider conflicts {record}` 显示待裁定的内容"
+        ),
+        CliError::NoRefusal(id) => format!("没有编号为 {id} 的拒绝；`outrider inbox` 列出全部"),
+        CliError::Unreachable { url, cause } => {
+            format!("无法连接 {url}（{cause}）；数据都保存在本地，联网后请再运行一次")
+        }
+        CliError::Cut { url, cause, kept } => {
+            format!(
+                "与 {url} 的连接中断（{cause}）；{kept} 再次运行 `outrider sync` 会从中断处继续"
+            )
+        }
+        CliError::TokenRefused(cause) => format!(
+            "服务器已不认识本设备（{cause}）；请索取登记码并运行 `outrider enroll --again URL CODE`"
+        ),
+        CliError::Refused(count) => {
+            format!("公司拒绝了 {count} 项修改；`outrider inbox` 显示内容和原因")
+        }
+        CliError::Rejected(count) => {
+            format!("有 {count} 行被拒绝；请在文件中更正后重新导入")
+        }
+        CliError::RowsDiffer(count) => {
+            format!("有 {count} 行与文档不一致；请运行 `outrider rebuild`")
+        }
+        CliError::NoHistory(inner) => {
+            format!("{}；或用 --offline 只写入本设备上的值", of_error(inner, Language::Zh))
+        }
+        CliError::NoHome
+        | CliError::Usage(_)
+        | CliError::Server { .. }
+        | CliError::File { .. }
+        | CliError::Json { .. }
+        | CliError::BatchFailed { .. }
+        | CliError::Import(_)
+        | CliError::Export(_)
+        | CliError::Replica(_)
+        | CliError::OutputClosed
+        | CliError::Output(_) => return None,
+    })
+}

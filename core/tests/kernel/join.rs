@@ -1,0 +1,169 @@
+//! Joins and bytes of states: laws, limits, and bytes that nobody wrote.
+
+use outrider_core::crdt::{
+    Delta, DeltaOutcome, State,
+    state::{DOCUMENT_KEYS_MAX, Seen},
+    wire::{StateError, clock_from_bytes, clock_to_bytes},
+};
+
+use super::{
+    dice::{Dice, cases},
+    world::{Peer, actor, check_invariants, put, random_edits},
+};
+
+/// States of peers that wrote and met at random.
+fn states(dice: &mut Dice) -> Vec<State> {
+    let mut peers: Vec<Peer> = (0..5).map(|n| Peer::new(actor(n, 0))).collect();
+    for _ in 0..25 {
+        let (one, two) = (dice.below(5), dice.below(5));
+        if dice.percent(60) {
+            let edits = random_edits(dice, &peers[one].state, peers[one].actor);
+            peers[one].write(edits);
+        } else {
+            let other = peers[two].state.clone();
+            peers[one].state.join(&other);
+        }
+    }
+    peers.into_iter().map(|peer| peer.state).collect()
+}
+
+fn joined(one: &State, two: &State) -> State {
+    let mut state = one.clone();
+    state.join(two);
+    state
+}
+
+#[test]
+fn joins_are_commutative_associative_and_idempotent() {
+    cases(4_000, |dice| {
+        let states = states(dice);
+        let [a, b, c] = [0; 3].map(|_| dice.pick(&states).clone());
+        assert_eq!(joined(&a, &b), joined(&b, &a));
+        assert_eq!(joined(&joined(&a, &b), &c), joined(&a, &joined(&b, &c)));
+        assert_eq!(joined(&a, &a), a);
+        assert_eq!(joined(&joined(&a, &b), &b), joined(&a, &b));
+        check_invariants(&joined(&a, &b));
+    });
+}
+
+#[test]
+fn a_delta_needs_its_base() {
+    let mut writer = Peer::new(actor(1, 0));
+    writer.write(vec![put("name", "Ada"), put("priority", 1)]);
+    let base = writer.state.clone();
+    writer.write(vec![put("name", "Bob")]);
+    let delta = writer.state.delta(base.clock.clone(), ["name"]);
+    let mut stranger = Peer::new(actor(2, 0)).state;
+    assert_eq!(stranger.join_delta(&delta), DeltaOutcome::NeedsWhole);
+    assert_eq!(stranger, State::default());
+    let mut reader = base;
+    assert_eq!(reader.join_delta(&delta), DeltaOutcome::Joined);
+    assert_eq!(reader.join_delta(&delta), DeltaOutcome::Joined);
+    assert_eq!(reader, writer.state);
+}
+
+#[test]
+fn a_delta_carries_keys_that_are_empty_now() {
+    let mut writer = Peer::new(actor(1, 0));
+    writer.write(vec![put("tags/vip", true)]);
+    let mut reader = writer.state.clone();
+    let base = writer.state.clock.clone();
+    writer.write(vec![super::world::delete("tags/vip")]);
+    let delta = writer.state.delta(base, ["tags/vip"]);
+    let delta = Delta::from_bytes(&delta.to_bytes()).unwrap();
+    assert_eq!(reader.join_delta(&delta), DeltaOutcome::Joined);
+    assert_eq!(reader, writer.state);
+    assert!(State::from_bytes(&delta.to_bytes()).is_err());
+    assert!(Delta::from_bytes(&writer.state.to_bytes()).is_err());
+}
+
+#[test]
+fn two_full_documents_joined_can_be_read_again() {
+    let full = |enrolment: u8| {
+        let mut peer = Peer::new(actor(enrolment, 0));
+        let edits = (0..DOCUMENT_KEYS_MAX).map(|n| put(format!("stages/{enrolment}{n:09}"), "{}"));
+        peer.write(edits.collect());
+        peer.state
+    };
+    let state = joined(&full(1), &full(2));
+    assert_eq!(State::from_bytes(&state.to_bytes()).unwrap(), state);
+    let over = joined(&state, &full(3));
+    assert!(State::from_bytes(&over.to_bytes()).is_err());
+}
+
+#[test]
+fn a_later_version_is_named() {
+    let mut bytes = State::default().to_bytes();
+    bytes[1] = 2;
+    assert_eq!(State::from_bytes(&bytes), Err(StateError::Version(2)));
+}
+
+#[test]
+fn clocks_come_back_and_bad_ones_do_not() {
+    let clock = [(actor(1, 0), Seen { seq: 2, op: 9 })].into();
+    let mut bytes = clock_to_bytes(&clock);
+    assert_eq!(clock_from_bytes(&bytes).unwrap(), clock);
+    bytes.push(0);
+    assert!(clock_from_bytes(&bytes).is_err());
+    for seen in [Seen { seq: 0, op: 1 }, Seen { seq: 2, op: 1 }] {
+        assert!(clock_from_bytes(&clock_to_bytes(&[(actor(1, 0), seen)].into())).is_err());
+    }
+}
+
+/// Changes a few bytes: flips, cuts, repeats, numbers of CBOR.
+fn damage(dice: &mut Dice, bytes: &mut Vec<u8>) {
+    for _ in 0..=dice.below(3) {
+        let at = dice.below(bytes.len());
+        match dice.below(6) {
+            0 => bytes[at] ^= 1 << dice.below(8),
+            1 => bytes[at] = dice.next() as u8,
+            2 => bytes.truncate(at + 1),
+            3 => bytes.insert(at, dice.next() as u8),
+            4 => bytes[at] = bytes[at].wrapping_add(1),
+            _ => drop(bytes.remove(at)),
+        }
+        if bytes.is_empty() {
+            bytes.push(0);
+        }
+    }
+}
+
+#[test]
+fn damaged_bytes_do_not_panic_and_what_is_read_is_a_state() {
+    let read = std::cell::Cell::new(0);
+    cases(1_000, |dice| {
+        let states = states(dice);
+        for _ in 0..100 {
+            let mut bytes = dice.pick(&states).to_bytes();
+            damage(dice, &mut bytes);
+            let Ok(mut state) = State::from_bytes(&bytes) else { continue };
+            read.set(read.get() + 1);
+            check_invariants(&state);
+            assert_eq!(State::from_bytes(&state.to_bytes()).unwrap(), state);
+            // Joined with what is true it can still be read and shown.
+            state.join(dice.pick(&states));
+            check_invariants(&state);
+            assert!(State::from_bytes(&state.to_bytes()).is_ok());
+            let _ = (state.rows("lines"), state.archival(), state.counter("visits"));
+        }
+    });
+    assert!(read.get() > 1_000, "only {} were read", read.get());
+}
+
+#[test]
+fn damaged_deltas_do_not_panic() {
+    cases(500, |dice| {
+        let states = states(dice);
+        let (from, to) = (dice.pick(&states).clone(), dice.pick(&states).clone());
+        let keys: Vec<&str> = to.keys.keys().map(String::as_str).collect();
+        let delta = to.delta(from.clock.clone(), keys);
+        for _ in 0..50 {
+            let mut bytes = delta.to_bytes();
+            damage(dice, &mut bytes);
+            let Ok(delta) = Delta::from_bytes(&bytes) else { continue };
+            let mut state = from.clone();
+            state.join_delta(&delta);
+            check_invariants(&state);
+        }
+    });
+}

@@ -1,0 +1,17 @@
+//! The server as devices meet it: real sockets, real files, the real program.
+
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod configuration;
+#[cfg(test)]
+mod enrolment;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod requests;
+#[cfg(test)]
+mod slowness;
+#[cfg(test)]
+mod streams;

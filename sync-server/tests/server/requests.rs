@@ -1,0 +1,158 @@
+//! Single requests: health, sizes, types, what a push must be.
+
+use outrider_core::{
+    ids::{DeviceId, Part, RecordId},
+    sync::{
+        codec,
+        frame::{
+            CheckRequest, CheckResponse, DocumentName, FETCH_DOCUMENTS_MAX, FetchRequest,
+            GROUP_CHANGES_MAX, PUSH_CHANGES_MAX, PushChange, PushGroup, PushRequest, PushResponse,
+            Stream,
+        },
+        sign,
+    },
+};
+
+use crate::world::{Answer, Office, signing_key};
+
+const TYPE: &str = "application/vnd.outrider.v1";
+
+#[test]
+fn a_running_server_says_so() {
+    let office = Office::open(&[]);
+    for path in ["/health", "/ready"] {
+        let answer = office.get(path, "");
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["status"], "ok");
+        assert_eq!(answer.request_id.len(), 36);
+    }
+    let page = office.get("/", "");
+    let text = String::from_utf8(page.body.clone()).unwrap();
+    assert_eq!(page.status, 200);
+    assert!(page.policy.starts_with("default-src 'none'"), "{}", page.policy);
+    assert!(text.contains("running") && !text.contains("http"), "{text}");
+}
+
+#[test]
+fn what_is_not_there_is_answered_in_the_same_form() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    assert_eq!(office.get("/nothing", "").error(), (404, "not_found".to_owned()));
+    assert_eq!(office.get("/v1/push", "").error(), (405, "method_not_allowed".to_owned()));
+    for document in ["x/main", "00000000-0000-7000-8000-000000000000/main", "../../etc/passwd/x"] {
+        let answer = office.get(&format!("/v1/records/{document}/history"), &token);
+        assert_eq!(answer.error(), (404, "not_found".to_owned()), "{document}");
+    }
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused() {
+    let office = Office::open(&["--body-bytes-max", "65536"]);
+    let (token, _) = office.enrolled();
+    let answer = office.post("/v1/push", &token, TYPE, &vec![0; 65_537]);
+    assert_eq!(answer.error(), (413, "body_too_large".to_owned()));
+    let enrolment = office.post("/v1/enroll", "", "application/json", &vec![b' '; 17_000]);
+    assert_eq!(enrolment.error(), (413, "body_too_large".to_owned()));
+}
+
+#[test]
+fn a_body_that_grows_too_large_when_unpacked_is_refused() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    // 32 MiB of zeros in a few KiB.
+    let bomb = codec::pack(&minicbor::bytes::ByteVec::from(vec![0; 32 << 20])).unwrap();
+    assert!(bomb.len() < 16_384);
+    for path in ["/v1/push", "/v1/pull", "/v1/check", "/v1/fetch"] {
+        let answer = office.post(path, &token, TYPE, &bomb);
+        assert_eq!(answer.error(), (413, "message_too_large".to_owned()), "{path}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_message_is_refused() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    for path in ["/v1/push", "/v1/pull", "/v1/check", "/v1/fetch"] {
+        let answer = office.post(path, &token, TYPE, b"\x28\xb5\x2f\xfd nonsense");
+        assert_eq!(answer.error(), (400, "message_malformed".to_owned()), "{path}");
+        let answer = office.post(path, &token, "application/json", b"{}");
+        assert_eq!(answer.error(), (415, "content_type".to_owned()), "{path}");
+    }
+}
+
+fn push(office: &Office, token: &str, request: &PushRequest) -> Answer {
+    office.post("/v1/push", token, TYPE, &codec::pack(request).unwrap())
+}
+
+fn signed(device: DeviceId, groups: Vec<PushGroup>) -> PushRequest {
+    let signature = sign::sign(&signing_key(), device, &groups);
+    PushRequest { version: 1, groups, device, signature }
+}
+
+fn group(changes: usize) -> PushGroup {
+    let change = PushChange {
+        record: RecordId::new(1, [1; 10]),
+        part: Part::Main,
+        entity: "customer".to_owned(),
+        generation: 0,
+        bytes: vec![1],
+    };
+    PushGroup { changes: vec![change; changes] }
+}
+
+#[test]
+fn a_push_must_be_its_devices_own_and_within_limits() {
+    let office = Office::open(&[]);
+    let (token, device) = office.enrolled();
+    let device: DeviceId = device.parse().unwrap();
+    let empty = push(&office, &token, &signed(device, Vec::new()));
+    assert_eq!((empty.status, empty.content_type.as_str()), (200, TYPE));
+    let response: PushResponse = codec::unpack(&empty.body, 1_000).unwrap();
+    assert!(response.answers.is_empty());
+
+    let mut unsigned = signed(device, vec![group(1)]);
+    unsigned.groups.push(group(1));
+    let mut newer = signed(device, Vec::new());
+    newer.version = 2;
+    let other = signed(DeviceId(uuid::Uuid::nil()), Vec::new());
+    let full = PUSH_CHANGES_MAX.div_ceil(GROUP_CHANGES_MAX);
+    for (request, expected) in [
+        (unsigned, (403, "signature")),
+        (newer, (400, "protocol")),
+        (other, (403, "other_device")),
+        (signed(device, vec![group(GROUP_CHANGES_MAX + 1)]), (400, "group_too_large")),
+        (signed(device, vec![group(GROUP_CHANGES_MAX); full]), (413, "too_many_changes")),
+        (signed(device, vec![group(0); PUSH_CHANGES_MAX + 1]), (413, "too_many_changes")),
+    ] {
+        let answer = push(&office, &token, &request);
+        assert_eq!(answer.error(), (expected.0, expected.1.to_owned()));
+    }
+}
+
+#[test]
+fn a_check_and_a_fetch_are_answered() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    let stream =
+        Stream { scope: "all".to_owned(), entity: "customer".to_owned(), part: Part::Main };
+    let request = codec::pack(&CheckRequest { stream, after: None }).unwrap();
+    let answer = office.post("/v1/check", &token, TYPE, &request);
+    let response: CheckResponse = codec::unpack(&answer.body, 1_000).unwrap();
+    assert!(response.documents.is_empty());
+
+    let name = DocumentName { record: RecordId::new(1, [1; 10]), part: Part::Main };
+    let request =
+        |count: usize| codec::pack(&FetchRequest { documents: vec![name.clone(); count] }).unwrap();
+    assert_eq!(office.post("/v1/fetch", &token, TYPE, &request(1)).status, 200);
+    let answer = office.post("/v1/fetch", &token, TYPE, &request(FETCH_DOCUMENTS_MAX + 1));
+    assert_eq!(answer.error(), (413, "too_many_documents".to_owned()));
+}
+
+#[test]
+fn one_address_cannot_ask_without_end() {
+    let office = Office::open(&["--requests-burst", "5", "--requests-per-second", "1"]);
+    let answers: Vec<u16> = (0..7).map(|_| office.get("/", "").status).collect();
+    assert_eq!(answers[..5], [200; 5]);
+    assert!(answers.contains(&429), "{answers:?}");
+    assert_eq!(office.get("/health", "").status, 200, "watchers are not counted");
+}

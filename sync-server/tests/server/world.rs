@@ -1,0 +1,213 @@
+//! A running server, and devices that talk to it.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, mpsc},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use outrider_core::{ids::to_hex, time::ManualClock};
+use outrider_sync_server::{
+    config::Config,
+    enrol::create_code,
+    serve::run_with,
+    storage::{Storage, sqlite::SqliteStorage},
+};
+use p256::ecdsa::SigningKey;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+/// When everything happens.
+pub(crate) const NOW: i64 = 1_700_000_000_000;
+/// The longest that a test waits for anything.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server in this process.
+pub(crate) struct Office {
+    pub(crate) address: SocketAddr,
+    pub(crate) storage: Arc<SqliteStorage>,
+    pub(crate) clock: Arc<ManualClock>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    _folder: TempDir,
+}
+
+impl Office {
+    /// Opens an office with more flags than the defaults.
+    pub(crate) fn open(flags: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let flags = ["--listen", "127.0.0.1:0"].iter().chain(flags).copied();
+        let config = Config::from_flags(flags).unwrap();
+        let storage = Arc::new(SqliteStorage::open_for_test(folder.path(), true).unwrap());
+        let clock = Arc::new(ManualClock::at(NOW));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, address) = mpsc::channel();
+        let (kept, moved) = (Arc::clone(&storage), Arc::clone(&clock));
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            let until = async {
+                let _ = stopped.await;
+            };
+            let ready = |address| ready.send(address).unwrap();
+            runtime.block_on(run_with(config, kept, moved, until, ready)).unwrap();
+        });
+        Self {
+            address: address.recv_timeout(PATIENCE).unwrap(),
+            storage,
+            clock,
+            stop: Some(stop),
+            thread: Some(thread),
+            _folder: folder,
+        }
+    }
+
+    /// Tells the server to stop, without waiting.
+    pub(crate) fn tell_to_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// Waits until the server has stopped.
+    pub(crate) fn wait(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    /// A connection of bare bytes.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Asks with a token (none if empty).
+    pub(crate) fn get(&self, path: &str, token: &str) -> Answer {
+        self.ask("GET", path, token, "", &[])
+    }
+
+    /// Sends a body with a token (none if empty).
+    pub(crate) fn post(&self, path: &str, token: &str, content_type: &str, body: &[u8]) -> Answer {
+        self.ask("POST", path, token, content_type, body)
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Answer {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address));
+        if !token.is_empty() {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !content_type.is_empty() {
+            request = request.header("content-type", content_type);
+        }
+        let mut response = agent.run(request.body(body.to_vec()).unwrap()).unwrap();
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
+        Answer {
+            status: response.status().as_u16(),
+            content_type: header("content-type"),
+            policy: header("content-security-policy"),
+            request_id: header("x-request-id"),
+            retry_after: header("retry-after"),
+            body: response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap(),
+        }
+    }
+
+    /// A one-time code for a user, good for ten minutes.
+    pub(crate) fn code(&self, random: u128) -> String {
+        create_code(self.storage.as_ref(), "Wang Wei", 10, random, NOW).unwrap().0
+    }
+
+    /// Asks to be enrolled.
+    pub(crate) fn enrol(&self, code: &str) -> Answer {
+        let key = to_hex(&public_key());
+        let body =
+            json!({ "code": code, "device_name": "Phone", "public_key": key, "protocol": 1 });
+        self.post("/v1/enroll", "", "application/json", body.to_string().as_bytes())
+    }
+
+    /// Enrols a device; returns its token and id.
+    pub(crate) fn enrolled(&self) -> (String, String) {
+        let answer = self.enrol(&self.code(0xfeed)).json();
+        (
+            answer["token"].as_str().unwrap().to_owned(),
+            answer["device"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    /// How many of everything there are.
+    pub(crate) fn devices(&self) -> u64 {
+        self.storage.read().unwrap().counts().unwrap().devices
+    }
+}
+
+impl Drop for Office {
+    fn drop(&mut self) {
+        self.tell_to_stop();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The key of all devices here.
+pub(crate) fn signing_key() -> SigningKey {
+    SigningKey::from_slice(&[7; 32]).unwrap()
+}
+
+/// SEC1 bytes of its public half.
+pub(crate) fn public_key() -> Vec<u8> {
+    signing_key().verifying_key().to_sec1_point(true).as_bytes().to_vec()
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) policy: String,
+    pub(crate) request_id: String,
+    pub(crate) retry_after: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{self:?} is no JSON"))
+    }
+
+    /// Status and code of an error.
+    pub(crate) fn error(&self) -> (u16, String) {
+        let code = self.json()["error"]["code"].as_str().unwrap_or("none").to_owned();
+        (self.status, code)
+    }
+}
+
+/// Sends bytes and reads until the other side closes.
+pub(crate) fn read_all(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    // A connection that is reset had said what it had to say.
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Writes, whether or not anybody listens.
+pub(crate) fn send(stream: &mut TcpStream, text: &str) {
+    let _ = stream.write_all(text.as_bytes());
+}
