@@ -146,8 +146,9 @@ impl Replica {
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;
-        writer.finish()?;
+        let actor = writer.finish()?;
         tx.commit().map_err(StoreError::from)?;
+        self.actor = actor;
         Ok(done)
     }
 
@@ -222,7 +223,7 @@ impl Replica {
         meta::set_actor(&tx, actor)?;
         let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
         writer.rewrite_all_waiting()?;
-        writer.finish()?;
+        let actor = writer.finish()?;
         document::forget_own_except(&tx, enrolment.prefix)?;
         tx.commit().map_err(StoreError::from)?;
         self.actor = actor;

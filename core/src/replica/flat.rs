@@ -209,6 +209,7 @@ impl Writer<'_> {
         let mut document = self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, entity));
         if arrived.generation > document.state.generation {
             document.own = None;
+            self.redraw_actor();
         }
         if let Some(confirmed) = &mut document.confirmed {
             confirmed.join(arrived);
@@ -301,10 +302,10 @@ impl Writer<'_> {
         document.own = rewritten.own;
         document.state = rewritten.state;
         document.confirmed = (left > 0).then_some(confirmed);
+        // The old actor's numbers are used up, also where nothing is left to tell so.
+        self.redraw_actor();
         if document.state.is_empty() {
-            document::remove(self.tx, id)?;
-            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
-            return Ok(());
+            return Ok(self.drop_document(id, entity)?);
         }
         self.save_flat(&document)?;
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)

@@ -233,9 +233,9 @@ impl Writer<'_> {
             stored.own = None;
         }
         let state = document::decode_state(id, &stored.state)?;
+        self.redraw_actor();
         if state == State::default() {
-            document::remove(self.tx, id)?;
-            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
+            self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
             rows::project_flat(self.tx, entity, id.record, &id.part, &state)

@@ -183,12 +183,14 @@ impl Writer<'_> {
         stored.state.clone_from(&confirmed);
         let confirmed_text = TextDocument::load(&confirmed)?.text()?;
         let is_empty = stored.digest.is_none() && confirmed_text.is_empty();
+        // The old actor is what could not be used, or its numbers are used up.
+        self.redraw_actor();
         if is_empty {
-            document::remove(self.tx, id)?;
+            self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
+            self.project_text(id, entity, &confirmed_text)?;
         }
-        self.project_text(id, entity, &confirmed_text)?;
         match code {
             Some(code) => {
                 let refused = json!({ id.part.as_str(): written });
@@ -196,8 +198,8 @@ impl Writer<'_> {
                 inbox::add(self.tx, id, &entity.name, code, &refused, times)?;
             }
             None => {
-                // A new actor: the old one is what could not be used.
-                self.redraw_actor();
+                // By itself: many texts written anew make no group.
+                self.begin_tap();
                 self.write_text(id, entity, &written)?;
             }
         }

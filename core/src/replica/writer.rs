@@ -6,7 +6,9 @@ use rand::{RngExt, rngs::StdRng};
 use rusqlite::Connection;
 use serde_json::{Map, Value as Json};
 
-use super::{ReplicaError, draw_suffix, flat::FlatDocument, text::text_of};
+use super::{
+    ReplicaError, draw_suffix, flat::FlatDocument, rebuild::project_stored, text::text_of,
+};
 use crate::{
     crdt::{
         Action, Edit, State,
@@ -19,7 +21,7 @@ use crate::{
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, RowId, Schema},
-    store::{StoreError, document, meta, outbox},
+    store::{StoreError, document, meta, outbox, rows},
     sync::{
         digest,
         frame::{Digest, GROUP_CHANGES_MAX},
@@ -34,7 +36,9 @@ pub struct Writer<'a> {
     pub(super) schema: &'static Schema,
     pub(super) now_ms: TimestampMs,
     pub(super) rng: &'a mut StdRng,
+    /// Under which documents are begun.
     pub(super) actor: ActorId,
+    is_actor_drawn: bool,
     held: Digest,
     is_held_changed: bool,
     /// The group that changes join, and how many it has.
@@ -72,6 +76,7 @@ impl<'a> Writer<'a> {
             now_ms,
             rng,
             actor,
+            is_actor_drawn: false,
             held,
             is_held_changed: false,
             group: None,
@@ -80,9 +85,15 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes what is kept once per transaction.
-    pub(super) fn finish(&self) -> Result<(), StoreError> {
-        if self.is_held_changed { meta::set_held(self.tx, &self.held) } else { Ok(()) }
+    /// Writes what is kept once per transaction; returns the actor under which to go on.
+    pub(super) fn finish(self) -> Result<ActorId, StoreError> {
+        if self.is_held_changed {
+            meta::set_held(self.tx, &self.held)?;
+        }
+        if self.is_actor_drawn {
+            meta::set_actor(self.tx, self.actor)?;
+        }
+        Ok(self.actor)
     }
 
     /// The digest over all confirmed documents, with what this transaction changed.
@@ -117,8 +128,26 @@ impl<'a> Writer<'a> {
         Ok(id)
     }
 
+    /// Goes on under an actor that never wrote: a number that was used once, even for a change
+    /// that was refused or written anew, is never used again.
     pub(super) fn redraw_actor(&mut self) {
         self.actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+        self.is_actor_drawn = true;
+    }
+
+    /// Removes a document of which nothing is left; other parts of its record stay.
+    pub(super) fn drop_document(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+    ) -> Result<(), StoreError> {
+        document::remove(self.tx, id)?;
+        rows::delete(self.tx, entity, id.record)?;
+        for (part, stored) in document::load_all(self.tx, id.record)? {
+            let other = DocumentId { record: id.record, part };
+            project_stored(self.tx, entity, &other, &stored.state)?;
+        }
+        Ok(())
     }
 
     /// Makes everything that `write` does one group: judged and committed whole by the server.
@@ -138,7 +167,7 @@ impl<'a> Writer<'a> {
         done
     }
 
-    fn begin_tap(&mut self) {
+    pub(super) fn begin_tap(&mut self) {
         if !self.is_group_open {
             self.group = None;
         }

@@ -162,3 +162,48 @@ impl Frames {
         Ok(self.writer.finish()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use outrider_core::{replica::session::Session, store::meta::Enrolment};
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::device::{Device as Phone, EPOCH_MS};
+
+    /// A budget was looked at after every 200th document only, so a small one changed nothing.
+    #[test]
+    fn a_pull_keeps_to_its_budget() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut dice = Dice::new(1);
+        let mut server = Server::open(folder.path().join("server"), EPOCH_MS).unwrap();
+        let mut phone = |name: &str| {
+            let mut phone = Phone::open(name.to_owned(), folder.path().join(name), 1).unwrap();
+            let key = phone.replica().unwrap().public_key();
+            let enrolled = server.enrol(name, key, &mut dice).unwrap();
+            let Device { id: device, user, prefix, .. } = enrolled;
+            let (url, token) = (String::new(), String::new());
+            phone.take_enrolment(&Enrolment { url, device, user, prefix, token }).unwrap();
+            phone
+        };
+        let (mut author, mut reader) = (phone("author"), phone("reader"));
+        for number in 0..100 {
+            let name = format!("{number:>150}!");
+            let fields = Map::from_iter([("company_name".to_owned(), json!(name))]);
+            author.replica_mut().unwrap().create("customer", &fields).unwrap();
+        }
+        let mut sync = |phone: &mut Phone| {
+            let mut session = Session::with_budget(1);
+            let id = phone.id.unwrap();
+            while let Some(request) = session.next(phone.replica_mut().unwrap()).unwrap() {
+                let answer = server.answer(id, request.path, &request.body, &mut dice).unwrap();
+                session.receive(phone.replica_mut().unwrap(), &mut answer.as_slice()).unwrap();
+            }
+            session.summary().clone()
+        };
+        sync(&mut author);
+        let summary = sync(&mut reader);
+        assert_eq!(summary.pulled, 100);
+        assert!((3..10).contains(&summary.requests), "{summary:?}");
+    }
+}

@@ -1,6 +1,6 @@
 //! One run: devices, a server, people and accidents, step by step; then calm, and the verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use outrider_core::{
     ids::RecordId,
@@ -418,6 +418,8 @@ impl World {
         }
         device.back_up(&folder, seed)?;
         device.backup = Some(Backup { folder, next_edit });
+        let device = self.devices.get(at).ok_or("there is no such device")?;
+        self.ledger.note_copy(device.replica()?)?;
         self.note(at, "is backed up");
         Ok(())
     }
@@ -523,10 +525,5 @@ impl World {
             self.scan(at)?;
         }
         Err(format!("one session has more than {CALM_REQUESTS_MAX} requests").into())
-    }
-
-    /// A folder for what the verdict needs.
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }
