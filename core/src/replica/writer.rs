@@ -268,7 +268,6 @@ impl<'a> Writer<'a> {
     }
 
     /// Loads a record for writing.
-    #[expect(clippy::type_complexity, reason = "one caller's three views of a record")]
     fn load(
         &self,
         record: RecordId,
