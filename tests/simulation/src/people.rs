@@ -45,7 +45,7 @@ impl Desk<'_> {
             0..12 => self.create()?,
             12..18 => self.write_group()?,
             18..24 => self.archive_or_restore()?,
-            24..30 => self.settle()?,
+            24..32 => self.settle()?,
             _ => self.update()?,
         };
         self.ledger.scan(self.device.replica()?)?;

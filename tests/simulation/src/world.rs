@@ -27,6 +27,8 @@ pub(crate) const QUIET_ROUNDS_MAX: usize = 12;
 pub(crate) const IDLE_BYTES_MAX: u64 = 2_048;
 /// Requests of one undisturbed session, at most.
 const CALM_REQUESTS_MAX: usize = 400;
+/// Steps that one session takes before others have their turn, at most.
+const STRIDES_MAX: usize = 8;
 /// Devices that begin as copies of others, at most.
 const TWINS_MAX: usize = 2;
 /// Fields that devices may write, and that the office withholds now and then.
@@ -238,7 +240,12 @@ impl World {
         let at = self.dice.below(self.devices.len());
         match self.dice.below(1_000) {
             0..350 => self.edit(at),
-            350..900 => self.talk(at),
+            350..900 => {
+                for _ in 0..=self.dice.below(STRIDES_MAX) {
+                    self.talk(at)?;
+                }
+                Ok(())
+            }
             900..925 => self.replay(),
             925..945 => self.restart_device(at),
             945..955 => self.restart_server(),
