@@ -13,4 +13,5 @@ mod crash;
 mod export;
 mod maven;
 mod merge;
+mod restore;
 mod world;

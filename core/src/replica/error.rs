@@ -57,7 +57,7 @@ pub enum ReplicaError {
         key: String,
     },
     /// The group holds more changes than one may.
-    #[error("one group holds at most {max} changes")]
+    #[error("one group holds at most {max} changes and 4 MiB; save in smaller steps")]
     GroupTooLarge {
         /// The limit.
         max: usize,
