@@ -28,6 +28,12 @@ impl Policy {
         self
     }
 
+    /// Whether nobody outside the office writes a field.
+    #[must_use]
+    pub fn is_withheld(&self, entity: &str, field: &str) -> bool {
+        self.withheld.contains(&(entity.to_owned(), field.to_owned()))
+    }
+
     /// The keys of a change that its author may not write; none if all is well.
     #[must_use]
     pub fn refused_keys(&self, entity: &Entity, part: &Part, change: &Change) -> Vec<String> {
@@ -35,9 +41,9 @@ impl Policy {
             return Vec::new();
         }
         let is_withheld = |key: &str| {
-            entity.parse_key(part, key).is_ok_and(|key| {
-                self.withheld.contains(&(entity.name.clone(), key.field().name.clone()))
-            })
+            entity
+                .parse_key(part, key)
+                .is_ok_and(|key| self.is_withheld(&entity.name, &key.field().name))
         };
         change.ops.iter().map(|op| &op.key).filter(|key| is_withheld(key)).cloned().collect()
     }

@@ -8,7 +8,7 @@
 //! * [`ids`], [`time`], [`value`]: what everything is made of.
 //! * [`schema`]: what entities and fields there are, and what their values look like.
 //! * [`crdt`]: how they are written and merged.
-//! * [`domain`], [`store`], [`sync`], [`replica`]: a device's records, kept, edited and exchanged.
+//! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
 //! * [`transfer`]: files of other systems made into records.
 //! * [`reports`]: what the records add up to.
 
@@ -24,9 +24,9 @@ pub mod access;
 
 pub mod domain;
 
-pub mod store;
-
 pub mod sync;
+
+pub mod store;
 
 pub mod replica;
 

@@ -104,7 +104,9 @@ impl Replica {
             actor
         };
         let folder = folder.to_owned();
-        Ok(Self { folder, store, schema, clock: options.clock, rng, actor, key })
+        let mut replica = Self { folder, store, schema, clock: options.clock, rng, actor, key };
+        replica.follow_schema()?;
+        Ok(replica)
     }
 
     /// The folder that holds the replica.

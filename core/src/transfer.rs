@@ -10,7 +10,8 @@
 //! in a later file: they are tried again at the end, and by every later import.
 //!
 //! In reading order: [`mod@mapping`] (written as `file`, checked by `check`), [`reader`], [`row`],
-//! [`lookup`], the engine that ties them together, [`report`].
+//! [`lookup`], then `engine` that ties them together (`write` makes fields of what a row says,
+//! `links` finds what came later), [`report`].
 
 use std::{fs::File, path::Path};
 
@@ -24,11 +25,13 @@ mod check;
 mod engine;
 mod error;
 mod file;
+mod links;
 pub mod lookup;
 pub mod mapping;
 pub mod reader;
 pub mod report;
 pub mod row;
+mod write;
 
 use engine::Engine;
 pub use error::{ImportError, MappingError, MappingProblem, RowProblem};
@@ -37,7 +40,7 @@ use reader::{RawRow, RowReader};
 pub use report::{ImportReport, RowError};
 
 /// Rows of one transaction, at most.
-pub const BATCH_ROWS_MAX: usize = 1_000;
+pub const BATCH_ROWS_MAX: usize = 2_000;
 /// Bytes of the rows of one transaction, at most, one row more or less.
 pub const BATCH_BYTES_MAX: usize = 4 << 20;
 
@@ -89,11 +92,14 @@ pub fn import(
     let mut run = |transact: Transact<'_>| {
         run_import(&mut engine, &mut reader, errors.as_mut(), transact, progress)
     };
-    if options.dry_run {
-        replica.rehearse(|writer| run(&mut |work| work(writer)))?;
+    let pace = imports::quicken(replica.store().conn()).map_err(ReplicaError::from)?;
+    let done = if options.dry_run {
+        replica.rehearse(|writer| run(&mut |work| work(writer)))
     } else {
-        run(&mut |work| replica.transaction(|writer| work(writer)))?;
-    }
+        run(&mut |work| replica.transaction(|writer| work(writer)))
+    };
+    imports::set_pace(replica.store().conn(), pace).map_err(ReplicaError::from)?;
+    done?;
     Ok(engine.report)
 }
 

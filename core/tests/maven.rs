@@ -3,6 +3,8 @@
 //!
 //! The set is not part of the project; the test says so and passes where it is not found.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
 use std::{
     env,
     path::{Path, PathBuf},

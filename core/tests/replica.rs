@@ -243,3 +243,83 @@ fn a_copied_store_goes_on_under_another_actor() {
     assert_eq!(original.len(), 1, "the original goes on as it was");
     assert_eq!(copied.len(), 2, "the copy took an actor of its own");
 }
+
+#[test]
+fn equal_records_made_at_the_same_moment_are_two() {
+    let (_folder, mut replica) = open();
+    let twin = fields(json!({"company_name": "Acme", "notes": "the same"}));
+    let (first, second) = replica
+        .transaction(|writer| {
+            Ok((writer.create("customer", None, &twin)?, writer.create("customer", None, &twin)?))
+        })
+        .unwrap();
+    assert_ne!(first, second);
+    assert_eq!(replica.status().unwrap().waiting, 4);
+}
+
+#[test]
+fn processes_that_open_a_new_folder_together_share_one_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let keys: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let open =
+            |seed| scope.spawn(move || Replica::open(path, options(seed)).unwrap().public_key());
+        let threads: Vec<_> = (0..8).map(open).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(keys.iter().all(|key| *key == keys[0]));
+}
+
+#[test]
+fn records_of_an_entity_that_only_a_newer_app_knows_are_kept_and_counted() {
+    use outrider_core::{
+        crdt::{self, Action, Edit, Stamp, State},
+        ids::{ActorId, DocumentId, Part, RecordId},
+        store::{document, meta},
+        sync::{
+            digest,
+            frame::{Body, DocumentFrame, PullFrame},
+        },
+    };
+    let (_folder, mut replica) = open();
+    let mut state = State::default();
+    let stamp = Stamp { actor: ActorId([9; 16]), time_ms: 0, message: None };
+    let edits = vec![Edit { key: "warp".to_owned(), action: Action::Put(7_i64.into()) }];
+    crdt::write(&mut state, &mut None, stamp, edits).unwrap();
+    let record = RecordId::new(1, [1; 10]);
+    let id = DocumentId { record, part: Part::Main };
+    let frame = PullFrame::Document(Box::new(DocumentFrame {
+        record,
+        part: Part::Main,
+        entity: "spaceship".to_owned(),
+        scope: "all".to_owned(),
+        family: record,
+        family_position: 1,
+        pass: 1,
+        body: Body::State(state.to_bytes()),
+        provenance: Vec::new(),
+    }));
+    let effect = replica.take_frames(std::slice::from_ref(&frame), &[], false).unwrap();
+    assert_eq!((effect.documents, effect.unknown), (1, 1));
+    let conn = replica.store().conn();
+    let stored = document::load(conn, &id).unwrap().unwrap();
+    assert_eq!(stored.entity, "spaceship");
+    assert_eq!(State::from_bytes(&stored.state).unwrap(), state);
+    assert_eq!(meta::cursor(conn).unwrap().held, digest::of_state(&id, &state));
+    let leave = PullFrame::Leave(record, "all".to_owned());
+    replica.take_frames(&[leave], &[], false).unwrap();
+    assert_eq!(document::load(replica.store().conn(), &id).unwrap(), None);
+    assert_eq!(meta::cursor(replica.store().conn()).unwrap().held, [0; 16]);
+}
+
+#[test]
+fn a_record_with_waiting_edits_stays_when_its_last_scope_goes() {
+    use outrider_core::{ids::RecordId, sync::frame::PullFrame};
+    let (_folder, mut replica) = open();
+    let id: RecordId =
+        replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let leave = PullFrame::Leave(id, "all".to_owned());
+    let effect = replica.take_frames(&[leave], &[], false).unwrap();
+    assert_eq!(effect.left, 0);
+    assert!(replica.get(id).unwrap().is_some());
+}

@@ -18,7 +18,7 @@ Exit codes:
   3  not found: a record, a conflict, a refusal, or the replica itself
   4  not enrolled, or not any more
   5  the server cannot be reached, or the connection was cut; run again to go on
-  6  refused: by the office, or because something would be lost";
+  6  refused: by the office, by --strict, or because something would be lost";
 
 /// A device in the shell: records are written here at once, and exchanged with the office when
 /// there is a connection.
@@ -118,6 +118,11 @@ pub(crate) enum Command {
         id: i64,
     },
 
+    /// Import a CSV file by a mapping; running it again changes only what the file changed
+    Import(ImportArgs),
+    /// Show what the records add up to
+    #[command(subcommand)]
+    Report(Report),
     /// Write the history of a record as a standard Automerge file
     Export(ExportArgs),
     /// Run commands from stdin, one JSON object per line; each answer line comes after its
@@ -255,14 +260,13 @@ given by id or by label in either language, linked records like records everywhe
 
 /// Arguments of `settle`.
 #[derive(Debug, Args)]
-#[group(id = "choice", required = true, multiple = false, args = ["choose", "value"])]
 pub(crate) struct SettleArgs {
     /// The record
     pub(crate) record: String,
     /// The field, or the cell as `outrider conflicts` shows it
     pub(crate) key: String,
     /// Take the value with this number of `outrider conflicts`
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", required_unless_present = "value", conflicts_with = "value")]
     pub(crate) choose: Option<usize>,
     /// Take another value
     #[arg(long, value_name = "TEXT")]
@@ -275,6 +279,32 @@ pub(crate) struct LimitArgs {
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(crate) limit: usize,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The CSV file, in UTF-8
+    pub(crate) file: PathBuf,
+    /// Which column becomes which field, as TOML
+    #[arg(long, value_name = "MAP.toml")]
+    pub(crate) mapping: PathBuf,
+    /// Check and count everything, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Write the rejected rows here, with the reasons
+    #[arg(long, value_name = "FILE")]
+    pub(crate) errors: Option<PathBuf>,
+    /// Exit with 6 if a row was rejected; the other rows are imported all the same
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// The reports.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Report {
+    /// Where the sales stand: open by stage, won and lost, by region and by agent
+    Pipeline,
 }
 
 /// Arguments of `export`.

@@ -17,6 +17,8 @@ pub(crate) mod server;
 
 mod batch;
 mod export;
+mod import;
+mod report;
 
 mod maintain;
 mod schema;
@@ -44,6 +46,8 @@ pub(crate) fn run(
         Command::Outbox(args) => device::outbox(context, args.limit, output),
         Command::Inbox(args) => device::inbox(context, args.limit, output),
         Command::Dismiss { id } => device::dismiss(context, id, output),
+        Command::Import(args) => import::import(context, &args, output),
+        Command::Report(which) => report::report(context, &which, output),
         Command::Export(args) => export::export(context, &args, output),
         Command::Batch => batch::batch(context, output),
         Command::Schema { entity } => schema::show(context, entity.as_deref(), output),

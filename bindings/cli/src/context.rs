@@ -1,6 +1,10 @@
 //! Where the replica is, and in which language people are spoken to.
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    fs::{self, File},
+    path::PathBuf,
+};
 
 use outrider_core::{
     replica::{DATABASE_FILE, Options, Replica},
@@ -8,6 +12,9 @@ use outrider_core::{
 };
 
 use crate::{cli::Global, error::CliError};
+
+/// Who makes the replica holds the lock of this file.
+const LOCK_FILE: &str = "init.lock";
 
 /// What every command knows.
 #[derive(Debug)]
@@ -36,11 +43,16 @@ impl Context {
         if !self.is_initialised() {
             return Err(CliError::NotInitialised(self.home.clone()));
         }
-        self.open_or_create()
+        Ok(Replica::open(&self.home, Options::default())?)
     }
 
-    /// Opens the replica, or makes it.
+    /// Opens the replica, or makes it; of several processes that begin together, one makes it.
     pub(crate) fn open_or_create(&self) -> Result<Replica, CliError> {
+        let file_error = |source| CliError::File { path: self.home.clone(), source };
+        fs::create_dir_all(&self.home).map_err(file_error)?;
+        let lock = File::create(self.home.join(LOCK_FILE)).map_err(file_error)?;
+        lock.lock().map_err(file_error)?;
+        // Dropping the file gives the lock back.
         Ok(Replica::open(&self.home, Options::default())?)
     }
 

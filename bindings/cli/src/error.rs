@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use outrider_core::{
     crdt::export::ExportError, domain::edit::EditError, replica::ReplicaError, store::StoreError,
+    transfer::ImportError,
 };
 
 use crate::near;
@@ -175,11 +176,17 @@ pub(crate) enum CliError {
         /// Of how many.
         total: u64,
     },
+    /// A file could not be imported.
+    #[error(transparent)]
+    Import(ImportError),
+    /// Rows were rejected, and the caller wants to know.
+    #[error("{0} rows were rejected; correct them in the file and import it again")]
+    Rejected(u64),
     /// The history of a record is at the server.
     #[error("{0}; or write the values that are here with --offline")]
     NoHistory(Box<CliError>),
     /// The history cannot be put together.
-    #[error("the export failed: {0}; try again, or write what is here with --offline")]
+    #[error("the history cannot be exported: {0}")]
     Export(#[from] ExportError),
     /// The replica failed.
     #[error("{0}")]
@@ -214,12 +221,14 @@ impl CliError {
             Self::AlreadyEnrolled { .. }
             | Self::StillWaiting { .. }
             | Self::Server { .. }
-            | Self::Refused(_) => EXIT_REFUSED,
+            | Self::Refused(_)
+            | Self::Rejected(_) => EXIT_REFUSED,
             Self::NoHistory(inner) => inner.exit_code(),
             Self::Replica(error) => replica_exit_code(error),
             Self::File { .. }
             | Self::RowsDiffer(_)
             | Self::BatchFailed { .. }
+            | Self::Import(_)
             | Self::Export(_)
             | Self::Output(_) => EXIT_FAILED,
         }
@@ -250,6 +259,8 @@ impl CliError {
             Self::Json { .. } => "bad_json",
             Self::RowsDiffer(_) => "rows_differ",
             Self::BatchFailed { .. } => "batch_failed",
+            Self::Import(_) => "import",
+            Self::Rejected(_) => "rejected",
             Self::Export(_) => "export",
             Self::NoHistory(inner) => inner.code(),
             Self::Replica(error) => replica_code(error),

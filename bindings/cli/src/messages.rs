@@ -231,6 +231,9 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::Refused(count) => {
             format!("公司拒绝了 {count} 项修改；`outrider inbox` 显示内容和原因")
         }
+        CliError::Rejected(count) => {
+            format!("有 {count} 行被拒绝；请在文件中更正后重新导入")
+        }
         CliError::RowsDiffer(count) => {
             format!("有 {count} 行与文档不一致；请运行 `outrider rebuild`")
         }
@@ -243,6 +246,7 @@ fn in_chinese(error: &CliError) -> Option<String> {
         | CliError::File { .. }
         | CliError::Json { .. }
         | CliError::BatchFailed { .. }
+        | CliError::Import(_)
         | CliError::Export(_)
         | CliError::Replica(_)
         | CliError::OutputClosed

@@ -88,7 +88,9 @@ impl Writer<'_> {
     /// The actor under which the next change of a document will be written.
     pub(super) fn actor_for(&mut self, document: Option<&FlatDocument>) -> ActorId {
         match document {
-            None => self.actor,
+            // A suffix of its own for every document: equal records made at the same moment
+            // would otherwise be the same change, byte for byte.
+            None => ActorId::new(self.actor.prefix(), draw_suffix(self.rng)),
             Some(document) => {
                 let rng = &mut *self.rng;
                 next_actor(&document.state, document.own.as_ref(), self.actor, || draw_suffix(rng))
@@ -201,11 +203,10 @@ impl Writer<'_> {
     pub(super) fn merge_state(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         arrived: &State,
     ) -> Result<(), ReplicaError> {
-        let mut document =
-            self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
+        let mut document = self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, entity));
         if arrived.generation > document.state.generation {
             document.own = None;
         }
@@ -220,7 +221,7 @@ impl Writer<'_> {
     pub(super) fn merge_delta(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         delta: &Delta,
     ) -> Result<Merged, ReplicaError> {
         let Some(mut document) = self.load_flat(id)? else { return Ok(Merged::NeedsWhole) };
@@ -238,14 +239,17 @@ impl Writer<'_> {
 
     fn store_merged(
         &mut self,
-        entity: &Entity,
+        entity: &str,
         mut document: FlatDocument,
     ) -> Result<(), ReplicaError> {
         self.update_digest(&mut document);
         self.save_flat(&document)?;
         let id = &document.id;
-        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
-            .map_err(StoreError::from)?;
+        // An entity that a newer app knows is kept without a row.
+        if let Some(entity) = self.schema.entity(entity) {
+            rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
+                .map_err(StoreError::from)?;
+        }
         Ok(())
     }
 

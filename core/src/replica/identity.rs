@@ -4,7 +4,10 @@
 //! actors of the other copy. The token beside the database does not travel with it: if it is not
 //! the one that the database expects, every document goes on under an actor that never wrote.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use p256::ecdsa::SigningKey;
 use rand::{Rng, RngExt, rngs::StdRng};
@@ -19,30 +22,37 @@ use crate::{
 /// Reads the private key beside the database, or draws one and writes it there.
 pub(super) fn load_or_create_key(path: &Path, rng: &mut StdRng) -> io::Result<SigningKey> {
     match fs::read_to_string(path) {
-        Ok(text) => from_hex::<32>(text.trim())
-            .and_then(|bytes| SigningKey::from_slice(&bytes).ok())
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a device key")),
+        Ok(text) => parse_key(&text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut bytes = [0_u8; 32];
-            let key = loop {
+            while SigningKey::from_slice(&bytes).is_err() {
                 rng.fill_bytes(&mut bytes);
-                if let Ok(key) = SigningKey::from_slice(&bytes) {
-                    break key;
-                }
-            };
-            write_private(path, &to_hex(&bytes))?;
-            Ok(key)
+            }
+            // Of two processes that open a new folder together one is first; both use its key.
+            let draft = write_draft(path, &to_hex(&bytes), rng)?;
+            let linked = fs::hard_link(&draft, path);
+            fs::remove_file(&draft)?;
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                Ok(()) | Err(_) => parse_key(&fs::read_to_string(path)?),
+            }
         }
         Err(error) => Err(error),
     }
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
+fn parse_key(text: &str) -> io::Result<SigningKey> {
+    from_hex::<32>(text.trim())
+        .and_then(|bytes| SigningKey::from_slice(&bytes).ok())
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a device key"))
+}
+
+/// Writes a file that only its owner may read, synced, under a name that nobody else uses.
+fn write_draft(path: &Path, text: &str, rng: &mut StdRng) -> io::Result<PathBuf> {
     use std::io::Write as _;
-    let draft = path.with_extension("new");
+    let draft = path.with_extension(to_hex(&rng.random::<[u8; 8]>()));
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
@@ -51,7 +61,7 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.open(&draft)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(draft, path)
+    Ok(draft)
 }
 
 /// Compares the token of the database with the one beside it, and returns the actor under which
@@ -76,7 +86,8 @@ pub(super) fn recognise(
     let prefix = known.map_or_else(|| provisional_prefix(rng), |actor| actor.prefix());
     let actor = ActorId::new(prefix, rng.random());
     let token: [u8; 16] = rng.random();
-    write_private(path, &to_hex(&token))
+    write_draft(path, &to_hex(&token), rng)
+        .and_then(|draft| fs::rename(draft, path))
         .map_err(|source| ReplicaError::Folder { path: path.to_owned(), source })?;
     meta::set_instance(conn, token)?;
     meta::set_actor(conn, actor)?;

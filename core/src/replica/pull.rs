@@ -6,7 +6,6 @@ use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
     crdt::{Delta, State},
     ids::{DocumentId, RecordId},
-    schema::Entity,
     store::{
         StoreError, document,
         meta::{self, Cursor},
@@ -35,7 +34,7 @@ pub struct PullEffect {
     pub end: Option<End>,
     /// Records that left.
     pub left: u64,
-    /// Documents of entities that this app does not know; their newer app will fetch them.
+    /// Documents of entities that this app does not know; they are kept without rows.
     pub unknown: u64,
 }
 
@@ -224,15 +223,13 @@ impl Writer<'_> {
         effect: &mut PullEffect,
     ) -> Result<(), ReplicaError> {
         effect.documents += 1;
-        let Some(entity) = self.schema.entity(&frame.entity) else {
-            effect.unknown += 1;
-            return Ok(());
-        };
+        // What a newer app wrote is kept like everything else; only a row it cannot have here.
+        effect.unknown += u64::from(self.schema.entity(&frame.entity).is_none());
         let id = DocumentId { record: frame.record, part: frame.part.clone() };
         if matches!(frame.body, Body::Text(_)) == id.part.is_flat() {
             return Err(ReplicaError::Protocol(format!("a body that does not fit {id}")));
         }
-        let merged = self.take_body(&id, entity, &frame.body)?;
+        let merged = self.take_body(&id, &frame.entity, &frame.body)?;
         if merged == Merged::NeedsWhole {
             let DocumentId { record, part } = id;
             effect.needs_whole.push(DocumentName { record, part });
@@ -248,7 +245,7 @@ impl Writer<'_> {
     fn take_body(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         body: &Body,
     ) -> Result<Merged, ReplicaError> {
         let broken = |error| ReplicaError::Protocol(format!("{id}: {error}"));
@@ -269,11 +266,9 @@ impl Writer<'_> {
         Ok(Merged::Joined)
     }
 
-    /// A scope no longer brings a record here; it goes when no other does and nothing waits.
+    /// A scope no longer brings a record here. It goes when no other does; while edits of it wait
+    /// it stays, with its reason, and goes when it is told to leave again.
     fn leave(&mut self, record: RecordId, scope: &str) -> Result<bool, ReplicaError> {
-        if !document::remove_membership(self.tx, record, scope)? {
-            return Ok(false);
-        }
         let documents = document::load_all(self.tx, record)?;
         for (part, _) in &documents {
             let id = DocumentId { record, part: part.clone() };
@@ -281,12 +276,16 @@ impl Writer<'_> {
                 return Ok(false);
             }
         }
+        if !document::remove_membership(self.tx, record, scope)? {
+            return Ok(false);
+        }
         for (part, stored) in documents {
             self.replace_digest(stored.digest, None);
             let id = DocumentId { record, part };
             document::remove(self.tx, &id)?;
-            let entity = self.entity(&stored.entity)?;
-            rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
+            if let Some(entity) = self.schema.entity(&stored.entity) {
+                rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
+            }
         }
         Ok(true)
     }

@@ -4,10 +4,24 @@ use super::{Replica, ReplicaError, text::text_of};
 use crate::store::{
     StoreError,
     document::{self, StoredDocument, decode_state},
-    rows,
+    meta, rows,
 };
 
 impl Replica {
+    /// Makes the rows anew if they were made by another version of the schema: fields that an
+    /// older app kept without knowing them get their columns now.
+    pub(super) fn follow_schema(&mut self) -> Result<(), ReplicaError> {
+        let version = self.schema.version;
+        if meta::schema_version(self.store.conn())? == Some(version) {
+            return Ok(());
+        }
+        self.rebuild_rows()?;
+        let tx = self.store.begin()?;
+        meta::set_schema_version(&tx, version)?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(())
+    }
+
     /// Drops all rows and projects every document again.
     ///
     /// # Errors

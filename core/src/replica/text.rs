@@ -46,9 +46,9 @@ impl Writer<'_> {
                 digest: None,
             },
         };
-        let mut text = TextDocument::load(&stored.state)?;
-        let actor = self.text_actor(&text, stored.own.as_ref());
         let before = stored.state.clone();
+        let mut text = TextDocument::load(&before)?;
+        let actor = self.text_actor(&text, stored.own.as_ref());
         let changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
         let Some(last) = changes.last() else { return Ok(false) };
         stored.own = Some(Own { actor, seq: last.seq, hash: last.hash });
@@ -77,12 +77,14 @@ impl Writer<'_> {
         if let Some(own) = own {
             return own.actor;
         }
+        // Equal texts begun at the same moment must not be the same change.
         let clock = text.clock();
-        let mut actor = self.actor;
-        while clock.contains_key(&actor) {
-            actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+        loop {
+            let actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+            if !clock.contains_key(&actor) {
+                return actor;
+            }
         }
-        actor
     }
 
     fn project_text(&self, id: &DocumentId, entity: &Entity, text: &str) -> Result<(), StoreError> {
@@ -123,13 +125,13 @@ impl Writer<'_> {
     pub(super) fn merge_text(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: &str,
         changes: &[impl AsRef<[u8]>],
     ) -> Result<Merged, ReplicaError> {
         let mut stored = match document::load(self.tx, id)? {
             Some(stored) => stored,
             None => StoredDocument {
-                entity: entity.name.clone(),
+                entity: entity.to_owned(),
                 state: TextDocument::new()?.save(),
                 confirmed: None,
                 own: None,
@@ -153,7 +155,10 @@ impl Writer<'_> {
             }
         }
         self.save_text(id, stored)?;
-        self.project_text(id, entity, &text)?;
+        // An entity that a newer app knows is kept without a row.
+        if let Some(entity) = self.schema.entity(entity) {
+            self.project_text(id, entity, &text)?;
+        }
         Ok(Merged::Joined)
     }
 

@@ -206,8 +206,9 @@ impl<'a> Writer<'a> {
         fields: &Map<String, Json>,
     ) -> Result<bool, ReplicaError> {
         let mut by_part = BTreeMap::new();
-        for (part, document) in &flat {
-            by_part.insert(part.clone(), self.actor_for(Some(document)));
+        for part in entity.parts().into_iter().filter(Part::is_flat) {
+            let actor = self.actor_for(flat.get(&part));
+            by_part.insert(part, actor);
         }
         let actors = PartActors { standard: self.actor, by_part };
         let rng = &mut *self.rng;

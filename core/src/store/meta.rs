@@ -114,6 +114,24 @@ pub fn set_instance(conn: &Connection, token: [u8; 16]) -> Result<(), StoreError
     set(conn, "instance", &token)
 }
 
+/// The version of the schema that made the rows.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn schema_version(conn: &Connection) -> Result<Option<u32>, StoreError> {
+    Ok(get::<[u8; 4]>(conn, "schema_version")?.map(u32::from_be_bytes))
+}
+
+/// Notes the version of the schema that made the rows.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_schema_version(conn: &Connection, version: u32) -> Result<(), StoreError> {
+    set(conn, "schema_version", &version.to_be_bytes())
+}
+
 /// When the last session with the server ended well.
 ///
 /// # Errors

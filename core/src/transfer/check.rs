@@ -1,21 +1,25 @@
 //! A mapping file against the schema: what it names must be there and take what comes.
+//!
+//! [`field`] checks what a field is made from, [`reference`] how a link finds its record.
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
 use toml::Spanned;
 
 use super::{
     error::MappingProblem,
-    file::{FieldEntry, MappingFile, Missing, Order, ReferenceEntry},
-    mapping::{By, Column, Content, Mapping, Reference, Rescale, Source, Target},
-    row::parse_text,
+    file::{MappingFile, Order},
+    mapping::{Column, Mapping, Target},
 };
 use crate::{
-    ids::Part,
-    schema::{Entity, Field, Kind, Schema, TextHints, Type},
+    schema::{Entity, Field, Kind, Schema},
     value::Money,
 };
+
+mod field;
+mod reference;
+
+use field::check_field;
 
 /// A problem and the place of its cause in the file.
 type Placed = (usize, MappingProblem);
@@ -140,245 +144,4 @@ fn check_required(entity: &Entity, targets: &[Target]) -> Result<(), MappingProb
             Err(MappingProblem::Required { entity: entity.name.clone(), field: field.name.clone() })
         }
     }
-}
-
-fn check_field(
-    entity: &'static Entity,
-    name: &str,
-    entry: FieldEntry,
-    defaults: &Defaults,
-    columns: &mut Columns,
-    targets: &mut Vec<Target>,
-) -> Result<(), MappingProblem> {
-    let (field_name, part) = match name.split_once('.') {
-        Some((field, part)) => (field, Some(part)),
-        None => (name, None),
-    };
-    let field = entity.field(field_name).ok_or_else(|| MappingProblem::UnknownField {
-        entity: entity.name.clone(),
-        field: field_name.to_owned(),
-        known: entity.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "),
-    })?;
-    check_importable(field)?;
-    check_settings(field, part, &entry)?;
-    if let Some(part) = part {
-        check_part(field, part)?;
-    }
-    let allow_empty = entry.allow_empty;
-    let hints = hints_of(&entry, defaults)?;
-    let rescale = (entry.times.is_some() || entry.round.is_some())
-        .then(|| Rescale { times: entry.times.unwrap_or(1), round: entry.round });
-    let reference = entry
-        .reference
-        .as_ref()
-        .map(|r| check_reference(entity, field, r, defaults))
-        .transpose()?;
-    let content = content_of(field, part, entry, columns)?;
-    if let Content::Whole(Source::Constant(text)) = &content
-        && reference.is_none()
-    {
-        parse_text(field, text, &hints, rescale)
-            .map_err(|source| MappingProblem::Constant { field: field.name.clone(), source })?;
-    }
-    let same = targets.iter_mut().find(|target| target.field.name == field.name);
-    if let (Some(target), Content::Parts(more)) = (same, &content)
-        && let Content::Parts(parts) = &mut target.content
-    {
-        parts.extend(more.iter().cloned());
-        target.allow_empty |= allow_empty;
-        return Ok(());
-    }
-    targets.push(Target { field, content, hints, rescale, reference, allow_empty });
-    Ok(())
-}
-
-fn check_importable(field: &Field) -> Result<(), MappingProblem> {
-    let reason = match field.kind {
-        Kind::Register | Kind::Counter | Kind::Set | Kind::Once | Kind::Text => {
-            match field.name.as_str() {
-                "external_id" => "it is made from the source and the key",
-                "archived" => "it is written by the program",
-                _ => return Ok(()),
-            }
-        }
-        Kind::Office => "the office alone writes it",
-        Kind::Rows => "it has rows of its own",
-        Kind::Log => "it is written by the program",
-    };
-    Err(MappingProblem::NotImportable { field: field.name.clone(), reason })
-}
-
-fn check_settings(
-    field: &Field,
-    part: Option<&str>,
-    entry: &FieldEntry,
-) -> Result<(), MappingProblem> {
-    let is_number = matches!(field.ty, Type::Integer { .. } | Type::Decimal { .. } | Type::Money);
-    let is_whole = part.is_none() && field.kind != Kind::Set;
-    let is_link = matches!(field.ty, Type::Link(_)) && field.kind.is_single();
-    let is_list = entry.constant.as_ref().is_some_and(toml::Value::is_array);
-    let rules: [(&'static str, bool, &'static str); 7] = [
-        ("map", entry.map.is_none() || entry.column.is_some(), "fields with a `column`"),
-        ("currency", entry.currency.is_none() || field.ty == Type::Money, "amounts"),
-        ("times", entry.times.is_none() || (is_number && is_whole), "numbers and amounts"),
-        ("round", entry.round.is_none() || (is_number && is_whole), "numbers and amounts"),
-        ("split", entry.split.is_none() || field.kind == Kind::Set, "sets"),
-        ("ref", entry.reference.is_none() || is_link, "single links"),
-        ("const", !is_list || field.kind == Kind::Set, "sets, when it is a list"),
-    ];
-    match rules.into_iter().find(|(_, is_fine, _)| !is_fine) {
-        None => Ok(()),
-        Some((setting, _, usable)) => {
-            Err(MappingProblem::Setting { field: field.name.clone(), setting, usable })
-        }
-    }
-}
-
-fn check_part(field: &Field, part: &str) -> Result<(), MappingProblem> {
-    let has_parts = matches!(field.ty, Type::Address | Type::PersonName);
-    if has_parts && field.ty.from_json(&json!({ part: "x" })).is_ok() {
-        return Ok(());
-    }
-    Err(MappingProblem::UnknownPart { field: field.name.clone(), part: part.to_owned() })
-}
-
-fn hints_of(entry: &FieldEntry, defaults: &Defaults) -> Result<TextHints, MappingProblem> {
-    if let Some(currency) = &entry.currency {
-        check_currency(currency)?;
-    }
-    Ok(TextHints {
-        date_order: entry.date_order.unwrap_or(defaults.date_order).into(),
-        currency: entry.currency.clone().or_else(|| defaults.currency.clone()),
-        utc_offset_minutes: defaults.utc_offset_minutes,
-        ..TextHints::default()
-    })
-}
-
-fn content_of(
-    field: &Field,
-    part: Option<&str>,
-    entry: FieldEntry,
-    columns: &mut Columns,
-) -> Result<Content, MappingProblem> {
-    let source = match (entry.column, entry.constant, entry.template) {
-        (Some(column), None, None) => {
-            if let Some(map) = entry.map {
-                columns.add_map(&column, map)?;
-            }
-            Source::Column(columns.slot(&column))
-        }
-        (None, Some(toml::Value::Array(items)), None) => {
-            let members: Option<Vec<String>> = items.into_iter().map(constant_text).collect();
-            return members
-                .map(Content::Members)
-                .ok_or_else(|| MappingProblem::Source(field.name.clone()));
-        }
-        (None, Some(constant), None) => Source::Constant(
-            constant_text(constant).ok_or_else(|| MappingProblem::Source(field.name.clone()))?,
-        ),
-        (None, None, Some(template)) => {
-            let template = parse_template(&template, columns);
-            Source::Template(template.ok_or_else(|| MappingProblem::Template(field.name.clone()))?)
-        }
-        _ => return Err(MappingProblem::Source(field.name.clone())),
-    };
-    Ok(match (part, field.kind) {
-        (Some(part), _) => Content::Parts(vec![(part.to_owned(), source)]),
-        (None, Kind::Set) => Content::Split(source, entry.split.unwrap_or_default()),
-        (
-            None,
-            Kind::Register
-            | Kind::Counter
-            | Kind::Rows
-            | Kind::Log
-            | Kind::Once
-            | Kind::Office
-            | Kind::Text,
-        ) => Content::Whole(source),
-    })
-}
-
-fn constant_text(value: toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Float(number) => Some(number.to_string()),
-        toml::Value::Boolean(flag) => Some(flag.to_string()),
-        toml::Value::Datetime(at) => Some(at.to_string()),
-        toml::Value::Array(_) | toml::Value::Table(_) => None,
-    }
-}
-
-fn parse_template(text: &str, columns: &mut Columns) -> Option<Vec<Source>> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        if before.contains('}') || name.is_empty() || name.contains('{') {
-            return None;
-        }
-        pieces.push(Source::Constant(before.to_owned()));
-        pieces.push(Source::Column(columns.slot(name.trim())));
-        rest = after;
-    }
-    if pieces.is_empty() || rest.contains('}') {
-        return None;
-    }
-    pieces.push(Source::Constant(rest.to_owned()));
-    Some(pieces)
-}
-
-fn check_reference(
-    entity: &'static Entity,
-    field: &Field,
-    entry: &ReferenceEntry,
-    defaults: &Defaults,
-) -> Result<Reference, MappingProblem> {
-    let Type::Link(target) = &field.ty else {
-        let (setting, usable) = ("ref", "single links");
-        return Err(MappingProblem::Setting { field: field.name.clone(), setting, usable });
-    };
-    if let Some(named) = entry.entity.as_ref().filter(|named| *named != target) {
-        return Err(MappingProblem::OtherEntity {
-            field: field.name.clone(),
-            entity: target.clone(),
-            named: named.clone(),
-        });
-    }
-    let target = find_entity(target)?;
-    if target.name == entity.name && entry.missing == Missing::Reject {
-        return Err(MappingProblem::RejectsItself(field.name.clone()));
-    }
-    let by = if entry.by == "key" {
-        let source = entry.source.clone().unwrap_or_else(|| defaults.source.clone());
-        check_source_name(&source)?;
-        By::Key { source }
-    } else {
-        if entry.source.is_some() {
-            let (setting, usable) = ("source", "references by key");
-            return Err(MappingProblem::Setting { field: field.name.clone(), setting, usable });
-        }
-        By::Field(find_lookup(target, &entry.by)?)
-    };
-    Ok(Reference { entity: target, by, missing: entry.missing })
-}
-
-/// A field by which records can be looked up: indexed, in the part that everyone has.
-fn find_lookup(entity: &'static Entity, name: &str) -> Result<&'static Field, MappingProblem> {
-    let usable = |field: &&Field| {
-        let is_plain = field.kind.is_single() && field.ty.columns().len() == 1;
-        field.indexed && is_plain && field.part == Part::Main
-    };
-    let field = entity.field(name).filter(usable);
-    field.ok_or_else(|| MappingProblem::NotIndexed {
-        entity: entity.name.clone(),
-        field: name.to_owned(),
-        known: entity
-            .fields
-            .iter()
-            .filter(usable)
-            .map(|field| format!("`{}`", field.name))
-            .collect::<Vec<_>>()
-            .join(", "),
-    })
 }

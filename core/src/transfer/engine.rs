@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::{
     error::RowProblem,
-    file::Missing,
+    links::{parse_pending, write_pending},
     lookup::Lookup,
-    mapping::{Content, Mapping, Target},
+    mapping::Mapping,
     reader::RawRow,
     report::{ERRORS_KEPT_MAX, ImportReport, RowError, count},
     row::{Cells, Fault, Said, changed, fingerprint},
+    write::{Resolved, Stop, refused},
 };
 use crate::{
     ids::RecordId,
     replica::{ReplicaError, Writer},
-    schema::Kind,
-    store::imports::{self, Found, ImportedRow, WaitingRow},
+    store::imports::{self, ImportedRow},
 };
 
 /// A rejected row and why, for the error file.
@@ -26,12 +26,12 @@ pub(super) type Rejected = (RowError, csv::StringRecord);
 /// What an import knows while it runs.
 #[derive(Debug)]
 pub(super) struct Engine<'m> {
-    mapping: &'m Mapping,
+    pub(super) mapping: &'m Mapping,
     /// Places of the columns in a row, by slot.
     places: Vec<usize>,
     /// Columns of the header.
     width: usize,
-    lookup: Lookup,
+    pub(super) lookup: Lookup,
     pub(super) report: ImportReport,
     /// Rejected rows since they were last taken.
     pub(super) rejected: Vec<Rejected>,
@@ -51,31 +51,6 @@ struct Ready {
     record: RecordId,
     key: String,
     said: Vec<Said>,
-}
-
-/// Fields to write, and references whose record is not here, by field.
-#[derive(Default)]
-struct Resolved {
-    fields: Map<String, Json>,
-    pending: BTreeMap<String, String>,
-}
-
-/// Why a row was not written: its own fault, or the store's.
-enum Stop {
-    Fault(Fault),
-    Store(ReplicaError),
-}
-
-impl From<ReplicaError> for Stop {
-    fn from(error: ReplicaError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<crate::store::StoreError> for Stop {
-    fn from(error: crate::store::StoreError) -> Self {
-        Self::Store(error.into())
-    }
 }
 
 impl<'m> Engine<'m> {
@@ -127,7 +102,6 @@ impl<'m> Engine<'m> {
         let column = slot.and_then(|slot| self.mapping.columns.get(slot));
         let error = RowError {
             row: raw.row,
-            line: raw.line,
             column: column.map_or_else(String::new, |column| column.name.clone()),
             reason: problem.to_string(),
         };
@@ -291,119 +265,6 @@ impl<'m> Engine<'m> {
         imports::save(writer.conn(), record, &row)?;
         if is_waiting { self.wait(writer, record, is_unchanged) } else { Ok(()) }
     }
-
-    /// Finds the records that references name.
-    fn resolve(
-        &mut self,
-        writer: &Writer<'_>,
-        targets: impl Iterator<Item = (&'m Target, Said)>,
-    ) -> Result<Resolved, Stop> {
-        let mut resolved = Resolved::default();
-        for (target, said) in targets {
-            let name = &target.field.name;
-            let (text, reference) = match (said, &target.reference) {
-                (Said::Reference(text), Some(reference)) => (text, reference),
-                (Said::Reference(text), None) => {
-                    resolved.fields.insert(name.clone(), text.into());
-                    continue;
-                }
-                (Said::Value(json), _) => {
-                    resolved.fields.insert(name.clone(), json);
-                    continue;
-                }
-            };
-            let found = self.lookup.find(writer, name, reference, &text)?;
-            if let Found::One(id) = found {
-                resolved.fields.insert(name.clone(), id.to_string().into());
-            } else if reference.missing == Missing::Reject || target.must_be_filled() {
-                return Err(Stop::Fault((target.first_slot(), not_found(target, found))));
-            } else {
-                resolved.fields.insert(name.clone(), Json::Null);
-                resolved.pending.insert(name.clone(), text);
-            }
-        }
-        Ok(resolved)
-    }
-
-    /// Writes fields of a record that exists; returns whether anything changed.
-    fn write_fields(
-        &self,
-        writer: &mut Writer<'_>,
-        record: RecordId,
-        fields: Map<String, Json>,
-    ) -> Result<bool, Stop> {
-        let mut edits = Map::new();
-        let mut current = None;
-        for target in &self.mapping.targets {
-            let Some(json) = fields.get(&target.field.name) else { continue };
-            let edit = match target.field.kind {
-                // A file sets them once; afterwards people count, and who wrote first stays.
-                Kind::Counter | Kind::Once => continue,
-                // What people added beside the file's members stays.
-                Kind::Set if json.is_null() => continue,
-                Kind::Set => serde_json::json!({ "add": json }),
-                Kind::Register | Kind::Text | Kind::Office | Kind::Rows | Kind::Log => {
-                    if matches!(target.content, Content::Parts(_)) {
-                        if current.is_none() {
-                            current = writer.read(record)?;
-                        }
-                        overlay(target, current.as_ref(), json)
-                    } else {
-                        json.clone()
-                    }
-                }
-            };
-            edits.insert(target.field.name.clone(), edit);
-        }
-        if edits.is_empty() {
-            return Ok(false);
-        }
-        writer.attempt(|writer| writer.update(record, &edits)).map_err(refused)
-    }
-
-    /// Tries the references of a row again, now that the whole file has been read.
-    pub(super) fn link(
-        &mut self,
-        writer: &mut Writer<'_>,
-        waiting: &WaitingRow,
-    ) -> Result<(), ReplicaError> {
-        let Some(mut row) = imports::load(writer.conn(), waiting.record)? else { return Ok(()) };
-        let mut still = BTreeMap::new();
-        let mut found_fields = Map::new();
-        for (name, text) in parse_pending(&row.pending) {
-            let target = self.mapping.targets.iter().find(|target| target.field.name == name);
-            let Some((target, reference)) =
-                target.and_then(|target| Some((target, target.reference.as_ref()?)))
-            else {
-                continue;
-            };
-            match self.lookup.find(writer, &target.field.name, reference, &text)? {
-                Found::One(id) => drop(found_fields.insert(name, id.to_string().into())),
-                Found::None => {
-                    count(&mut self.report.missing_references, &name);
-                    still.insert(name, text);
-                }
-                Found::Several => {
-                    count(&mut self.report.ambiguous_references, &name);
-                    still.insert(name, text);
-                }
-            }
-        }
-        if found_fields.is_empty() {
-            return Ok(());
-        }
-        // What a person has filled in meanwhile stays.
-        let current = writer.read(waiting.record)?.unwrap_or_default();
-        found_fields.retain(|name, _| current.get(name).is_none());
-        let is_written =
-            !found_fields.is_empty() && writer.update(waiting.record, &found_fields)?;
-        if is_written && waiting.is_unchanged {
-            self.report.unchanged -= 1;
-            self.report.updated += 1;
-        }
-        row.pending = write_pending(&still);
-        Ok(imports::save(writer.conn(), waiting.record, &row)?)
-    }
 }
 
 /// The record of a key; one that may come several times gets its number, from the second on.
@@ -424,52 +285,4 @@ fn number_key(
             Ok((id(&key), key))
         }
     }
-}
-
-fn not_found(target: &Target, found: Found) -> RowProblem {
-    let field = target.field.name.clone();
-    let (entity, by) = target.reference.as_ref().map_or_else(Default::default, |reference| {
-        (reference.entity.name.clone(), reference.by.name().to_owned())
-    });
-    match found {
-        Found::Several => RowProblem::AmbiguousReference { field, entity, by },
-        Found::None | Found::One(_) => RowProblem::MissingReference { field, entity },
-    }
-}
-
-/// What a record does not take is the row's fault; everything else stops the import.
-fn refused(error: ReplicaError) -> Stop {
-    let is_own =
-        matches!(error, ReplicaError::Edit(_) | ReplicaError::Write(_) | ReplicaError::Text(_));
-    if is_own {
-        Stop::Fault((None, RowProblem::Refused(error.to_string())))
-    } else {
-        Stop::Store(error)
-    }
-}
-
-/// The parts that the file gives over those that the record has.
-fn overlay(target: &Target, current: Option<&Json>, json: &Json) -> Json {
-    let Content::Parts(parts) = &target.content else { return json.clone() };
-    let known = current.and_then(|record| record.get(&target.field.name)).and_then(Json::as_object);
-    let mut object = known.cloned().unwrap_or_default();
-    for (part, _) in parts {
-        match json.get(part) {
-            Some(text) => drop(object.insert(part.clone(), text.clone())),
-            None => drop(object.remove(part)),
-        }
-    }
-    if object.is_empty() { Json::Null } else { Json::Object(object) }
-}
-
-/// Reads references that wait; none if they cannot be read, as only this room writes them.
-fn parse_pending(text: &str) -> BTreeMap<String, String> {
-    serde_json::from_str(text).unwrap_or_default()
-}
-
-fn write_pending(pending: &BTreeMap<String, String>) -> String {
-    if pending.is_empty() {
-        return String::new();
-    }
-    serde_json::to_string(pending).unwrap_or_default()
 }

@@ -189,12 +189,12 @@ pub enum ImportError {
     },
     /// A row is longer than any row should be.
     #[error(
-        "{path}: the row that begins at line {line} is longer than {max} bytes; is a quote left open?"
+        "{path}: the row that begins near line {line} is longer than {max} bytes; is a quote left open?"
     )]
     RowTooLong {
         /// Which file.
         path: PathBuf,
-        /// Where the row begins, from 1.
+        /// Where the row begins, more or less, from 1.
         line: u64,
         /// Bytes, at most.
         max: u64,

@@ -18,7 +18,7 @@
 //!
 //! A `map` cleans the values of its column wherever the mapping uses that column.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     check,
@@ -59,6 +59,9 @@ pub(super) struct Target {
     pub(super) rescale: Option<Rescale>,
     pub(super) reference: Option<Reference>,
     pub(super) allow_empty: bool,
+    /// Every spelling of the choices of a picklist, with the choice: finding one by its folded
+    /// spellings costs more than all else that is done with a cell.
+    pub(super) choices: HashMap<String, String>,
 }
 
 /// What a field is made from.

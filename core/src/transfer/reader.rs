@@ -18,10 +18,8 @@ const CHUNK_BYTES: usize = 1 << 16;
 /// One row of the file.
 #[derive(Debug, Clone)]
 pub(super) struct RawRow {
-    /// Its number as spreadsheets count: the header is row 1.
+    /// Its number as spreadsheets count: the header is row 1; blank lines are none.
     pub(super) row: u64,
-    /// The line at which it begins, from 1.
-    pub(super) line: u64,
     pub(super) cells: StringRecord,
 }
 
@@ -111,7 +109,6 @@ impl RowReader {
         if !is_row {
             return Ok(None);
         }
-        let line = record.position().map_or(line, csv::Position::line);
         // The whole file has been checked; it could only have changed since.
         let cells = StringRecord::from_byte_record(record).map_err(|error| {
             let source = io::Error::new(io::ErrorKind::InvalidData, error);
@@ -119,7 +116,7 @@ impl RowReader {
         })?;
         let row = self.next_row;
         self.next_row += 1;
-        Ok(Some(RawRow { row, line, cells }))
+        Ok(Some(RawRow { row, cells }))
     }
 
     /// The places of columns in a row.

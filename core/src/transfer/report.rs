@@ -45,10 +45,8 @@ pub struct ImportReport {
 /// A row that could not be imported.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RowError {
-    /// Its number as spreadsheets count: the header is row 1.
+    /// Its number as spreadsheets count: the header is row 1; blank lines are none.
     pub row: u64,
-    /// The line at which it begins.
-    pub line: u64,
     /// The column at fault; empty if it is the row as a whole.
     pub column: String,
     /// Why.
@@ -103,7 +101,7 @@ impl fmt::Display for ImportReport {
             writeln!(f, "  columns not used: {}", self.unused_columns.join(", "))?;
         }
         for error in &self.errors {
-            let RowError { row, column, reason, .. } = error;
+            let RowError { row, column, reason } = error;
             let at = if column.is_empty() { String::new() } else { format!(", {column}") };
             writeln!(f, "  row {row}{at}: {reason}")?;
         }

@@ -88,6 +88,9 @@ impl Cells<'_> {
             },
             Content::Whole(source) => {
                 let text = self.text(source);
+                if let Some(choice) = target.choices.get(&text) {
+                    return Ok(Said::Value(choice.as_str().into()));
+                }
                 let json = parse_text(field, &text, &target.hints, target.rescale);
                 Said::Value(json.map_err(value_fault)?)
             }

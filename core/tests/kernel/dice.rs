@@ -34,8 +34,11 @@ impl Dice {
 
 /// Runs `case` `count` times, each with a seed of its own, which is printed if the case fails.
 ///
-/// `OUTRIDER_SEED` sets the seed of the first case; the others follow from it.
+/// `OUTRIDER_SEED` sets the seed of the first case; the others follow from it. `OUTRIDER_CASES`
+/// says how many times `count` cases there are.
 pub(crate) fn cases(count: u64, case: impl Fn(&mut Dice)) {
+    let times = std::env::var("OUTRIDER_CASES").ok().and_then(|times| times.parse().ok());
+    let count = count.saturating_mul(times.unwrap_or(1));
     let given = std::env::var("OUTRIDER_SEED").ok().and_then(|seed| seed.parse().ok());
     let first: u64 = given.unwrap_or(1);
     for seed in first..first.saturating_add(count) {

@@ -53,6 +53,9 @@ impl Desk<'_> {
         if !accepted.applied {
             return Ok((hash, Judged::Answered(Outcome::Duplicate)));
         }
+        if self.policy.is_withheld(&entity.name, id.part.as_str()) {
+            return self.refuse(id, name, refuse("not_permitted"));
+        }
         let generation = content.generation;
         *content = TextContent {
             generation,

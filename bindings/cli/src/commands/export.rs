@@ -10,7 +10,7 @@ use std::{
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{Stamp, export::export as put_together, reroot::reroot},
+    crdt::{Stamp, export::export as put_together, reroot::reroot, text::first_change},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::{Replica, ReplicaError},
     store::document,
@@ -131,7 +131,9 @@ fn from_server(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, 
             Err(error) => return Err(cut(error.to_string())),
         }
     }
-    Ok(put_together(chunks.iter().map(|chunk| chunk.as_slice()))?)
+    // Every text begins with the same change, which nobody sends.
+    let first = (!part.is_flat()).then(|| first_change().bytes.as_slice());
+    Ok(put_together(first.into_iter().chain(chunks.iter().map(|chunk| chunk.as_slice())))?)
 }
 
 /// A body that remembers whether it came to its end.

@@ -7,6 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::{dice::Dice, sample::CUSTOMERS};
 
+/// Customers that the story itself is about; chance leaves them alone.
+const STORY_CUSTOMERS: usize = 5;
+
 /// Where something that was typed must be found.
 #[derive(Debug, Clone)]
 pub(super) enum Trace {
@@ -69,14 +72,26 @@ pub(super) fn add_random(work: &mut Work, who: &str, count: u32, dice: &mut Dice
     for number in 0..count {
         let mark = format!("{who} {number}");
         let (record, field, value) = match dice.below(6) {
-            0 => (customer(1 + dice.below(CUSTOMERS)), "short_name", json!(mark)),
+            0 => (
+                customer(STORY_CUSTOMERS + 1 + dice.below(CUSTOMERS - STORY_CUSTOMERS)),
+                "short_name",
+                json!(mark),
+            ),
             1 => {
                 let employees = 10_000 + dice.below(900_000);
-                (customer(1 + dice.below(CUSTOMERS)), "employees", json!(employees))
+                (
+                    customer(STORY_CUSTOMERS + 1 + dice.below(CUSTOMERS - STORY_CUSTOMERS)),
+                    "employees",
+                    json!(employees),
+                )
             }
             2 => {
                 let phone = format!("+86 10 {:04} {number:04}", dice.below(10_000));
-                (customer(1 + dice.below(CUSTOMERS)), "phone", json!(phone))
+                (
+                    customer(STORY_CUSTOMERS + 1 + dice.below(CUSTOMERS - STORY_CUSTOMERS)),
+                    "phone",
+                    json!(phone),
+                )
             }
             3 => {
                 let key = format!("P{:04}", 1 + dice.below(300));

@@ -1,0 +1,19 @@
+//! The program as people and scripts run it: the real binary, real files, a real server.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod support;
+
+mod records;
+
+mod lists;
+
+mod usage;
+
+mod batch;
+
+mod processes;
+
+mod office;
+
+mod maintain;

@@ -1,0 +1,10 @@
+//! Import of files: every row accounted for, nothing of people's work overwritten.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+
+mod files;
+mod mappings;
+mod pipeline;
+mod references;
+mod rows;
+mod world;

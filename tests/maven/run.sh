@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Imports the Maven set on one device, pulls it on two others, edits 200 opportunities offline on
+# each, and compares every report with the golden numbers. Needs ../shared/data/maven beside the
+# project, or OUTRIDER_SHARED_DATA.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+exec cargo test --release -p outrider-cli --test e2e -- maven --nocapture

@@ -1,0 +1,79 @@
+//! The command line.
+
+use std::{process::ExitCode, time::Instant};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{output, report::run_many, world::Settings};
+
+/// Devices and server in one process, on a virtual clock and a hostile virtual network.
+#[derive(Debug, Parser)]
+#[command(name = "outrider-sim", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Syncs devices with a server over a network that fails, and looks for what got lost
+    Sync(SyncArgs),
+}
+
+#[derive(Debug, Args)]
+struct SyncArgs {
+    /// Seed of the first run; the next ones follow it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many runs to make
+    #[arg(long, default_value_t = 20)]
+    runs: u64,
+    /// How many devices each run has [default: 2 to 5, by dice]
+    #[arg(long)]
+    devices: Option<usize>,
+    /// How many steps each run has before the network heals
+    #[arg(long, default_value_t = Settings::default().steps)]
+    steps: usize,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+    /// Write the events of runs that fail (with one run: of that run) to standard error
+    #[arg(long)]
+    trace: bool,
+}
+
+/// Does what the arguments say; fails when a promise was broken.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Command::Sync(args) = Cli::parse().command;
+    sync(&args)
+}
+
+fn sync(args: &SyncArgs) -> ExitCode {
+    let settings = Settings { devices: args.devices, steps: args.steps, keeps_trace: args.trace };
+    let begun = Instant::now();
+    let mut done = 0;
+    let report = run_many(args.seed, args.runs, &settings, |outcome| {
+        done += 1;
+        if args.trace && (args.runs == 1 || !outcome.is_good()) {
+            output::show_trace(outcome);
+        }
+        if !outcome.is_good() {
+            output::show_failure(outcome, &repeat(args, outcome.seed));
+        } else if !args.json {
+            output::show_progress(done, args.runs);
+        }
+    });
+    if args.json {
+        output::show_json(&report);
+    } else {
+        output::show(&report, begun.elapsed());
+    }
+    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The arguments that repeat one run.
+fn repeat(args: &SyncArgs, seed: u64) -> String {
+    let devices = args.devices.map_or_else(String::new, |count| format!(" --devices {count}"));
+    format!("--seed {seed} --runs 1 --steps {}{devices} --trace", args.steps)
+}

@@ -1,0 +1,227 @@
+//! The ledger: every edit that a user was told is kept, so that each can be asked for at the end.
+//!
+//! Each edit has a time of its own by its device's clock, and a change that is written anew keeps
+//! the time of the edit: so an edit is found again in the server's history, whatever became of
+//! its actor, number and hash. Of every operation the ledger keeps which edits its author saw in
+//! its place: only those may it replace. The characters of long texts are unique and traced one
+//! by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outrider_core::{
+    crdt::{
+        self, Action, EncodedChange, OpId, TextDocument,
+        rows::{GONE, op_ids_from_text},
+    },
+    ids::{ActorId, ChangeHash, DocumentId},
+    replica::Replica,
+    schema::{Kind, Schema},
+    store::{
+        document,
+        outbox::{self, OwnChange},
+    },
+    value::Value,
+};
+
+use crate::{Failure, device::number_of};
+
+/// What one edit did under one key.
+#[derive(Debug, Clone)]
+pub(crate) struct Wrote {
+    pub(crate) is_delete: bool,
+    /// Edits whose operations stood there before its author's eyes.
+    pub(crate) seen: BTreeSet<u32>,
+    /// For the removal of a row: the edits of all cells that its author saw.
+    pub(crate) cells: BTreeSet<u32>,
+    /// For counters: by how much it counted.
+    pub(crate) step: i64,
+}
+
+/// One edit of one document.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Edit {
+    pub(crate) entity: String,
+    /// By key; those of counters without their actor.
+    pub(crate) wrote: BTreeMap<String, Wrote>,
+    /// It went with a phone before the server had it.
+    pub(crate) is_gone: bool,
+}
+
+/// The characters of one long text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Letters {
+    /// Every one that was ever put in.
+    pub(crate) inserted: BTreeSet<char>,
+    /// Those that somebody who saw them took out.
+    pub(crate) deleted: BTreeSet<char>,
+    /// Those that went with a phone before the server had them.
+    pub(crate) gone: BTreeSet<char>,
+}
+
+/// Everything that users were promised.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    pub(crate) edits: BTreeMap<(DocumentId, u32), Edit>,
+    pub(crate) letters: BTreeMap<DocumentId, Letters>,
+    /// What was refused: document, edit, key.
+    pub(crate) refused: BTreeSet<(DocumentId, u32, String)>,
+    /// Characters of refused texts.
+    pub(crate) refused_letters: BTreeMap<DocumentId, BTreeSet<char>>,
+    /// What went wrong on the way.
+    pub(crate) broken: Vec<String>,
+    known: BTreeSet<ChangeHash>,
+    ops: BTreeMap<(DocumentId, OpId), (u32, i64)>,
+    numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
+}
+
+/// The key as the ledger names it: counters without their actor.
+pub(crate) fn plain_key(entity: &str, key: &str) -> String {
+    let Some((field, _)) = key.split_once('/') else { return key.to_owned() };
+    let is_counter = Schema::builtin()
+        .entity(entity)
+        .and_then(|entity| entity.field(field))
+        .is_some_and(|field| field.kind == Kind::Counter);
+    if is_counter { [field, "/*"].concat() } else { key.to_owned() }
+}
+
+impl Ledger {
+    /// Takes note of everything in a device's outbox that is new: fresh edits, and edits that
+    /// were written anew.
+    pub(crate) fn scan(&mut self, replica: &Replica) -> Result<(), Failure> {
+        for own in outbox::waiting(replica.store().conn(), 0, usize::MAX)? {
+            if !self.known.insert(own.hash) {
+                continue;
+            }
+            if own.document.part.is_flat() {
+                let encoded = crdt::decode(&own.bytes)?;
+                self.note_number(&own, encoded.change.actor, encoded.change.seq);
+                self.note_flat(&own, &encoded);
+            } else {
+                let header = crdt::header(&own.bytes)?;
+                self.note_number(&own, header.actor, header.seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// A (document, actor, number) is written once in the world.
+    fn note_number(&mut self, own: &OwnChange, actor: ActorId, seq: u64) {
+        let name = (own.document.clone(), actor, seq);
+        if let Some(other) = self.numbers.insert(name, own.hash)
+            && other != own.hash
+        {
+            self.broken.push(format!("{}: change {seq} of {actor} is written twice", own.document));
+        }
+    }
+
+    fn note_flat(&mut self, own: &OwnChange, encoded: &EncodedChange) {
+        let number = number_of(encoded.change.time_ms);
+        let mut wrote = BTreeMap::new();
+        for (id, op) in encoded.change.ops_with_ids() {
+            let seen = op.pred.iter();
+            let count = match &op.action {
+                Action::Put(Value::Int(count)) => *count,
+                Action::Put(_) | Action::Delete => 0,
+            };
+            let before = op.pred.iter().filter_map(|id| self.op(&own.document, *id)).next_back();
+            let cells = match &op.action {
+                Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
+                    op_ids_from_text(text)
+                }
+                Action::Put(_) | Action::Delete => Vec::new(),
+            };
+            let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
+                ids.filter_map(|id| Some(ledger.op(&own.document, id)?.0)).collect()
+            };
+            let done = Wrote {
+                is_delete: op.action == Action::Delete,
+                seen: edits_of(self, &mut seen.copied()),
+                cells: edits_of(self, &mut cells.into_iter()),
+                step: count - before.map_or(0, |(_, count)| count),
+            };
+            wrote.insert(plain_key(&own.entity, &op.key), done);
+            self.ops.insert((own.document.clone(), id), (number, count));
+        }
+        let name = (own.document.clone(), number);
+        let entity = own.entity.clone();
+        self.edits.entry(name).or_insert_with(|| Edit { entity, wrote, is_gone: false });
+    }
+
+    fn op(&self, document: &DocumentId, id: OpId) -> Option<(u32, i64)> {
+        self.ops.get(&(document.clone(), id)).copied()
+    }
+
+    /// Takes note of a text as a device had it before and after an edit.
+    pub(crate) fn note_text(&mut self, document: &DocumentId, before: &str, after: &str) {
+        let (before, after): (BTreeSet<char>, BTreeSet<char>) =
+            (before.chars().collect(), after.chars().collect());
+        let letters = self.letters.entry(document.clone()).or_default();
+        letters.inserted.extend(after.difference(&before));
+        letters.deleted.extend(before.difference(&after));
+    }
+
+    /// Takes over what a device's inbox says was refused.
+    pub(crate) fn note_inbox(&mut self, replica: &Replica) -> Result<(), Failure> {
+        for refused in replica.inbox(usize::MAX)? {
+            let document = DocumentId { record: refused.record, part: refused.part.parse()? };
+            if refused.code != "not_permitted" {
+                let code = &refused.code;
+                self.broken.push(format!("{document}: refused as {code}: {}", refused.refused));
+            }
+            let Some(values) = refused.refused.as_object() else { continue };
+            for (key, value) in values {
+                if document.part.is_flat() {
+                    let key = plain_key(&refused.entity, key);
+                    self.refused.insert((document.clone(), number_of(refused.made_at), key));
+                } else {
+                    let letters = value.as_str().unwrap_or_default().chars();
+                    self.refused_letters.entry(document.clone()).or_default().extend(letters);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A device is about to be thrown away and replaced by a copy in which edits from `next_edit`
+    /// on are missing: those that the server has not acknowledged go with it.
+    pub(crate) fn note_end(&mut self, replica: &Replica, next_edit: u32) -> Result<(), Failure> {
+        self.note_inbox(replica)?;
+        let conn = replica.store().conn();
+        let mut texts = BTreeSet::new();
+        for own in outbox::waiting(conn, 0, usize::MAX)? {
+            if !own.document.part.is_flat() {
+                texts.insert(own.document);
+                continue;
+            }
+            let number = number_of(own.made_at);
+            let edit = self.edits.get_mut(&(own.document, number));
+            if let Some(edit) = edit.filter(|_| number >= next_edit) {
+                edit.is_gone = true;
+            }
+        }
+        for id in texts {
+            let Some(stored) = document::load(conn, &id)? else { continue };
+            let shown = TextDocument::load(&stored.state)?.text()?;
+            let confirmed = match &stored.confirmed {
+                Some(confirmed) => TextDocument::load(confirmed)?.text()?,
+                None => shown.clone(),
+            };
+            let gone = shown.chars().filter(|letter| !confirmed.contains(*letter));
+            self.letters.entry(id).or_default().gone.extend(gone);
+        }
+        Ok(())
+    }
+
+    /// The edits of `key` that the author of an edit had in front of them, and what those had
+    /// replaced.
+    pub(crate) fn past(&self, document: &DocumentId, number: u32, key: &str) -> BTreeSet<u32> {
+        let mut past = BTreeSet::new();
+        let mut open = vec![number];
+        while let Some(next) = open.pop() {
+            let Some(edit) = self.edits.get(&(document.clone(), next)) else { continue };
+            let Some(wrote) = edit.wrote.get(key) else { continue };
+            open.extend(wrote.seen.iter().filter(|seen| past.insert(**seen)));
+        }
+        past
+    }
+}

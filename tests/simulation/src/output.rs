@@ -1,0 +1,59 @@
+//! The one place that writes to the terminal.
+#![expect(clippy::print_stdout, reason = "the report is what the program is for")]
+
+use std::time::Duration;
+
+use crate::{Report, world::Outcome};
+
+/// Failures of one kind that are shown of one run.
+const SHOWN_MAX: usize = 5;
+
+/// Shows the report as one line of JSON.
+pub(crate) fn show_json(report: &Report) {
+    println!("{}", serde_json::to_string(report).unwrap_or_default());
+}
+
+/// Shows the report for people.
+pub(crate) fn show(report: &Report, took: Duration) {
+    let Report { runs, sessions, requests, faults, edits, diverged, lost, stuck, .. } = report;
+    println!("runs       {runs}  (seeds from {})", report.seed);
+    println!("edits      {edits}");
+    println!("sessions   {sessions}  ({requests} requests)");
+    let per_second = *faults as f64 / took.as_secs_f64().max(0.001);
+    println!("faults     {faults}  ({per_second:.0} per second)");
+    println!("diverged   {diverged}");
+    println!("lost       {lost}");
+    println!("stuck      {stuck}");
+    println!("trace      {}", report.trace);
+    println!("took       {:.1} s", took.as_secs_f64());
+}
+
+/// Shows what a failed run found, and how to repeat it.
+pub(crate) fn show_failure(outcome: &Outcome, repeat: &str) {
+    eprintln!("\nseed {} failed; repeat it with {repeat}", outcome.seed);
+    let kinds =
+        [("diverged", &outcome.diverged), ("lost", &outcome.lost), ("stuck", &outcome.stuck)];
+    for (kind, found) in kinds {
+        for what in found.iter().take(SHOWN_MAX) {
+            eprintln!("  {kind}: {what}");
+        }
+        if found.len() > SHOWN_MAX {
+            eprintln!("  {kind}: and {} more", found.len() - SHOWN_MAX);
+        }
+    }
+}
+
+/// Shows the events of a run.
+pub(crate) fn show_trace(outcome: &Outcome) {
+    for line in &outcome.lines {
+        eprintln!("{line}");
+    }
+}
+
+/// Shows how far it has come.
+pub(crate) fn show_progress(done: u64, of: u64) {
+    eprint!("\r{done} of {of} runs");
+    if done == of {
+        eprintln!();
+    }
+}

@@ -1,0 +1,68 @@
+//! Many runs, in numbers.
+
+use serde::Serialize;
+
+use crate::world::{Outcome, Settings, run};
+
+/// What came of many runs.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// Runs that were made.
+    pub runs: u64,
+    /// Sessions that were begun.
+    pub sessions: u64,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Things that went wrong on purpose.
+    pub faults: u64,
+    /// Ways in which replicas did not agree.
+    pub diverged: usize,
+    /// Edits that could not be accounted for.
+    pub lost: usize,
+    /// What did not come to rest.
+    pub stuck: usize,
+    /// Edits that people made.
+    pub edits: u64,
+    /// The first seed.
+    pub seed: u64,
+    /// A digest of all that happened.
+    pub trace: String,
+}
+
+impl Report {
+    /// Whether all that must hold held.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.diverged == 0 && self.lost == 0 && self.stuck == 0
+    }
+
+    fn add(&mut self, outcome: &Outcome, hash: &mut u64) {
+        self.runs += 1;
+        self.sessions += outcome.sessions;
+        self.requests += outcome.requests;
+        self.faults += outcome.faults;
+        self.diverged += outcome.diverged.len();
+        self.lost += outcome.lost.len();
+        self.stuck += outcome.stuck.len();
+        self.edits += outcome.edits;
+        *hash = hash.rotate_left(5) ^ outcome.trace;
+        self.trace = format!("{hash:016x}");
+    }
+}
+
+/// Makes `runs` runs from `seed` on; `each` sees the outcome of every one.
+pub fn run_many(
+    seed: u64,
+    runs: u64,
+    settings: &Settings,
+    mut each: impl FnMut(&Outcome),
+) -> Report {
+    let mut report = Report { seed, ..Report::default() };
+    let mut hash = 0;
+    for number in 0..runs {
+        let outcome = run(seed.wrapping_add(number), settings);
+        report.add(&outcome, &mut hash);
+        each(&outcome);
+    }
+    report
+}

@@ -1,0 +1,59 @@
+//! Every character that was typed into a long text is there once, unless somebody who saw it took
+//! it out.
+
+use std::collections::BTreeMap;
+
+use automerge::{Automerge, ReadDoc};
+use outrider_core::crdt::{
+    export::export,
+    text::{TEXT_KEY, first_change},
+};
+use outrider_sync_server::storage::{Content, Read};
+
+use super::{Office, Verdict};
+use crate::{Failure, ledger::Ledger};
+
+pub(super) fn judge(
+    tx: &dyn Read,
+    office: &Office,
+    ledger: &Ledger,
+    verdict: &mut Verdict,
+) -> Result<(), Failure> {
+    for (id, letters) in &ledger.letters {
+        let stored = office.documents.get(id).map(|stored| &stored.content);
+        let text = match stored {
+            Some(Content::Text(text)) => text.text.as_str(),
+            Some(Content::Flat(_)) | None => "",
+        };
+        let mut there: BTreeMap<char, usize> = BTreeMap::new();
+        for letter in text.chars() {
+            *there.entry(letter).or_default() += 1;
+        }
+        if let Some((letter, count)) = there.iter().find(|(_, count)| **count > 1) {
+            verdict.lost.push(format!("{id}: {letter} is there {count} times"));
+        }
+        let refused = ledger.refused_letters.get(id);
+        let missing: String = letters
+            .inserted
+            .iter()
+            .filter(|letter| !there.contains_key(letter))
+            .filter(|letter| !letters.deleted.contains(letter) && !letters.gone.contains(letter))
+            .filter(|letter| refused.is_none_or(|refused| !refused.contains(letter)))
+            .collect();
+        if !missing.is_empty() {
+            verdict.lost.push(format!("{id}: {missing} is missing"));
+        }
+        if stored.is_some() {
+            let first = first_change().bytes.clone();
+            let changes = tx.changes_since(id, 0, usize::MAX)?;
+            let chunks: Vec<Vec<u8>> =
+                std::iter::once(first).chain(changes.into_iter().map(|one| one.bytes)).collect();
+            let document = Automerge::load(&export(chunks.iter().map(Vec::as_slice))?)?;
+            let object = document.get(automerge::ROOT, TEXT_KEY)?.ok_or("a text without text")?.1;
+            if document.text(&object)? != text {
+                verdict.diverged.push(format!("{id}: Automerge reads another text"));
+            }
+        }
+    }
+    Ok(())
+}
