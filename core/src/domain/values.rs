@@ -16,9 +16,9 @@ use crate::{
 
 /// The value of a register as its rule settles it; `Null` when there is none.
 #[must_use]
-pub fn shown(field: &Field, state: &State) -> Value {
+pub fn shown<'a>(field: &Field, state: &'a State) -> &'a Value {
     settle(field.settle, state.survivors(&field.name), |value| rank_of(field, value))
-        .map_or(Value::Null, |reading| reading.shown.value.clone())
+        .map_or(&Value::Null, |reading| &reading.shown.value)
 }
 
 /// The members of a set, as people see them.
