@@ -1,5 +1,7 @@
 //! The replica as front ends use it, without a server.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::sync::Arc;
 
 use outrider_core::schema::Type;

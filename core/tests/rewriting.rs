@@ -1,5 +1,7 @@
 //! Edits written anew, as simulated runs found them go wrong.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use outrider_core::{
     crdt::{
         Action, Edit, EncodedChange, Own, Stamp, State,

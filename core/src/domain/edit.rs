@@ -388,12 +388,12 @@ fn text_of(field: &Field, json: &Json) -> Result<String, EditError> {
             return Err(EditError::Shape { field: field.name.clone(), expected: "text" });
         }
     };
-    match field.ty {
-        Type::Text { max } if text.chars().count() > max => {
-            Err(value_error(field, ValueError::TooLong { max }))
-        }
-        _ => Ok(text),
+    if let Type::Text { max } = field.ty
+        && text.chars().count() > max
+    {
+        return Err(value_error(field, ValueError::TooLong { max }));
     }
+    Ok(text)
 }
 
 fn set_shape(field: &Field) -> EditError {
