@@ -98,8 +98,7 @@ impl Replica {
         let actor = {
             let tx = store.begin()?;
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;
-            let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)
-                .map_err(|error| error.in_folder(folder))?;
+            let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
             tx.commit().map_err(StoreError::from)?;
             actor
         };

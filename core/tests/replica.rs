@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use outrider_core::schema::Type;
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, Part},
     replica::{INSTANCE_FILE, Options, Replica, ReplicaError},
@@ -402,4 +403,15 @@ fn a_record_with_waiting_edits_stays_when_its_last_scope_goes() {
     let effect = replica.take_frames(&[leave], &[], false).unwrap();
     assert_eq!(effect.left, 0);
     assert!(replica.get(id).unwrap().is_some());
+}
+
+#[test]
+fn a_long_text_keeps_to_the_limit_of_its_field() {
+    let (_folder, mut replica) = open();
+    let Type::Text { max } = replica.entity("customer").unwrap().field("notes").unwrap().ty else {
+        panic!("notes are a text")
+    };
+    let notes = |count: usize| fields(json!({"company_name": "Acme", "notes": "记".repeat(count)}));
+    let error = replica.create("customer", &notes(max + 1)).unwrap_err();
+    assert_eq!(error.to_string(), format!("`notes`: longer than {max} characters"));
 }

@@ -18,7 +18,7 @@ use crate::{
     crdt::{Action, Edit, State},
     ids::{ActorId, Part},
     schema::{
-        Entity, Field, KeyError, Kind, RowId, ValueError, cell_key, counter_key, entry_key,
+        Entity, Field, KeyError, Kind, RowId, Type, ValueError, cell_key, counter_key, entry_key,
         member_key, register_key,
     },
     value::Value,
@@ -381,12 +381,18 @@ fn value_error(field: &Field, source: ValueError) -> EditError {
 }
 
 fn text_of(field: &Field, json: &Json) -> Result<String, EditError> {
-    match json {
-        Json::String(text) => Ok(text.clone()),
-        Json::Null => Ok(String::new()),
+    let text = match json {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
         Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
-            Err(EditError::Shape { field: field.name.clone(), expected: "text" })
+            return Err(EditError::Shape { field: field.name.clone(), expected: "text" });
         }
+    };
+    match field.ty {
+        Type::Text { max } if text.chars().count() > max => {
+            Err(value_error(field, ValueError::TooLong { max }))
+        }
+        _ => Ok(text),
     }
 }
 

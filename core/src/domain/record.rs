@@ -166,7 +166,7 @@ pub fn settled_field<'a>(entity: &'a Entity, part: &Part, key: &str) -> Option<&
 pub fn title(entity: &Entity, id: RecordId, main: &State) -> String {
     let shown = entity.title_field().map(|field| shown(field, main));
     match shown {
-        Some(Value::Text(text)) => text,
+        Some(Value::Text(text)) => text.clone(),
         Some(Value::Null | Value::Bool(_) | Value::Int(_) | Value::Bytes(_)) | None => {
             id.to_string()
         }

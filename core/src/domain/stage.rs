@@ -27,7 +27,7 @@ pub fn note_stage(
     let Some(edits) = plan.flat.get_mut(&Part::Main) else { return };
     let moved = edits.iter().find(|edit| edit.key == STAGE).map(|edit| &edit.action);
     let Some(Action::Put(to)) = moved else { return };
-    let from = documents.flat.get(&Part::Main).map_or(Value::Null, |state| shown(stage, state));
+    let from = documents.flat.get(&Part::Main).map_or(&Value::Null, |state| shown(stage, state));
     let moved = json!({
         "from_stage": from.as_text(), "to_stage": to.as_text(), "at": to_rfc3339(now_ms),
     });

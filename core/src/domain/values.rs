@@ -1,6 +1,6 @@
 //! What a field says in one document: settled values, sets, rows and logs as JSON.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::rank::rank_of;
 use crate::{
@@ -16,9 +16,9 @@ use crate::{
 
 /// The value of a register as its rule settles it; `Null` when there is none.
 #[must_use]
-pub fn shown(field: &Field, state: &State) -> Value {
+pub fn shown<'a>(field: &Field, state: &'a State) -> &'a Value {
     settle(field.settle, state.survivors(&field.name), |value| rank_of(field, value))
-        .map_or(Value::Null, |reading| reading.shown.value.clone())
+        .map_or(&Value::Null, |reading| &reading.shown.value)
 }
 
 /// The members of a set, as people see them.
@@ -48,17 +48,17 @@ pub fn rows_json(field: &Field, state: &State) -> Vec<Json> {
 }
 
 fn row_json(field: &Field, row: &Row<'_>) -> Json {
-    let mut json = json!({ "id": row.id });
+    let mut json = Map::from_iter([("id".to_owned(), Json::from(row.id))]);
     for (name, ops) in &row.cells {
         let Some(column) = field.column(name) else { continue };
         if let Some(reading) = settle(column.settle, ops, |value| rank_of(column, value)) {
-            json[*name] = column.ty.to_json(&reading.shown.value);
+            json.insert((*name).to_owned(), column.ty.to_json(&reading.shown.value));
         }
     }
     if row.is_revived {
-        json["is_revived"] = true.into();
+        json.insert("is_revived".to_owned(), true.into());
     }
-    json
+    Json::Object(json)
 }
 
 /// The entries of a log as JSON, in the order in which they were written.

@@ -29,6 +29,9 @@ use crate::{
     time::TimestampMs,
 };
 
+/// Bytes of the changes of one group, at most: a group must fit into one message to the server.
+pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Edits records within one transaction.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -41,8 +44,8 @@ pub struct Writer<'a> {
     is_actor_drawn: bool,
     held: Digest,
     is_held_changed: bool,
-    /// The group that changes join, and how many it has.
-    group: Option<(i64, usize)>,
+    /// The group that changes join, how many it has, and their bytes.
+    group: Option<(i64, usize, usize)>,
     is_group_open: bool,
     /// Whether new records may leave required fields empty.
     pub(super) takes_gaps: bool,
@@ -115,21 +118,20 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The group that the next change joins.
-    pub(super) fn group_id(&mut self) -> Result<i64, ReplicaError> {
-        let (id, count) = match self.group {
-            Some((id, count)) => (id, count + 1),
-            None => (outbox::next_group(self.tx)?, 1),
+    /// The group that the next change, of so many bytes, joins.
+    pub(super) fn group_id(&mut self, change_bytes: usize) -> Result<i64, ReplicaError> {
+        let (id, count, bytes) = match self.group {
+            Some(group) => group,
+            None => (outbox::next_group(self.tx)?, 0, 0),
         };
-        if count > GROUP_CHANGES_MAX {
+        let (count, bytes) = (count + 1, bytes + change_bytes);
+        if count > GROUP_CHANGES_MAX || bytes > GROUP_BYTES_MAX {
             return Err(ReplicaError::GroupTooLarge { max: GROUP_CHANGES_MAX });
         }
-        self.group = Some((id, count));
+        self.group = Some((id, count, bytes));
         Ok(id)
     }
 
-    /// Goes on under an actor that never wrote: a number that was used once, even for a change
-    /// that was refused or written anew, is never used again.
     pub(super) fn redraw_actor(&mut self) {
         self.actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
         self.is_actor_drawn = true;
@@ -268,7 +270,6 @@ impl<'a> Writer<'a> {
     }
 
     /// Loads a record for writing.
-    #[expect(clippy::type_complexity, reason = "one caller's three views of a record")]
     fn load(
         &self,
         record: RecordId,

@@ -16,6 +16,7 @@ use crate::{
         entity::{Derived, Entity, Family, Label},
         field::{Field, Kind, Settle},
         picklist::{Choice, Picklist},
+        sql::Texts,
         types::Type,
     },
     value::money::MONEY_MINOR_MAX,
@@ -202,7 +203,8 @@ fn resolve_entity(
         .map(|field| resolve_field(field, &name, picklists))
         .collect::<Result<_, _>>()?;
     let positions = fields.iter().enumerate().map(|(at, f)| (f.name.clone(), at)).collect();
-    Ok(Entity { name, label, plural, title, family, fields, derived, positions })
+    let texts = Texts::default();
+    Ok(Entity { name, label, plural, title, family, fields, derived, positions, texts })
 }
 
 fn resolve_field(

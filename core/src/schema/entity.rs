@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::Part,
-    schema::field::{Field, Kind},
+    schema::{
+        field::{Field, Kind},
+        sql::Texts,
+    },
 };
 
 /// The languages that labels come in.
@@ -79,6 +82,7 @@ pub struct Entity {
     /// What is computed from its records.
     pub derived: Vec<Derived>,
     pub(in crate::schema) positions: HashMap<String, usize>,
+    pub(crate) texts: Texts,
 }
 
 impl Entity {

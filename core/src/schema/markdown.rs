@@ -46,7 +46,8 @@ pub(super) fn write_schema(schema: &Schema) -> String {
 }
 
 fn write_entity(entity: &Entity) -> String {
-    let Entity { name, label, plural, title, family, fields, derived, positions: _ } = entity;
+    let Entity { name, label, plural, title, family, fields, derived, positions: _, texts: _ } =
+        entity;
     let family = match family {
         Family::Itself => "its own".to_owned(),
         Family::Link(field) => format!("that of `{field}`"),

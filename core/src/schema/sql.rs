@@ -1,6 +1,12 @@
 //! Values as columns of tables.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
 use crate::{
+    ids::Part,
     schema::types::{Type, split_period},
     value::{Money, Value},
 };
@@ -31,6 +37,46 @@ impl From<&str> for SqlValue {
         if text.is_empty() { Self::Null } else { Self::Text(text.to_owned()) }
     }
 }
+
+/// Texts that the store makes from an entity's definition, each kept from when it is first made.
+///
+/// They are no part of what an entity is: a clone begins without any, and all compare equal.
+#[derive(Debug, Default)]
+pub(crate) struct Texts(RwLock<BTreeMap<(&'static str, Part), Arc<str>>>);
+
+impl Texts {
+    /// The text named `what` for a part, made by `make` if nobody asked for it before.
+    pub(crate) fn get(
+        &self,
+        what: &'static str,
+        part: &Part,
+        make: impl FnOnce() -> String,
+    ) -> Arc<str> {
+        let name = (what, part.clone());
+        // The map is whole at every moment, whatever a holder of the lock died of.
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        known.unwrap_or_else(|| {
+            let made: Arc<str> = make().into();
+            let mut texts = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            texts.insert(name, Arc::clone(&made));
+            made
+        })
+    }
+}
+
+impl Clone for Texts {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Texts {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Texts {}
 
 const fn text(suffix: &'static str) -> Column {
     Column { suffix, sql_type: "TEXT" }

@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{
-    Connection, ToSql, params_from_iter,
-    types::{ToSqlOutput, ValueRef},
+    Connection, Params, ToSql, params, params_from_iter,
+    types::{ToSqlOutput, Value as SqlOwned, ValueRef},
 };
 use serde_json::Value as Json;
 
@@ -18,6 +18,9 @@ use crate::{
     schema::{Entity, Field, Kind, Schema, SqlValue},
     value::Value,
 };
+
+/// A value of one column, borrowed where the state has it in the column's form.
+type Cell<'a> = ToSqlOutput<'a>;
 
 impl ToSql for SqlValue {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -53,41 +56,46 @@ pub fn columns_of(field: &Field) -> Vec<(String, &'static str)> {
 pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`; no data is ever in this text.
-        conn.execute_batch(&format!(
-            "CREATE TABLE IF NOT EXISTS {0} (
-                 id BLOB PRIMARY KEY NOT NULL,
-                 -- 1 while archived, and nothing was written beside the archiving
-                 is_archived INTEGER NOT NULL DEFAULT 0,
-                 -- fields and cells with several values
-                 conflicts INTEGER NOT NULL DEFAULT 0
-             ) STRICT;
-             CREATE INDEX IF NOT EXISTS {0}_with_conflicts ON {0} (id) WHERE conflicts > 0;",
-            entity.name
-        ))?;
+        let columns: Vec<(String, &str)> = entity.fields.iter().flat_map(columns_of).collect();
         let known = known_columns(conn, &entity.name)?;
-        for field in &entity.fields {
-            for (name, sql_type) in columns_of(field) {
-                if !known.contains(&name) {
-                    conn.execute_batch(&format!(
-                        "ALTER TABLE {} ADD COLUMN {name} {sql_type};",
-                        entity.name
-                    ))?;
-                }
+        if known.is_empty() {
+            conn.execute_batch(&table(&entity.name, &columns))?;
+        } else {
+            for (name, sql_type) in columns.iter().filter(|(name, _)| !known.contains(name)) {
+                let sql = format!("ALTER TABLE {} ADD COLUMN {name} {sql_type};", entity.name);
+                conn.execute_batch(&sql)?;
             }
-            if field.indexed {
-                let names: Vec<String> =
-                    columns_of(field).into_iter().map(|(name, _)| name).collect();
-                conn.execute_batch(&format!(
-                    "CREATE INDEX IF NOT EXISTS {0}_by_{1} ON {0} ({2}) WHERE {3} IS NOT NULL;",
-                    entity.name,
-                    field.name,
-                    names.join(", "),
-                    names.first().map_or("id", String::as_str),
-                ))?;
-            }
+        }
+        for field in entity.fields.iter().filter(|field| field.indexed) {
+            conn.execute_batch(&index(&entity.name, field))?;
         }
     }
     Ok(())
+}
+
+fn table(name: &str, columns: &[(String, &str)]) -> String {
+    let columns: String =
+        columns.iter().map(|(name, sql_type)| format!(",\n {name} {sql_type}")).collect();
+    format!(
+        "CREATE TABLE {name} (
+             id BLOB PRIMARY KEY NOT NULL,
+             -- 1 while archived, and nothing was written beside the archiving
+             is_archived INTEGER NOT NULL DEFAULT 0,
+             -- fields and cells with several values
+             conflicts INTEGER NOT NULL DEFAULT 0{columns}
+         ) STRICT;
+         CREATE INDEX {name}_with_conflicts ON {name} (id) WHERE conflicts > 0;"
+    )
+}
+
+fn index(table: &str, field: &Field) -> String {
+    let names: Vec<String> = columns_of(field).into_iter().map(|(name, _)| name).collect();
+    format!(
+        "CREATE INDEX IF NOT EXISTS {table}_by_{} ON {table} ({}) WHERE {} IS NOT NULL;",
+        field.name,
+        names.join(", "),
+        names.first().map_or("id", String::as_str),
+    )
 }
 
 fn known_columns(conn: &Connection, table: &str) -> rusqlite::Result<Vec<String>> {
@@ -147,27 +155,74 @@ pub fn project_fields(
     state: &State,
     touched: Option<&BTreeSet<String>>,
 ) -> rusqlite::Result<()> {
-    let mut names: Vec<String> = Vec::new();
-    let mut values: Vec<SqlValue> = Vec::new();
-    for field in entity.fields_in(part) {
-        if touched.is_some_and(|touched| !touched.contains(&field.name)) {
-            continue;
-        }
-        names.extend(columns_of(field).into_iter().map(|(name, _)| name));
-        values.extend(project_field(field, state));
+    let mut fields: Vec<&Field> = entity.fields_in(part).collect();
+    if let Some(touched) = touched {
+        fields.retain(|field| touched.contains(&field.name));
+    }
+    let mut cells: Vec<Cell<'_>> = Vec::with_capacity(fields.len() + 8);
+    for field in &fields {
+        project_field(field, state, &mut cells);
     }
     if *part == Part::Main {
         let is_archived = matches!(state.archival(), Archival::Archived(_));
-        names.push("is_archived".to_owned());
-        values.push(SqlValue::Integer(is_archived.into()));
-        names.push("conflicts".to_owned());
-        values.push(SqlValue::Integer(count_conflicts(entity, part, state)));
+        cells.push(Cell::Owned(i64::from(is_archived).into()));
+        cells.push(Cell::Owned(count_conflicts(entity, part, state).into()));
     }
+    let names = || -> Vec<String> {
+        let own: &[&str] = if *part == Part::Main { &["is_archived", "conflicts"] } else { &[] };
+        let columns = fields.iter().flat_map(|field| columns_of(field)).map(|(name, _)| name);
+        columns.chain(own.iter().map(|name| (*name).to_owned())).collect()
+    };
     if touched.is_some() {
-        update(conn, &entity.name, record, &names, &values)
+        update(conn, &entity.name, record, &names(), &cells)
     } else {
-        upsert(conn, &entity.name, record, &names, &values)
+        put(conn, entity, part, record, names, &cells)
     }
+}
+
+/// Writes all columns of a part: a new row whole, of one that is there only what differs, because
+/// every column that is written costs its index two changes.
+fn put(
+    conn: &Connection,
+    entity: &Entity,
+    part: &Part,
+    record: RecordId,
+    names: impl Fn() -> Vec<String>,
+    cells: &[Cell<'_>],
+) -> rusqlite::Result<()> {
+    if cells.is_empty() {
+        return Ok(());
+    }
+    let select = entity.texts.get("select", part, || {
+        format!("SELECT {} FROM {} WHERE id = ?1", names().join(", "), entity.name)
+    });
+    let mut query = conn.prepare_cached(&select)?;
+    let mut rows = query.query([record.as_bytes()])?;
+    let Some(row) = rows.next()? else {
+        let sql = entity.texts.get("insert", part, || insert_text(&entity.name, &names()));
+        conn.prepare_cached(&sql)?.execute(with_id(record.as_bytes(), cells))?;
+        return Ok(());
+    };
+    let mut differing = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        if row.get_ref(at)? != value_of(cell) {
+            differing.push(at);
+        }
+    }
+    drop(rows);
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let all = names();
+    let names: Vec<String> = differing.iter().filter_map(|at| all.get(*at).cloned()).collect();
+    let cells: Vec<Cell<'_>> = differing.iter().filter_map(|at| cells.get(*at).cloned()).collect();
+    update(conn, &entity.name, record, &names, &cells)
+}
+
+fn insert_text(table: &str, names: &[String]) -> String {
+    let places: Vec<String> = (2..names.len() + 2).map(|place| format!("?{place}")).collect();
+    let (names, places) = (names.join(", "), places.join(", "));
+    format!("INSERT INTO {table} (id, {names}) VALUES (?1, {places})")
 }
 
 fn update(
@@ -175,7 +230,7 @@ fn update(
     table: &str,
     record: RecordId,
     names: &[String],
-    values: &[SqlValue],
+    cells: &[Cell<'_>],
 ) -> rusqlite::Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -183,11 +238,22 @@ fn update(
     let sets: Vec<String> =
         (2..).zip(names).map(|(place, name): (usize, _)| format!("{name} = ?{place}")).collect();
     let sql = format!("UPDATE {table} SET {} WHERE id = ?1", sets.join(", "));
-    let id = record.as_bytes();
-    let id: &dyn ToSql = id;
-    let values = values.iter().map(|value| value as &dyn ToSql);
-    conn.prepare_cached(&sql)?.execute(params_from_iter(std::iter::once(id).chain(values)))?;
+    conn.prepare_cached(&sql)?.execute(with_id(record.as_bytes(), cells))?;
     Ok(())
+}
+
+fn with_id<'a>(id: &'a [u8; 16], cells: &'a [Cell<'a>]) -> impl Params + 'a {
+    let id: &dyn ToSql = id;
+    params_from_iter(std::iter::once(id).chain(cells.iter().map(|cell| cell as &dyn ToSql)))
+}
+
+fn value_of<'a>(cell: &'a Cell<'_>) -> ValueRef<'a> {
+    match cell {
+        Cell::Borrowed(value) => *value,
+        Cell::Owned(value) => value.into(),
+        // Nothing here makes any other.
+        _ => ValueRef::Null,
+    }
 }
 
 /// Writes a long text into its record's row.
@@ -205,50 +271,50 @@ pub fn project_text(
     if entity.field(field).is_none() {
         return Ok(());
     }
-    upsert(conn, &entity.name, record, &[field.to_owned()], &[SqlValue::Text(text.to_owned())])
-}
-
-fn upsert(
-    conn: &Connection,
-    table: &str,
-    record: RecordId,
-    names: &[String],
-    values: &[SqlValue],
-) -> rusqlite::Result<()> {
-    if names.is_empty() {
-        return Ok(());
-    }
-    let places: Vec<String> = (2..names.len() + 2).map(|place| format!("?{place}")).collect();
-    let sets: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
+    let table = &entity.name;
     let sql = format!(
-        "INSERT INTO {table} (id, {}) VALUES (?1, {}) ON CONFLICT (id) DO UPDATE SET {}",
-        names.join(", "),
-        places.join(", "),
-        sets.join(", "),
+        "INSERT INTO {table} (id, {field}) VALUES (?1, ?2)
+         ON CONFLICT (id) DO UPDATE SET {field} = excluded.{field}"
     );
-    let id = record.as_bytes();
-    let id: &dyn ToSql = id;
-    let values = values.iter().map(|value| value as &dyn ToSql);
-    conn.prepare_cached(&sql)?.execute(params_from_iter(std::iter::once(id).chain(values)))?;
+    conn.prepare_cached(&sql)?.execute(params![record.as_bytes(), text])?;
     Ok(())
 }
 
-fn project_field(field: &Field, state: &State) -> Vec<SqlValue> {
+fn project_field<'a>(field: &Field, state: &'a State, to: &mut Vec<Cell<'a>>) {
     match field.kind {
-        Kind::Register | Kind::Office => field.ty.to_sql(&shown(field, state)),
+        Kind::Register | Kind::Office => to_cells(field, shown(field, state), to),
         Kind::Once => {
-            field.ty.to_sql(state.once(&field.name).map_or(&Value::Null, |first| &first.value))
+            let first = state.once(&field.name);
+            to_cells(field, first.map_or(&Value::Null, |first| &first.value), to);
         }
-        Kind::Counter => vec![SqlValue::Integer(state.counter(&field.name))],
-        Kind::Set => vec![json_column(members(field, state))],
-        Kind::Rows => vec![json_column(rows_json(field, state))],
-        Kind::Log => vec![json_column(entries(field, state))],
-        Kind::Text => vec![SqlValue::Null],
+        Kind::Counter => to.push(Cell::Owned(state.counter(&field.name).into())),
+        Kind::Set => to.push(json_column(members(field, state))),
+        Kind::Rows => to.push(json_column(rows_json(field, state))),
+        Kind::Log => to.push(json_column(entries(field, state))),
+        Kind::Text => to.push(Cell::Owned(SqlOwned::Null)),
     }
 }
 
-fn json_column(items: Vec<Json>) -> SqlValue {
-    if items.is_empty() { SqlValue::Null } else { SqlValue::Text(Json::Array(items).to_string()) }
+/// Puts a value into the columns of its field; text that stands as it is is not copied.
+fn to_cells<'a>(field: &Field, value: &'a Value, to: &mut Vec<Cell<'a>>) {
+    match (field.ty.columns(), value) {
+        ([column], Value::Text(text)) if column.sql_type == "TEXT" => {
+            to.push(Cell::Borrowed(ValueRef::Text(text.as_bytes())));
+        }
+        (columns, Value::Null) => to.extend(columns.iter().map(|_| Cell::Owned(SqlOwned::Null))),
+        _ => to.extend(field.ty.to_sql(value).into_iter().map(|value| {
+            Cell::Owned(match value {
+                SqlValue::Null => SqlOwned::Null,
+                SqlValue::Integer(number) => SqlOwned::Integer(number),
+                SqlValue::Text(text) => SqlOwned::Text(text),
+            })
+        })),
+    }
+}
+
+fn json_column<'a>(items: Vec<Json>) -> Cell<'a> {
+    let is_empty = items.is_empty();
+    Cell::Owned(if is_empty { SqlOwned::Null } else { Json::Array(items).to_string().into() })
 }
 
 /// All rows of all entities as text, in a fixed order of entities, ids and columns.

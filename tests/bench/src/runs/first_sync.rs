@@ -1,0 +1,73 @@
+//! Everything from the server into a new device: how long a new phone takes until it can go out.
+
+use outrider_core::replica::pull::FRAMES_PER_TRANSACTION;
+use tempfile::TempDir;
+
+use super::Synced;
+use crate::{
+    Outcome,
+    figure::Figure,
+    floor::{Plain, Sync},
+    http::Server,
+    measure::{alternate, seconds},
+    office::open_device,
+};
+
+pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
+    let count = world.setting.records;
+    let folder = TempDir::new()?;
+    let piped = {
+        let office = world.office(&folder.path().join("office"), Sync::Full)?;
+        let fill = |at: usize| {
+            let device = TempDir::new()?;
+            let (mut replica, _) = open_device(device.path(), Sync::Full, 100 + at as u64)?;
+            office.enroll(&mut replica, number(10, at))?;
+            let (time, talk) = seconds(|| office.sync(&mut replica))?;
+            check(talk.summary.pulled, count)?;
+            Ok(time)
+        };
+        alternate(world.setting.repetitions, fill, |_| fill_plain(world))?
+    };
+    let over_http = {
+        let data = folder.path().join("http");
+        let devices: Vec<TempDir> =
+            (0..world.setting.repetitions).map(|_| TempDir::new()).collect::<Result<_, _>>()?;
+        let mut replicas = Vec::new();
+        {
+            let office = world.office(&data, Sync::Full)?;
+            for (at, device) in devices.iter().enumerate() {
+                let (mut replica, _) = open_device(device.path(), Sync::Full, 200 + at as u64)?;
+                office.enroll(&mut replica, number(100, at))?;
+                replicas.push(replica);
+            }
+        }
+        let server = Server::start(&data)?;
+        let fill = |at: usize| {
+            let replica = replicas.get_mut(at).ok_or("no device")?;
+            let (time, summary) = seconds(|| server.sync(replica))?;
+            check(summary.pulled, count)?;
+            Ok(time)
+        };
+        alternate(world.setting.repetitions, fill, |_| fill_plain(world))?
+    };
+    let wire = world.wire_bytes as f64 / count as f64;
+    Ok(vec![
+        Figure::rate("first_sync", count, piped),
+        Figure::rate("first_sync_http", count, over_http),
+        Figure::new("first_sync_wire", count, wire, "B/record"),
+    ])
+}
+
+fn number(first: u8, at: usize) -> u8 {
+    first.wrapping_add(u8::try_from(at).unwrap_or(u8::MAX))
+}
+
+fn check(pulled: u64, count: usize) -> Outcome<()> {
+    if pulled == count as u64 { Ok(()) } else { Err("not all has arrived".into()) }
+}
+
+fn fill_plain(world: &Synced) -> Outcome<f64> {
+    let folder = TempDir::new()?;
+    let mut plain = Plain::open(&folder.path().join("plain.db"), Sync::Full)?;
+    Ok(seconds(|| plain.insert(&world.rows, FRAMES_PER_TRANSACTION))?.0)
+}
