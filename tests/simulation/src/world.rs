@@ -195,6 +195,9 @@ impl World {
             folder,
             dice,
         };
+        for _ in 0..world.dice.below(4) {
+            world.change_policy()?;
+        }
         for number in 0..count {
             let folder = world.new_folder();
             let seed = world.dice.next();
@@ -249,11 +252,11 @@ impl World {
             900..925 => self.replay(),
             925..945 => self.restart_device(at),
             945..955 => self.restart_server(),
-            955..970 => self.change_policy(),
-            970..978 => self.back_up(at),
-            978..984 => self.restore(at),
-            984..988 => self.add_twin(at),
-            988..994 => self.move_clock(at),
+            955..975 => self.change_policy(),
+            975..982 => self.back_up(at),
+            982..987 => self.restore(at),
+            987..990 => self.add_twin(at),
+            990..995 => self.move_clock(at),
             _ => self.enrol(at),
         }
     }
