@@ -91,9 +91,9 @@ impl Replica {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
+        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let key =
             identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
-        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let schema = Schema::builtin();
         let actor = {
             let tx = store.begin()?;

@@ -77,6 +77,12 @@ fn what_does_not_fit_is_refused_with_a_sentence_and_nothing_is_written() {
     ));
     assert_eq!(replica.status().unwrap().waiting, 0);
     assert!(replica.list("customer", &Query::default()).unwrap().records.is_empty());
+    let id = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let error = replica.update(id, &fields(json!({"company_name": null}))).unwrap_err();
+    assert_eq!(error.to_string(), "`company_name` is required");
+    let error = replica.update(id, &fields(json!({"archived": "x"}))).unwrap_err();
+    assert_eq!(error.to_string(), "`archived` is written by the program; use archive and restore");
+    assert_eq!(replica.status().unwrap().waiting, 1);
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
     let world = world();
     let mut text = TextDocument::new().unwrap();
     let groups: Vec<Vec<PushChange>> = text
-        .edit_in_steps(actor(1), 0, &"x".repeat(100_001))
+        .edit_in_steps(actor(1), 0, &"x".repeat(80_001))
         .unwrap()
         .into_iter()
         .map(|step| vec![change("customer", "notes", step.bytes)])

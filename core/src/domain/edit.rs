@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::record::Documents;
+use super::{record::Documents, stage::HISTORY};
 use crate::{
-    crdt::{Action, Edit, State},
+    crdt::{Action, Edit, State, archive::ARCHIVED},
     ids::{ActorId, Part},
     schema::{
         Entity, Field, KeyError, Kind, RowId, Type, ValueError, cell_key, counter_key, entry_key,
@@ -70,6 +70,14 @@ pub enum EditError {
     /// The field was written before.
     #[error("`{0}` is written once, when the record is created")]
     WrittenOnce(String),
+    /// The field is written by the program alone.
+    #[error("`{field}` is written by the program; use {instead}")]
+    ByProgram {
+        /// The field.
+        field: String,
+        /// What a person uses.
+        instead: &'static str,
+    },
     /// A required field has no value.
     #[error("`{0}` is required")]
     Required(String),
@@ -143,6 +151,12 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
                 entity: self.entity.name.clone(),
                 field: name.clone(),
             })?;
+            if let Some(instead) = by_program(field) {
+                return Err(EditError::ByProgram { field: name.clone(), instead });
+            }
+            if field.required && json.is_null() && !self.is_new {
+                return Err(EditError::Required(name.clone()));
+            }
             if field.kind == Kind::Text {
                 let text = text_of(field, json)?;
                 plan.texts.insert(name.clone(), text);
@@ -354,6 +368,15 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
                 Ok(put(entry_key(field, (self.draw_row)()), value))
             })
             .collect()
+    }
+}
+
+/// What a person uses instead of writing a field that only the program writes.
+fn by_program(field: &Field) -> Option<&'static str> {
+    match field.name.as_str() {
+        ARCHIVED => Some("archive and restore"),
+        HISTORY => Some("`sales_stage`, which keeps its history"),
+        _ => None,
     }
 }
 
