@@ -153,6 +153,19 @@ impl State {
             .map_while(move |(key, ops)| Some((key.strip_prefix(prefix)?, ops.as_slice())))
     }
 
+    /// Heads and counter with some of the keys: what the base of a change needs to know.
+    #[must_use]
+    pub fn narrowed_to<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let found = keys.into_iter().filter_map(|key| self.keys.get_key_value(key));
+        Self {
+            generation: self.generation,
+            heads: self.heads.clone(),
+            clock: Clock::new(),
+            max_op: self.max_op,
+            keys: found.map(|(key, ops)| (key.clone(), ops.clone())).collect(),
+        }
+    }
+
     /// Bytes of keys and values, as limited by [`DOCUMENT_BYTES_MAX`].
     #[must_use]
     pub fn size_bytes(&self) -> usize {
@@ -185,6 +198,34 @@ impl State {
     #[must_use]
     pub fn has_seen(&self, change: &Change) -> bool {
         self.clock.get(&change.actor).is_some_and(|seen| seen.seq >= change.seq)
+    }
+
+    /// Applies a change whose past has been seen, unless the document would outgrow its limits:
+    /// then nothing happens. Returns whether it fits.
+    #[must_use]
+    pub fn apply_within_limits(&mut self, encoded: &EncodedChange) -> bool {
+        let change = &encoded.change;
+        let keys = change.ops.iter().map(|op| &op.key);
+        let before: Vec<(&String, Option<Vec<Survivor>>)> =
+            keys.map(|key| (key, self.keys.get(key).cloned())).collect();
+        let (heads, seen) = (self.heads.clone(), self.clock.get(&change.actor).copied());
+        let max_op = self.max_op;
+        self.apply(encoded);
+        if self.is_within_limits() {
+            return true;
+        }
+        for (key, ops) in before {
+            match ops {
+                Some(ops) => self.keys.insert(key.clone(), ops),
+                None => self.keys.remove(key),
+            };
+        }
+        match seen {
+            Some(seen) => self.clock.insert(change.actor, seen),
+            None => self.clock.remove(&change.actor),
+        };
+        (self.heads, self.max_op) = (heads, max_op);
+        false
     }
 
     /// Applies a change whose past has been seen: one written here, or one that the gate let pass.

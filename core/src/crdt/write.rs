@@ -159,12 +159,9 @@ pub(super) fn commit(
     if encoded.bytes.len() > CHANGE_BYTES_MAX {
         return Err(WriteError::DocumentFull);
     }
-    let mut after = state.clone();
-    after.apply(&encoded);
-    if !after.is_within_limits() {
+    if !state.apply_within_limits(&encoded) {
         return Err(WriteError::DocumentFull);
     }
-    *state = after;
     *own = Some(Own { actor: encoded.change.actor, seq: encoded.change.seq, hash: encoded.hash });
     Ok(encoded)
 }

@@ -34,6 +34,8 @@ pub(super) struct FlatDocument {
     pub(super) entity: String,
     /// What people see.
     pub(super) state: State,
+    /// The bytes of the state as it was loaded; none of a new document.
+    stored: Vec<u8>,
     /// What the server holds, while edits wait.
     pub(super) confirmed: Option<State>,
     pub(super) own: Option<Own>,
@@ -47,17 +49,19 @@ impl FlatDocument {
             id: id.clone(),
             entity: entity.to_owned(),
             state: State::default(),
+            stored: Vec::new(),
             confirmed: None,
             own: None,
             digest: None,
         }
     }
 
-    fn decode(id: &DocumentId, stored: StoredDocument) -> Result<Self, StoreError> {
+    pub(super) fn decode(id: &DocumentId, stored: StoredDocument) -> Result<Self, StoreError> {
         Ok(Self {
             id: id.clone(),
             entity: stored.entity,
             state: decode_state(id, &stored.state)?,
+            stored: stored.state,
             confirmed: stored.confirmed.map(|bytes| decode_state(id, &bytes)).transpose()?,
             own: stored.own,
             digest: stored.digest,
@@ -109,16 +113,24 @@ impl Writer<'_> {
     ) -> Result<(), ReplicaError> {
         let is_new = document.is_none();
         let mut document = document.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
-        let confirmed = match document.confirmed.take() {
-            Some(confirmed) => confirmed,
-            None => document.state.clone(),
+        // Before the first waiting edit what people see is what is confirmed. Of that the base
+        // needs the edited keys, and the store the bytes that it has.
+        let (confirmed, confirmed_bytes) = match document.confirmed.take() {
+            Some(confirmed) => {
+                let bytes = confirmed.to_bytes();
+                (confirmed, bytes)
+            }
+            None if is_new => (State::default(), State::default().to_bytes()),
+            None => {
+                let keys = edits.iter().map(|edit| edit.key.as_str());
+                (document.state.narrowed_to(keys), std::mem::take(&mut document.stored))
+            }
         };
         let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
         let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
         let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
         let base = Base::new(&confirmed, &change.change);
-        document.confirmed = Some(confirmed);
-        self.save_flat(&document)?;
+        self.save(&document, document.state.to_bytes(), Some(confirmed_bytes))?;
         self.queue(&document, &change, &base)?;
         let touched = if is_new { None } else { Some(&touched) };
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
@@ -150,10 +162,20 @@ impl Writer<'_> {
     }
 
     fn save_flat(&self, document: &FlatDocument) -> Result<(), StoreError> {
+        let confirmed = document.confirmed.as_ref().map(State::to_bytes);
+        self.save(document, document.state.to_bytes(), confirmed)
+    }
+
+    fn save(
+        &self,
+        document: &FlatDocument,
+        state: Vec<u8>,
+        confirmed: Option<Vec<u8>>,
+    ) -> Result<(), StoreError> {
         let stored = StoredDocument {
             entity: document.entity.clone(),
-            state: document.state.to_bytes(),
-            confirmed: document.confirmed.as_ref().map(State::to_bytes),
+            state,
+            confirmed,
             own: document.own,
             digest: document.digest,
         };
@@ -204,18 +226,23 @@ impl Writer<'_> {
         &mut self,
         id: &DocumentId,
         entity: &str,
-        arrived: &State,
+        arrived: State,
+        bytes: &[u8],
     ) -> Result<(), ReplicaError> {
-        let mut document = self.load_flat(id)?.unwrap_or_else(|| FlatDocument::new(id, entity));
+        let Some(mut document) = self.load_flat(id)? else {
+            // There is nothing to join it with: it is stored as it came.
+            let document = FlatDocument { state: arrived, ..FlatDocument::new(id, entity) };
+            return self.store_merged(entity, document, Some(bytes));
+        };
         if arrived.generation > document.state.generation {
             document.own = None;
             self.redraw_actor();
         }
         if let Some(confirmed) = &mut document.confirmed {
-            confirmed.join(arrived);
+            confirmed.join(&arrived);
         }
-        document.state.join(arrived);
-        self.store_merged(entity, document)
+        document.state.join(&arrived);
+        self.store_merged(entity, document, None)
     }
 
     /// Joins what changed since the cursor.
@@ -234,7 +261,7 @@ impl Writer<'_> {
         if document.state.join_delta(delta) == DeltaOutcome::NeedsWhole {
             return Ok(Merged::NeedsWhole);
         }
-        self.store_merged(entity, document)?;
+        self.store_merged(entity, document, None)?;
         Ok(Merged::Joined)
     }
 
@@ -242,9 +269,13 @@ impl Writer<'_> {
         &mut self,
         entity: &str,
         mut document: FlatDocument,
+        bytes: Option<&[u8]>,
     ) -> Result<(), ReplicaError> {
         self.update_digest(&mut document);
-        self.save_flat(&document)?;
+        match bytes {
+            Some(bytes) => self.save(&document, bytes.to_vec(), None)?,
+            None => self.save_flat(&document)?,
+        }
         let id = &document.id;
         // An entity that a newer app knows is kept without a row.
         if let Some(entity) = self.schema.entity(entity) {

@@ -110,7 +110,7 @@ impl Replica {
                 return Ok(effect);
             }
             let mut cursor = meta::cursor(writer.tx)?;
-            cursor.held = writer.held();
+            cursor.held = writer.write_held()?;
             if let Some(mut progress) = progress {
                 progress.reached = cursor.progress.as_ref().and_then(|before| before.reached);
                 cursor.progress = Some(progress);
@@ -252,7 +252,7 @@ impl Writer<'_> {
         match body {
             Body::State(bytes) => {
                 let state = State::from_bytes(bytes).map_err(broken)?;
-                self.merge_state(id, entity, &state)?;
+                self.merge_state(id, entity, state, bytes)?;
             }
             Body::Delta(bytes) => {
                 let delta = Delta::from_bytes(bytes).map_err(broken)?;

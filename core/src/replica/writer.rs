@@ -41,8 +41,10 @@ pub struct Writer<'a> {
     pub(super) rng: &'a mut StdRng,
     /// Under which documents are begun.
     pub(super) actor: ActorId,
+    /// Whether the actor was drawn anew, so that it must be kept.
     is_actor_drawn: bool,
-    held: Digest,
+    /// What this transaction changed in the digest over all confirmed documents.
+    held_change: Digest,
     is_held_changed: bool,
     /// The group that changes join, how many it has, and their bytes.
     group: Option<(i64, usize, usize)>,
@@ -72,7 +74,6 @@ impl<'a> Writer<'a> {
         rng: &'a mut StdRng,
         actor: ActorId,
     ) -> Result<Self, StoreError> {
-        let held = meta::cursor(tx)?.held;
         Ok(Self {
             tx,
             schema,
@@ -80,7 +81,7 @@ impl<'a> Writer<'a> {
             rng,
             actor,
             is_actor_drawn: false,
-            held,
+            held_change: Digest::default(),
             is_held_changed: false,
             group: None,
             is_group_open: false,
@@ -89,9 +90,9 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes what is kept once per transaction; returns the actor under which to go on.
-    pub(super) fn finish(self) -> Result<ActorId, StoreError> {
+    pub(super) fn finish(mut self) -> Result<ActorId, StoreError> {
         if self.is_held_changed {
-            meta::set_held(self.tx, &self.held)?;
+            self.write_held()?;
         }
         if self.is_actor_drawn {
             meta::set_actor(self.tx, self.actor)?;
@@ -99,14 +100,20 @@ impl<'a> Writer<'a> {
         Ok(self.actor)
     }
 
-    /// The digest over all confirmed documents, with what this transaction changed.
-    pub(super) fn held(&self) -> Digest {
-        self.held
+    /// Writes and returns the digest over all confirmed documents, with what this transaction
+    /// changed so far.
+    pub(super) fn write_held(&mut self) -> Result<Digest, StoreError> {
+        let mut held = meta::held(self.tx)?;
+        digest::toggle(&mut held, &self.held_change);
+        self.held_change = Digest::default();
+        self.is_held_changed = false;
+        meta::set_held(self.tx, &held)?;
+        Ok(held)
     }
 
     pub(super) fn replace_digest(&mut self, old: Option<Digest>, new: Option<Digest>) {
         for changed in old.iter().chain(&new) {
-            digest::toggle(&mut self.held, changed);
+            digest::toggle(&mut self.held_change, changed);
         }
         self.is_held_changed = true;
     }
@@ -277,16 +284,15 @@ impl<'a> Writer<'a> {
         let mut flat = BTreeMap::new();
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, _) in document::parts(self.tx, record)? {
-            let id = DocumentId { record, part };
-            if id.part.is_flat() {
-                if let Some(document) = self.load_flat(&id)? {
-                    entity = Some(document.entity.clone());
-                    documents.flat.insert(id.part.clone(), document.state.clone());
-                    flat.insert(id.part, document);
-                }
-            } else if let Some(stored) = document::load(self.tx, &id)? {
-                documents.texts.insert(id.part.as_str().to_owned(), text_of(&stored)?);
+        for (part, stored) in document::load_all(self.tx, record)? {
+            if part.is_flat() {
+                let id = DocumentId { record, part };
+                let document = FlatDocument::decode(&id, stored)?;
+                entity = Some(document.entity.clone());
+                documents.flat.insert(id.part.clone(), document.state.clone());
+                flat.insert(id.part, document);
+            } else {
+                documents.texts.insert(part.as_str().to_owned(), text_of(&stored)?);
             }
         }
         let entity = entity.ok_or(ReplicaError::UnknownRecord(record))?;

@@ -1,6 +1,6 @@
 //! Documents: the truth of a device.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
 use crate::{
@@ -43,28 +43,26 @@ pub fn load(conn: &Connection, id: &DocumentId) -> Result<Option<StoredDocument>
         "SELECT entity, state, confirmed, own_actor, own_seq, own_hash, digest
          FROM document WHERE record = ?1 AND part = ?2",
     )?;
-    let found = query
-        .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
-            let own: (Option<[u8; 16]>, Option<i64>, Option<[u8; 32]>) =
-                (row.get(3)?, row.get(4)?, row.get(5)?);
-            let own = match own {
-                (Some(actor), Some(seq), Some(hash)) => Some(Own {
-                    actor: ActorId(actor),
-                    seq: seq.unsigned_abs(),
-                    hash: ChangeHash(hash),
-                }),
-                _ => None,
-            };
-            Ok(StoredDocument {
-                entity: row.get(0)?,
-                state: row.get(1)?,
-                confirmed: row.get(2)?,
-                own,
-                digest: row.get(6)?,
-            })
-        })
-        .optional()?;
-    Ok(found)
+    Ok(query.query_row(params![id.record.as_bytes(), id.part.as_str()], read).optional()?)
+}
+
+/// Reads a row of entity, state, confirmed, own_actor, own_seq, own_hash, digest.
+fn read(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
+    let own: (Option<[u8; 16]>, Option<i64>, Option<[u8; 32]>) =
+        (row.get(3)?, row.get(4)?, row.get(5)?);
+    let own = match own {
+        (Some(actor), Some(seq), Some(hash)) => {
+            Some(Own { actor: ActorId(actor), seq: seq.unsigned_abs(), hash: ChangeHash(hash) })
+        }
+        _ => None,
+    };
+    Ok(StoredDocument {
+        entity: row.get(0)?,
+        state: row.get(1)?,
+        confirmed: row.get(2)?,
+        own,
+        digest: row.get(6)?,
+    })
 }
 
 /// Stores a document.
@@ -214,12 +212,16 @@ pub fn load_all(
     conn: &Connection,
     record: RecordId,
 ) -> Result<Vec<(Part, StoredDocument)>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT entity, state, confirmed, own_actor, own_seq, own_hash, digest, part
+         FROM document WHERE record = ?1 ORDER BY part",
+    )?;
+    let mut rows = query.query([record.as_bytes()])?;
     let mut found = Vec::new();
-    for (part, _) in parts(conn, record)? {
-        let id = DocumentId { record, part };
-        if let Some(document) = load(conn, &id)? {
-            found.push((id.part, document));
-        }
+    while let Some(row) = rows.next()? {
+        let part = row.get_ref(7)?.as_str().map_err(rusqlite::Error::from)?;
+        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
+        found.push((part, read(row)?));
     }
     Ok(found)
 }

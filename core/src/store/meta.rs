@@ -166,7 +166,7 @@ pub fn cursor(conn: &Connection) -> Result<Cursor, StoreError> {
         position: get::<[u8; 8]>(conn, "position")?.map_or(0, u64::from_be_bytes),
         digest: get(conn, "digest")?.unwrap_or_default(),
         progress,
-        held: get(conn, "held")?.unwrap_or_default(),
+        held: held(conn)?,
     })
 }
 
@@ -184,6 +184,15 @@ pub fn set_cursor(conn: &Connection, cursor: &Cursor) -> Result<(), StoreError> 
     };
     set(conn, "progress", &progress)?;
     set_held(conn, &cursor.held)
+}
+
+/// The digest over all confirmed documents.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn held(conn: &Connection) -> Result<Digest, StoreError> {
+    Ok(get(conn, "held")?.unwrap_or_default())
 }
 
 /// Stores the digest over all confirmed documents.

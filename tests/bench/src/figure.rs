@@ -38,6 +38,12 @@ impl Figure {
         Self { floor: Some(floor), ratio, ..Self::new(name, records, value, unit) }
     }
 
+    /// A cost in microseconds for each of `count`, from the seconds that both sides took.
+    pub(crate) fn each(name: &str, records: usize, both: (f64, f64), count: usize) -> Self {
+        let micros = |seconds: f64| seconds * 1e6 / count as f64;
+        Self::cost(name, records, (micros(both.0), micros(both.1)), "µs")
+    }
+
     /// Records per second, from the seconds that both sides took.
     pub(crate) fn rate(name: &str, records: usize, (seconds, floor): (f64, f64)) -> Self {
         let count = records as f64;

@@ -4,11 +4,29 @@ use std::{fs, time::Instant};
 
 use crate::Outcome;
 
-/// Seconds that `work` takes on the wall clock.
-pub(crate) fn seconds<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(f64, T)> {
-    let start = Instant::now();
+/// What work took, in seconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cost {
+    /// On the wall clock.
+    pub(crate) wall: f64,
+    /// Of the calling thread's processor time: what is left when nobody else uses the machine
+    /// and the disk takes no time.
+    pub(crate) cpu: f64,
+}
+
+/// Runs `work` and says what it took.
+pub(crate) fn cost<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<(Cost, T)> {
+    let (start, before) = (Instant::now(), thread_cpu_seconds());
     let done = work()?;
-    Ok((start.elapsed().as_secs_f64(), done))
+    let cpu = thread_cpu_seconds() - before;
+    Ok((Cost { wall: start.elapsed().as_secs_f64(), cpu }, done))
+}
+
+/// What both sides took: ours, and the floor's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Both {
+    pub(crate) wall: (f64, f64),
+    pub(crate) cpu: (f64, f64),
 }
 
 /// Seconds of processor time that the calling thread has used.
@@ -47,13 +65,16 @@ pub(crate) fn mean(values: &[f64]) -> f64 {
 /// Lets two sides take turns, so that what else the machine does meets both; their medians.
 pub(crate) fn alternate(
     repetitions: usize,
-    mut ours: impl FnMut(usize) -> Outcome<f64>,
-    mut floor: impl FnMut(usize) -> Outcome<f64>,
-) -> Outcome<(f64, f64)> {
-    let (mut our_values, mut floor_values) = (Vec::new(), Vec::new());
+    mut ours: impl FnMut(usize) -> Outcome<Cost>,
+    mut floor: impl FnMut(usize) -> Outcome<Cost>,
+) -> Outcome<Both> {
+    let (mut our_costs, mut floor_costs) = (Vec::new(), Vec::new());
     for repetition in 0..repetitions {
-        our_values.push(ours(repetition)?);
-        floor_values.push(floor(repetition)?);
+        our_costs.push(ours(repetition)?);
+        floor_costs.push(floor(repetition)?);
     }
-    Ok((median(&our_values), median(&floor_values)))
+    let middle =
+        |costs: &[Cost], of: fn(&Cost) -> f64| median(&costs.iter().map(of).collect::<Vec<f64>>());
+    let both = |of| (middle(&our_costs, of), middle(&floor_costs, of));
+    Ok(Both { wall: both(|cost| cost.wall), cpu: both(|cost| cost.cpu) })
 }

@@ -7,7 +7,7 @@ use outrider_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Doing, damaged, feed, from_sql, rows, stream, to_sql};
+use super::{Doing, damaged, feed, from_sql, rows, stream::StreamChanges, to_sql};
 use crate::storage::{Content, StorageError, StoredDocument, TextContent};
 
 /// Reads the columns `record, part` that a row begins with.
@@ -107,9 +107,9 @@ fn find_before(conn: &Connection, id: &DocumentId) -> Result<Option<Before>, Sto
 /// Stores a document's new content, and everything that follows from it.
 pub(super) fn put(
     conn: &Connection,
+    streams: &mut StreamChanges,
     id: &DocumentId,
-    entity: &str,
-    family: RecordId,
+    (entity, family): (&str, RecordId),
     content: &Content,
     position: u64,
 ) -> Result<(), StorageError> {
@@ -120,13 +120,13 @@ pub(super) fn put(
     };
     let digest = digest::of_document(id, generation, &heads);
     if let Some(before) = &before {
-        stream::remove(conn, &before.entity, &id.part, &before.digest)?;
+        streams.remove(&before.entity, &id.part, &before.digest);
         if before.entity != entity || before.family != family {
             feed::remove(conn, before.family, id)?;
         }
     }
     write(conn, id, entity, family, content, &digest, position)?;
-    stream::add(conn, entity, &id.part, &digest)?;
+    streams.add(entity, &id.part, &digest);
     feed::put(conn, family, id, entity, position)?;
     if before.is_none_or(|before| before.family != family) {
         move_other_parts(conn, id, family)?;

@@ -46,6 +46,11 @@ impl Drop for SqliteRead<'_> {
 pub(super) trait Connected {
     /// The connection.
     fn conn(&self) -> Result<&Connection, StorageError>;
+
+    /// Writes what the transaction has not yet written of the digests of streams.
+    fn settle_streams(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
 }
 
 impl Connected for SqliteRead<'_> {
@@ -141,6 +146,7 @@ impl<T: Connected> Read for T {
     }
 
     fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError> {
+        self.settle_streams()?;
         stream::digests(self.conn()?, scope)
     }
 

@@ -1,5 +1,7 @@
 //! Digests of streams, kept up to date with every document.
 
+use std::collections::BTreeMap;
+
 use outrider_core::{
     ids::{Part, RecordId},
     sync::{
@@ -12,32 +14,43 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Doing, damaged, from_sql, to_sql};
 use crate::storage::{SCOPE_ALL, StorageError};
 
-/// Adds a document to its stream's digest.
-pub(super) fn add(
-    conn: &Connection,
-    entity: &str,
-    part: &Part,
-    document: &Digest,
-) -> Result<(), StorageError> {
-    toggle(conn, entity, part, document, |count| count + 1)
+/// What a transaction does to the digests of streams, written once: a push of a thousand changes
+/// touches few streams.
+#[derive(Debug, Default)]
+pub(super) struct StreamChanges(BTreeMap<(String, Part), (Digest, i64)>);
+
+impl StreamChanges {
+    /// Adds a document to its stream's digest.
+    pub(super) fn add(&mut self, entity: &str, part: &Part, document: &Digest) {
+        self.toggle(entity, part, document, 1);
+    }
+
+    /// Takes a document out of its stream's digest.
+    pub(super) fn remove(&mut self, entity: &str, part: &Part, document: &Digest) {
+        self.toggle(entity, part, document, -1);
+    }
+
+    fn toggle(&mut self, entity: &str, part: &Part, document: &Digest, by: i64) {
+        let (set, count) = self.0.entry((entity.to_owned(), part.clone())).or_default();
+        digest::toggle(set, document);
+        *count += by;
+    }
+
+    /// Writes what was done since the last time.
+    pub(super) fn write(&mut self, conn: &Connection) -> Result<(), StorageError> {
+        for ((entity, part), (change, by)) in std::mem::take(&mut self.0) {
+            write(conn, &entity, &part, &change, by)?;
+        }
+        Ok(())
+    }
 }
 
-/// Takes a document out of its stream's digest.
-pub(super) fn remove(
+fn write(
     conn: &Connection,
     entity: &str,
     part: &Part,
-    document: &Digest,
-) -> Result<(), StorageError> {
-    toggle(conn, entity, part, document, |count| count.saturating_sub(1))
-}
-
-fn toggle(
-    conn: &Connection,
-    entity: &str,
-    part: &Part,
-    document: &Digest,
-    new_count: impl FnOnce(u64) -> u64,
+    change: &Digest,
+    by: i64,
 ) -> Result<(), StorageError> {
     const DOING: &str = "updating a stream's digest";
     let found: Option<(Digest, i64)> = conn
@@ -49,14 +62,14 @@ fn toggle(
         .optional()
         .doing(DOING)?;
     let (mut set, count) = found.unwrap_or_default();
-    digest::toggle(&mut set, document);
+    digest::toggle(&mut set, change);
     conn.prepare_cached(
         "INSERT INTO stream_digest (scope, entity, part, digest, count) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (scope, entity, part) DO UPDATE SET
              digest = excluded.digest, count = excluded.count",
     )
     .doing(DOING)?
-    .execute(params![SCOPE_ALL, entity, part.as_str(), set, to_sql(new_count(from_sql(count)?)),])
+    .execute(params![SCOPE_ALL, entity, part.as_str(), set, (count + by).max(0)])
     .doing(DOING)?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The write transaction.
 
-use std::sync::MutexGuard;
+use std::{cell::RefCell, sync::MutexGuard};
 
 use outrider_core::{
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
@@ -8,7 +8,7 @@ use outrider_core::{
 };
 use rusqlite::Connection;
 
-use super::{Doing, change, device, document, feed, read::Connected};
+use super::{Doing, change, device, document, feed, read::Connected, stream::StreamChanges};
 use crate::storage::{
     AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
 };
@@ -20,6 +20,8 @@ pub(super) struct SqliteWrite<'s> {
     next_position: u64,
     /// Whether a commit takes a position.
     is_changed: bool,
+    /// What it does to the digests of streams; written before anything reads them.
+    streams: RefCell<StreamChanges>,
     /// The changes that were added, in order, for the feed's chain.
     added: Vec<ChangeHash>,
 }
@@ -33,7 +35,9 @@ impl<'s> SqliteWrite<'s> {
             conn.execute_batch("ROLLBACK").doing(DOING)?;
         }
         conn.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
-        let mut write = Self { conn, next_position: 0, is_changed: false, added: Vec::new() };
+        let streams = RefCell::default();
+        let mut write =
+            Self { conn, next_position: 0, is_changed: false, streams, added: Vec::new() };
         write.next_position = feed::position(&write.conn)? + 1;
         Ok(write)
     }
@@ -52,6 +56,10 @@ impl Connected for SqliteWrite<'_> {
     fn conn(&self) -> Result<&Connection, StorageError> {
         Ok(&self.conn)
     }
+
+    fn settle_streams(&self) -> Result<(), StorageError> {
+        self.streams.borrow_mut().write(&self.conn)
+    }
 }
 
 impl Write for SqliteWrite<'_> {
@@ -63,7 +71,8 @@ impl Write for SqliteWrite<'_> {
         content: &Content,
     ) -> Result<(), StorageError> {
         self.is_changed = true;
-        document::put(&self.conn, id, entity, family, content, self.next_position)
+        let streams = self.streams.get_mut();
+        document::put(&self.conn, streams, id, (entity, family), content, self.next_position)
     }
 
     fn add_change(
@@ -107,6 +116,7 @@ impl Write for SqliteWrite<'_> {
 
     fn commit(self: Box<Self>) -> Result<u64, StorageError> {
         let position = if self.is_changed {
+            self.settle_streams()?;
             feed::advance(&self.conn, self.next_position, &self.added)?;
             self.next_position
         } else {

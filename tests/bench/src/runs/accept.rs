@@ -13,7 +13,7 @@ use crate::{
     figure::Figure,
     floor::{Plain, Sync},
     input::{Dice, edit},
-    measure::{alternate, seconds, thread_cpu_seconds},
+    measure::{Both, Cost, alternate, cost, thread_cpu_seconds},
     office::{Office, is_signed},
 };
 
@@ -25,12 +25,12 @@ pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
     let turns = world.setting.repetitions;
     let pushes = prepare(world, turns * (TURN + BATCH))?;
     let mut figures = Vec::new();
-    for (sync, one, batch) in
-        [(Sync::Full, "accept_1", "accept_1000"), (Sync::Off, "accept_1_work", "accept_1000_work")]
-    {
-        let mut side = Sides::open(world, sync, &pushes)?;
-        figures.push(Figure::cost(one, count, side.measure(turns, TURN, 1)?, "µs"));
-        figures.push(Figure::cost(batch, count, side.measure(turns, 1, BATCH)?, "µs"));
+    let mut sides = Sides::open(world, &pushes)?;
+    for (name, per_turn, size) in [("accept_1", TURN, 1), ("accept_1000", 1, BATCH)] {
+        let both = sides.measure(turns, per_turn, size)?;
+        let each = per_turn * size;
+        figures.push(Figure::each(name, count, both.wall, each));
+        figures.push(Figure::each(&[name, "_cpu"].concat(), count, both.cpu, each));
     }
     figures.push(signature(world, &pushes)?);
     Ok(figures)
@@ -78,30 +78,24 @@ struct Sides<'a> {
     device: Device,
     plain: Plain,
     pushes: &'a Pushes,
-    sync: Sync,
     next: usize,
 }
 
 impl<'a> Sides<'a> {
-    fn open(world: &Synced, sync: Sync, pushes: &'a Pushes) -> Outcome<Self> {
+    fn open(world: &Synced, pushes: &'a Pushes) -> Outcome<Self> {
         let folder = TempDir::new()?;
-        let office = world.office(&folder.path().join("office"), sync)?;
-        let mut plain = Plain::open(&folder.path().join("plain.db"), sync)?;
+        let office = world.office(&folder.path().join("office"), Sync::Full)?;
+        let mut plain = Plain::open(&folder.path().join("plain.db"), Sync::Full)?;
         plain.insert(&world.rows, BATCH)?;
         let device = office.device(pushes.whole.device)?;
-        Ok(Self { _folder: folder, office, device, plain, pushes, sync, next: 0 })
+        Ok(Self { _folder: folder, office, device, plain, pushes, next: 0 })
     }
 
-    /// Microseconds for one change: wall time where commits wait for the disk, else processor time.
-    fn measure(&mut self, turns: usize, per_turn: usize, size: usize) -> Outcome<(f64, f64)> {
-        let (first, sync) = (self.next, self.sync);
+    /// What turns of `per_turn` pushes of `size` changes each take.
+    fn measure(&mut self, turns: usize, per_turn: usize, size: usize) -> Outcome<Both> {
+        let first = self.next;
         self.next += turns * per_turn * size;
-        let time = |work: &mut dyn FnMut() -> Outcome<()>| -> Outcome<f64> {
-            let before = thread_cpu_seconds();
-            let (wall, ()) = seconds(work)?;
-            let spent = if sync == Sync::Full { wall } else { thread_cpu_seconds() - before };
-            Ok(spent * 1e6 / (per_turn * size) as f64)
-        };
+        let time = |work: &mut dyn FnMut() -> Outcome<()>| -> Outcome<Cost> { Ok(cost(work)?.0) };
         let requests = |turn: usize| -> Vec<PushRequest> {
             let from = first + turn * per_turn * size;
             (0..per_turn).map(|at| self.pushes.of(from + at * size, size)).collect()

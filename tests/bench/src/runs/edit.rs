@@ -50,8 +50,8 @@ pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
     Ok(vec![
         Figure::cost("edit_p50", count, p50, "µs"),
         Figure::cost("edit_mean", count, all, "µs"),
-        Figure::cost("edit_work_p50", count, work_p50, "µs"),
-        Figure::cost("edit_work_cpu", count, work, "µs"),
+        Figure::cost("edit_unsynced_p50", count, work_p50, "µs"),
+        Figure::cost("edit_unsynced_cpu", count, work, "µs"),
     ])
 }
 

@@ -9,21 +9,23 @@ use crate::{
     figure::Figure,
     floor::{Plain, Sync},
     http::Server,
-    measure::{alternate, seconds},
+    measure::{Cost, alternate, cost, median},
     office::open_device,
 };
 
 pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
     let count = world.setting.records;
     let folder = TempDir::new()?;
+    let mut server = Vec::new();
     let piped = {
         let office = world.office(&folder.path().join("office"), Sync::Full)?;
         let fill = |at: usize| {
             let device = TempDir::new()?;
             let (mut replica, _) = open_device(device.path(), Sync::Full, 100 + at as u64)?;
             office.enroll(&mut replica, number(10, at))?;
-            let (time, talk) = seconds(|| office.sync(&mut replica))?;
+            let (time, talk) = cost(|| office.sync(&mut replica))?;
             check(talk.summary.pulled, count)?;
+            server.push(talk.server_seconds);
             Ok(time)
         };
         alternate(world.setting.repetitions, fill, |_| fill_plain(world))?
@@ -44,7 +46,7 @@ pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
         let server = Server::start(&data)?;
         let fill = |at: usize| {
             let replica = replicas.get_mut(at).ok_or("no device")?;
-            let (time, summary) = seconds(|| server.sync(replica))?;
+            let (time, summary) = cost(|| server.sync(replica))?;
             check(summary.pulled, count)?;
             Ok(time)
         };
@@ -52,8 +54,10 @@ pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
     };
     let wire = world.wire_bytes as f64 / count as f64;
     Ok(vec![
-        Figure::rate("first_sync", count, piped),
-        Figure::rate("first_sync_http", count, over_http),
+        Figure::rate("first_sync", count, piped.wall),
+        Figure::each("first_sync_cpu", count, piped.cpu, count),
+        Figure::new("first_sync_server_cpu", count, median(&server) * 1e6 / count as f64, "µs"),
+        Figure::rate("first_sync_http", count, over_http.wall),
         Figure::new("first_sync_wire", count, wire, "B/record"),
     ])
 }
@@ -66,8 +70,8 @@ fn check(pulled: u64, count: usize) -> Outcome<()> {
     if pulled == count as u64 { Ok(()) } else { Err("not all has arrived".into()) }
 }
 
-fn fill_plain(world: &Synced) -> Outcome<f64> {
+fn fill_plain(world: &Synced) -> Outcome<Cost> {
     let folder = TempDir::new()?;
     let mut plain = Plain::open(&folder.path().join("plain.db"), Sync::Full)?;
-    Ok(seconds(|| plain.insert(&world.rows, FRAMES_PER_TRANSACTION))?.0)
+    Ok(cost(|| plain.insert(&world.rows, FRAMES_PER_TRANSACTION))?.0)
 }

@@ -9,16 +9,16 @@ use crate::{
     figure::Figure,
     floor::{Plain, Rows, Sync},
     input::{ENTITY, customer},
-    measure::{alternate, seconds},
+    measure::{Cost, alternate, cost},
     office::open_device,
 };
 
 pub(crate) fn run(setting: &Setting) -> Outcome<Vec<Figure>> {
     let inputs: Vec<_> = (0..setting.records).map(customer).collect();
-    let import = |seed: usize| -> Outcome<(f64, TempDir)> {
+    let import = |seed: usize| -> Outcome<(Cost, TempDir)> {
         let folder = TempDir::new()?;
         let (mut replica, clock) = open_device(folder.path(), Sync::Full, seed as u64)?;
-        let (time, ()) = seconds(|| {
+        let (time, ()) = cost(|| {
             for batch in inputs.chunks(BATCH) {
                 replica.transaction(|writer| {
                     for fields in batch {
@@ -40,8 +40,12 @@ pub(crate) fn run(setting: &Setting) -> Outcome<Vec<Figure>> {
         |_| {
             let folder = TempDir::new()?;
             let mut plain = Plain::open(&folder.path().join("plain.db"), Sync::Full)?;
-            Ok(seconds(|| plain.insert(&rows, BATCH))?.0)
+            Ok(cost(|| plain.insert(&rows, BATCH))?.0)
         },
     )?;
-    Ok(vec![Figure::rate("import", setting.records, both)])
+    let count = setting.records;
+    Ok(vec![
+        Figure::rate("import", count, both.wall),
+        Figure::each("import_cpu", count, both.cpu, count),
+    ])
 }
