@@ -91,15 +91,14 @@ impl Replica {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
+        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let key =
             identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
-        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let schema = Schema::builtin();
         let actor = {
             let tx = store.begin()?;
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;
-            let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)
-                .map_err(|error| error.in_folder(folder))?;
+            let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
             tx.commit().map_err(StoreError::from)?;
             actor
         };
@@ -146,8 +145,9 @@ impl Replica {
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;
-        writer.finish()?;
+        let actor = writer.finish()?;
         tx.commit().map_err(StoreError::from)?;
+        self.actor = actor;
         Ok(done)
     }
 
@@ -222,7 +222,7 @@ impl Replica {
         meta::set_actor(&tx, actor)?;
         let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
         writer.rewrite_all_waiting()?;
-        writer.finish()?;
+        let actor = writer.finish()?;
         document::forget_own_except(&tx, enrolment.prefix)?;
         tx.commit().map_err(StoreError::from)?;
         self.actor = actor;

@@ -29,6 +29,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0002_import.sql"),
     include_str!("store/migrations/0003_documents_by_row.sql"),
 ];
+/// Marks a file as a device's store (`ORdv`): a server's data has another mark.
+const APPLICATION_ID: i32 = 0x4f52_6476;
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that are kept; every entity has a few of its own.
@@ -63,6 +65,11 @@ pub enum StoreError {
         /// Highest version that this app knows.
         known: u32,
     },
+    /// The file is some other program's database.
+    #[error(
+        "{0} is no device's store (a server keeps its data in such a file too); name another folder"
+    )]
+    Foreign(PathBuf),
     /// The SQLite that was linked is too old.
     #[error("SQLite {0} is too old")]
     OldSqlite(String),
@@ -112,6 +119,9 @@ impl Store {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut conn = Connection::open_with_flags(path, flags).map_err(open_error)?;
+        if is_foreign(&conn).map_err(open_error)? {
+            return Err(StoreError::Foreign(path.to_owned()));
+        }
         prepare(&conn, durability).map_err(open_error)?;
         migrate(&mut conn)?;
         Ok(Self { conn })
@@ -131,6 +141,14 @@ impl Store {
     pub fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
         Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
     }
+}
+
+/// Whether the file holds something that is no device's store. Nothing is written to find out.
+fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    let mark: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(mark != APPLICATION_ID && (mark != 0 || tables > 0))
 }
 
 fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
@@ -171,6 +189,7 @@ fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         for migration in MIGRATIONS.iter().skip(found as usize) {
             tx.execute_batch(migration)?;
         }
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", known)?;
         tx.commit()?;
     }

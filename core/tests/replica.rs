@@ -1,10 +1,18 @@
 //! The replica as front ends use it, without a server.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::sync::Arc;
 
+use outrider_core::schema::Type;
 use outrider_core::{
+    ids::{ActorPrefix, DeviceId, Part},
     replica::{INSTANCE_FILE, Options, Replica, ReplicaError},
-    store::query::{Compare, Filter, Query},
+    store::{
+        meta::Enrolment,
+        query::{Compare, Filter, Query},
+    },
+    sync::frame::{Answer, GROUP_CHANGES_MAX, Outcome, PushResponse},
     time::ManualClock,
 };
 use serde_json::{Map, Value as Json, json};
@@ -69,6 +77,12 @@ fn what_does_not_fit_is_refused_with_a_sentence_and_nothing_is_written() {
     ));
     assert_eq!(replica.status().unwrap().waiting, 0);
     assert!(replica.list("customer", &Query::default()).unwrap().records.is_empty());
+    let id = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let error = replica.update(id, &fields(json!({"company_name": null}))).unwrap_err();
+    assert_eq!(error.to_string(), "`company_name` is required");
+    let error = replica.update(id, &fields(json!({"archived": "x"}))).unwrap_err();
+    assert_eq!(error.to_string(), "`archived` is written by the program; use archive and restore");
+    assert_eq!(replica.status().unwrap().waiting, 1);
 }
 
 #[test]
@@ -244,6 +258,81 @@ fn a_copied_store_goes_on_under_another_actor() {
     assert_eq!(copied.len(), 2, "the copy took an actor of its own");
 }
 
+/// An enrolled replica, and the server's answer that refuses one of its waiting changes whole.
+fn refuse(replica: &mut Replica, part: &str, code: &str) {
+    let waiting = replica.outbox(10).unwrap();
+    let change = waiting.iter().find(|waiting| waiting.part == part).unwrap();
+    let outcome = Outcome::Refused(code.to_owned(), change.keys.clone());
+    let response = PushResponse { answers: vec![Answer { hash: change.hash, outcome }] };
+    replica.take_push_response(&response).unwrap();
+}
+
+/// Seed 2 of the simulator: a refusal of all that the restricted part held took the record's
+/// whole row out of the lists.
+#[test]
+fn a_refused_part_leaves_the_rest_of_the_row_as_it_is() {
+    let (_folder, mut replica) = open();
+    let limited = fields(json!({"company_name": "Acme", "credit_limit": "5 USD", "notes": "long"}));
+    let id = replica.create("customer", &limited).unwrap();
+    for part in ["restricted", "notes"] {
+        refuse(&mut replica, part, "not_permitted");
+        let before = replica.dump_rows().unwrap();
+        assert!(before[0].contains("Acme") && !before[0].contains("USD"), "{before:?}");
+        replica.rebuild_rows().unwrap();
+        assert_eq!(replica.dump_rows().unwrap(), before);
+    }
+    assert_eq!(replica.get(id).unwrap().unwrap()["company_name"], "Acme");
+    assert_eq!(replica.inbox(10).unwrap().len(), 2);
+}
+
+/// Seed 2 of the simulator: after a refusal the next change had the number of the refused one.
+#[test]
+fn the_number_of_a_refused_change_is_never_used_again() {
+    let (folder, mut replica) = open();
+    let id = replica
+        .create("customer", &fields(json!({"company_name": "Acme", "credit_limit": "5 USD"})))
+        .unwrap();
+    let actors = |replica: &Replica| {
+        let (_, documents) = replica.documents(id).unwrap().unwrap();
+        documents.flat.get(&Part::Restricted).map(|state| state.clock.clone())
+    };
+    let refused = actors(&replica).unwrap();
+    refuse(&mut replica, "restricted", "not_permitted");
+    assert_eq!(actors(&replica), None);
+    drop(replica);
+    let mut replica = Replica::open(folder.path(), options(2)).unwrap();
+    replica.update(id, &fields(json!({"credit_limit": "6 USD"}))).unwrap();
+    let fresh = actors(&replica).unwrap();
+    assert!(fresh.keys().all(|actor| !refused.contains_key(actor)), "{fresh:?}");
+}
+
+/// What was written in many long texts before the first contact with an office is no group.
+#[test]
+fn many_texts_written_before_enrolment_go_along() {
+    let (_folder, mut replica) = open();
+    let count = GROUP_CHANGES_MAX + 1;
+    for number in 0..count {
+        let notes = format!("note {number}");
+        replica
+            .create("customer", &fields(json!({"company_name": "Acme", "notes": notes})))
+            .unwrap();
+    }
+    replica
+        .enroll(&Enrolment {
+            url: "http://office".to_owned(),
+            device: DeviceId(id_of(1)),
+            user: "Ada".to_owned(),
+            prefix: ActorPrefix([9; 12]),
+            token: "token".to_owned(),
+        })
+        .unwrap();
+    assert_eq!(replica.status().unwrap().waiting, 2 * count as u64);
+}
+
+fn id_of(number: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(number)
+}
+
 #[test]
 fn equal_records_made_at_the_same_moment_are_two() {
     let (_folder, mut replica) = open();
@@ -322,4 +411,15 @@ fn a_record_with_waiting_edits_stays_when_its_last_scope_goes() {
     let effect = replica.take_frames(&[leave], &[], false).unwrap();
     assert_eq!(effect.left, 0);
     assert!(replica.get(id).unwrap().is_some());
+}
+
+#[test]
+fn a_long_text_keeps_to_the_limit_of_its_field() {
+    let (_folder, mut replica) = open();
+    let Type::Text { max } = replica.entity("customer").unwrap().field("notes").unwrap().ty else {
+        panic!("notes are a text")
+    };
+    let notes = |count: usize| fields(json!({"company_name": "Acme", "notes": "记".repeat(count)}));
+    let error = replica.create("customer", &notes(max + 1)).unwrap_err();
+    assert_eq!(error.to_string(), format!("`notes`: longer than {max} characters"));
 }

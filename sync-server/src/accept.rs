@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use outrider_core::{
     access::Policy,
-    crdt::{self, ChangeError, text},
+    crdt::{self, ChangeError, gate::FOREIGN_ACTOR, text},
     ids::{ChangeHash, DocumentId},
     schema::{Entity, Schema},
     sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
@@ -26,6 +26,10 @@ mod long_text;
 mod staged;
 
 use staged::{Held, Staged};
+
+/// Changes of long texts in one push, at most: each is tried on a copy, and nobody else writes
+/// meanwhile. The others are answered [`Outcome::Retry`] and sent again at once.
+pub const TEXT_CHANGES_MAX: u32 = 32;
 
 /// What the judgement of one change found.
 #[derive(Debug)]
@@ -49,7 +53,7 @@ pub fn push(
     now_ms: TimestampMs,
 ) -> Result<PushResponse, StorageError> {
     let mut desk =
-        Desk { tx: storage.write()?, policy, device, now_ms, documents: BTreeMap::new() };
+        Desk { tx: storage.write()?, policy, device, now_ms, documents: BTreeMap::new(), texts: 0 };
     let mut answers = Vec::new();
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);
@@ -66,6 +70,8 @@ struct Desk<'a> {
     now_ms: TimestampMs,
     /// Documents met so far, as they stand.
     documents: BTreeMap<DocumentId, Held>,
+    /// Changes of long texts that were tried so far.
+    texts: u32,
 }
 
 impl Desk<'_> {
@@ -110,10 +116,10 @@ impl Desk<'_> {
             return self.refuse_bytes(&id, change, "unknown_part");
         }
         self.load(&id)?;
-        let known = self.documents.get(&id);
-        if known.and_then(|held| held.entity.as_deref()).is_some_and(|known| known != entity.name) {
+        if self.is_of_other_entity(&id, entity, staged)? {
             return self.refuse_bytes(&id, change, "other_entity");
         }
+        let known = staged.documents.get(&id).or_else(|| self.documents.get(&id));
         let generation = known.map_or(0, |held| held.generation());
         if change.generation != generation {
             let hash = name_of(&change.bytes);
@@ -127,6 +133,25 @@ impl Desk<'_> {
         } else {
             self.judge_text(&id, entity, change, staged)
         }
+    }
+
+    /// Whether any part of the record, stored or staged, belongs to another entity.
+    fn is_of_other_entity(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        staged: &Staged,
+    ) -> Result<bool, StorageError> {
+        for part in entity.parts() {
+            let other = DocumentId { record: id.record, part };
+            self.load(&other)?;
+            let held = staged.documents.get(&other).or_else(|| self.documents.get(&other));
+            let name = held.and_then(|held| held.entity.as_deref());
+            if name.is_some_and(|name| name != entity.name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Answers what cannot even be read.
@@ -157,7 +182,9 @@ impl Desk<'_> {
         (actor, seq): (outrider_core::ids::ActorId, u64),
         refusal: StoredRefusal,
     ) -> Result<(ChangeHash, Judged), StorageError> {
-        self.tx.add_refusal(id, actor, seq, &refusal)?;
+        if refusal.code != FOREIGN_ACTOR {
+            self.tx.add_refusal(id, actor, seq, &refusal)?;
+        }
         self.audit("refused", id, refusal.hash, &refusal.code)?;
         let outcome = refused(&refusal.code, refusal.keys);
         Ok((refusal.hash, Judged::Answered(outcome)))

@@ -17,7 +17,7 @@ use crate::{
     enrol::create_code,
     logging,
     serve::{ServeError, run},
-    storage::sqlite::SqliteStorage,
+    storage::sqlite::{DATABASE_FILE, SqliteStorage},
 };
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
@@ -115,7 +115,15 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 ///
 /// Fails when the data cannot be opened or the name is no name.
 pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
-    let storage = SqliteStorage::open(&args.storage.data)?;
+    let data = &args.storage.data;
+    if !data.join(DATABASE_FILE).exists() {
+        let folder = data.display();
+        let words = format!(
+            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
+        );
+        return Err(words.into());
+    }
+    let storage = SqliteStorage::open(data)?;
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
     let random = u128::from_be_bytes(random);

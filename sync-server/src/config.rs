@@ -92,6 +92,9 @@ pub struct NetworkConfig {
     /// Address and port; port 0 takes a free one
     #[arg(long, env = "OUTRIDER_LISTEN", default_value = LISTEN, value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Stop when standard input ends: for a program that starts the server and must not outlive it
+    #[arg(long, env = "OUTRIDER_STOP_WITH_INPUT")]
+    pub stop_with_input: bool,
     /// Open connections, at most
     #[arg(long, env = "OUTRIDER_CONNECTIONS_MAX", default_value_t = CONNECTIONS_MAX)]
     pub connections_max: u32,

@@ -241,9 +241,9 @@ impl Walk<'_, '_> {
                     }
                 }
                 after = Some(row.cursor);
-            }
-            if self.budget == 0 {
-                return Ok(Pass::OutOfBudget);
+                if self.budget == 0 {
+                    return Ok(Pass::OutOfBudget);
+                }
             }
         }
     }

@@ -1,8 +1,10 @@
 //! Running the server: open the data, listen, stop in good order.
 
 use std::{
+    fs::{File, TryLockError},
     future::Future,
     net::{SocketAddr, TcpListener},
+    path::Path,
     sync::Arc,
 };
 
@@ -22,6 +24,9 @@ use crate::{
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Fields of a request's header, at most.
 const HEADER_FIELDS_MAX: usize = 64;
+
+/// Name of the file in the data folder that a running server holds locked.
+const LOCK_FILE: &str = "server.lock";
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +60,24 @@ pub enum ServeError {
 /// Returns [`ServeError`] when the server cannot start or cannot go on.
 pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
     let storage = Arc::new(SqliteStorage::open(&config.storage.data)?);
-    run_with(config, storage, Arc::new(SystemClock), told_to_stop(), ready).await
+    // Held until the process ends, however it ends.
+    let _lock = lock(&config.storage.data)?;
+    let with_input = config.network.stop_with_input;
+    run_with(config, storage, Arc::new(SystemClock), told_to_stop(with_input), ready).await
+}
+
+/// Makes sure that no other server serves the same data.
+fn lock(folder: &Path) -> Result<File, StorageError> {
+    let path = folder.join(LOCK_FILE);
+    let open = |source| StorageError::Open { path: path.display().to_string(), source };
+    let file = File::create(&path).map_err(open)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StorageError::InUse { path: folder.display().to_string() })
+        }
+        Err(TryLockError::Error(source)) => Err(open(source)),
+    }
 }
 
 /// As [`run`], on a storage and a clock of the caller's, until `stop` is done.
@@ -106,8 +128,8 @@ pub async fn run_with(
     Ok(())
 }
 
-/// Waits for SIGTERM or SIGINT.
-async fn told_to_stop() {
+/// Waits for SIGTERM, SIGINT or, if asked to, the end of standard input.
+async fn told_to_stop(with_input: bool) {
     let interrupted = async {
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
@@ -116,6 +138,19 @@ async fn told_to_stop() {
     tokio::select! {
         () = interrupted => (),
         () = terminated() => (),
+        () = input_ended(), if with_input => (),
+    }
+}
+
+async fn input_ended() {
+    let (ended, when_ended) = tokio::sync::oneshot::channel();
+    // A thread of its own: it may wait for ever, and nothing waits for it.
+    std::thread::spawn(move || {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = ended.send(());
+    });
+    if when_ended.await.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -54,6 +54,19 @@ pub enum StorageError {
         /// Its version.
         found: &'static str,
     },
+    /// The file is some other program's database.
+    #[error(
+        "outrider.db in the data folder is no server's data (a device keeps its store in such a file too); name another folder with --data"
+    )]
+    Foreign,
+    /// Another server uses the folder.
+    #[error(
+        "another server uses the data folder {path}; end it first, or name another one with --data"
+    )]
+    InUse {
+        /// Which folder.
+        path: String,
+    },
     /// The files cannot be opened.
     #[error("cannot open the data folder {path}: {source}")]
     Open {

@@ -96,8 +96,12 @@ fn live_and_die(
                     let name = format!("Company-{serial:06}.");
                     json!({"do": "create", "entity": "customer", "fields": {"company_name": name}})
                 }
-                5..=7 => {
+                5 | 6 => {
                     json!({"do": "edit", "record": customer, "fields": {"visits": {"add": 1}}})
+                }
+                7 => {
+                    let tag = format!("tag-{serial:06}");
+                    json!({"do": "edit", "record": customer, "fields": {"tags": {"add": [tag]}}})
                 }
                 _ => json!({"do": "sync"}),
             }
@@ -125,9 +129,13 @@ fn live_and_die(
         }
         if let Some(name) = command["fields"]["company_name"].as_str() {
             known.names.push(name.to_owned());
+        } else if let Some(tag) = command["fields"]["tags"]["add"][0].as_str() {
+            known.names.push(format!("\"{tag}\""));
         } else if command["do"] == "edit" {
             *known.visits.entry(customer.to_owned()).or_default() += 1;
         }
     }
-    known.doubtful += commands.get(answers.len()).map_or(0, |next| i64::from(next["do"] == "edit"));
+    known.doubtful += commands
+        .get(answers.len())
+        .map_or(0, |next| i64::from(next["fields"]["visits"].is_object()));
 }

@@ -2,8 +2,16 @@
 //!
 //! [`world`] starts and drives the processes; the other files are the stories.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics, and says what it measured"
+)]
+
 mod crash;
 mod export;
 mod maven;
 mod merge;
+mod restore;
 mod world;

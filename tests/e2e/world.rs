@@ -22,19 +22,21 @@ pub(crate) struct Office {
 impl Office {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut child = Command::new(OUTRIDER)
-            .args(["serve", "--listen", "127.0.0.1:0", "--requests-per-second", "10000"])
-            .args(["--requests-burst", "100000", "--enrolments-per-minute", "1000", "--data"])
-            .arg(folder.path().join("server"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url =
-            line.trim().strip_prefix("listening on ").expect("the server's address").to_owned();
+        let (child, url) = serve(folder.path(), "127.0.0.1:0");
         Self { folder, child, url }
+    }
+
+    /// Ends the server the way an operator does, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "SIGTERM ends the server in good order");
+    }
+
+    /// Starts the server again, on the same address.
+    pub(crate) fn start_again(&mut self) {
+        let address = self.url.strip_prefix("http://").unwrap().to_owned();
+        (self.child, _) = serve(self.folder.path(), &address);
     }
 
     /// A fresh device, enrolled for `user`.
@@ -51,6 +53,21 @@ impl Office {
         device.json(&["enroll", &self.url, code["code"].as_str().unwrap(), "--name", user]);
         device
     }
+}
+
+fn serve(folder: &Path, address: &str) -> (Child, String) {
+    let mut child = Command::new(OUTRIDER)
+        .args(["serve", "--listen", address, "--requests-per-second", "10000"])
+        .args(["--requests-burst", "100000", "--enrolments-per-minute", "1000", "--data"])
+        .arg(folder.join("server"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").expect("the server's address").to_owned();
+    (child, url)
 }
 
 impl Drop for Office {

@@ -4,4 +4,9 @@
 # project, or OUTRIDER_SHARED_DATA.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+data=${OUTRIDER_SHARED_DATA:-../shared/data}
+if [ ! -f "$data/maven/sales_pipeline.csv" ]; then
+    printf 'no Maven set in %s/maven\n' "$data" >&2
+    exit 1
+fi
 exec cargo test --release -p outrider-cli --test e2e -- maven --nocapture

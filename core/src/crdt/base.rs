@@ -115,7 +115,7 @@ pub fn rewrite(
     if is_used || confirmed.clock.contains_key(&actor) {
         return Err(WriteError::UnknownOwn(actor));
     }
-    let mut writer = Rewriter::new(confirmed, actor);
+    let mut writer = Rewriter::new(confirmed, pending, actor);
     let mut changes = Vec::with_capacity(pending.len());
     for waiting in pending {
         changes.push(writer.rewrite_one(waiting)?);
@@ -137,12 +137,17 @@ struct Rewriter {
     renamed: BTreeMap<OpId, OpId>,
     /// Clock of what the server confirmed; older operations keep their ids.
     confirmed: Clock,
-    /// By old counter key: what the author had last counted, and what the new key holds.
-    counts: BTreeMap<String, (i64, i64)>,
+    /// By old counter key: what the author had last counted there.
+    counts: BTreeMap<String, i64>,
+    /// By new counter key: what it holds. Several old keys become one, when the author went on
+    /// under another actor while changes waited.
+    counted: BTreeMap<String, i64>,
+    /// The actors of the waiting changes.
+    authors: BTreeSet<ActorId>,
 }
 
 impl Rewriter {
-    fn new(confirmed: &State, actor: ActorId) -> Self {
+    fn new(confirmed: &State, pending: &[Pending], actor: ActorId) -> Self {
         Self {
             actor,
             state: confirmed.clone(),
@@ -153,6 +158,8 @@ impl Rewriter {
             renamed: BTreeMap::new(),
             confirmed: confirmed.clock.clone(),
             counts: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            authors: pending.iter().map(|waiting| waiting.encoded.change.actor).collect(),
         }
     }
 
@@ -247,13 +254,14 @@ impl Rewriter {
         let Action::Put(value) = action else { return Action::Delete };
         if let (true, Value::Int(count)) = (is_counter_key(key, old_actor), value) {
             let confirmed = waiting.base.counts.get(key).copied().unwrap_or(0);
-            let entry = self.counts.entry(key.to_owned()).or_insert((confirmed, 0));
-            let step = count.saturating_sub(entry.0);
-            entry.0 = *count;
+            let last = self.counts.entry(key.to_owned()).or_insert(confirmed);
+            let step = count.saturating_sub(*last);
+            *last = *count;
+            let total = self.counted.entry(self.key(key, old_actor)).or_default();
             if !dropped {
-                entry.1 = entry.1.saturating_add(step);
+                *total = total.saturating_add(step);
             }
-            return Action::Put(Value::Int(entry.1));
+            return Action::Put(Value::Int(*total));
         }
         let renamed = match value {
             Value::Text(text) if key.rsplit('/').next() == Some(GONE) && key.contains('/') => {
@@ -261,7 +269,7 @@ impl Rewriter {
                 Value::Text(op_ids_to_text(ids.into_iter().filter_map(|id| self.rename(id))))
             }
             Value::Text(_) if key == ARCHIVED => match Archived::from_value(value) {
-                Some(archived) => self.rename_clock(archived, old_actor).to_value(),
+                Some(archived) => self.rename_clock(archived).to_value(),
                 None => value.clone(),
             },
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Bytes(_) => {
@@ -278,15 +286,15 @@ impl Rewriter {
         }
     }
 
-    fn rename_clock(&self, mut archived: Archived, old_actor: ActorId) -> Archived {
-        if let Some(saw) = archived.saw.get(&old_actor).copied() {
-            let known = self.confirmed.get(&old_actor).map_or(0, |seen| seen.op);
-            if known == 0 {
-                archived.saw.remove(&old_actor);
-            } else {
-                archived.saw.insert(old_actor, saw.min(known));
-            }
+    /// Of what waits nothing is left under the actors that wrote it; what was confirmed of them
+    /// stays.
+    fn rename_clock(&self, mut archived: Archived) -> Archived {
+        for author in &self.authors {
+            let Some(saw) = archived.saw.get_mut(author) else { continue };
+            let known = self.confirmed.get(author).map_or(0, |seen| seen.op);
+            *saw = known.min(*saw);
         }
+        archived.saw.retain(|_, saw| *saw > 0);
         if self.own.is_some() {
             archived.saw.insert(self.actor, self.max_op);
         }

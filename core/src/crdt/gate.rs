@@ -22,6 +22,10 @@ use crate::{
     value::Value,
 };
 
+/// The code of a change under an actor that its sender does not own. It says something of the
+/// sender, not of the change, and must not be remembered against its author.
+pub const FOREIGN_ACTOR: &str = "foreign_actor";
+
 /// Who sent the change, and what it is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -82,13 +86,18 @@ pub fn judge<H: History>(
     context: Context<'_>,
 ) -> Result<Verdict, H::Error> {
     let change = &encoded.change;
-    if change.actor.prefix() != context.prefix {
-        return Ok(Verdict::Refused(Refusal::whole("foreign_actor")));
-    }
+    let is_foreign = change.actor.prefix() != context.prefix;
     let seen = state.clock.get(&change.actor).map_or(0, |seen| seen.seq);
+    // What the history has it has, whoever sends it again.
+    let known = if change.seq <= seen { history.hash_of(change.actor, change.seq)? } else { None };
+    if known == Some(encoded.hash) {
+        return Ok(Verdict::Duplicate);
+    }
+    if is_foreign {
+        return Ok(Verdict::Refused(Refusal::whole(FOREIGN_ACTOR)));
+    }
     if change.seq <= seen {
-        let known = history.hash_of(change.actor, change.seq)?;
-        return Ok(if known == Some(encoded.hash) { Verdict::Duplicate } else { Verdict::Forked });
+        return Ok(Verdict::Forked);
     }
     if state.generation > 0 && change.deps.is_empty() && !context.is_office {
         // What follows nothing belongs to the past that was erased.

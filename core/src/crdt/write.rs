@@ -65,6 +65,21 @@ pub enum WriteError {
 // the author's own beside them that the server has not seen.
 const _: () = assert!(OP_PREDS_MAX > SURVIVORS_MAX && CHANGE_DEPS_MAX > HEADS_MAX);
 
+impl WriteError {
+    /// A short name of the reason, stable across versions.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::DuplicateKey(_) => "duplicate_key",
+            Self::TooManyEdits { .. } => "too_many_edits",
+            Self::TooLarge { .. } => "too_large",
+            Self::DocumentFull => "document_full",
+            Self::UnknownOwn(_) => "unknown_own",
+        }
+    }
+}
+
 /// Writes `edits` as one change on top of everything that `state` has seen.
 ///
 /// The edit that archives the record comes last, so that it covers the others. A time outside the

@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 
-use super::record::Documents;
+use super::{record::Documents, stage::HISTORY};
 use crate::{
-    crdt::{Action, Edit, State},
+    crdt::{Action, Edit, State, archive::ARCHIVED},
     ids::{ActorId, Part},
     schema::{
-        Entity, Field, KeyError, Kind, RowId, ValueError, cell_key, counter_key, entry_key,
+        Entity, Field, KeyError, Kind, RowId, Type, ValueError, cell_key, counter_key, entry_key,
         member_key, register_key,
     },
     value::Value,
@@ -70,6 +70,14 @@ pub enum EditError {
     /// The field was written before.
     #[error("`{0}` is written once, when the record is created")]
     WrittenOnce(String),
+    /// The field is written by the program alone.
+    #[error("`{field}` is written by the program; use {instead}")]
+    ByProgram {
+        /// The field.
+        field: String,
+        /// What a person uses.
+        instead: &'static str,
+    },
     /// A required field has no value.
     #[error("`{0}` is required")]
     Required(String),
@@ -143,6 +151,12 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
                 entity: self.entity.name.clone(),
                 field: name.clone(),
             })?;
+            if let Some(instead) = by_program(field) {
+                return Err(EditError::ByProgram { field: name.clone(), instead });
+            }
+            if field.required && json.is_null() && !self.is_new {
+                return Err(EditError::Required(name.clone()));
+            }
             if field.kind == Kind::Text {
                 let text = text_of(field, json)?;
                 plan.texts.insert(name.clone(), text);
@@ -357,6 +371,15 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
     }
 }
 
+/// What a person uses instead of writing a field that only the program writes.
+fn by_program(field: &Field) -> Option<&'static str> {
+    match field.name.as_str() {
+        ARCHIVED => Some("archive and restore"),
+        HISTORY => Some("`sales_stage`, which keeps its history"),
+        _ => None,
+    }
+}
+
 fn cells(field: &Field, row: RowId, json: &Map<String, Json>) -> Result<Vec<Edit>, EditError> {
     let mut edits = Vec::new();
     for (name, json) in json.iter().filter(|(name, _)| *name != "id") {
@@ -381,13 +404,19 @@ fn value_error(field: &Field, source: ValueError) -> EditError {
 }
 
 fn text_of(field: &Field, json: &Json) -> Result<String, EditError> {
-    match json {
-        Json::String(text) => Ok(text.clone()),
-        Json::Null => Ok(String::new()),
+    let text = match json {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
         Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
-            Err(EditError::Shape { field: field.name.clone(), expected: "text" })
+            return Err(EditError::Shape { field: field.name.clone(), expected: "text" });
         }
+    };
+    if let Type::Text { max } = field.ty
+        && text.chars().count() > max
+    {
+        return Err(value_error(field, ValueError::TooLong { max }));
     }
+    Ok(text)
 }
 
 fn set_shape(field: &Field) -> EditError {

@@ -14,7 +14,7 @@ use crate::{
 /// The field that holds the stage.
 const STAGE: &str = "sales_stage";
 /// The log that holds its history.
-const HISTORY: &str = "stages";
+pub(super) const HISTORY: &str = "stages";
 
 /// Adds an entry of the stage's history to a plan that moves the stage.
 pub fn note_stage(

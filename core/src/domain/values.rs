@@ -1,6 +1,6 @@
 //! What a field says in one document: settled values, sets, rows and logs as JSON.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use super::rank::rank_of;
 use crate::{
@@ -48,17 +48,17 @@ pub fn rows_json(field: &Field, state: &State) -> Vec<Json> {
 }
 
 fn row_json(field: &Field, row: &Row<'_>) -> Json {
-    let mut json = json!({ "id": row.id });
+    let mut json = Map::from_iter([("id".to_owned(), Json::from(row.id))]);
     for (name, ops) in &row.cells {
         let Some(column) = field.column(name) else { continue };
         if let Some(reading) = settle(column.settle, ops, |value| rank_of(column, value)) {
-            json[*name] = column.ty.to_json(&reading.shown.value);
+            json.insert((*name).to_owned(), column.ty.to_json(&reading.shown.value));
         }
     }
     if row.is_revived {
-        json["is_revived"] = true.into();
+        json.insert("is_revived".to_owned(), true.into());
     }
-    json
+    Json::Object(json)
 }
 
 /// The entries of a log as JSON, in the order in which they were written.

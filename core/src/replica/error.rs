@@ -1,6 +1,6 @@
 //! What can go wrong with a replica, in words that say what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{
     crdt::{TextError, WriteError},
@@ -57,7 +57,7 @@ pub enum ReplicaError {
         key: String,
     },
     /// The group holds more changes than one may.
-    #[error("one group holds at most {max} changes")]
+    #[error("one group holds at most {max} changes and 4 MiB; save in smaller steps")]
     GroupTooLarge {
         /// The limit.
         max: usize,
@@ -71,16 +71,4 @@ pub enum ReplicaError {
     /// The server's answer breaks the protocol.
     #[error("the server's answer breaks the protocol: {0}")]
     Protocol(String),
-}
-
-impl ReplicaError {
-    /// Puts the folder's name to an error of a file in it.
-    pub(super) fn in_folder(self, folder: &Path) -> Self {
-        match self {
-            Self::Folder { path, source } if path.as_os_str().is_empty() => {
-                Self::Folder { path: folder.to_owned(), source }
-            }
-            other => other,
-        }
-    }
 }

@@ -150,7 +150,7 @@ impl Writer<'_> {
         change: &EncodedChange,
         base: &Base,
     ) -> Result<(), ReplicaError> {
-        let group_id = self.group_id()?;
+        let group_id = self.group_id(change.bytes.len())?;
         outbox::add(
             self.tx,
             &NewOwnChange {
@@ -242,6 +242,7 @@ impl Writer<'_> {
         };
         if arrived.generation > document.state.generation {
             document.own = None;
+            self.redraw_actor();
         }
         if let Some(confirmed) = &mut document.confirmed {
             confirmed.join(&arrived);
@@ -328,7 +329,22 @@ impl Writer<'_> {
             pending.push(Pending { encoded, base: own.base.clone(), dropped });
         }
         let actor = self.fresh_actor(&[&document.state, &confirmed]);
-        let rewritten = rewrite(&confirmed, &pending, actor)?;
+        let rewritten = match rewrite(&confirmed, &pending, actor) {
+            Ok(rewritten) => rewritten,
+            // What no longer fits on what others wrote meanwhile goes to its author, and holds
+            // back nothing else.
+            Err(error) => {
+                for (own, waiting) in waiting.iter().zip(&mut pending) {
+                    let ops = waiting.encoded.change.ops.iter().map(|op| op.key.clone());
+                    let left: BTreeSet<String> =
+                        ops.filter(|key| !waiting.dropped.contains(key)).collect();
+                    let encoded = waiting.encoded.clone();
+                    self.keep_refused(own, entity, &encoded, error.code(), &left)?;
+                    waiting.dropped.extend(left);
+                }
+                rewrite(&confirmed, &pending, actor)?
+            }
+        };
         let mut left = 0;
         for (own, successor) in waiting.iter().zip(&rewritten.changes) {
             let successor = successor.as_ref().map(|change| (change.hash, change.bytes.as_slice()));
@@ -338,10 +354,10 @@ impl Writer<'_> {
         document.own = rewritten.own;
         document.state = rewritten.state;
         document.confirmed = (left > 0).then_some(confirmed);
+        // The old actor's numbers are used up, also where nothing is left to tell so.
+        self.redraw_actor();
         if document.state.is_empty() {
-            document::remove(self.tx, id)?;
-            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
-            return Ok(());
+            return Ok(self.drop_document(id, entity)?);
         }
         self.save_flat(&document)?;
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
@@ -369,6 +385,9 @@ impl Writer<'_> {
         let mut values = Map::new();
         for op in encoded.change.ops.iter().filter(|op| keys.contains(&op.key)) {
             values.insert(op.key.clone(), value_json(entity, own, &op.key, &op.action));
+        }
+        if values.is_empty() {
+            return Ok(());
         }
         let times = (own.made_at, self.now_ms);
         inbox::add(self.tx, &own.document, &own.entity, code, &Json::Object(values), times)

@@ -1,6 +1,6 @@
 //! Upwards: what waits, in signed batches, and what the server's answers do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer};
 use crate::{
@@ -96,12 +96,17 @@ impl Replica {
         let last_group = changes.last().map(|own| own.group_id);
         let mut groups: Vec<(i64, PushGroup)> = Vec::new();
         let (mut bytes, mut count, mut last_id) = (0, 0, 0);
+        let mut sizes: BTreeMap<i64, usize> = BTreeMap::new();
+        for own in &changes {
+            *sizes.entry(own.group_id).or_default() += own.bytes.len();
+        }
+        let group_bytes = |group_id: i64| sizes.get(&group_id).copied().unwrap_or(0);
         for own in changes {
             if is_cut && Some(own.group_id) == last_group && count > 0 {
                 break;
             }
             let is_new_group = groups.last().is_none_or(|(id, _)| *id != own.group_id);
-            if is_new_group && bytes + own.bytes.len() > PUSH_BYTES_MAX && count > 0 {
+            if is_new_group && bytes + group_bytes(own.group_id) > PUSH_BYTES_MAX && count > 0 {
                 break;
             }
             bytes += own.bytes.len();
@@ -233,9 +238,9 @@ impl Writer<'_> {
             stored.own = None;
         }
         let state = document::decode_state(id, &stored.state)?;
+        self.redraw_actor();
         if state == State::default() {
-            document::remove(self.tx, id)?;
-            rows::delete(self.tx, entity, id.record).map_err(StoreError::from)?;
+            self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
             rows::project_flat(self.tx, entity, id.record, &id.part, &state)

@@ -1,10 +1,17 @@
 //! Rows made anew from the documents: repair, and the proof that they are a cache.
 
-use super::{Replica, ReplicaError, text::text_of};
-use crate::store::{
-    StoreError,
-    document::{self, StoredDocument, decode_state},
-    meta, rows,
+use rusqlite::Connection;
+
+use super::{Replica, ReplicaError};
+use crate::{
+    crdt::TextDocument,
+    ids::DocumentId,
+    schema::Entity,
+    store::{
+        StoreError,
+        document::{self, decode_state},
+        meta, rows,
+    },
 };
 
 impl Replica {
@@ -33,22 +40,7 @@ impl Replica {
         rows::clear(&tx, schema).map_err(StoreError::from)?;
         document::for_each(&tx, |id, entity, state| {
             let Some(entity) = schema.entity(entity) else { return Ok(()) };
-            if id.part.is_flat() {
-                let state = decode_state(id, state)?;
-                rows::project_flat(&tx, entity, id.record, &id.part, &state)?;
-            } else {
-                let stored = StoredDocument {
-                    entity: entity.name.clone(),
-                    state: state.to_vec(),
-                    confirmed: None,
-                    own: None,
-                    digest: None,
-                };
-                let text = text_of(&stored)
-                    .map_err(|error| StoreError::damaged(&id.to_string(), error))?;
-                rows::project_text(&tx, entity, id.record, id.part.as_str(), &text)?;
-            }
-            Ok(())
+            project_stored(&tx, entity, id, state)
         })?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())
@@ -63,4 +55,24 @@ impl Replica {
     pub fn dump_rows(&self) -> Result<Vec<String>, ReplicaError> {
         Ok(rows::dump(self.store.conn(), self.schema).map_err(StoreError::from)?)
     }
+}
+
+/// Projects one stored document into its record's row.
+pub(super) fn project_stored(
+    conn: &Connection,
+    entity: &Entity,
+    id: &DocumentId,
+    state: &[u8],
+) -> Result<(), StoreError> {
+    let DocumentId { record, part } = id;
+    if part.is_flat() {
+        let state = decode_state(id, state)?;
+        rows::project_flat(conn, entity, *record, part, &state)?;
+    } else {
+        let text = TextDocument::load(state)
+            .and_then(|text| text.text())
+            .map_err(|error| StoreError::damaged(&id.to_string(), error))?;
+        rows::project_text(conn, entity, *record, part.as_str(), &text)?;
+    }
+    Ok(())
 }

@@ -25,8 +25,9 @@ use crate::{
     },
 };
 
-/// How often one session sends its outbox again after refusals.
-pub const ROUNDS_MAX: u32 = 8;
+/// How often one session sends its outbox again: after refusals, and when the server took only a
+/// part of many long texts.
+pub const ROUNDS_MAX: u32 = 64;
 /// Requests of one session, at most: a server that never ends its answers is left alone.
 pub const REQUESTS_MAX: u64 = 100_000;
 /// Bytes of frames in one transaction, about.

@@ -55,8 +55,8 @@ impl Writer<'_> {
         stored.confirmed.get_or_insert(before);
         stored.state = text.save();
         document::save(self.tx, id, &stored)?;
-        let group_id = self.group_id()?;
         for change in &changes {
+            let group_id = self.group_id(change.bytes.len())?;
             let new = NewOwnChange {
                 group_id,
                 document: id,
@@ -139,25 +139,33 @@ impl Writer<'_> {
             },
         };
         let mut text = TextDocument::load(&stored.state)?.text()?;
+        let mut misfit = None;
         for change in changes {
-            let copies = stored.confirmed.iter_mut().chain([&mut stored.state]);
-            for copy in copies {
-                match accept(copy, change.as_ref()) {
-                    Ok(accepted) => {
-                        *copy = accepted.saved;
-                        text = accepted.text;
-                    }
-                    Err(TextError::MissingDeps(_) | TextError::SeqGap { .. }) => {
-                        return Ok(Merged::NeedsWhole);
-                    }
+            if let Some(confirmed) = &mut stored.confirmed {
+                match accept(confirmed, change.as_ref()) {
+                    Ok(accepted) => *confirmed = accepted.saved,
+                    Err(error) if is_incomplete(&error) => return Ok(Merged::NeedsWhole),
                     Err(error) => return Err(error.into()),
                 }
+            }
+            match accept(&stored.state, change.as_ref()) {
+                Ok(accepted) => {
+                    stored.state = accepted.saved;
+                    text = accepted.text;
+                }
+                Err(error) if is_incomplete(&error) => return Ok(Merged::NeedsWhole),
+                // It fits what is confirmed, but not together with what waits here.
+                Err(error) if stored.confirmed.is_some() => misfit = Some(error.code()),
+                Err(error) => return Err(error.into()),
             }
         }
         self.save_text(id, stored)?;
         // An entity that a newer app knows is kept without a row.
         if let Some(entity) = self.schema.entity(entity) {
             self.project_text(id, entity, &text)?;
+        }
+        if let Some(code) = misfit {
+            self.rewrite_text(id, Some(code))?;
         }
         Ok(Merged::Joined)
     }
@@ -183,12 +191,14 @@ impl Writer<'_> {
         stored.state.clone_from(&confirmed);
         let confirmed_text = TextDocument::load(&confirmed)?.text()?;
         let is_empty = stored.digest.is_none() && confirmed_text.is_empty();
+        // The old actor is what could not be used, or its numbers are used up.
+        self.redraw_actor();
         if is_empty {
-            document::remove(self.tx, id)?;
+            self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
+            self.project_text(id, entity, &confirmed_text)?;
         }
-        self.project_text(id, entity, &confirmed_text)?;
         match code {
             Some(code) => {
                 let refused = json!({ id.part.as_str(): written });
@@ -196,13 +206,18 @@ impl Writer<'_> {
                 inbox::add(self.tx, id, &entity.name, code, &refused, times)?;
             }
             None => {
-                // A new actor: the old one is what could not be used.
-                self.redraw_actor();
+                // By itself: many texts written anew make no group.
+                self.begin_tap();
                 self.write_text(id, entity, &written)?;
             }
         }
         Ok(())
     }
+}
+
+/// Whether a change could not be taken because others must come first.
+fn is_incomplete(error: &TextError) -> bool {
+    matches!(error, TextError::MissingDeps(_) | TextError::SeqGap { .. })
 }
 
 /// The text of a stored document, for reading.

@@ -6,7 +6,9 @@ use rand::{RngExt, rngs::StdRng};
 use rusqlite::Connection;
 use serde_json::{Map, Value as Json};
 
-use super::{ReplicaError, draw_suffix, flat::FlatDocument, text::text_of};
+use super::{
+    ReplicaError, draw_suffix, flat::FlatDocument, rebuild::project_stored, text::text_of,
+};
 use crate::{
     crdt::{
         Action, Edit, State,
@@ -19,13 +21,16 @@ use crate::{
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, RowId, Schema},
-    store::{StoreError, document, meta, outbox},
+    store::{StoreError, document, meta, outbox, rows},
     sync::{
         digest,
         frame::{Digest, GROUP_CHANGES_MAX},
     },
     time::TimestampMs,
 };
+
+/// Bytes of the changes of one group, at most: a group must fit into one message to the server.
+pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Edits records within one transaction.
 #[derive(Debug)]
@@ -34,12 +39,15 @@ pub struct Writer<'a> {
     pub(super) schema: &'static Schema,
     pub(super) now_ms: TimestampMs,
     pub(super) rng: &'a mut StdRng,
+    /// Under which documents are begun.
     pub(super) actor: ActorId,
-    /// What this transaction changes in the digest over all confirmed documents.
+    /// Whether the actor was drawn anew, so that it must be kept.
+    is_actor_drawn: bool,
+    /// What this transaction changed in the digest over all confirmed documents.
     held_change: Digest,
     is_held_changed: bool,
-    /// The group that changes join, and how many it has.
-    group: Option<(i64, usize)>,
+    /// The group that changes join, how many it has, and their bytes.
+    group: Option<(i64, usize, usize)>,
     is_group_open: bool,
     /// Whether new records may leave required fields empty.
     pub(super) takes_gaps: bool,
@@ -72,6 +80,7 @@ impl<'a> Writer<'a> {
             now_ms,
             rng,
             actor,
+            is_actor_drawn: false,
             held_change: Digest::default(),
             is_held_changed: false,
             group: None,
@@ -80,12 +89,15 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// Writes what is kept once per transaction.
-    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+    /// Writes what is kept once per transaction; returns the actor under which to go on.
+    pub(super) fn finish(mut self) -> Result<ActorId, StoreError> {
         if self.is_held_changed {
             self.write_held()?;
         }
-        Ok(())
+        if self.is_actor_drawn {
+            meta::set_actor(self.tx, self.actor)?;
+        }
+        Ok(self.actor)
     }
 
     /// Writes and returns the digest over all confirmed documents, with what this transaction
@@ -113,21 +125,38 @@ impl<'a> Writer<'a> {
         })
     }
 
-    /// The group that the next change joins.
-    pub(super) fn group_id(&mut self) -> Result<i64, ReplicaError> {
-        let (id, count) = match self.group {
-            Some((id, count)) => (id, count + 1),
-            None => (outbox::next_group(self.tx)?, 1),
+    /// The group that the next change, of so many bytes, joins.
+    pub(super) fn group_id(&mut self, change_bytes: usize) -> Result<i64, ReplicaError> {
+        let (id, count, bytes) = match self.group {
+            Some(group) => group,
+            None => (outbox::next_group(self.tx)?, 0, 0),
         };
-        if count > GROUP_CHANGES_MAX {
+        let (count, bytes) = (count + 1, bytes + change_bytes);
+        if count > GROUP_CHANGES_MAX || bytes > GROUP_BYTES_MAX {
             return Err(ReplicaError::GroupTooLarge { max: GROUP_CHANGES_MAX });
         }
-        self.group = Some((id, count));
+        self.group = Some((id, count, bytes));
         Ok(id)
     }
 
     pub(super) fn redraw_actor(&mut self) {
         self.actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
+        self.is_actor_drawn = true;
+    }
+
+    /// Removes a document of which nothing is left; other parts of its record stay.
+    pub(super) fn drop_document(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+    ) -> Result<(), StoreError> {
+        document::remove(self.tx, id)?;
+        rows::delete(self.tx, entity, id.record)?;
+        for (part, stored) in document::load_all(self.tx, id.record)? {
+            let other = DocumentId { record: id.record, part };
+            project_stored(self.tx, entity, &other, &stored.state)?;
+        }
+        Ok(())
     }
 
     /// Makes everything that `write` does one group: judged and committed whole by the server.
@@ -147,7 +176,7 @@ impl<'a> Writer<'a> {
         done
     }
 
-    fn begin_tap(&mut self) {
+    pub(super) fn begin_tap(&mut self) {
         if !self.is_group_open {
             self.group = None;
         }
@@ -248,7 +277,6 @@ impl<'a> Writer<'a> {
     }
 
     /// Loads a record for writing.
-    #[expect(clippy::type_complexity, reason = "one caller's three views of a record")]
     fn load(
         &self,
         record: RecordId,

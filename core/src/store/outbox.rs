@@ -278,7 +278,8 @@ pub fn acknowledged_after(
 /// Fails when the database does.
 pub fn waiting_documents(conn: &Connection) -> Result<Vec<DocumentId>, StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT DISTINCT record, part FROM own_change WHERE acknowledged_at IS NULL",
+        "SELECT DISTINCT record, part FROM own_change WHERE acknowledged_at IS NULL
+         ORDER BY record, part",
     )?;
     let rows = query
         .query_map([], |row| Ok((RecordId::from_bytes(row.get(0)?), row.get::<_, String>(1)?)))?;

@@ -1,14 +1,14 @@
 //! Changes of long texts: tried on a copy, in a guarded thread.
 
 use outrider_core::{
-    crdt::{Clock, TextError, text},
+    crdt::{Clock, TextError, gate::FOREIGN_ACTOR, text},
     ids::{ChangeHash, DocumentId},
-    schema::Entity,
+    schema::{Entity, Type},
     sync::frame::{Outcome, PushChange},
 };
 
 use super::{
-    Desk, Judged, entity_name,
+    Desk, Judged, TEXT_CHANGES_MAX, entity_name,
     staged::{Held, Staged},
 };
 use crate::storage::{Content, NewChange, StorageError, StoredRefusal, TextContent};
@@ -28,9 +28,22 @@ impl Desk<'_> {
         let hash = header.hash;
         let name = (header.actor, header.seq);
         let refuse = |code: &str| StoredRefusal { hash, code: code.to_owned(), keys: Vec::new() };
-        if header.actor.prefix() != self.device.prefix {
-            return self.refuse(id, name, refuse("foreign_actor"));
+        // What the history has it has, whoever sends it again; and it costs no trial.
+        if self.tx.change_hash(id, name.0, name.1)? == Some(hash) {
+            return Ok((hash, Judged::Answered(Outcome::Duplicate)));
         }
+        if header.actor.prefix() != self.device.prefix {
+            return self.refuse(id, name, refuse(FOREIGN_ACTOR));
+        }
+        if let Some(known) = self.tx.refusal(id, name.0, name.1)?
+            && known.hash == hash
+        {
+            return Ok((hash, Judged::Answered(super::refused(&known.code, known.keys))));
+        }
+        if self.texts >= TEXT_CHANGES_MAX {
+            return Ok((hash, Judged::Answered(Outcome::Retry(0))));
+        }
+        self.texts += 1;
         let held = staged.documents.get(id).or_else(|| self.documents.get(id));
         let mut held = held.cloned().unwrap_or_else(|| Held::new(id));
         let Content::Text(content) = &mut held.content else {
@@ -52,6 +65,12 @@ impl Desk<'_> {
         };
         if !accepted.applied {
             return Ok((hash, Judged::Answered(Outcome::Duplicate)));
+        }
+        let field = entity.field(id.part.as_str());
+        if let Some(Type::Text { max }) = field.map(|field| &field.ty)
+            && accepted.text.chars().count() > *max
+        {
+            return self.refuse(id, name, refuse("too_long"));
         }
         if self.policy.is_withheld(&entity.name, id.part.as_str()) {
             return self.refuse(id, name, refuse("not_permitted"));

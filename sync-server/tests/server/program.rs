@@ -7,6 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use outrider_sync_server::storage::sqlite::SqliteStorage;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -129,9 +130,10 @@ fn a_code_made_beside_the_running_server_enrols_and_the_log_keeps_secrets() {
 }
 
 #[test]
-fn a_code_can_be_made_before_the_first_start() {
+fn a_code_can_be_made_while_no_server_runs() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
+    drop(SqliteStorage::open(&data).unwrap());
     let output = create_code(&data, &["--user", "Li Na", "--minutes", "5"]);
     let code = output.lines().next().unwrap();
     assert_eq!(code.len(), 30);
@@ -156,6 +158,9 @@ fn mistakes_are_told_in_words() {
     };
     let words = failed(program(&file).arg("serve"));
     assert!(words.contains("cannot open the data: cannot open the data folder"), "{words}");
+    let words = failed(program(folder.path()).args(["code", "--user", "Li Na"]));
+    assert!(words.contains("no server's data"), "{words}");
+    drop(SqliteStorage::open(folder.path()).unwrap());
     let words = failed(program(folder.path()).args(["code", "--user", ""]));
     assert!(words.contains("the user's name"), "{words}");
     let words = failed(program(folder.path()).args(["serve", "--listen", "here"]));

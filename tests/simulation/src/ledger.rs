@@ -40,11 +40,13 @@ pub(crate) struct Wrote {
 /// One edit of one document.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edit {
-    pub(crate) entity: String,
     /// By key; those of counters without their actor.
     pub(crate) wrote: BTreeMap<String, Wrote>,
     /// It went with a phone before the server had it.
     pub(crate) is_gone: bool,
+    /// It waited while its phone was copied: each copy sends it, and what becomes of one copy's
+    /// need not become of the other's.
+    pub(crate) is_copied: bool,
 }
 
 /// The characters of one long text.
@@ -143,8 +145,7 @@ impl Ledger {
             self.ops.insert((own.document.clone(), id), (number, count));
         }
         let name = (own.document.clone(), number);
-        let entity = own.entity.clone();
-        self.edits.entry(name).or_insert_with(|| Edit { entity, wrote, is_gone: false });
+        self.edits.entry(name).or_insert_with(|| Edit { wrote, ..Edit::default() });
     }
 
     fn op(&self, document: &DocumentId, id: OpId) -> Option<(u32, i64)> {
@@ -177,6 +178,16 @@ impl Ledger {
                     let letters = value.as_str().unwrap_or_default().chars();
                     self.refused_letters.entry(document.clone()).or_default().extend(letters);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// A device is being copied.
+    pub(crate) fn note_copy(&mut self, replica: &Replica) -> Result<(), Failure> {
+        for own in outbox::waiting(replica.store().conn(), 0, usize::MAX)? {
+            if let Some(edit) = self.edits.get_mut(&(own.document, number_of(own.made_at))) {
+                edit.is_copied = true;
             }
         }
         Ok(())

@@ -7,11 +7,11 @@
 //!
 //! One seed makes one run, always the same. In reading order:
 //!
-//! * [`dice`], [`trace`]: chance that can be repeated, and a digest of what happened.
-//! * [`server`], [`device`], [`link`]: who talks, and over what.
-//! * [`people`]: what users do. * [`ledger`]: what they were promised.
-//! * [`world`]: one run. * [`verdict`]: what must hold at its end.
-//! * [`report`]: many runs, in numbers. * [`output`], [`command`]: the program.
+//! * `dice`, `trace`: chance that can be repeated, and a digest of what happened.
+//! * `server`, `device`, `link`: who talks, and over what.
+//! * `people`: what users do. * `ledger`: what they were promised.
+//! * `world`: one run. * `verdict`: what must hold at its end.
+//! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
 mod trace;

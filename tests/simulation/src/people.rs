@@ -45,7 +45,7 @@ impl Desk<'_> {
             0..12 => self.create()?,
             12..18 => self.write_group()?,
             18..24 => self.archive_or_restore()?,
-            24..30 => self.settle()?,
+            24..32 => self.settle()?,
             _ => self.update()?,
         };
         self.ledger.scan(self.device.replica()?)?;
@@ -76,12 +76,9 @@ impl Desk<'_> {
             children.push((entity, self.new_fields(entity)));
         }
         let other = self.draw_record()?;
-        let touched = match &other {
-            Some((record, entity, documents)) => {
-                Some((*record, self.flat_fields(entity, documents)))
-            }
-            None => None,
-        };
+        let touched = other
+            .as_ref()
+            .map(|(record, entity, documents)| (*record, self.flat_fields(entity, documents)));
         let write = |writer: &mut Writer<'_>| -> Result<Vec<RecordId>, ReplicaError> {
             let id = writer.create("customer", None, &customer)?;
             let mut made = vec![id];
@@ -276,10 +273,8 @@ impl Desk<'_> {
 
     /// A link that is always there, to a record or to one that nobody has.
     fn link(&mut self) -> Json {
-        match self.any_record() {
-            Json::Null => RecordId::new(1, [7; 10]).to_string().into(),
-            link => link,
-        }
+        let link = self.any_record();
+        if link.is_null() { RecordId::new(1, [7; 10]).to_string().into() } else { link }
     }
 
     /// Changes of one to three fields of flat parts.

@@ -1,5 +1,15 @@
 //! Many runs, in numbers.
 
+use std::{
+    collections::BTreeMap,
+    num::NonZero,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+};
+
 use serde::Serialize;
 
 use crate::world::{Outcome, Settings, run};
@@ -50,7 +60,8 @@ impl Report {
     }
 }
 
-/// Makes `runs` runs from `seed` on; `each` sees the outcome of every one.
+/// Makes `runs` runs from `seed` on, as many at once as the machine has cores; `each` sees the
+/// outcome of every one, in the order of their seeds.
 pub fn run_many(
     seed: u64,
     runs: u64,
@@ -59,10 +70,34 @@ pub fn run_many(
 ) -> Report {
     let mut report = Report { seed, ..Report::default() };
     let mut hash = 0;
-    for number in 0..runs {
-        let outcome = run(seed.wrapping_add(number), settings);
-        report.add(&outcome, &mut hash);
-        each(&outcome);
-    }
+    let next = AtomicU64::new(0);
+    let (sender, receiver) = mpsc::channel();
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (sender, next) = (sender.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= runs {
+                        break;
+                    }
+                    let outcome = run(seed.wrapping_add(number), settings);
+                    if sender.send((number, outcome)).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early: BTreeMap<u64, Outcome> = BTreeMap::new();
+        for (number, outcome) in receiver {
+            early.insert(number, outcome);
+            while let Some(outcome) = early.remove(&report.runs) {
+                report.add(&outcome, &mut hash);
+                each(&outcome);
+            }
+        }
+    });
     report
 }

@@ -162,3 +162,128 @@ impl Frames {
         Ok(self.writer.finish()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use outrider_core::{
+        replica::{
+            INSTANCE_FILE,
+            session::{Session, Summary},
+        },
+        store::meta::Enrolment,
+    };
+    use serde_json::{Map, Value as Json, json};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::device::{Device as Phone, EPOCH_MS};
+
+    /// A server with a network that works.
+    struct Office {
+        folder: TempDir,
+        server: Server,
+        dice: Dice,
+    }
+
+    impl Office {
+        fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let server = Server::open(folder.path().join("server"), EPOCH_MS).unwrap();
+            Self { folder, server, dice: Dice::new(1) }
+        }
+
+        fn phone(&mut self, name: &str) -> Phone {
+            let path = self.folder.path().join(name);
+            let seed = self.dice.next();
+            let mut phone = Phone::open(name.to_owned(), path, seed).unwrap();
+            let key = phone.replica().unwrap().public_key();
+            let enrolled = self.server.enrol(name, key, &mut self.dice).unwrap();
+            let Device { id: device, user, prefix, .. } = enrolled;
+            let (url, token) = (String::new(), String::new());
+            phone.take_enrolment(&Enrolment { url, device, user, prefix, token }).unwrap();
+            phone
+        }
+
+        fn sync(&mut self, phone: &mut Phone, budget_bytes: u64) -> Summary {
+            let mut session = Session::with_budget(budget_bytes);
+            let id = phone.id.unwrap();
+            while let Some(request) = session.next(phone.replica_mut().unwrap()).unwrap() {
+                let (path, body) = (request.path, &request.body);
+                let answer = self.server.answer(id, path, body, &mut self.dice).unwrap();
+                session.receive(phone.replica_mut().unwrap(), &mut answer.as_slice()).unwrap();
+            }
+            session.summary().clone()
+        }
+    }
+
+    fn fields(json: &Json) -> Map<String, Json> {
+        json.as_object().unwrap().clone()
+    }
+
+    /// A budget was looked at after every 200th document only, so a small one changed nothing.
+    #[test]
+    fn a_pull_keeps_to_its_budget() {
+        let mut office = Office::open();
+        let (mut author, mut reader) = (office.phone("author"), office.phone("reader"));
+        for number in 0..100 {
+            let name = format!("{number}{}", "x".repeat(190));
+            let name = fields(&json!({ "company_name": name }));
+            author.replica_mut().unwrap().create("customer", &name).unwrap();
+        }
+        office.sync(&mut author, 1);
+        let summary = office.sync(&mut reader, 1);
+        assert_eq!(summary.pulled, 100);
+        assert!((3..20).contains(&summary.requests), "{summary:?}");
+    }
+
+    /// Somebody copies the whole folder to another computer, with the token that should have
+    /// stayed behind, and works on both under the same actors.
+    #[test]
+    fn a_folder_that_was_copied_with_its_token_loses_nothing() {
+        let mut office = Office::open();
+        let mut original = office.phone("original");
+        let colleague = office.phone("colleague");
+        let customer = fields(&json!({ "company_name": "Acme", "visits": 1, "notes": "abc" }));
+        let record = original.replica_mut().unwrap().create("customer", &customer).unwrap();
+        office.sync(&mut original, 1 << 20);
+        let copy = office.folder.path().join("copy");
+        let backup = office.folder.path().join("backup");
+        original.back_up(&backup, 7).unwrap();
+        fs::create_dir_all(&copy).unwrap();
+        let token = office.folder.path().join("original").join(INSTANCE_FILE);
+        fs::copy(token, copy.join(INSTANCE_FILE)).unwrap();
+        let mut copied = original.twin(&backup, copy, 8).unwrap();
+        let edit = |phone: &mut Phone, number: i64, text: &str| {
+            phone.tell_time(u32::try_from(number).unwrap());
+            let change = fields(&json!({
+                "company_name": format!("Acme {number}"), "visits": { "add": number },
+                "notes": text, "tags": { "add": [format!("t{number}")] },
+            }));
+            phone.replica_mut().unwrap().update(record, &change).unwrap();
+        };
+        edit(&mut original, 10, "abc原");
+        edit(&mut copied, 200, "复abc");
+        let mut phones = [original, copied, colleague];
+        let mut forked = 0;
+        for round in 0..4 {
+            for phone in &mut phones {
+                let summary = office.sync(phone, 1 << 20);
+                forked += summary.forked;
+                assert!(round < 3 || summary.requests == 1, "{summary:?}");
+            }
+        }
+        assert!(forked > 0);
+        let [original, copied, colleague] = &phones;
+        let shown = |phone: &Phone| phone.replica().unwrap().get(record).unwrap().unwrap();
+        assert_eq!(shown(original), shown(copied));
+        assert_eq!(shown(original), shown(colleague));
+        let record: Json = shown(original);
+        assert_eq!(record["visits"], 211);
+        assert_eq!(record["notes"], "复abc原");
+        assert_eq!(record["tags"], json!(["t10", "t200"]));
+        let values = record["conflicts"][0]["values"].as_array().unwrap();
+        assert_eq!(values.len(), 2, "{record}");
+    }
+}

@@ -1,6 +1,6 @@
 //! One run: devices, a server, people and accidents, step by step; then calm, and the verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use outrider_core::{
     ids::RecordId,
@@ -27,6 +27,8 @@ pub(crate) const QUIET_ROUNDS_MAX: usize = 12;
 pub(crate) const IDLE_BYTES_MAX: u64 = 2_048;
 /// Requests of one undisturbed session, at most.
 const CALM_REQUESTS_MAX: usize = 400;
+/// Steps that one session takes before others have their turn, at most.
+const STRIDES_MAX: usize = 8;
 /// Devices that begin as copies of others, at most.
 const TWINS_MAX: usize = 2;
 /// Fields that devices may write, and that the office withholds now and then.
@@ -193,6 +195,9 @@ impl World {
             folder,
             dice,
         };
+        for _ in 0..world.dice.below(4) {
+            world.change_policy()?;
+        }
         for number in 0..count {
             let folder = world.new_folder();
             let seed = world.dice.next();
@@ -238,15 +243,20 @@ impl World {
         let at = self.dice.below(self.devices.len());
         match self.dice.below(1_000) {
             0..350 => self.edit(at),
-            350..900 => self.talk(at),
+            350..900 => {
+                for _ in 0..=self.dice.below(STRIDES_MAX) {
+                    self.talk(at)?;
+                }
+                Ok(())
+            }
             900..925 => self.replay(),
             925..945 => self.restart_device(at),
             945..955 => self.restart_server(),
-            955..970 => self.change_policy(),
-            970..978 => self.back_up(at),
-            978..984 => self.restore(at),
-            984..988 => self.add_twin(at),
-            988..994 => self.move_clock(at),
+            955..975 => self.change_policy(),
+            975..982 => self.back_up(at),
+            982..987 => self.restore(at),
+            987..990 => self.add_twin(at),
+            990..995 => self.move_clock(at),
             _ => self.enrol(at),
         }
     }
@@ -418,6 +428,8 @@ impl World {
         }
         device.back_up(&folder, seed)?;
         device.backup = Some(Backup { folder, next_edit });
+        let device = self.devices.get(at).ok_or("there is no such device")?;
+        self.ledger.note_copy(device.replica()?)?;
         self.note(at, "is backed up");
         Ok(())
     }
@@ -523,10 +535,5 @@ impl World {
             self.scan(at)?;
         }
         Err(format!("one session has more than {CALM_REQUESTS_MAX} requests").into())
-    }
-
-    /// A folder for what the verdict needs.
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
     }
 }

@@ -32,7 +32,8 @@ pub(crate) fn import(
 }
 
 fn check_rejected(args: &ImportArgs, report: &ImportReport) -> Result<(), CliError> {
-    if args.strict && report.rejected > 0 {
+    let nothing_came = report.rows > 0 && report.rejected == report.rows;
+    if nothing_came || (args.strict && report.rejected > 0) {
         Err(CliError::Rejected(report.rejected))
     } else {
         Ok(())

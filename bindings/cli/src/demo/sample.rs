@@ -94,7 +94,7 @@ fn customers(dice: &mut Dice) -> String {
         let employees = (5 + dice.below(2_000)).to_string();
         let revenue = ((1 + dice.below(900)) * 100_000).to_string();
         let tier = dice.word(&["a", "b", "c"]);
-        if number % 3 == 0 {
+        if number.is_multiple_of(3) {
             let (trade, industry) = dice.pick(TRADES_EN).copied().unwrap_or_default();
             let (city, country) = dice.pick(CITIES_EN).copied().unwrap_or_default();
             let name = format!("{} {trade} {number} Ltd", dice.word(BRANDS_EN));
@@ -125,7 +125,7 @@ fn contacts(dice: &mut Dice) -> String {
     for number in 1..=CONTACTS {
         let customer = 1 + (number - 1) % CUSTOMERS;
         let (title_zh, title_en) = dice.pick(TITLES).copied().unwrap_or_default();
-        let (name, title) = if customer % 3 == 0 {
+        let (name, title) = if customer.is_multiple_of(3) {
             (format!("{} {}", dice.word(GIVEN_EN), dice.word(FAMILIES_EN)), title_en)
         } else {
             (format!("{}{}", dice.word(FAMILIES_ZH), dice.word(GIVEN_ZH)), title_zh)
@@ -174,7 +174,7 @@ fn interactions(dice: &mut Dice) -> String {
             format!("C{customer:04}"),
             dice.word(&["call", "meeting", "email", "wechat"]).to_owned(),
             format!("2026-{:02}-{:02}", 1 + dice.below(10), 1 + dice.below(28)),
-            (if customer % 3 == 0 { en } else { zh }).to_owned(),
+            (if customer.is_multiple_of(3) { en } else { zh }).to_owned(),
         ];
         line(&mut rows, &cells.each_ref().map(String::as_str));
     }

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
 };
 
 use super::device::{DemoError, parse, run_well};
@@ -14,6 +14,8 @@ use super::device::{DemoError, parse, run_well};
 #[derive(Debug)]
 pub(super) struct Server {
     child: Child,
+    /// Kept open: when it closes, the server stops.
+    _input: Option<ChildStdin>,
     pub(super) address: SocketAddr,
     pub(super) data: PathBuf,
 }
@@ -26,14 +28,23 @@ impl Server {
         let log_path = folder.join("server.log");
         let log = File::create(&log_path).map_err(DemoError::io("creating the server's log"))?;
         let mut child = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--requests-per-second", "1000"])
+            .args([
+                "serve",
+                "--stop-with-input",
+                "--listen",
+                "127.0.0.1:0",
+                "--requests-per-second",
+                "1000",
+            ])
             .args(["--requests-burst", "10000", "--enrolments-per-minute", "600", "--data"])
             .arg(&data)
-            .stdin(Stdio::null())
+            // Our end of this pipe closes when the demo ends, however it ends.
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
             .map_err(DemoError::io("starting the server"))?;
+        let input = child.stdin.take();
         let mut first = String::new();
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout)
@@ -42,7 +53,7 @@ impl Server {
         }
         let address = first.trim().rsplit("http://").next().and_then(|text| text.parse().ok());
         match address {
-            Some(address) => Ok(Self { child, address, data }),
+            Some(address) => Ok(Self { child, _input: input, address, data }),
             None => {
                 let _ = child.kill();
                 let words = format!("no address; its log is {}", log_path.display());

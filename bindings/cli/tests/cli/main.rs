@@ -17,3 +17,5 @@ mod processes;
 mod office;
 
 mod maintain;
+
+mod folders;

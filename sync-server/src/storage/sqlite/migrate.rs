@@ -8,6 +8,9 @@ use crate::storage::StorageError;
 /// All migrations in order; the n-th brings the database to version n.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
 
+/// Marks a file as a server's data (`ORsv`): a device's store has another mark.
+const APPLICATION_ID: i32 = 0x4f52_7376;
+
 /// The version that this server writes.
 pub(super) fn known_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
@@ -19,12 +22,19 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).doing(DOING)?;
     let found: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
     let known = known_version();
+    let mark: i32 = tx.pragma_query_value(None, "application_id", |row| row.get(0)).doing(DOING)?;
+    let tables: i64 =
+        tx.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).doing(DOING)?;
+    if mark != APPLICATION_ID && (mark != 0 || tables > 0) {
+        return Err(StorageError::Foreign);
+    }
     if found > known {
         return Err(StorageError::TooNew { found, known });
     }
     for sql in MIGRATIONS.iter().skip(found as usize) {
         tx.execute_batch(sql).doing(DOING)?;
     }
+    tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;
     rows::bring_up_to_date(&tx)?;
     tx.commit().doing(DOING)

@@ -108,7 +108,7 @@ impl Place<'_> {
             let is_well = is_refused || self.edit.is_gone || self.is_pointless(key, wrote);
             return (!is_well).then(|| "is neither at the server nor in an inbox".to_owned());
         };
-        if is_refused {
+        if is_refused && !self.edit.is_copied {
             return Some("is in an inbox, and at the server".to_owned());
         }
         if wrote.is_delete || key.ends_with("/*") {
@@ -184,6 +184,13 @@ fn check_rows(
         }
         for (row, cells) in cells {
             let is_seen = seen.get(row).is_some_and(|seen| cells.is_subset(seen));
+            let is_copied = cells.iter().any(|number| {
+                ledger.edits.get(&(id.clone(), *number)).is_some_and(|edit| edit.is_copied)
+            });
+            if is_seen && is_copied {
+                // Whoever removed the cells of one copy had not seen those of the other.
+                continue;
+            }
             if there.contains(row) == is_seen {
                 let is = if is_seen {
                     "is there although all of it"
@@ -218,6 +225,9 @@ fn check_counters(
             let Some(wrote) = edit.and_then(|edit| edit.wrote.get(&key)) else { continue };
             // An edit that two copies of one phone wrote anew counts for both.
             sum += wrote.step * i64::try_from(ops.len()).unwrap_or(0);
+            if ops.len() > 1 && !edit.is_some_and(|edit| edit.is_copied) {
+                wrong.push(format!("{id} {key}, edit {number}: counts {} times", ops.len()));
+            }
         }
         if state.counter(&field.name) != sum {
             let shown = state.counter(&field.name);

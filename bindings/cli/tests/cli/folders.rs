@@ -1,0 +1,58 @@
+//! Folders that are not what a command takes them for.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+};
+
+use outrider_sync_server::storage::sqlite::SqliteStorage;
+
+use crate::support::{finish, program};
+
+#[test]
+fn a_device_leaves_the_data_of_a_server_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStorage::open(folder.path()).unwrap());
+    let before = fs::read(folder.path().join("outrider.db")).unwrap();
+    let done = finish(program(folder.path()).arg("status"), "");
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("no device's store"), "{done:?}");
+    assert_eq!(fs::read(folder.path().join("outrider.db")).unwrap(), before);
+    assert!(!folder.path().join("device.key").exists());
+    SqliteStorage::open(folder.path()).unwrap();
+}
+
+#[test]
+fn a_server_leaves_the_store_of_a_device_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(finish(program(folder.path()).arg("init"), "").code, 0);
+    let error = SqliteStorage::open(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("no server's data"), "{error}");
+    assert_eq!(finish(program(folder.path()).arg("status"), "").code, 0);
+}
+
+#[test]
+fn a_code_is_never_made_for_a_server_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let done = finish(program(folder.path()).args(["code", "--user", "anna", "--data", data]), "");
+    assert_eq!(done.code, 1);
+    assert!(done.stderr.contains("no server's data"), "{done:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn two_servers_never_share_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap().to_owned();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--stop-with-input", "--data", &data];
+    let mut first = program(folder.path()).args(args).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(first.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("listening on http://"), "{line}");
+    let second = finish(program(folder.path()).args(args), "");
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another server uses"), "{second:?}");
+    drop(first.stdin.take());
+    assert!(first.wait().unwrap().success(), "the end of its input ends the server");
+}
