@@ -113,11 +113,13 @@ pub fn judge<H: History>(
     if let Some(refusal) = check_ops(state, history, change, &past, context)? {
         return Ok(Verdict::Refused(refusal));
     }
-    let mut after = state.clone();
-    after.apply(encoded);
-    if !after.is_within_limits() {
-        let refusal = Refusal { code: "document_full".to_owned(), keys: after.crowded_keys() };
-        return Ok(Verdict::Refused(refusal));
+    if !state.surely_holds(change) {
+        let mut after = state.clone();
+        after.apply(encoded);
+        if !after.is_within_limits() {
+            let refusal = Refusal { code: "document_full".to_owned(), keys: after.crowded_keys() };
+            return Ok(Verdict::Refused(refusal));
+        }
     }
     Ok(Verdict::Fits(past))
 }

@@ -200,32 +200,20 @@ impl State {
         self.clock.get(&change.actor).is_some_and(|seen| seen.seq >= change.seq)
     }
 
-    /// Applies a change whose past has been seen, unless the document would outgrow its limits:
-    /// then nothing happens. Returns whether it fits.
+    /// Whether the document stays within its limits for certain, whatever the change replaces;
+    /// if not, only applying it tells.
     #[must_use]
-    pub fn apply_within_limits(&mut self, encoded: &EncodedChange) -> bool {
-        let change = &encoded.change;
-        let keys = change.ops.iter().map(|op| &op.key);
-        let before: Vec<(&String, Option<Vec<Survivor>>)> =
-            keys.map(|key| (key, self.keys.get(key).cloned())).collect();
-        let (heads, seen) = (self.heads.clone(), self.clock.get(&change.actor).copied());
-        let max_op = self.max_op;
-        self.apply(encoded);
-        if self.is_within_limits() {
-            return true;
-        }
-        for (key, ops) in before {
-            match ops {
-                Some(ops) => self.keys.insert(key.clone(), ops),
-                None => self.keys.remove(key),
-            };
-        }
-        match seen {
-            Some(seen) => self.clock.insert(change.actor, seen),
-            None => self.clock.remove(&change.actor),
-        };
-        (self.heads, self.max_op) = (heads, max_op);
-        false
+    pub fn surely_holds(&self, change: &Change) -> bool {
+        let count = change.ops.len();
+        let bytes = change.ops.iter().map(|op| match &op.action {
+            Action::Put(value) => op.key.len() + value.size_bytes() + 8,
+            Action::Delete => 0,
+        });
+        self.keys.len() + count <= DOCUMENT_KEYS_MAX
+            && self.clock.len() < ACTORS_MAX
+            && self.heads.len() < HEADS_MAX
+            && self.keys.values().all(|ops| ops.len() + count <= SURVIVORS_MAX)
+            && self.size_bytes() + bytes.sum::<usize>() <= DOCUMENT_BYTES_MAX
     }
 
     /// Applies a change whose past has been seen: one written here, or one that the gate let pass.

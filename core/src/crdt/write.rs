@@ -159,8 +159,15 @@ pub(super) fn commit(
     if encoded.bytes.len() > CHANGE_BYTES_MAX {
         return Err(WriteError::DocumentFull);
     }
-    if !state.apply_within_limits(&encoded) {
-        return Err(WriteError::DocumentFull);
+    if state.surely_holds(&encoded.change) {
+        state.apply(&encoded);
+    } else {
+        let mut after = state.clone();
+        after.apply(&encoded);
+        if !after.is_within_limits() {
+            return Err(WriteError::DocumentFull);
+        }
+        *state = after;
     }
     *own = Some(Own { actor: encoded.change.actor, seq: encoded.change.seq, hash: encoded.hash });
     Ok(encoded)

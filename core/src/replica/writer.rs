@@ -32,6 +32,9 @@ use crate::{
 /// Bytes of the changes of one group, at most: a group must fit into one message to the server.
 pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The field that says when a record was created; filled in unless it is given.
+const CREATED_AT: &str = "created_at";
+
 /// Edits records within one transaction.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -210,12 +213,7 @@ impl<'a> Writer<'a> {
             Some(id) => id,
             None => RecordId::new(self.now_ms.unsigned_abs(), self.rng.random()),
         };
-        let mut fields = fields.clone();
-        if entity.field("created_at").is_some() && !fields.contains_key("created_at") {
-            let at = crate::time::to_rfc3339(self.now_ms);
-            fields.insert("created_at".to_owned(), at.into());
-        }
-        self.write_fields(entity, record, BTreeMap::new(), Documents::default(), true, &fields)?;
+        self.write_fields(entity, record, BTreeMap::new(), Documents::default(), true, fields)?;
         Ok(record)
     }
 
@@ -259,6 +257,13 @@ impl<'a> Writer<'a> {
         };
         let mut plan =
             if self.takes_gaps { planner.plan_with_gaps(fields)? } else { planner.plan(fields)? };
+        if is_new && entity.field(CREATED_AT).is_some() && !fields.contains_key(CREATED_AT) {
+            let at = Json::from(crate::time::to_rfc3339(self.now_ms));
+            let created = planner.plan_with_gaps(&Map::from_iter([(CREATED_AT.to_owned(), at)]))?;
+            for (part, edits) in created.flat {
+                plan.flat.entry(part).or_default().extend(edits);
+            }
+        }
         let moment = (self.now_ms, RowId::new(self.rng.random()));
         stage::note_stage(entity, &documents, &mut plan, moment);
         let Plan { flat: edits, texts } = plan;

@@ -106,9 +106,13 @@ impl Entity {
     /// The parts that a record of this entity can have, `main` first.
     #[must_use]
     pub fn parts(&self) -> Vec<Part> {
-        let mut parts: Vec<Part> = self.fields.iter().map(|field| field.part.clone()).collect();
+        let mut parts: Vec<Part> = Vec::new();
+        for field in &self.fields {
+            if !parts.contains(&field.part) {
+                parts.push(field.part.clone());
+            }
+        }
         parts.sort();
-        parts.dedup();
         parts
     }
 
