@@ -31,7 +31,7 @@ impl Rows {
     pub(crate) fn read(database: &Path) -> Outcome<Self> {
         let conn = Connection::open(database)?;
         let mut query = conn.prepare(&format!("SELECT * FROM {ENTITY} ORDER BY rowid"))?;
-        let all: Vec<String> = query.column_names().into_iter().map(str::to_owned).collect();
+        let all: Vec<String> = query.column_names().map(str::to_owned).collect();
         let rows = query.query_map([], |row| {
             (0..all.len()).map(|at| row.get(at)).collect::<Result<Vec<Value>, _>>()
         })?;
