@@ -130,7 +130,13 @@ impl Writer<'_> {
         let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
         let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
         let base = Base::new(&confirmed, &change.change);
-        self.save(&document, document.state.to_bytes(), Some(confirmed_bytes))?;
+        let state = document.state.to_bytes();
+        if is_new {
+            self.save(&document, state, Some(confirmed_bytes))?;
+        } else {
+            let own = document.own.as_ref();
+            document::save_edited(self.tx, id, &state, &confirmed_bytes, own)?;
+        }
         self.queue(&document, &change, &base)?;
         let touched = if is_new { None } else { Some(&touched) };
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)

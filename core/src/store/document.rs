@@ -99,6 +99,35 @@ pub fn save(
     Ok(())
 }
 
+/// Stores a document that was edited: its entity and digest stay, and with them its index.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn save_edited(
+    conn: &Connection,
+    id: &DocumentId,
+    state: &[u8],
+    confirmed: &[u8],
+    own: Option<&Own>,
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE document
+         SET state = ?3, confirmed = ?4, own_actor = ?5, own_seq = ?6, own_hash = ?7
+         WHERE record = ?1 AND part = ?2",
+    )?
+    .execute(params![
+        id.record.as_bytes(),
+        id.part.as_str(),
+        state,
+        confirmed,
+        own.map(|own| own.actor.0),
+        own.map(|own| i64::try_from(own.seq).unwrap_or(i64::MAX)),
+        own.map(|own| own.hash.0),
+    ])?;
+    Ok(())
+}
+
 /// Removes a document.
 ///
 /// # Errors
