@@ -46,7 +46,7 @@ pub fn load(conn: &Connection, id: &DocumentId) -> Result<Option<StoredDocument>
     Ok(query.query_row(params![id.record.as_bytes(), id.part.as_str()], read).optional()?)
 }
 
-/// Reads a row of the columns that [`load`] selects.
+/// Reads a row of entity, state, confirmed, the three columns of the own change, and digest.
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
     let own: (Option<[u8; 16]>, Option<i64>, Option<[u8; 32]>) =
         (row.get(3)?, row.get(4)?, row.get(5)?);
