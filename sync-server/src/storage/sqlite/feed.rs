@@ -118,7 +118,10 @@ pub(super) fn remove(
 /// that changes meanwhile moves behind the cursor, and comes again with all its rows.
 pub(super) fn page(conn: &Connection, query: &FeedQuery<'_>) -> Result<Vec<FeedRow>, StorageError> {
     const DOING: &str = "reading the feed";
-    let after = query.after;
+    // The index is entered at the cursor, so without one it must be entered behind the base: from
+    // its beginning every family there is would be passed over.
+    let start = query.base.saturating_add(1);
+    let after = query.after.filter(|cursor| cursor.family_position >= start);
     let family: &[u8] = after.map_or(&[], |cursor| cursor.family.as_bytes());
     let record: &[u8] = after.map_or(&[], |cursor| cursor.record.as_bytes());
     let part = after.map_or("", |cursor| cursor.part.as_str());
@@ -137,7 +140,7 @@ pub(super) fn page(conn: &Connection, query: &FeedQuery<'_>) -> Result<Vec<FeedR
         .query(params![
             query.scope,
             to_sql(query.base),
-            to_sql(after.map_or(0, |cursor| cursor.family_position)),
+            to_sql(after.map_or(start, |cursor| cursor.family_position)),
             family,
             record,
             part,
