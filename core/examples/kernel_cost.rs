@@ -114,7 +114,7 @@ fn judged(state: &State, history: &MemoryHistory, encoded: &EncodedChange, entit
 }
 
 fn main() {
-    let entity = Schema::builtin().entity("customer").unwrap();
+    let entity = Schema::current().entity("customer").unwrap();
     let (mut state, mut own) = (State::default(), None);
     let first = written(&mut state, &mut own, 1, edits());
     let saved = automerge_created().save();

@@ -11,3 +11,5 @@ pub mod record;
 pub mod edit;
 
 pub mod stage;
+
+pub mod compose;

@@ -94,7 +94,7 @@ impl Replica {
         let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
         let key =
             identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
-        let schema = Schema::builtin();
+        let schema = Schema::current();
         let actor = {
             let tx = store.begin()?;
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;

@@ -60,7 +60,40 @@ pub struct Schema {
     positions: HashMap<String, usize>,
 }
 
+/// What [`Schema::current`] gives in this process.
+static CURRENT: OnceLock<Schema> = OnceLock::new();
+
 impl Schema {
+    /// The schema of this process: what was [installed](Self::install), else the built-in one.
+    #[must_use]
+    pub fn current() -> &'static Self {
+        CURRENT.get_or_init(|| Self::builtin().clone())
+    }
+
+    /// Makes `schema` the one of this process; to be called before anything asks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`] when the process already uses a schema.
+    pub fn install(schema: Self) -> Result<(), SchemaError> {
+        let used = |_| SchemaError::new("schema", "the process already uses a schema");
+        CURRENT.set(schema).map_err(used)
+    }
+
+    /// The built-in definitions with further entities, each a TOML file like the built-in ones.
+    ///
+    /// # Errors
+    ///
+    /// The first definition that is wrong, and why.
+    pub fn extended(version: u32, files: &[&str]) -> Result<Self, SchemaError> {
+        let wrong = |error: toml::de::Error| SchemaError::new("definition", error.to_string());
+        let (mut entities, picklists) = definition::builtin().map_err(wrong)?;
+        for file in files {
+            entities.push(toml::from_str(file).map_err(wrong)?);
+        }
+        Self::new(version, entities, picklists)
+    }
+
     /// The definitions that come with the program.
     ///
     /// # Panics

@@ -324,6 +324,7 @@ fn many_texts_written_before_enrolment_go_along() {
             user: "Ada".to_owned(),
             prefix: ActorPrefix([9; 12]),
             token: "token".to_owned(),
+            user_record: None,
         })
         .unwrap();
     assert_eq!(replica.status().unwrap().waiting, 2 * count as u64);

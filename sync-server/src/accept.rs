@@ -109,7 +109,7 @@ impl Desk<'_> {
         staged: &mut Staged,
     ) -> Result<(ChangeHash, Judged), StorageError> {
         let id = DocumentId { record: change.record, part: change.part.clone() };
-        let Some(entity) = Schema::builtin().entity(&change.entity) else {
+        let Some(entity) = Schema::current().entity(&change.entity) else {
             return self.refuse_bytes(&id, change, "unknown_entity");
         };
         if !entity.parts().contains(&id.part) {

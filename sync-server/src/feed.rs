@@ -53,7 +53,7 @@ pub enum FeedError {
 /// The streams that a device may hold: for now every part of every entity.
 #[must_use]
 pub fn streams_of(_device: &Device) -> Vec<Stream> {
-    let mut streams: Vec<Stream> = Schema::builtin()
+    let mut streams: Vec<Stream> = Schema::current()
         .entities()
         .flat_map(|entity| {
             entity.parts().into_iter().map(|part| Stream {

@@ -37,13 +37,13 @@ fn hint(name: &str, known: &[&str]) -> String {
 /// The error for an entity that is not defined.
 pub(crate) fn unknown_entity(name: &str) -> CliError {
     let known: Vec<&str> =
-        Schema::builtin().entities().map(|entity| entity.name.as_str()).collect();
+        Schema::current().entities().map(|entity| entity.name.as_str()).collect();
     CliError::UnknownEntity { near: hint(name, &known), name: name.chars().take(80).collect() }
 }
 
 /// The error for a field that an entity, or the rows of a field, do not have.
 pub(crate) fn unknown_field(entity: String, field: String) -> CliError {
-    let schema = Schema::builtin();
+    let schema = Schema::current();
     let names: Vec<&str> = match schema.entity(&entity) {
         Some(entity) => entity.fields.iter().map(|field| field.name.as_str()).collect(),
         None => schema

@@ -132,5 +132,5 @@ fn only_one(text: &str, found: Vec<RecordId>) -> Result<RecordId, CliError> {
 
 /// The entity that a link leads to.
 pub(crate) fn target(name: &str) -> Option<&'static Entity> {
-    Schema::builtin().entity(name)
+    Schema::current().entity(name)
 }

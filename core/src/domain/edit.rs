@@ -114,6 +114,8 @@ pub struct Planner<'a, R: FnMut() -> RowId> {
     pub actors: &'a dyn Actors,
     /// Whether the record is being created.
     pub is_new: bool,
+    /// Whether the writer is the office, which alone writes the fields that it owns.
+    pub is_office: bool,
     /// Draws ids of rows and entries.
     pub draw_row: R,
 }
@@ -189,9 +191,9 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
 
     fn field_edits(&mut self, field: &Field, json: &Json) -> Result<Vec<Edit>, EditError> {
         match field.kind {
-            Kind::Office => Err(EditError::OfficeOwned(field.name.clone())),
+            Kind::Office if !self.is_office => Err(EditError::OfficeOwned(field.name.clone())),
             Kind::Once if !self.is_new => Err(EditError::WrittenOnce(field.name.clone())),
-            Kind::Register | Kind::Once => self.register_edits(field, json),
+            Kind::Register | Kind::Once | Kind::Office => self.register_edits(field, json),
             Kind::Counter => self.counter_edits(field, json),
             Kind::Set => self.set_edits(field, json),
             Kind::Rows => self.rows_edits(field, json),

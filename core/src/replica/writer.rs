@@ -15,9 +15,9 @@ use crate::{
         archive::{ARCHIVED, Archived},
     },
     domain::{
-        edit::{Actors, EditError, Plan, Planner},
+        compose::Composer,
+        edit::{Actors, EditError, Plan},
         record::{Documents, settled_field},
-        stage,
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, RowId, Schema},
@@ -31,9 +31,6 @@ use crate::{
 
 /// Bytes of the changes of one group, at most: a group must fit into one message to the server.
 pub const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The field that says when a record was created; filled in unless it is given.
-const CREATED_AT: &str = "created_at";
 
 /// Edits records within one transaction.
 #[derive(Debug)]
@@ -54,6 +51,8 @@ pub struct Writer<'a> {
     is_group_open: bool,
     /// Whether new records may leave required fields empty.
     pub(super) takes_gaps: bool,
+    /// The user who writes, as a record, once it was looked up.
+    user: Option<Option<RecordId>>,
 }
 
 /// The actors of a record's parts.
@@ -89,6 +88,7 @@ impl<'a> Writer<'a> {
             group: None,
             is_group_open: false,
             takes_gaps: false,
+            user: None,
         })
     }
 
@@ -126,6 +126,16 @@ impl<'a> Writer<'a> {
             name: name.chars().take(80).collect(),
             known: self.schema.entities().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", "),
         })
+    }
+
+    /// The user who writes, as a record, where there is one.
+    fn user(&mut self) -> Result<Option<RecordId>, StoreError> {
+        if let Some(user) = self.user {
+            return Ok(user);
+        }
+        let user = meta::enrolment(self.tx)?.and_then(|enrolment| enrolment.user_record);
+        self.user = Some(user);
+        Ok(user)
     }
 
     /// The group that the next change, of so many bytes, joins.
@@ -247,25 +257,21 @@ impl<'a> Writer<'a> {
             by_part.insert(part, actor);
         }
         let actors = PartActors { standard: self.actor, by_part };
+        let user = if is_new { self.user()? } else { None };
+        let (now_ms, takes_gaps) = (self.now_ms, self.takes_gaps);
         let rng = &mut *self.rng;
-        let mut planner = Planner {
+        let plan = Composer {
             entity,
             documents: &documents,
             actors: &actors,
+            user,
+            now_ms,
             is_new,
+            takes_gaps,
+            is_office: false,
             draw_row: || RowId::new(rng.random()),
-        };
-        let mut plan =
-            if self.takes_gaps { planner.plan_with_gaps(fields)? } else { planner.plan(fields)? };
-        if is_new && entity.field(CREATED_AT).is_some() && !fields.contains_key(CREATED_AT) {
-            let at = Json::from(crate::time::to_rfc3339(self.now_ms));
-            let created = planner.plan_with_gaps(&Map::from_iter([(CREATED_AT.to_owned(), at)]))?;
-            for (part, edits) in created.flat {
-                plan.flat.entry(part).or_default().extend(edits);
-            }
         }
-        let moment = (self.now_ms, RowId::new(self.rng.random()));
-        stage::note_stage(entity, &documents, &mut plan, moment);
+        .compose(fields)?;
         let Plan { flat: edits, texts } = plan;
         let mut is_written = false;
         for (part, edits) in edits {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use crate::{
     crdt::OpId,
-    ids::{ActorId, ActorPrefix, DeviceId, DocumentId},
+    ids::{ActorId, ActorPrefix, DeviceId, DocumentId, RecordId},
     sync::frame::{Author, Digest, Progress, Provenance, Stream},
     time::TimestampMs,
 };
@@ -24,6 +24,9 @@ pub struct Enrolment {
     pub prefix: ActorPrefix,
     /// The secret that names us to the server.
     pub token: String,
+    /// The user's record, where the server has one.
+    #[serde(default)]
+    pub user_record: Option<RecordId>,
 }
 
 /// Where we stand with the server.

@@ -115,7 +115,7 @@ impl Columns {
 }
 
 fn find_entity(name: &str) -> Result<&'static Entity, MappingProblem> {
-    let schema = Schema::builtin();
+    let schema = Schema::current();
     schema.entity(name).ok_or_else(|| MappingProblem::UnknownEntity {
         name: name.to_owned(),
         known: schema.entities().map(|e| e.name.as_str()).collect::<Vec<_>>().join(", "),

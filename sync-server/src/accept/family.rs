@@ -35,7 +35,7 @@ impl Desk<'_> {
             let main = DocumentId { record: id.record, part: Part::Main };
             self.load(&main)?;
             let Some(held) = self.documents.get(&main) else { continue };
-            let entity = held.entity.as_deref().and_then(|name| Schema::builtin().entity(name));
+            let entity = held.entity.as_deref().and_then(|name| Schema::current().entity(name));
             let family = match (entity, &held.content) {
                 (Some(entity), Content::Flat(state)) => family_of(entity, id.record, state),
                 _ => id.record,

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use outrider_core::{
-    ids::{ActorPrefix, DeviceId, to_hex},
+    ids::{ActorPrefix, DeviceId, RecordId, to_hex},
     sync::frame::PROTOCOL_VERSION,
     time::TimestampMs,
 };
@@ -39,6 +39,8 @@ pub(crate) struct EnrolResponse {
     device: DeviceId,
     user: String,
     prefix: ActorPrefix,
+    /// The user's record, once the user is one.
+    user_record: Option<RecordId>,
     token: String,
     instance: String,
     protocol: u8,
@@ -78,6 +80,7 @@ pub(crate) async fn enrol_device(
         device: device.id,
         user: device.user,
         prefix: device.prefix,
+        user_record: device.user_record,
         token,
         instance: to_hex(&instance),
         protocol: PROTOCOL_VERSION,

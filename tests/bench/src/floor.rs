@@ -68,7 +68,7 @@ impl Plain {
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "cell_size_check", true)?;
         conn.pragma_update(None, "cache_size", -8_192)?;
-        rows::create_tables(&conn, Schema::builtin())?;
+        rows::create_tables(&conn, Schema::current())?;
         conn.execute_batch(
             "CREATE TABLE IF NOT EXISTS change (
                  id INTEGER PRIMARY KEY,

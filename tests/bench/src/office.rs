@@ -74,6 +74,7 @@ impl Office {
             user: device.user.clone(),
             prefix: device.prefix,
             token: outrider_core::ids::to_hex(&draw.token),
+            user_record: None,
         })?;
         Ok(device)
     }

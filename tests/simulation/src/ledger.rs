@@ -79,7 +79,7 @@ pub(crate) struct Ledger {
 /// The key as the ledger names it: counters without their actor.
 pub(crate) fn plain_key(entity: &str, key: &str) -> String {
     let Some((field, _)) = key.split_once('/') else { return key.to_owned() };
-    let is_counter = Schema::builtin()
+    let is_counter = Schema::current()
         .entity(entity)
         .and_then(|entity| entity.field(field))
         .is_some_and(|field| field.kind == Kind::Counter);

@@ -202,7 +202,9 @@ mod tests {
             let enrolled = self.server.enrol(name, key, &mut self.dice).unwrap();
             let Device { id: device, user, prefix, .. } = enrolled;
             let (url, token) = (String::new(), String::new());
-            phone.take_enrolment(&Enrolment { url, device, user, prefix, token }).unwrap();
+            phone
+                .take_enrolment(&Enrolment { url, device, user, prefix, token, user_record: None })
+                .unwrap();
             phone
         }
 

@@ -484,6 +484,7 @@ impl World {
             user: enrolled.user,
             prefix: enrolled.prefix,
             token: "token".to_owned(),
+            user_record: None,
         })?;
         self.note(at, "is enrolled");
         self.scan(at)

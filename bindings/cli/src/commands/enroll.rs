@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use outrider_core::{
-    ids::{ActorPrefix, DeviceId, to_hex},
+    ids::{ActorPrefix, DeviceId, RecordId, to_hex},
     replica::Replica,
     store::meta::Enrolment,
 };
@@ -30,6 +30,9 @@ struct Answer {
     device: DeviceId,
     user: String,
     prefix: ActorPrefix,
+    /// The user's record, where the server has one.
+    #[serde(default)]
+    user_record: Option<RecordId>,
     token: String,
 }
 
@@ -66,6 +69,7 @@ pub(crate) fn enroll(
         user: answer.user,
         prefix: answer.prefix,
         token: answer.token,
+        user_record: answer.user_record,
     };
     replica.enroll(&enrolment)?;
     let told = json!({ "url": enrolment.url, "user": enrolment.user, "device": enrolment.device });

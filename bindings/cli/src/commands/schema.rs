@@ -18,7 +18,7 @@ pub(crate) fn show(
     entity: Option<&str>,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    let schema = Schema::builtin();
+    let schema = Schema::current();
     let Some(name) = entity else { return entities(context, schema, output) };
     let entity = schema.entity(name).ok_or_else(|| near::unknown_entity(name))?;
     if output.is_json {

@@ -21,7 +21,7 @@ pub(super) fn project(
     entity: &str,
     content: &Content,
 ) -> Result<(), StorageError> {
-    let Some(entity) = Schema::builtin().entity(entity) else { return Ok(()) };
+    let Some(entity) = Schema::current().entity(entity) else { return Ok(()) };
     match content {
         Content::Flat(state) => project_flat(conn, entity, id.record, &id.part, state),
         Content::Text(text) => {
@@ -44,7 +44,7 @@ fn project_flat(
 /// Creates what the schema has and the database has not; after a change of the schema builds all
 /// rows anew from the documents.
 pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
-    let schema = Schema::builtin();
+    let schema = Schema::current();
     rows::create_tables(conn, schema).doing(DOING)?;
     let built: u32 =
         conn.query_row("SELECT schema_version FROM meta", [], |row| row.get(0)).doing(DOING)?;
@@ -58,7 +58,7 @@ pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
 
 /// Drops all rows and writes them again from the documents.
 pub(super) fn rebuild(conn: &Connection) -> Result<(), StorageError> {
-    rows::clear(conn, Schema::builtin()).doing(DOING)?;
+    rows::clear(conn, Schema::current()).doing(DOING)?;
     let mut query = conn.prepare("SELECT record, part FROM document").doing(DOING)?;
     let mut ids = query.query([]).doing(DOING)?;
     while let Some(row) = ids.next().doing(DOING)? {

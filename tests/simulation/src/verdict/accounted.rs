@@ -162,7 +162,7 @@ fn check_rows(
         .collect();
     let number_of_op = |op: OpId| author.get(&op).map(|(number, _)| *number);
     let mut wrong = Vec::new();
-    let Some(entity) = Schema::builtin().entity(&stored.entity) else { return wrong };
+    let Some(entity) = Schema::current().entity(&stored.entity) else { return wrong };
     for field in entity.fields.iter().filter(|field| field.kind == Kind::Rows) {
         let there: BTreeSet<&str> = state.rows(&field.name).into_iter().map(|row| row.id).collect();
         let mut cells: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
@@ -213,7 +213,7 @@ fn check_counters(
     ledger: &Ledger,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    let Some(entity) = Schema::builtin().entity(&stored.entity) else { return wrong };
+    let Some(entity) = Schema::current().entity(&stored.entity) else { return wrong };
     for field in entity.fields.iter().filter(|field| field.kind == Kind::Counter) {
         let key = [field.name.as_str(), "/*"].concat();
         let mut sum = 0;

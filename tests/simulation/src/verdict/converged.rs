@@ -23,7 +23,7 @@ pub(super) fn judge(
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
     let theirs =
-        rows::dump(&rusqlite::Connection::open(world.server()?.database())?, Schema::builtin())?;
+        rows::dump(&rusqlite::Connection::open(world.server()?.database())?, Schema::current())?;
     for at in 0..world.devices.len() {
         let summary = world.sync(at, 1 << 30)?;
         let Some(device) = world.devices.get_mut(at) else { continue };
