@@ -7,6 +7,10 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod replica;
+
+pub(crate) use replica::TimelineArgs;
+
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
 ENTITY:EXTERNAL_ID, such as customer:erp:10042.
@@ -100,6 +104,8 @@ pub(crate) enum Command {
         /// The record
         record: String,
     },
+    /// Tell what happened with a customer and all that belongs to it, newest first
+    Timeline(TimelineArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {
