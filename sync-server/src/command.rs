@@ -133,7 +133,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
             let _ = writeln!(
                 stdout,
                 "sign in as {FIRST_LOGIN} with the password {password}\n\
-                 (shown this once; `outrider-sync-server password --user {FIRST_LOGIN}` sets another)"
+                 (shown this once; the command `password --user {FIRST_LOGIN}` sets another)"
             );
         }
     };

@@ -96,8 +96,7 @@ fn create_administrator(storage: &dyn Storage) -> Result<Option<String>, ServeEr
     let mut salt = [0; 16];
     getrandom::fill(&mut salt)?;
     let now_ms = SystemClock.now_ms();
-    let is_made =
-        ensure_administrator(storage, &password, &salt, uuid::Uuid::now_v7(), now_ms)?;
+    let is_made = ensure_administrator(storage, &password, &salt, uuid::Uuid::now_v7(), now_ms)?;
     Ok(is_made.then_some(password))
 }
 

@@ -13,7 +13,8 @@ use super::Storage;
 /// Runs every case, each on a storage of its own.
 pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
     for (name, case) in
-        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES, accounts::CASES].concat()
+        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES, accounts::CASES]
+            .concat()
     {
         eprintln!("case: {name}");
         case(make().as_ref());
