@@ -162,6 +162,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
     },
+    /// Set a new password for the server's pages: --user LOGIN --data DIR
+    #[command(disable_help_flag = true)]
+    Password {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
 }
 
 const BATCH_HELP: &str = "\

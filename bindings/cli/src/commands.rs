@@ -57,6 +57,9 @@ pub(crate) fn run(
         Command::Rebuild => maintain::rebuild(context, output),
         Command::Check => maintain::check(context, output),
         // They are no commands of a device; `main` hands them to the server.
-        Command::Demo(_) | Command::Serve { .. } | Command::Code { .. } => Ok(()),
+        Command::Demo(_)
+        | Command::Serve { .. }
+        | Command::Code { .. }
+        | Command::Password { .. } => Ok(()),
     }
 }
