@@ -20,6 +20,7 @@ pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
 pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
+    timeline,
 };
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 

@@ -13,12 +13,16 @@ use outrider_core::{
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
     reports::PipelineReport,
     schema::Entity,
-    store::query::{IdPage, Query},
+    store::{
+        query::{IdPage, Query},
+        timeline::{TimelinePage, TimelineQuery},
+    },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
 use tokio::sync::watch;
 
+pub mod accounts;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -326,7 +330,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read {
+pub trait Read: accounts::ReadAccounts {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -418,6 +422,16 @@ pub trait Read {
     /// Records with fields that have several values, at most `limit`, and how many such fields
     /// there are in all.
     fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError>;
+    /// What happened in a family, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the family does not know.
+    fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, StorageError>;
     /// Where the sales stand.
     fn pipeline(&self) -> Result<PipelineReport, StorageError>;
     /// Number of records, devices (without those of the office) and changes, for the status page.
@@ -437,7 +451,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read {
+pub trait Write: Read + accounts::WriteAccounts {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
