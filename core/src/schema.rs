@@ -24,8 +24,10 @@ mod definition;
 mod markdown;
 mod names;
 
+pub mod sample;
+
 #[cfg(test)]
-mod samples;
+mod strategies;
 #[cfg(test)]
 mod tests;
 

@@ -125,6 +125,7 @@ pub fn enrol(
         public_key: applicant.public_key.clone(),
         token_hash: hash_token(&draw.token),
         enrolled_at: now_ms,
+        is_office: false,
     };
     write.add_device(&device)?;
     write.add_audit(&line("enrolled", Some(device.id), ""))?;

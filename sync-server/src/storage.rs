@@ -14,6 +14,7 @@ use outrider_core::{
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
+use tokio::sync::watch;
 
 pub mod sqlite;
 
@@ -97,6 +98,8 @@ pub struct Device {
     pub token_hash: [u8; 32],
     /// When it was enrolled.
     pub enrolled_at: TimestampMs,
+    /// Whether it is no device but stands for a user who writes at the office.
+    pub is_office: bool,
 }
 
 /// A one-time code for enrolling a device.
@@ -298,6 +301,8 @@ pub trait Read {
     fn device_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Device>, StorageError>;
     /// The device with this id.
     fn device(&self, id: DeviceId) -> Result<Option<Device>, StorageError>;
+    /// What stands for `user` at the office.
+    fn office_device(&self, user: &str) -> Result<Option<Device>, StorageError>;
     /// Who was enrolled after a position, ascending by position.
     fn authors_since(&self, position: u64) -> Result<Vec<Author>, StorageError>;
     /// A document.
@@ -354,7 +359,7 @@ pub trait Read {
         after: Option<RecordId>,
         limit: usize,
     ) -> Result<Vec<DocumentDigest>, StorageError>;
-    /// Number of records, devices and changes, for the status page.
+    /// Number of records, devices (without those of the office) and changes, for the status page.
     fn counts(&self) -> Result<Counts, StorageError>;
 }
 
@@ -407,8 +412,10 @@ pub trait Write: Read {
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError>;
     /// Takes an enrolment code out, if it is there (expired or not).
     fn take_code(&mut self, code_hash: &[u8; 32]) -> Result<Option<EnrolmentCode>, StorageError>;
-    /// Adds an enrolled device.
+    /// Adds an enrolled device, or what stands for a user at the office, of which there is one.
     fn add_device(&mut self, device: &Device) -> Result<(), StorageError>;
+    /// Says which record the user of a device is.
+    fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was
     /// added, and extends the feed's digest by the hashes of the added changes; returns the
     /// position reached.
@@ -429,4 +436,30 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     ///
     /// [`StorageError`] when the backend fails.
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError>;
+    /// The position of the last commit through this storage, told after each one that takes a
+    /// position. Who looks late sees the newest one alone.
+    fn news(&self) -> watch::Receiver<u64>;
+}
+
+/// The next changes of a document after a position, about `limit`: all of each position that is
+/// begun.
+pub(crate) fn whole_positions(
+    read: &dyn Read,
+    id: &DocumentId,
+    position: u64,
+    mut limit: usize,
+) -> Result<Vec<StoredChange>, StorageError> {
+    loop {
+        let mut page = read.changes_since(id, position, limit)?;
+        if page.len() < limit {
+            return Ok(page);
+        }
+        // The last position may go on behind the page.
+        let last = page.last().map_or(position, |change| change.position);
+        page.retain(|change| change.position < last);
+        if !page.is_empty() {
+            return Ok(page);
+        }
+        limit *= 2;
+    }
 }

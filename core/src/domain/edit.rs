@@ -375,11 +375,11 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
 
 /// What a person uses instead of writing a field that only the program writes.
 fn by_program(field: &Field) -> Option<&'static str> {
-    match field.name.as_str() {
-        ARCHIVED => Some("archive and restore"),
-        HISTORY => Some("`sales_stage`, which keeps its history"),
-        _ => None,
-    }
+    field.by_program.then_some(match field.name.as_str() {
+        ARCHIVED => "archive and restore",
+        HISTORY => "`sales_stage`, which keeps its history",
+        _ => "the command that it follows from",
+    })
 }
 
 fn cells(field: &Field, row: RowId, json: &Map<String, Json>) -> Result<Vec<Edit>, EditError> {

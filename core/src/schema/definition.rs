@@ -115,6 +115,9 @@ pub struct FieldDefinition {
     /// Whether queries look records up by it.
     #[serde(default)]
     pub indexed: bool,
+    /// Whether the program alone writes it.
+    #[serde(default)]
+    pub by_program: bool,
     /// What a newer version says besides.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Json>,
@@ -227,7 +230,17 @@ fn resolve_field(
     let columns =
         definition.columns.iter().cloned().map(resolve_column).collect::<Result<_, _>>()?;
     let FieldDefinition {
-        name, en, zh, kind, required, settle, external_key, help, indexed, ..
+        name,
+        en,
+        zh,
+        kind,
+        required,
+        settle,
+        external_key,
+        help,
+        indexed,
+        by_program,
+        ..
     } = definition;
     let label = Label { en, zh };
     Ok(Field {
@@ -242,6 +255,7 @@ fn resolve_field(
         external_key,
         help,
         indexed,
+        by_program,
     })
 }
 

@@ -115,6 +115,8 @@ pub struct Field {
     pub help: Option<Label>,
     /// Whether queries look records up by it.
     pub indexed: bool,
+    /// Whether the program alone writes it, as an effect of what people do.
+    pub by_program: bool,
 }
 
 impl Field {

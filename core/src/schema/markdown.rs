@@ -158,6 +158,9 @@ fn notes_of(field: &Field) -> String {
     if field.indexed {
         notes.push("indexed".to_owned());
     }
+    if field.by_program {
+        notes.push("written by the program".to_owned());
+    }
     if let Some(help) = &field.help {
         notes.push(help.en.clone());
     }

@@ -10,7 +10,7 @@ use crate::{
         ENTRY_BYTES_MAX, Entity, Field, KEY_BYTES_MAX, Key, Kind, MEMBER_CHARS_MAX, RowId, Schema,
         Type, VALUE_BYTES_MAX, cell_key, counter_key, entry_key, member_key, register_key,
         row_gone_key,
-        samples::{any_text, any_value},
+        strategies::{any_text, any_value},
     },
     value::Value,
 };

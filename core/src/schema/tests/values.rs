@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     schema::{
         Column, DateOrder, Language, Schema, SqlValue, TextHints, Type,
-        samples::{any_json, any_text, any_value, values},
+        strategies::{any_json, any_text, any_value, values},
     },
     value::Value,
 };

@@ -74,6 +74,10 @@ impl<T: Connected> Read for T {
         device::find_by_id(self.conn()?, id)
     }
 
+    fn office_device(&self, user: &str) -> Result<Option<Device>, StorageError> {
+        device::find_of_office(self.conn()?, user)
+    }
+
     fn authors_since(&self, position: u64) -> Result<Vec<Author>, StorageError> {
         device::authors_since(self.conn()?, position)
     }

@@ -3,10 +3,11 @@
 use std::{cell::RefCell, sync::MutexGuard};
 
 use outrider_core::{
-    ids::{ActorId, ChangeHash, DocumentId, RecordId},
+    ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
     time::TimestampMs,
 };
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::{Doing, change, device, document, feed, read::Connected, stream::StreamChanges};
 use crate::storage::{
@@ -24,11 +25,16 @@ pub(super) struct SqliteWrite<'s> {
     streams: RefCell<StreamChanges>,
     /// The changes that were added, in order, for the feed's chain.
     added: Vec<ChangeHash>,
+    /// Told of the position that a commit takes.
+    news: &'s watch::Sender<u64>,
 }
 
 impl<'s> SqliteWrite<'s> {
     /// Begins on `conn`.
-    pub(super) fn begin(conn: MutexGuard<'s, Connection>) -> Result<Self, StorageError> {
+    pub(super) fn begin(
+        conn: MutexGuard<'s, Connection>,
+        news: &'s watch::Sender<u64>,
+    ) -> Result<Self, StorageError> {
         const DOING: &str = "beginning to write";
         // Left open only by a transaction whose rollback failed; it must not become part of this.
         if !conn.is_autocommit() {
@@ -37,7 +43,7 @@ impl<'s> SqliteWrite<'s> {
         conn.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
         let streams = RefCell::default();
         let mut write =
-            Self { conn, next_position: 0, is_changed: false, streams, added: Vec::new() };
+            Self { conn, next_position: 0, is_changed: false, streams, added: Vec::new(), news };
         write.next_position = feed::position(&write.conn)? + 1;
         Ok(write)
     }
@@ -114,6 +120,10 @@ impl Write for SqliteWrite<'_> {
         device::add(&self.conn, device, self.next_position)
     }
 
+    fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError> {
+        device::set_user_record(&self.conn, id, record)
+    }
+
     fn commit(self: Box<Self>) -> Result<u64, StorageError> {
         let position = if self.is_changed {
             self.settle_streams()?;
@@ -123,6 +133,10 @@ impl Write for SqliteWrite<'_> {
             self.next_position - 1
         };
         self.conn.execute_batch("COMMIT").doing("committing")?;
+        if self.is_changed {
+            // Before the connection is given back: positions are told in their order.
+            self.news.send_replace(position);
+        }
         Ok(position)
     }
 }
