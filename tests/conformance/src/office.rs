@@ -22,6 +22,7 @@ use outrider_sync_server::{
     accept,
     enrol::{Applicant, Draw, create_code, enrol},
     feed::{self, Stopped},
+    office::{self, Author},
     storage::{
         Content, Device, Read, Storage, StorageError,
         sqlite::{DATABASE_FILE, SqliteStorage},
@@ -162,6 +163,15 @@ impl Office {
             }
             other => Err(format!("404: {other}").into()),
         }
+    }
+
+    /// Who writes when `user` sits at a page of the server.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the storage does.
+    pub fn author(&self, user: &str, now_ms: TimestampMs) -> Result<Author, Failure> {
+        Ok(office::author_for(self.storage()?, user, None, now_ms)?)
     }
 
     /// A record as the office has it; `None` if it has none.

@@ -11,13 +11,18 @@ use outrider_core::{
     ids::RecordId,
     replica::{ReplicaError, Writer},
     schema::{Entity, Schema},
+    transfer::Mapping,
+};
+use outrider_sync_server::{
+    office::{self, Settlement},
+    storage::Storage,
 };
 use serde_json::{Map, Value as Json};
 
 use crate::{
     Failure,
     see::wrong,
-    story::{EVERYONE, See, Standing, Step, Story},
+    story::{EVERYONE, Import, See, Standing, Step, Story},
     world::{Device, World},
 };
 
@@ -36,6 +41,8 @@ pub enum Order {
 pub const TAKES: &[(u64, Order)] =
     &[(1, Order::Forwards), (2, Order::Backwards), (3, Order::Middle)];
 
+/// What stands behind the name of somebody who works at a page of the server.
+const AT_THE_OFFICE: &str = " at the office";
 /// Days in milliseconds.
 const DAY_MS: i64 = 86_400_000;
 
@@ -46,6 +53,8 @@ struct Stage {
     order: Order,
     names: BTreeMap<String, RecordId>,
     copies: BTreeMap<String, PathBuf>,
+    /// Pages that are open at the office: what they show is what was at this position.
+    forms: BTreeMap<String, u64>,
     withheld: Vec<(String, String)>,
 }
 
@@ -60,6 +69,7 @@ pub fn play(story: &Story, (seed, order): (u64, Order)) -> Result<(), Failure> {
         order,
         names: BTreeMap::new(),
         copies: BTreeMap::new(),
+        forms: BTreeMap::new(),
         withheld: Vec::new(),
     };
     for name in story.people.iter().chain(&story.later) {
@@ -98,6 +108,9 @@ impl Stage {
                 let at = self.find_device(name)?;
                 self.world.sync(at)?;
             }
+        }
+        if let Some(user) = step.who.strip_suffix(AT_THE_OFFICE) {
+            return self.work_at_the_office(user, step);
         }
         if !step.tap.is_empty() {
             return self.tap(&step.who, &step.tap);
@@ -138,8 +151,60 @@ impl Stage {
         Ok(())
     }
 
+    /// Somebody works at a page of the server.
+    fn work_at_the_office(&mut self, user: &str, step: &Step) -> Result<(), Failure> {
+        self.world.tick();
+        let now_ms = self.world.now_ms();
+        let World { office, .. } = &self.world;
+        let author = office.author(user, now_ms)?;
+        let (storage, policy) = (office.storage()?, &office.policy);
+        if let Some(name) = &step.opens {
+            let position = storage.read()?.position()?;
+            self.forms.insert(name.clone(), position);
+            return Ok(());
+        }
+        let seen = step.form.as_ref().and_then(|name| self.forms.get(name)).copied();
+        let with = resolve_map(&step.with, &self.names);
+        if let Some(entity) = &step.create {
+            let id = office::create(storage, policy, &author, entity, &with, now_ms)?;
+            self.names.insert(step.called.clone(), id);
+        }
+        if let Some(name) = &step.edit {
+            let record = self.record(name)?;
+            office::update(storage, policy, &author, record, &with, seen, now_ms)?;
+        }
+        if let Some(name) = &step.archive {
+            office::archive(storage, policy, &author, self.record(name)?, seen, now_ms)?;
+        }
+        if let Some(name) = &step.restore {
+            office::restore(storage, policy, &author, self.record(name)?, seen, now_ms)?;
+        }
+        if let Some(name) = &step.settle {
+            let value = self.resolve(&step.take)?;
+            let settlement = Settlement { key: &step.key, value: &value, seen };
+            office::settle(storage, policy, &author, self.record(name)?, settlement, now_ms)?;
+        }
+        Ok(())
+    }
+
     /// What happens to devices and the office.
     fn care(&mut self, step: &Step) -> Result<(), Failure> {
+        if let Some(name) = &step.cut {
+            let at = self.find_device(name)?;
+            self.world.sync_cut(at)?;
+        }
+        if let Some(Import { file, mapping, calls }) = &step.import {
+            let at = self.find_device(&step.who)?;
+            let report = self.world.import(at, mapping, file)?;
+            if report.rejected > 0 {
+                return Err(format!("rows were rejected: {report:?}").into());
+            }
+            let mapping = Mapping::from_toml(mapping)?;
+            for (key, name) in calls {
+                let id = RecordId::external(mapping.entity(), mapping.source(), key);
+                self.names.insert(name.clone(), id);
+            }
+        }
         if let Some(name) = &step.enrol {
             let at = self.find_device(name)?;
             self.world.enrol(at)?;

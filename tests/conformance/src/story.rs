@@ -71,7 +71,8 @@ pub struct Story {
 pub struct Step {
     /// What happens, in words; without them it belongs to what was said before.
     pub say: String,
-    /// On which device: `Li`, or `Li's phone` where Li has several.
+    /// On which device: `Li`, or `Li's phone` where Li has several; `Zhao at the office` for
+    /// somebody at a page of the server.
     pub who: String,
     /// Creates a record of this entity.
     pub create: Option<String>,
@@ -94,8 +95,16 @@ pub struct Step {
     pub key: String,
     /// With which value.
     pub take: Json,
+    /// At the office: a page is opened and left open under this name.
+    pub opens: Option<String>,
+    /// At the office: the edit is made on this open page.
+    pub form: Option<String>,
     /// These sync, in this order; [`EVERYONE`] until nothing moves any more.
     pub sync: Vec<String>,
+    /// This device syncs, and the connection breaks before the office's first answer arrives.
+    pub cut: Option<String>,
+    /// A file is imported.
+    pub import: Option<Import>,
     /// This device enrols.
     pub enrol: Option<String>,
     /// The office withholds this field (`entity.field`) from devices.
@@ -155,6 +164,18 @@ pub enum Standing {
     Revived,
     /// Not here.
     Missing,
+}
+
+/// A file and what it means.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The CSV file.
+    pub file: String,
+    /// The mapping, as its file says it.
+    pub mapping: String,
+    /// How the story calls the rows of this entity: the name beside the row's key.
+    pub calls: BTreeMap<String, String>,
 }
 
 /// What the office refused.

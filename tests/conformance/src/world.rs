@@ -12,6 +12,7 @@ use outrider_core::{
     schema::Schema,
     store::{Durability, document, meta::Enrolment, rows},
     time::{Clock, ManualClock, TimestampMs},
+    transfer::{ImportOptions, ImportReport, Mapping, import},
 };
 use outrider_sync_server::{
     enrol::Draw,
@@ -298,6 +299,36 @@ impl World {
             session.receive(replica.replica_mut()?, &mut answer.as_slice())?;
         }
         Err(format!("one session has more than {REQUESTS_MAX} requests").into())
+    }
+
+    /// A session of a device that breaks before the first answer arrives.
+    ///
+    /// # Errors
+    ///
+    /// Fails when either side does.
+    pub fn sync_cut(&mut self, at: usize) -> Result<(), Failure> {
+        let device = self.act(at)?;
+        let id = device.id.ok_or("the device is not enrolled")?;
+        let request = Session::new().next(device.replica_mut()?)?.ok_or("nothing to ask")?;
+        self.office.answer(id, request.path, &request.body, self.now_ms).map(drop)
+    }
+
+    /// A device imports a CSV file.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the mapping or the file as a whole is wrong.
+    pub fn import(
+        &mut self,
+        at: usize,
+        mapping: &str,
+        file: &str,
+    ) -> Result<ImportReport, Failure> {
+        let path = self.new_folder().with_extension("csv");
+        fs::write(&path, file)?;
+        let mapping = Mapping::from_toml(mapping)?;
+        let replica = self.act(at)?.replica_mut()?;
+        Ok(import(replica, &mapping, &path, &ImportOptions::default(), &mut |_| {})?)
     }
 
     /// Every enrolled device syncs, in this order, until nothing moves any more.
