@@ -37,6 +37,9 @@ names no conflict, there is none.
 
 ";
 
+/// How a sentence begins that says what there is before the story.
+const GIVEN: &str = "Everybody has ";
+
 /// Writes the page.
 #[must_use]
 pub fn write(subjects: &[Subject]) -> String {
@@ -67,8 +70,8 @@ fn anchor(heading: &str) -> String {
 
 fn write_story(page: &mut String, number: usize, story: &Story) {
     let _ = write!(page, "\n### {number}. {}\n\n*{}*\n\n", story.title.en, story.title.zh);
-    for sentence in sentences(&story.steps) {
-        let _ = writeln!(page, "1. {sentence}");
+    for (at, sentence) in sentences(&story.steps).into_iter().enumerate() {
+        let _ = writeln!(page, "{}. {sentence}", at + 1);
     }
     let _ = write!(page, "\n**After:** {}\n\n| everyone sees | |\n|---|---|\n", story.then);
     let entities = entities(&story.steps);
@@ -98,7 +101,10 @@ fn sentences(steps: &[Step]) -> Vec<String> {
         if !step.say.is_empty() {
             sentences.push(step.say.clone());
         } else if step.sync.iter().any(|name| name == EVERYONE) {
-            sentences.push("Everybody syncs.".to_owned());
+            // How everybody came to have what everybody has is no part of the story.
+            if !sentences.iter().all(|said| said.starts_with(GIVEN)) {
+                sentences.push("Everybody syncs.".to_owned());
+            }
         } else if !step.sync.is_empty() {
             sentences.push(match step.sync.as_slice() {
                 [one] => format!("{one} syncs."),
@@ -135,7 +141,10 @@ fn lines(see: &See, entity: Option<&Entity>) -> Vec<(String, String)> {
     lines.extend(see.has.iter().map(|(key, value)| (name(key), words(value))));
     for (key, several) in see.one_of.iter().filter(|(key, _)| !see.conflicts.contains_key(*key)) {
         let several: Vec<String> = several.iter().map(words).collect();
-        lines.push((name(key), format!("{} (one of them, the same everywhere)", several.join(" or "))));
+        lines.push((
+            name(key),
+            format!("{} (one of them, the same everywhere)", several.join(" or ")),
+        ));
     }
     lines.extend(see.lacks.iter().map(|key| (name(key), "nothing".to_owned())));
     for (key, several) in &see.conflicts {

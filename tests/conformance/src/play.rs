@@ -255,9 +255,8 @@ impl Stage {
     }
 
     fn set_policy(&mut self) {
-        let withhold = |policy: Policy, (entity, field): &(String, String)| {
-            policy.withholding(entity, field)
-        };
+        let withhold =
+            |policy: Policy, (entity, field): &(String, String)| policy.withholding(entity, field);
         self.world.office.policy = self.withheld.iter().fold(Policy::open(), withhold);
     }
 

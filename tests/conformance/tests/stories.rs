@@ -10,8 +10,9 @@ use std::{
 use outrider_conformance::{
     page,
     play::{TAKES, play},
-    story::{Story, load},
+    story::{Standing, Story, load},
 };
+use serde_json::Value as Json;
 
 /// How many stories there are to be, at least.
 const STORIES_MIN: usize = 60;
@@ -43,6 +44,32 @@ fn every_story_ends_as_it_says() {
         workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
     });
     assert!(wrong.is_empty(), "{} takes went wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A test that cannot fail proves nothing: each story is told with a wrong end.
+#[test]
+fn every_story_can_fail() {
+    let subjects = load().unwrap();
+    for story in subjects.iter().flat_map(|subject| &subject.stories) {
+        let mut other = story.clone();
+        let see = other.see.first_mut().unwrap();
+        let wrong = Json::from("what nobody wrote");
+        if let Some(value) = see.has.values_mut().next() {
+            *value = wrong;
+        } else if let Some(values) = see.conflicts.values_mut().next() {
+            *values = vec![wrong.clone(), wrong];
+        } else {
+            see.is = match see.is {
+                Standing::InUse | Standing::Revived | Standing::Missing => Standing::Archived,
+                Standing::Archived => Standing::InUse,
+            };
+            see.one_of.values_mut().for_each(|values| *values = vec![wrong.clone()]);
+        }
+        assert!(play(&other, TAKES[0]).is_err(), "{} ends in any way", story.title.en);
+        let mut unexpected = story.clone();
+        unexpected.see[0].conflicts.insert("external_id".to_owned(), vec!["a".into()]);
+        assert!(play(&unexpected, TAKES[0]).is_err(), "{}: conflicts are not seen", story.title.en);
+    }
 }
 
 #[test]
