@@ -16,6 +16,7 @@ use outrider_core::{
 };
 use tokio::sync::watch;
 
+pub mod accounts;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -290,7 +291,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read {
+pub trait Read: accounts::ReadAccounts {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -376,7 +377,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read {
+pub trait Write: Read + accounts::WriteAccounts {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.

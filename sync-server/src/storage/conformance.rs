@@ -1,6 +1,7 @@
 //! What every storage backend must do. The contract spans methods, so the type system cannot
 //! hold it; each backend runs [`check`] in its tests.
 
+mod accounts;
 mod enrolment;
 mod feed;
 mod history;
@@ -12,7 +13,8 @@ use super::Storage;
 /// Runs every case, each on a storage of its own.
 pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
     for (name, case) in
-        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES].concat()
+        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES, accounts::CASES]
+            .concat()
     {
         eprintln!("case: {name}");
         case(make().as_ref());
