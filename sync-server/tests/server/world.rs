@@ -5,15 +5,20 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use outrider_core::{ids::to_hex, time::ManualClock};
+use outrider_core::{
+    access::Policy,
+    ids::{RecordId, to_hex},
+    time::ManualClock,
+};
 use outrider_sync_server::{
     config::Config,
     enrol::create_code,
+    office,
     serve::run_with,
-    storage::{Storage, sqlite::SqliteStorage},
+    storage::{Read as StorageRead, Storage, sqlite::SqliteStorage},
 };
 use p256::ecdsa::SigningKey;
 use serde_json::{Value, json};
@@ -126,6 +131,24 @@ impl Office {
             request_id: header("x-request-id"),
             retry_after: header("retry-after"),
             body: response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap(),
+        }
+    }
+
+    /// A customer that somebody at the office enters.
+    pub(crate) fn customer(&self, name: &str, phone: &str) -> RecordId {
+        let storage = self.storage.as_ref();
+        let author = office::author_for(storage, "wang", None, NOW).unwrap();
+        let fields = json!({ "company_name": name, "phone": phone });
+        let fields = fields.as_object().unwrap();
+        office::create(storage, &Policy::open(), &author, "customer", fields, NOW).unwrap()
+    }
+
+    /// Waits until something holds of what is stored.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&dyn StorageRead) -> bool) {
+        let begun = Instant::now();
+        while !holds(self.storage.read().unwrap().as_ref()) {
+            assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
