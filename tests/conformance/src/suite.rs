@@ -54,6 +54,9 @@ struct Suite {
     /// Records made by device A, one per entity.
     made: Vec<Made>,
     edits: Vec<Edit>,
+    /// The records as they were at a position of the feed.
+    created: Vec<Json>,
+    created_at: u64,
     report: Report,
 }
 
@@ -79,9 +82,18 @@ pub fn run(seed: u64) -> Result<Report, Failure> {
     let b = world.add_device("Wang", "Wang's tablet")?;
     world.enrol(a)?;
     world.enrol(b)?;
-    let (made, edits, report) = (Vec::new(), Vec::new(), Report::default());
-    let mut suite = Suite { world, a, b, made, edits, report };
+    let mut suite = Suite {
+        world,
+        a,
+        b,
+        made: Vec::new(),
+        edits: Vec::new(),
+        created: Vec::new(),
+        created_at: 0,
+        report: Report::default(),
+    };
     suite.phase("create", Suite::create)?;
+    suite.keep_what_is()?;
     suite.phase("edit every field", Suite::edit_every_field)?;
     suite.phase("history", Suite::tell_history)?;
     suite.phase("conflict", Suite::conflict)?;

@@ -10,9 +10,9 @@ const SEED: u64 = 42;
 #[test]
 fn every_entity_passes() {
     let seed = env::var("OUTRIDER_SEED").map_or(SEED, |seed| seed.parse().unwrap());
-    println!("OUTRIDER_SEED={seed}");
+    eprintln!("OUTRIDER_SEED={seed}");
     let report = suite::run(seed).unwrap();
-    println!("{:?}\n{:?}", report.checks, report.conflicts);
+    eprintln!("{:?}\n{:?}", report.checks, report.conflicts);
     assert!(report.wrong.is_empty(), "{} wrong:\n{}", report.wrong.len(), report.wrong.join("\n"));
     let entities = Schema::current().entities().count();
     assert!(report.checks.values().all(|checks| *checks > 0), "{:?}", report.checks);

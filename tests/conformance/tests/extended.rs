@@ -91,7 +91,7 @@ fn own_entities_and_fields_pass_without_a_test() {
     assert!(missing.is_empty(), "types that no field of the machine has: {missing:?}");
 
     let seed = env::var("OUTRIDER_SEED").map_or(SEED, |seed| seed.parse().unwrap());
-    println!("OUTRIDER_SEED={seed}");
+    eprintln!("OUTRIDER_SEED={seed}");
     let report = suite::run(seed).unwrap();
     assert!(report.wrong.is_empty(), "{} wrong:\n{}", report.wrong.len(), report.wrong.join("\n"));
     let conflicts: BTreeSet<&str> = report.conflicts.keys().copied().collect();

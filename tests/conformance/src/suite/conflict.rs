@@ -152,60 +152,57 @@ impl Suite {
     /// other edits, and new rows of both.
     fn clash_rows(&mut self, field: &'static Field, shown: &Map<String, Json>, clash: &mut Clash) {
         let rows = items_of(shown, field);
-        let id = |row: &Json| row["id"].as_str().unwrap_or_default().to_owned();
-        let (Some(edited), Some(removed)) = (rows.first(), rows.get(1)) else {
+        let [edited, removed, rest @ ..] = rows.as_slice() else {
             self.check(PHASE, false, || format!("{}: too few rows", field.name));
             return;
         };
-        let (mut mine, mut theirs) = (Map::new(), Map::new());
-        let mut all = rows.clone();
+        let (edited_id, removed_id) = (id_of(edited), id_of(removed));
+        let (mut mine, mut theirs, mut saved) = (Map::new(), Map::new(), Map::new());
+        let cells = |row: &Json| row.as_object().cloned().unwrap_or_default();
+        let (mut edited, mut removed) = (cells(edited), cells(removed));
         for (at, column) in field.columns.iter().enumerate() {
-            let present = &edited[&column.name];
             if at == 0 {
-                let values = self.clashing(column, present);
+                let values = self.clashing(column, value_of(&edited, column));
                 let [first, second] = values.as_slice() else {
                     self.check(PHASE, false, || format!("{}: too few values", column.name));
                     continue;
                 };
                 mine.insert(column.name.clone(), first.clone());
                 theirs.insert(column.name.clone(), second.clone());
-                let key = format!("{}/{}/{}", field.name, id(edited), column.name);
-                let outcome = settled(column, &key, &values);
-                match &outcome {
-                    Outcome::Shows(value) => all[0][&column.name] = value.clone(),
-                    Outcome::Both(..) | Outcome::Items(_) => {
-                        if let Some(row) = all[0].as_object_mut() {
-                            row.remove(&column.name);
-                        }
+                let key = format!("{}/{edited_id}/{}", field.name, column.name);
+                match settled(column, &key, &values) {
+                    Outcome::Shows(value) => drop(edited.insert(column.name.clone(), value)),
+                    outcome @ (Outcome::Both(..) | Outcome::Items(_)) => {
+                        edited.remove(&column.name);
                         clash.outcomes.push((column, outcome));
                     }
                 }
-            } else if let Some(value) = self.distinct(column, 1, present).into_iter().next() {
-                all[0][&column.name] = value.clone();
+                let value = self.distinct(column, 1, value_of(&removed, column)).into_iter().next();
+                if let Some(value) = value {
+                    removed.insert(column.name.clone(), value.clone());
+                    removed.insert("is_revived".to_owned(), true.into());
+                    saved.insert(column.name.clone(), value);
+                }
+            } else if let Some(value) =
+                self.distinct(column, 1, value_of(&edited, column)).into_iter().next()
+            {
+                edited.insert(column.name.clone(), value.clone());
                 let writer = if at % 2 == 1 { &mut mine } else { &mut theirs };
                 writer.insert(column.name.clone(), value);
             }
         }
-        let mut saved = Map::new();
-        if let Some(column) = field.columns.first()
-            && let Some(value) = self.distinct(column, 1, &removed[&column.name]).into_iter().next()
-        {
-            all[1][&column.name] = value.clone();
-            all[1]["is_revived"] = true.into();
-            saved.insert(column.name.clone(), value);
-        }
         let new = |suite: &mut Self| sample::value(field, &mut |max| suite.world.draw(max));
         let (first, second) = (new(self), new(self));
-        all.extend([first.clone(), second.clone()]);
-        let edit = |id: String, cells: Map<String, Json>| Map::from_iter([(id, Json::from(cells))]);
         let mine = json!({
-            "edit": edit(id(edited), mine), "remove": [id(removed)], "add": [first],
+            "edit": { edited_id.as_str(): mine }, "remove": [removed_id], "add": [first],
         });
-        let mut cells = edit(id(edited), theirs);
-        cells.extend(edit(id(removed), saved));
-        cells.retain(|_, cells| cells.as_object().is_some_and(|cells| !cells.is_empty()));
+        let theirs = json!({
+            "edit": { edited_id.as_str(): theirs, removed_id.as_str(): saved }, "add": [second],
+        });
         clash.mine.insert(field.name.clone(), mine);
-        clash.theirs.insert(field.name.clone(), json!({ "edit": cells, "add": [second] }));
+        clash.theirs.insert(field.name.clone(), theirs);
+        let mut all = vec![edited.into(), removed.into(), first, second];
+        all.extend_from_slice(rest);
         clash.outcomes.push((field, Outcome::Items(all)));
     }
 
@@ -328,6 +325,10 @@ impl Suite {
         }
         Ok(())
     }
+}
+
+fn id_of(row: &Json) -> String {
+    row["id"].as_str().unwrap_or_default().to_owned()
 }
 
 fn is_flag(field: &Field) -> bool {

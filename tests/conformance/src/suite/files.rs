@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 
 use automerge::{Automerge, ReadDoc};
 use outrider_core::{
-    crdt::{
-        export::export,
-        text::{TEXT_KEY, first_change},
-    },
+    crdt::text::TEXT_KEY,
     ids::{DocumentId, RecordId},
     schema::{Entity, Field, Kind, sample},
     store::outbox,
     value::Value,
 };
-use outrider_sync_server::storage::{Content, Read, Storage};
+use outrider_sync_server::{
+    office,
+    storage::{Content, Read, Storage},
+};
 use serde_json::{Map, Value as Json};
 
 use super::{Suite, entities, value_of};
@@ -187,11 +187,10 @@ fn as_entered(entity: &Entity, shown: &Map<String, Json>) -> Map<String, Json> {
 /// How the exported history differs from what the office holds, as Automerge itself reads it.
 fn compare_export(read: &dyn Read, id: &DocumentId) -> Result<Option<String>, Failure> {
     let Some(stored) = read.document(id)? else { return Ok(Some("is not there".to_owned())) };
-    let mut chunks: Vec<Vec<u8>> =
-        read.changes_since(id, 0, usize::MAX)?.into_iter().map(|change| change.bytes).collect();
+    let saved = office::export_automerge(read, id.record, &id.part)?.ok_or("no file")?;
+    let document = Automerge::load(&saved)?;
     match &stored.content {
         Content::Flat(state) => {
-            let document = Automerge::load(&export(chunks.iter().map(Vec::as_slice))?)?;
             let mut keys: Vec<String> = document.keys(automerge::ROOT).collect();
             keys.extend(state.keys.keys().filter(|key| !state.survivors(key).is_empty()).cloned());
             for key in keys {
@@ -209,8 +208,6 @@ fn compare_export(read: &dyn Read, id: &DocumentId) -> Result<Option<String>, Fa
             Ok(None)
         }
         Content::Text(text) => {
-            chunks.insert(0, first_change().bytes.clone());
-            let document = Automerge::load(&export(chunks.iter().map(Vec::as_slice))?)?;
             let object = document.get(automerge::ROOT, TEXT_KEY)?.ok_or("a text without text")?.1;
             let theirs = document.text(&object)?;
             let wrong = format!("{}, Automerge reads {theirs}", text.text);

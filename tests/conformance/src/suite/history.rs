@@ -1,29 +1,33 @@
-//! Who changed what: every edit is in the history, with what was there before and after.
+//! Who changed what: every edit is in the office's history, with what was there before and after,
+//! and the record can be had as it was.
 
 use std::collections::BTreeMap;
 
-use outrider_core::{
-    crdt,
-    domain::history::{FieldChange, Fold, text_changes},
-    ids::{DocumentId, RecordId},
-    schema::{Entity, Kind},
+use outrider_core::{ids::RecordId, schema::Kind};
+use outrider_sync_server::{
+    office::{self, HistoryEntry, HistoryQuery},
+    storage::Storage,
 };
-use outrider_sync_server::storage::Storage;
+use serde_json::Value as Json;
 
 use super::{Edit, Suite, canonical};
 use crate::Failure;
 
 const PHASE: &str = "history";
+/// Entries of one page, few, so that there are several.
+const PAGE: usize = 20;
 
 impl Suite {
     pub(super) fn tell_history(&mut self) -> Result<(), Failure> {
-        let mut told: BTreeMap<RecordId, Vec<FieldChange<()>>> = BTreeMap::new();
+        let mut told: BTreeMap<RecordId, Vec<HistoryEntry>> = BTreeMap::new();
         for made in self.made.clone() {
-            told.insert(made.id, self.changes(made.entity, made.id)?);
+            told.insert(made.id, self.all_entries(made.id)?);
         }
         for Edit { entity, id, field, before, after } in self.edits.clone() {
             let entries = told.get(&id).map(Vec::as_slice).unwrap_or_default();
-            let mut entries = entries.iter().filter(|entry| entry.field == field.name);
+            let by_author =
+                |entry: &&HistoryEntry| entry.field == field.name && entry.user == "Wang";
+            let mut entries = entries.iter().filter(by_author);
             let is_told = match field.kind {
                 Kind::Register | Kind::Once | Kind::Office => {
                     let (before, after) =
@@ -31,38 +35,51 @@ impl Suite {
                     entries.any(|entry| entry.old == before && entry.new == after)
                 }
                 Kind::Counter => entries.any(|entry| entry.old == before && entry.new == after),
-                // Two edits at least: that of its creation, and that of the edit.
-                Kind::Set | Kind::Rows | Kind::Log | Kind::Text => entries.count() >= 2,
+                // Members, rows and entries are told one by one, texts as what is around.
+                Kind::Set | Kind::Rows | Kind::Log | Kind::Text => {
+                    entries.any(|entry| !entry.new.is_null() && entry.old != entry.new)
+                }
             };
             self.check(PHASE, is_told, || {
                 format!("{}.{}: {before} to {after} is not told", entity.name, field.name)
             });
         }
+        for (made, before) in self.made.clone().into_iter().zip(self.created.clone()) {
+            let was = {
+                let read = self.world.office.storage()?.read()?;
+                office::as_of(&*read, made.id, self.created_at)?.unwrap_or_default()
+            };
+            self.check(PHASE, was == before, || {
+                format!("{}: was {was}, but {before} was to be seen", made.entity.name)
+            });
+        }
         Ok(())
     }
 
-    /// All that the office can tell of a record.
-    fn changes(
-        &self,
-        entity: &'static Entity,
-        record: RecordId,
-    ) -> Result<Vec<FieldChange<()>>, Failure> {
+    /// All that the office can tell of a record, page by page.
+    fn all_entries(&self, record: RecordId) -> Result<Vec<HistoryEntry>, Failure> {
         let read = self.world.office.storage()?.read()?;
+        let mut query = HistoryQuery { limit: PAGE, ..HistoryQuery::default() };
         let mut told = Vec::new();
-        for part in entity.parts() {
-            let id = DocumentId { record, part: part.clone() };
-            let changes = read.changes_since(&id, 0, usize::MAX)?;
-            if part.is_flat() {
-                let mut fold = Fold::new(entity, part);
-                for change in changes {
-                    told.extend(fold.apply(&crdt::decode(&change.bytes)?, &()));
-                }
-            } else {
-                let changes: Vec<(Vec<u8>, ())> =
-                    changes.into_iter().map(|change| (change.bytes, ())).collect();
-                told.extend(text_changes(part.as_str(), &changes, 0)?);
+        loop {
+            let page = office::history(&*read, record, &query)?;
+            told.extend(page.entries);
+            if page.next.is_none() {
+                return Ok(told);
             }
+            query.after = page.next;
         }
-        Ok(told)
+    }
+
+    /// Keeps what everybody sees just now, to ask for it later.
+    pub(super) fn keep_what_is(&mut self) -> Result<(), Failure> {
+        self.created_at = self.world.office.storage()?.read()?.position()?;
+        let seen = |made: &super::Made| self.world.office.get(made.id);
+        self.created = self
+            .made
+            .iter()
+            .map(|made| Ok(seen(made)?.unwrap_or_default()))
+            .collect::<Result<Vec<Json>, Failure>>()?;
+        Ok(())
     }
 }

@@ -51,7 +51,8 @@ impl Suite {
             self.check_fields(PHASE, entity, id, &fields)?;
             let shown = self.shown(self.a, id)?;
             for field in owned(entity).filter(|field| fields.contains_key(&field.name)) {
-                let is_well = is_same(Some(field), &fields[&field.name], value_of(&shown, field));
+                let is_well =
+                    is_same(Some(field), value_of(&fields, field), value_of(&shown, field));
                 self.check(PHASE, is_well, || format!("{}.{}", entity.name, field.name));
             }
         }
