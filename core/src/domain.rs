@@ -13,3 +13,5 @@ pub mod edit;
 pub mod stage;
 
 pub mod compose;
+
+pub mod history;

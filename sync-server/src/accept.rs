@@ -52,8 +52,7 @@ pub fn push(
     request: &PushRequest,
     now_ms: TimestampMs,
 ) -> Result<PushResponse, StorageError> {
-    let mut desk =
-        Desk { tx: storage.write()?, policy, device, now_ms, documents: BTreeMap::new(), texts: 0 };
+    let mut desk = Desk::open(storage, policy, device, now_ms)?;
     let mut answers = Vec::new();
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);
@@ -62,9 +61,9 @@ pub fn push(
     Ok(PushResponse { answers })
 }
 
-/// One push on its way through.
-struct Desk<'a> {
-    tx: Box<dyn Write + 'a>,
+/// One push, or one edit of the office, on its way through.
+pub(crate) struct Desk<'a> {
+    pub(crate) tx: Box<dyn Write + 'a>,
     policy: &'a Policy,
     device: &'a Device,
     now_ms: TimestampMs,
@@ -74,9 +73,20 @@ struct Desk<'a> {
     texts: u32,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    /// Begins a transaction for what `device` wrote.
+    pub(crate) fn open(
+        storage: &'a dyn Storage,
+        policy: &'a Policy,
+        device: &'a Device,
+        now_ms: TimestampMs,
+    ) -> Result<Self, StorageError> {
+        let tx = storage.write()?;
+        Ok(Self { tx, policy, device, now_ms, documents: BTreeMap::new(), texts: 0 })
+    }
+
     /// Judges a group whole. If one member is refused, the others may be sent again at once.
-    fn take_group(&mut self, group: &PushGroup) -> Result<Vec<Answer>, StorageError> {
+    pub(crate) fn take_group(&mut self, group: &PushGroup) -> Result<Vec<Answer>, StorageError> {
         let mut staged = Staged::default();
         let mut answers: Vec<Answer> = Vec::with_capacity(group.changes.len());
         let mut is_whole = true;
@@ -232,8 +242,8 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// Writes the changed documents and makes everything durable.
-    fn finish(mut self) -> Result<(), StorageError> {
+    /// Writes the changed documents and makes everything durable; returns the position reached.
+    pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
         let moved = self.find_families()?;
         let changed = self.documents.iter().filter(|(_, held)| held.is_changed);
         for (id, held) in changed {
@@ -245,8 +255,7 @@ impl Desk<'_> {
                 self.tx.put_document(&id, &stored.entity, family, &stored.content)?;
             }
         }
-        self.tx.commit()?;
-        Ok(())
+        self.tx.commit()
     }
 }
 

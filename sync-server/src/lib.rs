@@ -5,7 +5,8 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`enrol`]: what it does, without any network.
+//! * [`accept`], [`feed`], [`enrol`], [`accounts`]: what it does, without any network.
+//! * [`office`]: what people at the office do.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
 //! * [`serve`], [`command`]: running it.
@@ -16,11 +17,16 @@ pub mod logging;
 pub mod storage;
 
 pub mod accept;
+pub mod accounts;
 pub mod enrol;
 pub mod feed;
 
+pub mod office;
+
 pub mod error;
 pub mod state;
+
+mod contacts;
 
 pub mod auth;
 pub mod body;

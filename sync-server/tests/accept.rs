@@ -34,6 +34,7 @@ fn device(number: u8) -> Device {
         public_key: Vec::new(),
         token_hash: [number; 32],
         enrolled_at: 0,
+        is_office: false,
     }
 }
 

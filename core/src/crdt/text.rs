@@ -9,6 +9,7 @@ mod edit;
 mod error;
 mod guard;
 mod history;
+mod replay;
 
 mod accept;
 
@@ -16,6 +17,7 @@ pub use accept::{AcceptedText, accept};
 pub use document::{TextDocument, first_change};
 pub use error::TextError;
 pub use guard::TEXT_STACK_BYTES;
+pub use replay::replay;
 
 /// Bytes of a text, at most.
 pub const TEXT_BYTES_MAX: usize = 256 * 1024;

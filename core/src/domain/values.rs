@@ -27,6 +27,11 @@ pub fn members(field: &Field, state: &State) -> Vec<Json> {
     state.members(&field.name).into_iter().map(|member| unescape(member).into()).collect()
 }
 
+/// The member that a key such as `tags/vip` names.
+pub(super) fn member_json(key: &str) -> Json {
+    key.split_once('/').map_or(Json::Null, |(_, member)| unescape(member).into())
+}
+
 fn unescape(member: &str) -> String {
     member.replace("%2F", "/").replace("%2f", "/").replace("%25", "%")
 }
@@ -47,7 +52,7 @@ pub fn rows_json(field: &Field, state: &State) -> Vec<Json> {
     rows.into_iter().map(|(_, json)| json).collect()
 }
 
-fn row_json(field: &Field, row: &Row<'_>) -> Json {
+pub(super) fn row_json(field: &Field, row: &Row<'_>) -> Json {
     let mut json = Map::from_iter([("id".to_owned(), Json::from(row.id))]);
     for (name, ops) in &row.cells {
         let Some(column) = field.column(name) else { continue };

@@ -26,4 +26,5 @@ mod limits;
 mod mutations;
 
 mod export;
+mod history;
 mod reroot;

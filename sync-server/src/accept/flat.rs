@@ -15,7 +15,7 @@ use super::{
     Desk, Judged, entity_name,
     staged::{Held, Staged, StagedHistory},
 };
-use crate::storage::{Content, NewChange, StorageError, StoredRefusal};
+use crate::storage::{Content, Device, NewChange, StorageError, StoredRefusal};
 
 impl Desk<'_> {
     pub(super) fn judge_flat(
@@ -41,8 +41,8 @@ impl Desk<'_> {
         {
             return Ok((hash, Judged::Answered(super::refused(&known.code, known.keys))));
         }
-        let context =
-            Context { entity, part: &id.part, prefix: self.device.prefix, is_office: false };
+        let Device { prefix, is_office, .. } = *self.device;
+        let context = Context { entity, part: &id.part, prefix, is_office };
         let history = StagedHistory { id, stored: &*self.tx, staged };
         let past = match judge(state, &history, &encoded, context)? {
             Verdict::Fits(past) => past,
@@ -59,7 +59,12 @@ impl Desk<'_> {
                 return self.refuse(id, name, refusal);
             }
         };
-        let keys = self.policy.refused_keys(entity, &id.part, &encoded.change);
+        // What the policy withholds it withholds from those outside the office.
+        let keys = if is_office {
+            Vec::new()
+        } else {
+            self.policy.refused_keys(entity, &id.part, &encoded.change)
+        };
         if !keys.is_empty() {
             let code = "not_permitted".to_owned();
             return self.refuse(id, name, StoredRefusal { hash, code, keys });

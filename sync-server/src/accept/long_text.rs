@@ -72,7 +72,7 @@ impl Desk<'_> {
         {
             return self.refuse(id, name, refuse("too_long"));
         }
-        if self.policy.is_withheld(&entity.name, id.part.as_str()) {
+        if !self.device.is_office && self.policy.is_withheld(&entity.name, id.part.as_str()) {
             return self.refuse(id, name, refuse("not_permitted"));
         }
         let generation = content.generation;

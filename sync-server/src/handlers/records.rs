@@ -13,7 +13,7 @@ use crate::{
     error::AppError,
     feed::FeedError,
     state::AppState,
-    storage::{Read, Storage, StorageError, StoredChange},
+    storage::{Storage, whole_positions},
     stream::{Frames, stream},
 };
 
@@ -51,33 +51,11 @@ fn write_history(
     let read = storage.read()?;
     let mut position = 0;
     loop {
-        let page = history_page(read.as_ref(), id, position)?;
+        let page = whole_positions(read.as_ref(), id, position, HISTORY_PAGE)?;
         let Some(last) = page.last() else { return Ok(()) };
         position = last.position;
         for change in page {
             frames.write(&ByteVec::from(change.bytes))?;
         }
-    }
-}
-
-/// The next changes after a position, all of each position that is begun.
-fn history_page(
-    read: &dyn Read,
-    id: &DocumentId,
-    position: u64,
-) -> Result<Vec<StoredChange>, StorageError> {
-    let mut limit = HISTORY_PAGE;
-    loop {
-        let mut page = read.changes_since(id, position, limit)?;
-        if page.len() < limit {
-            return Ok(page);
-        }
-        // The last position may go on behind the page.
-        let last = page.last().map_or(position, |change| change.position);
-        page.retain(|change| change.position < last);
-        if !page.is_empty() {
-            return Ok(page);
-        }
-        limit *= 2;
     }
 }

@@ -15,6 +15,7 @@ mod migrate;
 mod read;
 mod write;
 
+mod accounts;
 mod change;
 mod device;
 mod document;
@@ -32,6 +33,7 @@ use std::{
 };
 
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use self::{connection::Role, read::SqliteRead, write::SqliteWrite};
 use super::{Read, Storage, StorageError, Write};
@@ -57,6 +59,8 @@ pub struct SqliteStorage {
     durability: Durability,
     writer: Mutex<Connection>,
     idle_readers: Mutex<Vec<Connection>>,
+    /// The position of the last commit of this process.
+    news: watch::Sender<u64>,
 }
 
 impl fmt::Debug for SqliteStorage {
@@ -94,7 +98,9 @@ impl SqliteStorage {
         let path = folder.join(DATABASE_FILE);
         let mut writer = connection::open(&path, Role::Writer, durability)?;
         migrate::run(&mut writer)?;
+        let position = feed::position(&writer)?;
         Ok(Self {
+            news: watch::Sender::new(position),
             path,
             durability,
             writer: Mutex::new(writer),
@@ -137,7 +143,11 @@ impl Storage for SqliteStorage {
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(SqliteWrite::begin(conn)?))
+        Ok(Box::new(SqliteWrite::begin(conn, &self.news)?))
+    }
+
+    fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
     }
 }
 

@@ -3,11 +3,12 @@
 use outrider_core::ids::ChangeHash;
 
 use super::{Case, world::*};
-use crate::storage::{AuditLine, EnrolmentCode, Storage};
+use crate::storage::{AuditLine, Device, EnrolmentCode, Storage};
 
 pub(super) const CASES: &[Case] = &[
     ("a device is found by token and by id", devices),
     ("authors come by the position of their enrolment", authors),
+    ("what stands for a user at the office is found by the user, and is no device", of_office),
     ("a code is taken once", codes),
     ("the audit takes lines with and without a document", audit),
 ];
@@ -49,6 +50,29 @@ fn authors(storage: &dyn Storage) {
     let first = read.authors_since(0).unwrap().remove(0);
     assert_eq!((first.user.as_str(), first.device_name.as_str()), ("Wang", "phone 2"));
     assert_eq!(first.prefix, device(2).prefix);
+}
+
+fn of_office(storage: &dyn Storage) {
+    let mut write = storage.write().unwrap();
+    write.add_device(&device(1)).unwrap();
+    let mut known = Device { is_office: true, ..device(2) };
+    write.add_device(&known).unwrap();
+    write.commit().unwrap();
+    let read = storage.read().unwrap();
+    assert_eq!(read.office_device("Wang").unwrap(), Some(known.clone()));
+    assert_eq!(read.office_device("Li").unwrap(), None);
+    assert_eq!(read.counts().unwrap().devices, 1);
+    assert_eq!(read.authors_since(0).unwrap().len(), 2, "devices learn who writes there");
+    drop(read);
+
+    let mut write = storage.write().unwrap();
+    write.set_user_record(known.id, record(7)).unwrap();
+    known.user_record = Some(record(7));
+    assert_eq!(write.device(known.id).unwrap(), Some(known));
+    write.commit().unwrap();
+    let mut write = storage.write().unwrap();
+    let second = Device { is_office: true, ..device(3) };
+    assert!(write.add_device(&second).is_err(), "one for each user");
 }
 
 fn codes(storage: &dyn Storage) {

@@ -8,6 +8,7 @@ pub(super) const CASES: &[Case] = &[
     ("a dropped transaction leaves nothing", dropped),
     ("a panic while writing leaves nothing and locks nothing", panicked),
     ("positions count commits that changed something", positions),
+    ("a commit that takes a position is news, after it is readable", news),
     ("a read transaction sees one moment", consistent),
     ("a write transaction reads what it wrote", own_writes),
     ("the store's id stays", instance),
@@ -61,6 +62,24 @@ fn positions(storage: &dyn Storage) {
         assert_eq!(read.document(&id).unwrap().unwrap().position, 4, "one commit, one position");
     }
     assert_eq!(read.position().unwrap(), 4);
+}
+
+fn news(storage: &dyn Storage) {
+    let mut news = storage.news();
+    assert_eq!(*news.borrow_and_update(), 0);
+    let mut dropped = storage.write().unwrap();
+    edit(dropped.as_mut(), &main_of(1), record(1), actor(1), "lost");
+    drop(dropped);
+    storage.write().unwrap().commit().unwrap();
+    assert!(!news.has_changed().unwrap(), "nothing was committed that anybody could fetch");
+    for n in 1..=3 {
+        commit_edit(storage, &main_of(n), record(n), "kept");
+    }
+    assert!(news.has_changed().unwrap());
+    let position = *news.borrow_and_update();
+    assert_eq!(position, 3, "the newest alone");
+    assert_eq!(storage.read().unwrap().position().unwrap(), position);
+    assert!(!news.has_changed().unwrap());
 }
 
 fn consistent(storage: &dyn Storage) {

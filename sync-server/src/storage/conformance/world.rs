@@ -42,6 +42,7 @@ pub(super) fn device(n: u8) -> Device {
         public_key: vec![n; 33],
         token_hash: [n; 32],
         enrolled_at: NOW,
+        is_office: false,
     }
 }
 

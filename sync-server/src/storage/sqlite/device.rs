@@ -3,12 +3,15 @@
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId},
     sync::frame::Author,
+    time::TimestampMs,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 use super::{Doing, from_sql, to_sql};
-use crate::storage::{AuditLine, Counts, Device, EnrolmentCode, SCOPE_ALL, StorageError};
+use crate::storage::{
+    AuditLine, Counts, Device, DeviceContact, EnrolmentCode, SCOPE_ALL, StorageError,
+};
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -20,7 +23,19 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
         public_key: row.get(5)?,
         token_hash: row.get(6)?,
         enrolled_at: row.get(7)?,
+        is_office: row.get(8)?,
     })
+}
+
+/// The columns that [`read`] expects.
+macro_rules! select_device {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at, \
+             is_office FROM device ",
+            $rest
+        )
+    };
 }
 
 fn find(conn: &Connection, sql: &str, params: impl Params) -> Result<Option<Device>, StorageError> {
@@ -33,16 +48,86 @@ pub(super) fn find_by_token(
     conn: &Connection,
     token_hash: &[u8; 32],
 ) -> Result<Option<Device>, StorageError> {
-    let sql = "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at
-               FROM device WHERE token_hash = ?1";
-    find(conn, sql, params![token_hash])
+    find(conn, select_device!("WHERE token_hash = ?1"), params![token_hash])
 }
 
 /// The device with this id.
 pub(super) fn find_by_id(conn: &Connection, id: DeviceId) -> Result<Option<Device>, StorageError> {
-    let sql = "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at
-               FROM device WHERE id = ?1";
-    find(conn, sql, params![id.0.as_bytes()])
+    find(conn, select_device!("WHERE id = ?1"), params![id.0.as_bytes()])
+}
+
+/// The device whose actors begin with `prefix`.
+pub(super) fn find_by_prefix(
+    conn: &Connection,
+    prefix: ActorPrefix,
+) -> Result<Option<Device>, StorageError> {
+    find(conn, select_device!("WHERE prefix = ?1"), params![prefix.0])
+}
+
+/// All devices, with what was heard of them.
+pub(super) fn list(conn: &Connection) -> Result<Vec<DeviceContact>, StorageError> {
+    const DOING: &str = "listing devices";
+    conn.prepare_cached(
+        "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at,
+                is_office, last_contact_at, changes
+         FROM device ORDER BY position, id",
+    )
+    .doing(DOING)?
+    .query_map([], |row| {
+        Ok(DeviceContact {
+            device: read(row)?,
+            last_contact_at: row.get(9)?,
+            changes: row.get::<_, i64>(10)?.unsigned_abs(),
+        })
+    })
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
+/// Notes when a device was last heard of.
+pub(super) fn set_last_contact(
+    conn: &Connection,
+    id: DeviceId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "UPDATE device SET last_contact_at = max(last_contact_at, ?2) WHERE id = ?1",
+    )
+    .and_then(|mut update| update.execute(params![id.0.as_bytes(), at]))
+    .doing("noting a device's last contact")?;
+    Ok(())
+}
+
+/// Counts changes that were accepted from a device.
+pub(super) fn count_changes(
+    conn: &Connection,
+    id: DeviceId,
+    count: u64,
+) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE device SET changes = changes + ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0.as_bytes(), to_sql(count)]))
+        .doing("counting a device's changes")?;
+    Ok(())
+}
+
+/// The row through which the office writes for `user`.
+pub(super) fn find_of_office(
+    conn: &Connection,
+    user: &str,
+) -> Result<Option<Device>, StorageError> {
+    find(conn, select_device!("WHERE user = ?1 AND is_office = 1"), params![user])
+}
+
+/// Says which record the user of a device is.
+pub(super) fn set_user_record(
+    conn: &Connection,
+    id: DeviceId,
+    record: RecordId,
+) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE device SET user_record = ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0.as_bytes(), record.as_bytes()]))
+        .doing("noting a user's record")?;
+    Ok(())
 }
 
 /// Who was enrolled after a position.
@@ -69,8 +154,9 @@ pub(super) fn add(conn: &Connection, device: &Device, position: u64) -> Result<(
     const DOING: &str = "adding a device";
     conn.prepare_cached(
         "INSERT INTO device
-             (id, name, user, user_record, prefix, public_key, token_hash, enrolled_at, position)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (id, name, user, user_record, prefix, public_key, token_hash, enrolled_at, position,
+              is_office, last_contact_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?8)",
     )
     .doing(DOING)?
     .execute(params![
@@ -83,6 +169,7 @@ pub(super) fn add(conn: &Connection, device: &Device, position: u64) -> Result<(
         device.token_hash,
         device.enrolled_at,
         to_sql(position),
+        device.is_office,
     ])
     .doing(DOING)?;
     Ok(())
@@ -145,7 +232,7 @@ pub(super) fn counts(conn: &Connection) -> Result<Counts, StorageError> {
         .prepare_cached(
             "SELECT (SELECT coalesce(sum(count), 0) FROM stream_digest WHERE scope = ?1),
                     (SELECT changes FROM counter),
-                    (SELECT count(*) FROM device)",
+                    (SELECT count(*) FROM device WHERE is_office = 0)",
         )
         .and_then(|mut query| {
             query.query_row([SCOPE_ALL], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

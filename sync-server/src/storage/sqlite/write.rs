@@ -1,12 +1,13 @@
 //! The write transaction.
 
-use std::{cell::RefCell, sync::MutexGuard};
+use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
 
 use outrider_core::{
-    ids::{ActorId, ChangeHash, DocumentId, RecordId},
+    ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
     time::TimestampMs,
 };
 use rusqlite::Connection;
+use tokio::sync::watch;
 
 use super::{Doing, change, device, document, feed, read::Connected, stream::StreamChanges};
 use crate::storage::{
@@ -24,11 +25,18 @@ pub(super) struct SqliteWrite<'s> {
     streams: RefCell<StreamChanges>,
     /// The changes that were added, in order, for the feed's chain.
     added: Vec<ChangeHash>,
+    /// How many of each device; written once, at the end.
+    counts: BTreeMap<DeviceId, u64>,
+    /// Told of the position that a commit takes.
+    news: &'s watch::Sender<u64>,
 }
 
 impl<'s> SqliteWrite<'s> {
     /// Begins on `conn`.
-    pub(super) fn begin(conn: MutexGuard<'s, Connection>) -> Result<Self, StorageError> {
+    pub(super) fn begin(
+        conn: MutexGuard<'s, Connection>,
+        news: &'s watch::Sender<u64>,
+    ) -> Result<Self, StorageError> {
         const DOING: &str = "beginning to write";
         // Left open only by a transaction whose rollback failed; it must not become part of this.
         if !conn.is_autocommit() {
@@ -36,8 +44,15 @@ impl<'s> SqliteWrite<'s> {
         }
         conn.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
         let streams = RefCell::default();
-        let mut write =
-            Self { conn, next_position: 0, is_changed: false, streams, added: Vec::new() };
+        let mut write = Self {
+            conn,
+            next_position: 0,
+            is_changed: false,
+            streams,
+            added: Vec::new(),
+            counts: BTreeMap::new(),
+            news,
+        };
         write.next_position = feed::position(&write.conn)? + 1;
         Ok(write)
     }
@@ -84,6 +99,7 @@ impl Write for SqliteWrite<'_> {
         self.is_changed = true;
         change::add(&self.conn, id, change, received_at, self.next_position)?;
         self.added.push(change.hash);
+        *self.counts.entry(change.device).or_default() += 1;
         Ok(())
     }
 
@@ -114,15 +130,30 @@ impl Write for SqliteWrite<'_> {
         device::add(&self.conn, device, self.next_position)
     }
 
+    fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError> {
+        device::set_user_record(&self.conn, id, record)
+    }
+
+    fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError> {
+        device::set_last_contact(&self.conn, id, at)
+    }
+
     fn commit(self: Box<Self>) -> Result<u64, StorageError> {
         let position = if self.is_changed {
             self.settle_streams()?;
+            for (device, count) in &self.counts {
+                device::count_changes(&self.conn, *device, *count)?;
+            }
             feed::advance(&self.conn, self.next_position, &self.added)?;
             self.next_position
         } else {
             self.next_position - 1
         };
         self.conn.execute_batch("COMMIT").doing("committing")?;
+        if self.is_changed {
+            // Before the connection is given back: positions are told in their order.
+            self.news.send_replace(position);
+        }
         Ok(position)
     }
 }

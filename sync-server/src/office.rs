@@ -1,0 +1,81 @@
+//! The office at work: what its people enter and see, and what the server does by itself.
+//!
+//! An edit of the office is a change like any other: it is judged by the same gate and goes with
+//! state, row, history, feed and audit into one transaction. Its author has a row of its own
+//! among the devices, so that everybody learns who wrote. What was entered into a form is written
+//! on what the form showed: a colleague's newer value stays beside it and does not vanish.
+//!
+//! All functions here block; handlers call them in turns.
+
+mod author;
+mod base;
+mod edit;
+
+mod devices;
+mod list;
+mod view;
+
+pub use author::{Author, SYSTEM_USER, author_for};
+pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
+pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use list::{
+    ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
+    timeline,
+};
+pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
+
+use outrider_core::{
+    crdt::{TextError, WriteError},
+    domain::edit::EditError,
+    ids::RecordId,
+};
+
+use crate::storage::StorageError;
+
+/// Why the office could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficeError {
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// No such entity.
+    #[error("there is no entity `{0}`")]
+    UnknownEntity(String),
+    /// No such record, or not yet at that position.
+    #[error("there is no record {0}")]
+    UnknownRecord(RecordId),
+    /// The server has not been where the form says that it was: it was restored since.
+    #[error("the page is of another time than the server's data; load it again")]
+    UnknownPosition(u64),
+    /// What was entered does not fit.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The edits do not fit into the record.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The text cannot be written.
+    #[error(transparent)]
+    Text(#[from] TextError),
+    /// Nothing is to be settled there.
+    #[error("`{key}` of {record} has only one value")]
+    NoConflict {
+        /// The record.
+        record: RecordId,
+        /// The key.
+        key: String,
+    },
+    /// More than one edit may change at once.
+    #[error("this changes too much at once; save in smaller steps")]
+    TooLarge,
+    /// The gate or the policy refused the change.
+    #[error("refused: {code}")]
+    Refused {
+        /// Why, for programs.
+        code: String,
+        /// The keys that caused it; none if it is the change as a whole.
+        keys: Vec<String>,
+    },
+    /// The system gave no randomness.
+    #[error("the system gave no randomness")]
+    Random(#[from] getrandom::Error),
+}

@@ -1,0 +1,11 @@
+//! The office at work, with devices beside it: real replicas and a real storage, without network.
+
+#[cfg(test)]
+mod world;
+
+#[cfg(test)]
+mod edits;
+#[cfg(test)]
+mod reading;
+#[cfg(test)]
+mod texts;
