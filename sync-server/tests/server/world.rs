@@ -143,6 +143,11 @@ impl Office {
         office::create(storage, &Policy::open(), &author, "customer", fields, NOW).unwrap()
     }
 
+    /// Where the server is.
+    pub(crate) fn position(&self) -> u64 {
+        self.storage.read().unwrap().position().unwrap()
+    }
+
     /// Waits until something holds of what is stored.
     pub(crate) fn until(&self, what: &str, holds: impl Fn(&dyn StorageRead) -> bool) {
         let begun = Instant::now();
