@@ -67,7 +67,19 @@ pub fn author_for(
     user_record: Option<RecordId>,
     now_ms: TimestampMs,
 ) -> Result<Author, OfficeError> {
-    let seed = seed()?;
+    let draw = Draw::new(seed()?)?;
+    author_with(storage, user, user_record, now_ms, &draw)
+}
+
+/// As [`author_for`], with what may have to be drawn.
+pub(super) fn author_with(
+    storage: &dyn Storage,
+    user: &str,
+    user_record: Option<RecordId>,
+    now_ms: TimestampMs,
+    draw: &Draw,
+) -> Result<Author, OfficeError> {
+    let seed = draw.seed;
     let is_known = |device: &Device| user_record.is_none() || device.user_record == user_record;
     if let Some(device) = storage.read()?.office_device(user)?.filter(is_known) {
         return Ok(Author { device, seed });
@@ -82,7 +94,7 @@ pub fn author_for(
             device
         }
         None => {
-            let device = draw(user, user_record, now_ms)?;
+            let device = draw.device(user, user_record, now_ms);
             write.add_device(&device)?;
             write.add_audit(&AuditLine {
                 at: now_ms,
@@ -99,27 +111,57 @@ pub fn author_for(
     Ok(Author { device, seed })
 }
 
-fn draw(
-    user: &str,
-    user_record: Option<RecordId>,
-    now_ms: TimestampMs,
-) -> Result<Device, getrandom::Error> {
-    let (mut id, mut prefix, mut token_hash) = ([0; 10], [0; 12], [0; 32]);
-    getrandom::fill(&mut id)?;
-    getrandom::fill(&mut prefix)?;
-    getrandom::fill(&mut token_hash)?;
-    let unix_ms = u64::try_from(now_ms).unwrap_or_default();
-    Ok(Device {
-        id: DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &id).into_uuid()),
-        name: DEVICE_NAME.to_owned(),
-        user: user.to_owned(),
-        user_record,
-        prefix: ActorPrefix(prefix),
-        public_key: Vec::new(),
-        token_hash,
-        enrolled_at: now_ms,
-        is_office: true,
-    })
+/// Fresh random bytes for one author.
+pub(super) struct Draw {
+    id: [u8; 10],
+    prefix: [u8; 12],
+    token_hash: [u8; 32],
+    seed: [u8; 16],
+}
+
+impl Draw {
+    /// Draws from the system's generator.
+    fn new(seed: [u8; 16]) -> Result<Self, getrandom::Error> {
+        let mut draw = Self { id: [0; 10], prefix: [0; 12], token_hash: [0; 32], seed };
+        getrandom::fill(&mut draw.id)?;
+        getrandom::fill(&mut draw.prefix)?;
+        getrandom::fill(&mut draw.token_hash)?;
+        Ok(draw)
+    }
+
+    /// Makes everything of 128 random bits that were drawn for one call: its actors are its own.
+    pub(super) fn of(random: u128) -> Self {
+        fn take<const N: usize>(random: u128, what: &str) -> [u8; N] {
+            let hash = Sha256::new().chain_update(what).chain_update(random.to_be_bytes());
+            let mut bytes = [0; N];
+            for (to, from) in bytes.iter_mut().zip(hash.finalize()) {
+                *to = from;
+            }
+            bytes
+        }
+        Self {
+            id: take(random, "author id"),
+            prefix: take(random, "author prefix"),
+            token_hash: take(random, "author token"),
+            seed: take(random, "author seed"),
+        }
+    }
+
+    fn device(&self, user: &str, user_record: Option<RecordId>, now_ms: TimestampMs) -> Device {
+        let unix_ms = u64::try_from(now_ms).unwrap_or_default();
+        let id = uuid::Builder::from_unix_timestamp_millis(unix_ms, &self.id).into_uuid();
+        Device {
+            id: DeviceId(id),
+            name: DEVICE_NAME.to_owned(),
+            user: user.to_owned(),
+            user_record,
+            prefix: ActorPrefix(self.prefix),
+            public_key: Vec::new(),
+            token_hash: self.token_hash,
+            enrolled_at: now_ms,
+            is_office: true,
+        }
+    }
 }
 
 fn seed() -> Result<[u8; 16], getrandom::Error> {
