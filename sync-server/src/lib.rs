@@ -26,6 +26,8 @@ pub mod office;
 pub mod error;
 pub mod state;
 
+mod contacts;
+
 pub mod auth;
 pub mod body;
 mod stream;

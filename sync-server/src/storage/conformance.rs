@@ -5,6 +5,7 @@ mod accounts;
 mod enrolment;
 mod feed;
 mod history;
+mod reading;
 mod transactions;
 mod world;
 
@@ -12,10 +13,15 @@ use super::Storage;
 
 /// Runs every case, each on a storage of its own.
 pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
-    for (name, case) in
-        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES, accounts::CASES]
-            .concat()
-    {
+    let cases = [
+        transactions::CASES,
+        history::CASES,
+        feed::CASES,
+        enrolment::CASES,
+        accounts::CASES,
+        reading::CASES,
+    ];
+    for (name, case) in cases.concat() {
         eprintln!("case: {name}");
         case(make().as_ref());
     }
