@@ -36,7 +36,7 @@ pub fn router(state: AppState) -> Router {
     let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
 
     Router::new()
-        .route("/", get(show_page))
+        .merge(crate::web::routes(&state))
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
         .route("/v1/push", post(push_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))

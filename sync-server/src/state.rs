@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     config::{Config, millis},
     contacts::Contacts,
+    door::Door,
     error::AppError,
     storage::Storage,
 };
@@ -29,6 +30,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Who may do what.
     pub policy: Arc<Policy>,
+    /// Who may try to sign in.
+    pub(crate) door: Arc<Door>,
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -50,6 +53,7 @@ impl AppState {
             clock,
             config,
             policy: Arc::new(Policy::open()),
+            door: Arc::default(),
         }
     }
 

@@ -216,7 +216,8 @@ pub(super) async fn show_new(
             let read = storage.read()?;
             let mut fields = Fields::default();
             let links = link_inputs(entity, &fields, true);
-            let titles = office::titles(&*read, given.iter().filter_map(|(_, id)| id.parse().ok()))?;
+            let titles =
+                office::titles(&*read, given.iter().filter_map(|(_, id)| id.parse().ok()))?;
             for (name, id) in given {
                 let name = format!("f.{name}");
                 if links.iter().any(|(link, _)| *link == name) {
@@ -366,11 +367,7 @@ fn write(
         None => None,
         Some(id) => {
             let now = view_of(&*read, entity, id)?;
-            let json = match seen {
-                Some(seen) if seen != now.position => office::as_of(&*read, id, seen)?
-                    .ok_or(OfficeError::UnknownPosition(seen))?,
-                Some(_) | None => now.json,
-            };
+            let json = now.json;
             // Names may have changed since: what was not touched still has the same id.
             let titles = titles_in(&*read, &json, &Fields::default())?;
             Some(shown(entity, &json, &titles))

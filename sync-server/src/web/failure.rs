@@ -9,12 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    page::Page,
-    session::language_of,
-    sign_in::sign_in_page,
-    words::Words,
-};
+use super::{page::Page, session::language_of, sign_in::sign_in_page, words::Words};
 use crate::{error::AppError, office::OfficeError, state::AppState, storage::StorageError};
 
 /// A name and a value that were typed.
@@ -88,10 +83,10 @@ pub(super) fn show(mut response: Response, headers: &HeaderMap, state: &AppState
     let words = Words(language_of(headers));
     let (status, key) = match failure {
         Some(Failure::SignIn { next, fields }) if fields.is_empty() => {
-            let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("next", &next)
-                .finish();
-            let location = if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") };
+            let query =
+                form_urlencoded::Serializer::new(String::new()).append_pair("next", &next).finish();
+            let location =
+                if next == "/" { "/sign-in".to_owned() } else { format!("/sign-in?{query}") };
             return (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
         }
         Some(Failure::SignIn { next, fields }) => {

@@ -24,9 +24,9 @@ mod shown;
 mod view;
 
 pub(super) use entered::{Problem, Problems, entered};
-pub(super) use links::{Candidates, resolve, search_filters};
+pub(super) use links::{Candidates, label, resolve, search, search_filters};
 pub(super) use shown::{Titles, shown};
-pub(super) use view::{Group, Names, groups};
+pub(super) use view::{Control, Group, Look, Names, groups, tell};
 
 /// Fields of every record that the program fills in by itself.
 const FILLED_IN: &[&str] = &["created_at", "created_by"];
@@ -56,8 +56,7 @@ const fn part(member: &'static str, word: &'static str, input: &'static str) -> 
 pub(super) fn parts(ty: &Type) -> &'static [Part] {
     const MONEY: &[Part] =
         &[part("amount", "part-amount", "decimal"), part("currency", "part-currency", "currency")];
-    const PERIOD: &[Part] =
-        &[part("start", "part-start", "date"), part("end", "part-end", "date")];
+    const PERIOD: &[Part] = &[part("start", "part-start", "date"), part("end", "part-end", "date")];
     const SPAN: &[Part] = &[
         part("start", "part-start", "datetime-local"),
         part("end", "part-end", "datetime-local"),

@@ -54,17 +54,16 @@ impl Page {
             label,
             is_here: here.split('?').next() == Some(href),
         };
-        let mut office = vec![
-            way("/", words.t("nav-today")),
-            way("/reports/pipeline", words.t("nav-pipeline")),
-        ];
+        let mut office =
+            vec![way("/", words.t("nav-today")), way("/reports/pipeline", words.t("nav-pipeline"))];
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));
         }
         let entities = Schema::current().entities().map(|entity| {
             let href = format!("/records/{}", entity.name);
             let is_here = here.split('?').next().is_some_and(|path| {
-                path.strip_prefix(&href).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+                path.strip_prefix(&href)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             Way { label: entity.label.get(session.language).to_owned(), href, is_here }
         });

@@ -91,9 +91,10 @@ pub(super) fn token_of(headers: &HeaderMap) -> Option<Token> {
     from_hex::<TOKEN_BYTES>(&cookie(headers, SESSION_COOKIE)?)
 }
 
-fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let fields = headers.get_all(header::COOKIE).iter().filter_map(|field| field.to_str().ok());
-    let mut pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.split_once('='));
+    let mut pairs =
+        fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.split_once('='));
     pairs.find(|(found, _)| found.trim() == name).map(|(_, value)| value.trim().to_owned())
 }
 
@@ -138,8 +139,7 @@ pub(super) fn language_cookie(language: Language, config: &Config) -> HeaderValu
 fn cookie_header(name: &str, value: &str, age_s: i64, config: &Config) -> HeaderValue {
     let is_tls = config.network.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
     let secure = if is_tls { "; Secure" } else { "" };
-    let text =
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 

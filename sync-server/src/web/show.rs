@@ -36,11 +36,6 @@ pub(super) enum Shown {
 }
 
 impl Shown {
-    /// Whether there is nothing to see.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::Empty
-    }
-
     /// Whether it stands to the right in a table.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Number(_))
@@ -67,8 +62,7 @@ pub(super) fn show(ty: &Type, json: &Json, language: Language, titles: &Titles) 
         "link" => record(&text, titles),
         "email" => Shown::Outside { href: format!("mailto:{text}"), text },
         "phone" => {
-            let dial: String =
-                text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+            let dial: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
             Shown::Outside { href: format!("tel:{dial}"), text }
         }
         "url" => Shown::Outside { href: text.clone(), text },

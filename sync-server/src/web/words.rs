@@ -7,7 +7,7 @@ use std::{borrow::Cow, sync::OnceLock};
 
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use outrider_core::schema::Language;
-use unic_langid::{LanguageIdentifier, langid};
+use unic_langid::LanguageIdentifier;
 
 type Bundle = FluentBundle<FluentResource>;
 
@@ -59,12 +59,13 @@ fn bundle(language: Language) -> &'static Bundle {
     static BUNDLES: [OnceLock<Bundle>; 2] = [const { OnceLock::new() }; 2];
     let [english, chinese] = &BUNDLES;
     match language {
-        Language::En => english.get_or_init(|| read(langid!("en"), ENGLISH)),
-        Language::Zh => chinese.get_or_init(|| read(langid!("zh-CN"), CHINESE)),
+        Language::En => english.get_or_init(|| read("en", ENGLISH)),
+        Language::Zh => chinese.get_or_init(|| read("zh-CN", CHINESE)),
     }
 }
 
-fn read(language: LanguageIdentifier, source: &str) -> Bundle {
+fn read(language: &str, source: &str) -> Bundle {
+    let language: LanguageIdentifier = language.parse().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![language]);
     // The marks that fluent puts around arguments would be seen in titles and attributes.
     bundle.set_use_isolating(false);
@@ -83,7 +84,8 @@ mod tests {
     use super::*;
 
     fn keys(source: &str) -> BTreeSet<String> {
-        let lines = source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+        let lines =
+            source.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
         let keys: Vec<String> =
             lines.filter_map(|line| Some(line.split_once('=')?.0.trim().to_owned())).collect();
         let unique: BTreeSet<String> = keys.iter().cloned().collect();
@@ -103,7 +105,8 @@ mod tests {
             for call in ["t(\"", "count(\"", "name(\"", "word: \"", "word(\""] {
                 for rest in text.split(call).skip(1) {
                     let key = rest.split('"').next().unwrap_or_default();
-                    let is_key = key.contains('-') && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+                    let is_key = key.contains('-')
+                        && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
                     if is_key {
                         found.insert(key.to_owned());
                     }

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use outrider_core::schema::{Entity, Field, Kind, TextHints, Type, ValueError};
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    Candidates, NEW_ROWS_MAX, input_name, is_asked, is_new_row, linked, parts, row_ids,
-};
+use super::{Candidates, NEW_ROWS_MAX, input_name, is_asked, is_new_row, linked, parts, row_ids};
 use crate::web::form::Fields;
 
 /// What is wrong with one input.
@@ -38,8 +36,7 @@ pub(in crate::web) fn entered(
     open: &Candidates,
 ) -> Result<Map<String, Json>, Problems> {
     let mut entered = Map::new();
-    let mut problems: Problems =
-        open.keys().map(|name| (name.clone(), Problem::Choose)).collect();
+    let mut problems: Problems = open.keys().map(|name| (name.clone(), Problem::Choose)).collect();
     let is_new = shown.is_none();
     for field in entity.fields.iter().filter(|field| is_asked(field, is_new)) {
         let mut form = Form { sent, shown, problems: &mut problems };
@@ -100,7 +97,8 @@ impl Form<'_> {
             parts(ty).iter().map(|part| format!("{name}.{}", part.member)).collect()
         };
         // What the form did not have stays as it is. A link without a name has no id.
-        let first = if linked(ty).is_some() { Some(name) } else { endings.first().map(String::as_str) };
+        let first =
+            if linked(ty).is_some() { Some(name) } else { endings.first().map(String::as_str) };
         if !first.is_some_and(|first| self.sent.has(first)) {
             return None;
         }
@@ -108,9 +106,8 @@ impl Form<'_> {
             self.shown.map_or("", |shown| shown.get(input)).trim() == self.sent.get(input).trim()
         };
         // A currency alone is no amount: the form offers one before anything is typed.
-        let is_empty = |input: &String| {
-            input.ends_with(".currency") || self.sent.get(input).trim().is_empty()
-        };
+        let is_empty =
+            |input: &String| input.ends_with(".currency") || self.sent.get(input).trim().is_empty();
         if endings.iter().all(is_same) {
             return None;
         }
@@ -175,10 +172,13 @@ impl Form<'_> {
     }
 
     fn set(&mut self, field: &Field, name: &str) -> Option<Json> {
-        let (sent, shown) = (self.members(field, name, self.sent), match self.shown {
-            Some(shown) => self.members(field, name, shown),
-            None => Vec::new(),
-        });
+        let (sent, shown) = (
+            self.members(field, name, self.sent),
+            match self.shown {
+                Some(shown) => self.members(field, name, shown),
+                None => Vec::new(),
+            },
+        );
         let missing = |from: &[String], of: &[String]| -> Vec<Json> {
             let not = of.iter().filter(|member| !from.contains(member));
             not.map(|member| member.as_str().into()).collect()

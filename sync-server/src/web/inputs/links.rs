@@ -131,11 +131,8 @@ pub(in crate::web) fn search(
 /// The parts of a person's name are kept apart, so each word and each Han character is looked
 /// for by itself.
 pub(in crate::web) fn search_filters(entity: &Entity, text: &str) -> Vec<Filter> {
-    let filter = |value: String| Filter {
-        column: entity.title.clone(),
-        compare: Compare::Contains,
-        value,
-    };
+    let filter =
+        |value: String| Filter { column: entity.title.clone(), compare: Compare::Contains, value };
     let text = text.trim();
     if text.is_empty() {
         return Vec::new();

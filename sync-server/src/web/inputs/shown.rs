@@ -32,7 +32,13 @@ pub(in crate::web) fn shown(entity: &Entity, json: &Map<String, Json>, titles: &
                     fields.0.push((format!("{prefix}.row"), String::new()));
                     for column in &field.columns {
                         let Some(cell) = row.get(&column.name) else { continue };
-                        put(&mut fields, &format!("{prefix}.{}", column.name), &column.ty, cell, titles);
+                        put(
+                            &mut fields,
+                            &format!("{prefix}.{}", column.name),
+                            &column.ty,
+                            cell,
+                            titles,
+                        );
                     }
                 }
             }

@@ -10,7 +10,11 @@ use super::{
     Candidates, NEW_ROWS, Part, Problem, Problems, input_name, is_asked, is_common, is_new_row,
     linked, parts, row_ids, shown::Titles,
 };
-use crate::web::{form::Fields, show::{Shown, show}, words::Words};
+use crate::web::{
+    form::Fields,
+    show::{Shown, show},
+    words::Words,
+};
 
 /// Characters beyond which a text gets more than one line.
 const LINE_CHARS_MAX: usize = 300;
@@ -101,7 +105,8 @@ pub(in crate::web) struct Names<'a> {
 /// The fields of a form, those of one sort together.
 pub(in crate::web) fn groups(entity: &Entity, fields: &Fields, names: &Names<'_>) -> Vec<Group> {
     let words = names.words;
-    let is_details = |field: &&Field| field.part.as_str() == "main" && !is_common(field) && !is_long(field);
+    let is_details =
+        |field: &&Field| field.part.as_str() == "main" && !is_common(field) && !is_long(field);
     let is_restricted = |field: &&Field| field.part.as_str() == "restricted" && !is_long(field);
     let is_last = |field: &&Field| field.part.as_str() == "main" && is_common(field);
     let mut groups = vec![Group {
@@ -212,9 +217,9 @@ fn set_look(field: &Field, name: &str, fields: &Fields, names: &Names<'_>) -> Lo
     let mut new_ids: Vec<String> =
         row_ids(field, fields).into_iter().filter(|row| is_new_row(row)).collect();
     fill_up(&mut new_ids);
-    let new = new_ids.iter().flat_map(|row| {
-        inputs_of(&field.ty, &format!("{name}.{row}.member"), fields, names)
-    });
+    let new = new_ids
+        .iter()
+        .flat_map(|row| inputs_of(&field.ty, &format!("{name}.{row}.member"), fields, names));
     Look::Links { kept: kept.collect(), new: new.collect() }
 }
 
@@ -245,9 +250,10 @@ fn table(
     rows.append(&mut new);
     let row = |id: String| {
         let prefix = format!("{name}.{id}");
-        let cells = field.columns.iter().map(|column| {
-            inputs(column, &format!("{prefix}.{}", column.name), fields, names)
-        });
+        let cells = field
+            .columns
+            .iter()
+            .map(|column| inputs(column, &format!("{prefix}.{}", column.name), fields, names));
         InputRow {
             is_new: is_new_row(&id),
             is_removed: !fields.get(&format!("{prefix}.-")).is_empty(),

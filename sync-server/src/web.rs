@@ -1,0 +1,92 @@
+//! The office pages: made on the server, for any browser, in English and Chinese.
+//!
+//! Everything follows from the schema: a new entity or field has its list, its form and its place
+//! on pages without a line here. Pages work without their script, which adds what a page cannot do
+//! by itself: news while one looks at it, names suggested while one types, the reader's time zone.
+//! Nothing is loaded from elsewhere and nothing runs that is not a file of ours: the policy in
+//! [`POLICY`] goes with every answer.
+//!
+//! * [`session`]: who is signed in. * `form`: what forms send. * `failure`: pages that say no.
+//! * `words`, `page`, `show`: what pages say. * `inputs`: forms from the schema.
+//! * One file for each page.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderName, HeaderValue, header},
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::{get, post},
+};
+use std::time::Duration;
+
+use crate::{limits::rate_limit, state::AppState};
+
+mod assets;
+mod words;
+
+pub mod failure;
+pub mod form;
+pub mod session;
+
+mod page;
+mod show;
+
+mod inputs;
+
+mod devices;
+mod edit;
+mod list;
+mod pipeline;
+mod record;
+mod sign_in;
+mod today;
+
+/// What a page may load, run and send: files of ours, forms to ourselves.
+pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                          img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+                          base-uri 'none'; frame-ancestors 'none'";
+
+/// All pages.
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
+    let per_minute = state.config.limits.sign_ins_per_minute;
+    let attempts = rate_limit(Duration::from_secs(60) / per_minute.get(), per_minute);
+    Router::new()
+        .route("/sign-in", post(sign_in::sign_in).layer(attempts).get(sign_in::show_sign_in))
+        .route("/send-again", post(sign_in::send_again))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/language", post(sign_in::choose_language))
+        .route("/", get(today::show_today))
+        .route("/reports/pipeline", get(pipeline::show_pipeline))
+        .route("/devices", get(devices::show_devices))
+        .route("/devices/codes", post(devices::create_device_code))
+        .route("/suggest/{entity}", get(list::suggest))
+        .route("/records/{entity}", get(list::show_list))
+        .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
+        .route("/records/{entity}/{id}", get(record::show_record))
+        .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))
+        .route("/records/{entity}/{id}/archive", post(record::archive))
+        .route("/records/{entity}/{id}/restore", post(record::restore))
+        .route("/records/{entity}/{id}/settle", post(record::settle))
+        .route("/records/{entity}/{id}/record.json", get(record::download_json))
+        .route("/static/{digest}/{name}", get(assets::show_file))
+        .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
+        .layer(from_fn_with_state(state.clone(), finish))
+}
+
+/// Makes pages of failures, and adds the headers that every page has.
+async fn finish(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let mut response = failure::show(next.run(request).await, &headers, &state);
+    let add = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in add {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
