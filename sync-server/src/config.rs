@@ -94,7 +94,7 @@ pub struct NetworkConfig {
     /// Address and port; port 0 takes a free one
     #[arg(long, env = "OUTRIDER_LISTEN", default_value = LISTEN, value_name = "ADDRESS")]
     pub listen: SocketAddr,
-    /// Address under which people and devices reach the server, such as https://crm.example.com;
+    /// Address under which people and devices reach the server, such as <https://crm.example.com>;
     /// with https, cookies are for TLS alone
     #[arg(long, env = "OUTRIDER_PUBLIC_URL", value_name = "URL", value_parser = parse_url)]
     pub public_url: Option<String>,

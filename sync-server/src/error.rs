@@ -119,9 +119,10 @@ impl AppError {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         self.log();
-        let message = match &self {
-            Self::Storage(StorageError::Query(words)) => words.clone(),
-            other => other.to_string(),
+        let message = if let Self::Storage(StorageError::Query(words)) = &self {
+            words.clone()
+        } else {
+            self.to_string()
         };
         let body = json!({ "error": { "code": self.code(), "message": message } });
         let mut response = (self.status(), Json(body)).into_response();

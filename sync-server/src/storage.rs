@@ -13,7 +13,10 @@ use outrider_core::{
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
     reports::PipelineReport,
     schema::Entity,
-    store::query::{IdPage, Query},
+    store::{
+        query::{IdPage, Query},
+        timeline::{TimelinePage, TimelineQuery},
+    },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
@@ -419,6 +422,16 @@ pub trait Read: accounts::ReadAccounts {
     /// Records with fields that have several values, at most `limit`, and how many such fields
     /// there are in all.
     fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError>;
+    /// What happened in a family, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the family does not know.
+    fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, StorageError>;
     /// Where the sales stand.
     fn pipeline(&self) -> Result<PipelineReport, StorageError>;
     /// Number of records, devices (without those of the office) and changes, for the status page.

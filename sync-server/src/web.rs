@@ -12,9 +12,9 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn},
     response::Response,
     routing::{get, post},
 };
@@ -71,13 +71,13 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
         .route("/static/{digest}/{name}", get(assets::show_file))
         .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
-        .layer(from_fn_with_state(state.clone(), finish))
+        .layer(from_fn(finish))
 }
 
 /// Makes pages of failures, and adds the headers that every page has.
-async fn finish(State(state): State<AppState>, request: Request, next: Next) -> Response {
+async fn finish(request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
-    let mut response = failure::show(next.run(request).await, &headers, &state);
+    let mut response = failure::show(next.run(request).await, &headers);
     let add = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::REFERRER_POLICY, "same-origin"),

@@ -7,6 +7,10 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod replica;
+
+pub(crate) use replica::TimelineArgs;
+
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
 ENTITY:EXTERNAL_ID, such as customer:erp:10042.
@@ -100,6 +104,8 @@ pub(crate) enum Command {
         /// The record
         record: String,
     },
+    /// Tell what happened with a customer and all that belongs to it, newest first
+    Timeline(TimelineArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {
@@ -225,6 +231,10 @@ pub(crate) struct ListArgs {
     /// Fields to show, with commas
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    /// Stay, and tell what is inserted, moved, changed and removed, until Ctrl-C; at most 500
+    /// records. With --json one object per line: first the list, then what became of it
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// Arguments of `create`.

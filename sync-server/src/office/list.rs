@@ -4,7 +4,10 @@ use outrider_core::{
     ids::RecordId,
     reports::PipelineReport,
     schema::{Entity, Field, Kind, Schema, Type},
-    store::query::{Compare, Filter, Query},
+    store::{
+        query::{Compare, Filter, Query},
+        timeline::{TimelinePage, TimelineQuery},
+    },
 };
 
 use super::{
@@ -116,6 +119,19 @@ fn links_to(field: &Field, target: &Entity) -> bool {
 pub fn open_conflicts(read: &dyn Read, limit: usize) -> Result<OpenConflicts, OfficeError> {
     let (ids, count) = read.conflicts(limit)?;
     Ok(OpenConflicts { records: views(read, ids)?, count })
+}
+
+/// What happened with a record and all that belongs to it, newest first.
+///
+/// # Errors
+///
+/// [`StorageError::Query`] for a kind or cursor that does not fit; fails when the storage does.
+pub fn timeline(
+    read: &dyn Read,
+    family: RecordId,
+    query: &TimelineQuery,
+) -> Result<TimelinePage, OfficeError> {
+    Ok(read.timeline(family, query)?)
 }
 
 /// Where the sales stand.

@@ -34,7 +34,6 @@ use super::{
     words::Words,
 };
 use crate::{
-    error::AppError,
     office::{self, OfficeError, RecordView},
     state::AppState,
     storage::{Read, Storage},
@@ -367,7 +366,14 @@ fn write(
         None => None,
         Some(id) => {
             let now = view_of(&*read, entity, id)?;
-            let json = now.json;
+            let json = match seen {
+                Some(seen) if seen != now.position => {
+                    let was = office::as_of(&*read, id, seen)?;
+                    let was = was.and_then(|json| json.as_object().cloned());
+                    was.ok_or(OfficeError::UnknownPosition(seen))?
+                }
+                Some(_) | None => now.json,
+            };
             // Names may have changed since: what was not touched still has the same id.
             let titles = titles_in(&*read, &json, &Fields::default())?;
             Some(shown(entity, &json, &titles))
@@ -416,22 +422,12 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
         | OfficeError::Refused { .. }
         | OfficeError::Write(_)
         | OfficeError::Text(_) => Some((String::new(), Problem::Said(error.to_string()))),
-        _ => None,
-    }
-}
-
-impl From<OfficeError> for AppError {
-    fn from(error: OfficeError) -> Self {
-        match error {
-            OfficeError::Storage(error) => Self::Storage(error),
-            OfficeError::UnknownEntity(_) | OfficeError::UnknownRecord(_) => {
-                Self::refused(StatusCode::NOT_FOUND, "not_found", error.to_string())
-            }
-            OfficeError::UnknownPosition(_) => {
-                Self::refused(StatusCode::CONFLICT, "unknown_position", error.to_string())
-            }
-            OfficeError::Random(_) => Self::Internal("the system gave no randomness"),
-            _ => Self::bad_request("office", error.to_string()),
-        }
+        OfficeError::Storage(_)
+        | OfficeError::UnknownEntity(_)
+        | OfficeError::UnknownRecord(_)
+        | OfficeError::UnknownPosition(_)
+        | OfficeError::NoConflict { .. }
+        | OfficeError::Random(_)
+        | OfficeError::Export(_) => None,
     }
 }

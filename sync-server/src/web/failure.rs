@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{page::Page, session::language_of, sign_in::sign_in_page, words::Words};
-use crate::{error::AppError, office::OfficeError, state::AppState, storage::StorageError};
+use crate::{error::AppError, office::OfficeError, storage::StorageError};
 
 /// A name and a value that were typed.
 pub(super) type Pair = (String, String);
@@ -75,7 +75,7 @@ struct FailurePage {
 }
 
 /// Makes a page of a failure that a handler returned; other responses pass.
-pub(super) fn show(mut response: Response, headers: &HeaderMap, state: &AppState) -> Response {
+pub(super) fn show(mut response: Response, headers: &HeaderMap) -> Response {
     let Some(Carried(carried)) = response.extensions_mut().remove::<Carried>() else {
         return response;
     };
@@ -109,6 +109,10 @@ pub(super) fn show(mut response: Response, headers: &HeaderMap, state: &AppState
                 AppError::Refused { status: StatusCode::PAYLOAD_TOO_LARGE, .. } => {
                     words.t("failure-too-large")
                 }
+                AppError::Refused { status: StatusCode::NOT_FOUND, .. } => {
+                    words.t("failure-not-found")
+                }
+                AppError::Storage(StorageError::Query(_)) => words.t("failure-query"),
                 AppError::Refused { message, .. } => message.clone(),
                 AppError::Unauthorised | AppError::Storage(_) | AppError::Internal(_) => {
                     words.t("failure-server")
@@ -118,7 +122,6 @@ pub(super) fn show(mut response: Response, headers: &HeaderMap, state: &AppState
         }
         None => (StatusCode::INTERNAL_SERVER_ERROR, words.t("failure-server")),
     };
-    let _ = state;
     let mut page = Page::for_nobody(words, words.t("failure-title"));
     page.status = status.as_u16();
     (status, FailurePage { page, words: key }.into_page()).into_response()
@@ -132,10 +135,6 @@ impl FailurePage {
 
 impl From<OfficeError> for Failure {
     fn from(error: OfficeError) -> Self {
-        match error {
-            OfficeError::Storage(error) => Self::App(error.into()),
-            OfficeError::UnknownEntity(_) | OfficeError::UnknownRecord(_) => Self::NotFound,
-            _ => Self::App(AppError::bad_request("office", error.to_string())),
-        }
+        Self::App(error.into())
     }
 }

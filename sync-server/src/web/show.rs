@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::{inputs::Titles, page::When};
 
 /// A value on a page.
+#[expect(unused_qualifications, reason = "in what the template becomes")]
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "shown.html")]
 pub(super) enum Shown {

@@ -2,7 +2,10 @@
 
 use outrider_core::{
     schema::Schema,
-    store::query::{Compare, Filter, Query},
+    store::{
+        query::{Compare, Filter, Query},
+        timeline::{self, TimelineQuery},
+    },
 };
 use outrider_sync_server::{
     office::{self, OfficeError, RELATED_MAX},
@@ -138,6 +141,30 @@ fn what_arrived_is_grouped_by_record_and_push() {
     let of = |name: &str| devices.iter().find(|known| known.device.user == name).unwrap();
     assert!(of("wang").device.is_office && !of("anna").device.is_office);
     assert!(of("anna").changes >= 4, "{}", of("anna").changes);
+}
+
+#[test]
+fn the_timeline_is_that_of_the_devices() {
+    let world = World::open();
+    let wang = world.author("wang");
+    let mut anna = world.phone("anna");
+    let customer = world.create(&wang, "customer", json!({ "company_name": "Acme" }));
+    for subject in ["first", "second"] {
+        let made = json!({ "subject": subject, "customer_id": customer.to_string(),
+                           "channel": "call", "occurred_at": "2024-05-01T10:00:00Z" });
+        world.try_create(&wang, "interaction", made).unwrap();
+    }
+    world.sync(&mut anna);
+    let read = world.storage.read().unwrap();
+    let query = TimelineQuery::default();
+    let page = office::timeline(&*read, customer, &query).unwrap();
+    assert_eq!(page.entries.len(), 3);
+    let conn = anna.replica.store().conn();
+    let there = timeline::timeline(conn, Schema::current(), customer, &query).unwrap();
+    assert_eq!(page, there);
+    let wrong = TimelineQuery { kinds: vec!["cat".to_owned()], ..query };
+    let error = office::timeline(&*read, customer, &wrong).unwrap_err();
+    assert!(matches!(error, OfficeError::Storage(StorageError::Query(_))), "{error}");
 }
 
 #[test]

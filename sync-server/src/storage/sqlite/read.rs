@@ -5,7 +5,10 @@ use outrider_core::{
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, RecordId},
     reports::{PipelineReport, pipeline_of},
     schema::{Entity, Schema},
-    store::query::{self, IdPage, Query},
+    store::{
+        query::{self, IdPage, Query},
+        timeline::{self, TimelinePage, TimelineQuery},
+    },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
@@ -195,6 +198,14 @@ impl<T: Connected> Read for T {
         let (conn, schema) = (self.conn()?, Schema::current());
         let records = query::with_conflicts(conn, schema, limit).map_err(rows::asked)?;
         Ok((records, query::count_conflicts(conn, schema).map_err(rows::asked)?))
+    }
+
+    fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, StorageError> {
+        timeline::timeline(self.conn()?, Schema::current(), family, query).map_err(rows::asked)
     }
 
     fn pipeline(&self) -> Result<PipelineReport, StorageError> {
