@@ -96,9 +96,36 @@ file-json = Download as JSON
 file-automerge = Download as Automerge file ({ $name })
 
 history-link = Complete history
+history-heading = History: { $name }
+history-made = Made
 history-received = Received
-history-field = Field
+history-who = Who
 history-device = Device
+history-field = Field
+history-what = What
+history-old = Before
+history-new = After
+history-written = they wrote:
+history-at = as it was
+history-all-fields = All fields
+history-filter = Filter
+history-empty = Nothing has happened to this yet.
+what-changed = changed
+what-settled = settled
+what-added = added
+what-removed = removed
+what-came-back = came back
+what-archived = archived
+what-restored = brought back
+what-revived = came back by itself
+what-edited = text edited
+at-heading = As it was: { $name }
+at-now = As it is now
+at-words = This is the record as the server had it then, with all changes that had arrived.
+
+timeline-title = Timeline
+timeline-more = Earlier
+timeline-empty = Nothing has happened yet.
 
 done-created = Created.
 done-saved = Saved. Devices get it with their next sync.

@@ -90,9 +90,36 @@ file-json = 下载 JSON
 file-automerge = 下载 Automerge 文件（{ $name }）
 
 history-link = 完整历史
+history-heading = 历史：{ $name }
+history-made = 修改时间
 history-received = 收到时间
-history-field = 字段
+history-who = 修改人
 history-device = 设备
+history-field = 字段
+history-what = 操作
+history-old = 修改前
+history-new = 修改后
+history-written = 其写入的值：
+history-at = 当时的记录
+history-all-fields = 全部字段
+history-filter = 筛选
+history-empty = 还没有任何更改。
+what-changed = 修改
+what-settled = 处理冲突
+what-added = 添加
+what-removed = 删除
+what-came-back = 重新出现
+what-archived = 归档
+what-restored = 恢复
+what-revived = 自动恢复
+what-edited = 编辑文本
+at-heading = 当时的记录：{ $name }
+at-now = 当前记录
+at-words = 这是服务器在当时所保存的记录，包含当时已到达的全部更改。
+
+timeline-title = 时间线
+timeline-more = 更早
+timeline-empty = 还没有任何内容。
 
 done-created = 已创建。
 done-saved = 已保存。设备下次同步时会收到。

@@ -30,12 +30,14 @@ pub mod form;
 pub mod session;
 
 mod page;
+#[expect(unused_qualifications, reason = "in what the template of an enum becomes")]
 mod show;
 
 mod inputs;
 
 mod devices;
 mod edit;
+mod history;
 mod list;
 mod pipeline;
 mod record;
@@ -69,6 +71,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/restore", post(record::restore))
         .route("/records/{entity}/{id}/settle", post(record::settle))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
+        .route("/records/{entity}/{id}/history", get(history::show_history))
+        .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))
+        .route("/records/{entity}/{id}/{file}", get(history::download_automerge))
         .route("/static/{digest}/{name}", get(assets::show_file))
         .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
         .layer(from_fn(finish))

@@ -9,7 +9,8 @@ use axum::{
 };
 use outrider_core::{
     ids::{Part, RecordId},
-    schema::{Entity, Field, Kind, Language},
+    schema::{Entity, Family, Field, Kind, Language, Schema},
+    store::timeline::{TimelineEntry, TimelineQuery},
 };
 use serde_json::{Map, Value as Json};
 
@@ -17,7 +18,7 @@ use super::{
     edit::{record_of, titles_in, view_of},
     failure::Failure,
     form::{Fields, Submission},
-    inputs::{Titles, is_common},
+    inputs::{Titles, is_common, linked},
     page::{Page, When, respond},
     session::Session,
     show::{Shown, plain, show},
@@ -31,6 +32,10 @@ use crate::{
 
 /// Related records that a record's page names of each sort, at most.
 const RELATED_SHOWN_MAX: usize = 8;
+/// Entries of a timeline on one page.
+const TIMELINE_SHOWN_MAX: usize = 25;
+/// Fields that an entry of a timeline shows, at most.
+const DETAILS_MAX: usize = 4;
 
 /// A field with its value.
 #[derive(Debug, Clone)]
@@ -186,6 +191,18 @@ struct Relation {
     records: Vec<(String, String)>,
 }
 
+/// One thing that happened with a family.
+#[derive(Debug, Clone)]
+struct Happening {
+    key: String,
+    href: String,
+    when: Option<When>,
+    kind: String,
+    title: String,
+    by: String,
+    details: Vec<Shown>,
+}
+
 #[derive(Template)]
 #[template(path = "record.html")]
 struct RecordPage {
@@ -200,6 +217,9 @@ struct RecordPage {
     is_revived: bool,
     sheet: Sheet,
     disputes: Vec<Dispute>,
+    /// What happened with the whole family, where the record is its head.
+    timeline: Option<Vec<Happening>>,
+    earlier: Option<String>,
     relations: Vec<Relation>,
     parts: Vec<String>,
 }
@@ -212,11 +232,22 @@ pub(super) async fn show_record(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
-    let (record, related, titles) = state
+    let query = query.unwrap_or_default();
+    let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "before");
+    let wanted = TimelineQuery {
+        after: after.map(|(_, after)| after.into_owned()),
+        limit: TIMELINE_SHOWN_MAX,
+        ..TimelineQuery::default()
+    };
+    let (record, related, timeline, titles) = state
         .run(move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?;
             let related = office::related(&*read, id)?;
+            let timeline = match has_timeline(entity) {
+                true => Some(office::timeline(&*read, id, &wanted)?),
+                false => None,
+            };
             let mut all = record.json.clone();
             for conflict in &record.conflicts {
                 for (at, value) in conflict.values.iter().enumerate() {
@@ -224,13 +255,13 @@ pub(super) async fn show_record(
                 }
             }
             let titles = titles_in(&*read, &all, &Fields::default())?;
-            Ok::<_, OfficeError>((record, related, titles))
+            Ok::<_, OfficeError>((record, related, timeline, titles))
         })
         .await?;
     let words = Words(session.language);
     let path = format!("/records/{}/{id}", entity.name);
     let mut page = Page::new(&session, record.title.clone(), &path).at(record.position);
-    page.notice = match form_urlencoded::parse(query.unwrap_or_default().as_bytes()).next() {
+    page.notice = match form_urlencoded::parse(query.as_bytes()).next() {
         Some((name, done)) if name == "done" => notice(words, &done),
         Some(_) | None => None,
     };
@@ -238,8 +269,21 @@ pub(super) async fn show_record(
     let sheet = Sheet::new(entity, &record.json, &disputed, words, &titles);
     let RecordView { title, conflicts, position, is_archived, json, .. } = record;
     let disputes = conflicts.into_iter().filter_map(|c| dispute(entity, c, &json, words, &titles));
+    let (timeline, earlier) = match timeline {
+        Some(timeline) => {
+            let earlier = timeline.next.map(|next| {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                format!("{path}?{}#timeline", query.append_pair("before", &next).finish())
+            });
+            let happenings = timeline.entries.into_iter().map(|entry| happening(entry, words));
+            (Some(happenings.collect()), earlier)
+        }
+        None => (None, None),
+    };
     Ok(respond(&RecordPage {
         page,
+        timeline,
+        earlier,
         title,
         entity_label: entity.label.get(words.0).to_owned(),
         list: format!("/records/{}", entity.name),
@@ -253,6 +297,47 @@ pub(super) async fn show_record(
         relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
         parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),
     }))
+}
+
+/// Whether a record of this entity is the head of a family.
+fn has_timeline(entity: &Entity) -> bool {
+    let heads = Schema::current().entities().filter_map(|other| match &other.family {
+        Family::Link(field) => linked(&other.field(field)?.ty),
+        Family::Itself => None,
+    });
+    entity.family == Family::Itself && heads.into_iter().any(|head| head == entity.name)
+}
+
+fn happening(entry: TimelineEntry, words: Words) -> Happening {
+    let entity = Schema::current().entity(&entry.entity);
+    let mut kind = entity.map_or_else(|| entry.entity.clone(), |e| e.label.get(words.0).to_owned());
+    if let Some((_, log)) = entry.kind.split_once('.') {
+        kind = format!("{kind} · {}", super::today::label(&entry.entity, log, words.0));
+    }
+    let columns = entity.into_iter().flat_map(|entity| {
+        let log = entry.kind.split_once('.').and_then(|(_, log)| entity.field(log));
+        log.map_or(&entity.fields, |log| &log.columns)
+    });
+    let told = columns.filter(|field| {
+        field.name != "customer_id"
+            && !is_common(field)
+            && entity.is_some_and(|e| e.title != field.name)
+    });
+    let nobody = Titles::new();
+    let details = told.filter_map(|field| {
+        let shown = show(&field.ty, entry.detail.get(&field.name)?, words.0, &nobody);
+        let is_told = linked(&field.ty).is_none() && !shown.is_empty();
+        is_told.then(|| Shown::Named(field.label.get(words.0).to_owned(), Box::new(shown)))
+    });
+    Happening {
+        href: format!("/records/{}/{}", entry.entity, entry.record),
+        key: format!("{}/{}/{}", entry.kind, entry.record, entry.at_ms),
+        when: (entry.at_ms > 0).then(|| When::at(entry.at_ms)),
+        title: entry.title,
+        by: entry.by_name.unwrap_or_default(),
+        details: details.take(DETAILS_MAX).collect(),
+        kind,
+    }
 }
 
 fn notice(words: Words, done: &str) -> Option<String> {

@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::{inputs::Titles, page::When};
 
 /// A value on a page.
-#[expect(unused_qualifications, reason = "in what the template becomes")]
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
 #[template(path = "shown.html")]
 pub(super) enum Shown {
@@ -32,11 +31,18 @@ pub(super) enum Shown {
     Outside { href: String, text: String },
     /// A yes, a no.
     Flag { is_yes: bool, text: String },
+    /// A value with its name.
+    Named(String, Box<Shown>),
     /// Several.
     Many(Vec<Shown>),
 }
 
 impl Shown {
+    /// Whether there is nothing to see.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::Empty
+    }
+
     /// Whether it stands to the right in a table.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Number(_))

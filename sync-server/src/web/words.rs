@@ -93,24 +93,14 @@ mod tests {
         unique
     }
 
-    /// Keys that templates and handlers name: `t("…")`, `count("…"`, `name("…"`.
-    fn used(folder: &Path, found: &mut BTreeSet<String>) {
+    /// The text of all templates and handlers.
+    fn sources(folder: &Path, text: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                used(&path, found);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap();
-            for call in ["t(\"", "count(\"", "name(\"", "word: \"", "word(\""] {
-                for rest in text.split(call).skip(1) {
-                    let key = rest.split('"').next().unwrap_or_default();
-                    let is_key = key.contains('-')
-                        && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
-                    if is_key {
-                        found.insert(key.to_owned());
-                    }
-                }
+                sources(&path, text);
+            } else if !path.ends_with("words.rs") {
+                text.push_str(&fs::read_to_string(&path).unwrap());
             }
         }
     }
@@ -125,7 +115,9 @@ mod tests {
         }
         assert_eq!(keys(ENGLISH), keys(CHINESE));
         let is_chinese = |text: &str| text.chars().any(|c| matches!(c, '\u{4e00}'..='\u{9fff}'));
-        assert!(!is_chinese(ENGLISH.replace("中文", "").as_str()));
+        // The other language is offered in its own words.
+        let english = ENGLISH.lines().filter(|line| !line.starts_with("language-switch"));
+        assert!(english.clone().count() > 100 && !english.clone().any(is_chinese));
         for line in CHINESE.lines().filter(|line| line.contains(" = ")) {
             assert!(is_chinese(line) || line.is_ascii() && line.len() < 40, "{line}");
         }
@@ -134,15 +126,20 @@ mod tests {
     #[test]
     fn every_word_that_a_page_uses_is_there() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut found = BTreeSet::new();
-        used(&here.join("src/web"), &mut found);
-        used(&here.join("templates"), &mut found);
+        let mut text = String::new();
+        sources(&here.join("src/web"), &mut text);
+        sources(&here.join("templates"), &mut text);
+        let calls = [".t(\"", ".count(\"", ".name(\""];
+        let named = calls.into_iter().flat_map(|call| text.split(call).skip(1));
+        let named: BTreeSet<&str> = named.filter_map(|rest| rest.split('"').next()).collect();
+        assert!(named.len() > 100, "the search found next to nothing");
         let known = keys(ENGLISH);
-        let unknown: Vec<_> = found.difference(&known).collect();
+        let unknown: Vec<_> = named.iter().filter(|key| !known.contains(**key)).collect();
         assert!(unknown.is_empty(), "no words for {unknown:?}");
-        assert!(found.len() > 20, "the search found next to nothing");
-        let unused: Vec<_> = known.difference(&found).collect();
-        assert!(unused.is_empty(), "words that nothing says: {unused:?}");
+        // Others are said by way of a table or a variable: their key stands somewhere.
+        let is_said = |key: &&String| text.contains(&format!("\"{key}\""));
+        let unsaid: Vec<_> = known.iter().filter(|key| !is_said(key)).collect();
+        assert!(unsaid.is_empty(), "words that nothing says: {unsaid:?}");
     }
 
     #[test]
