@@ -13,6 +13,7 @@ mod field;
 mod types;
 
 mod picklist;
+mod rollup;
 
 mod display;
 mod hints;
@@ -46,11 +47,12 @@ pub use key::{
     VALUE_BYTES_MAX, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
 };
 pub use picklist::{Choice, Picklist, StageType};
+pub use rollup::{Rollup, RollupHow, RollupWhen};
 pub use sql::{Column, SqlValue};
 pub use types::{Type, ValueError};
 
 /// Version of the built-in definitions; every change of them counts it up.
-pub const BUILTIN_VERSION: u32 = 1;
+pub const BUILTIN_VERSION: u32 = 2;
 
 /// All entities and picklists at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +84,8 @@ impl Schema {
         CURRENT.set(schema).map_err(used)
     }
 
-    /// The built-in definitions with further entities, each a TOML file like the built-in ones.
+    /// The built-in definitions with further entities, each a TOML file like the built-in ones. A
+    /// file with the name of an entity that is there adds its fields to that one's.
     ///
     /// # Errors
     ///
@@ -91,7 +94,11 @@ impl Schema {
         let wrong = |error: toml::de::Error| SchemaError::new("definition", error.to_string());
         let (mut entities, picklists) = definition::builtin().map_err(wrong)?;
         for file in files {
-            entities.push(toml::from_str(file).map_err(wrong)?);
+            let more: EntityDefinition = toml::from_str(file).map_err(wrong)?;
+            match entities.iter_mut().find(|entity| entity.name == more.name) {
+                Some(entity) => entity.fields.extend(more.fields),
+                None => entities.push(more),
+            }
         }
         Self::new(version, entities, picklists)
     }

@@ -48,6 +48,10 @@ today-by-person = Who sent what
 today-nothing = Nothing has arrived today.
 today-no-conflicts = No conflicts. Everybody agrees.
 today-record = Record
+today-more = { $count ->
+    [one] 1 more
+   *[other] { $count } more
+}
 today-cut = Only the latest are shown.
 
 list-search = Search by name

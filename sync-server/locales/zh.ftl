@@ -48,6 +48,7 @@ today-by-person = 谁提交了什么
 today-nothing = 今天还没有更改到达。
 today-no-conflicts = 没有冲突，大家的数据一致。
 today-record = 记录
+today-more = 另外 { $count } 条
 today-cut = 仅显示最近的部分。
 
 list-search = 按名称搜索

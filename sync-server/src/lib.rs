@@ -29,6 +29,7 @@ pub mod error;
 pub mod state;
 
 mod contacts;
+pub mod live;
 
 pub mod auth;
 pub mod body;
@@ -44,6 +45,7 @@ pub mod web;
 pub mod router;
 
 mod connection;
+mod places;
 pub mod serve;
 
 pub mod command;

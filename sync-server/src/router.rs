@@ -47,6 +47,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/records/{record}/{part}/history", get(show_history))
         .route("/v1/records/{record}/{part}/automerge", get(show_automerge))
         .route("/v1/status", get(show_status))
+        .route("/v1/live", get(announce_positions))
         .layer(rate_limit(per_second, limits.requests_burst))
         // Asked by machines that watch the server, from one address: not counted.
         .route("/health", get(show_health))

@@ -13,6 +13,7 @@ use crate::{
     contacts::Contacts,
     door::Door,
     error::AppError,
+    live::Live,
     storage::Storage,
 };
 
@@ -36,6 +37,7 @@ pub struct AppState {
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     pub(crate) contacts: Arc<Contacts>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl AppState {
@@ -49,6 +51,7 @@ impl AppState {
             streams: semaphore(limits.streams_max),
             bodies: semaphore(limits.bodies_bytes_max / BODY_UNIT_BYTES),
             contacts: Arc::default(),
+            live: Arc::new(Live::new(&config.live)),
             storage,
             clock,
             config,

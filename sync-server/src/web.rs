@@ -39,6 +39,7 @@ mod devices;
 mod edit;
 mod history;
 mod list;
+mod live;
 mod pipeline;
 mod record;
 mod sign_in;
@@ -62,6 +63,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/reports/pipeline", get(pipeline::show_pipeline))
         .route("/devices", get(devices::show_devices))
         .route("/devices/codes", post(devices::create_device_code))
+        .route("/live", get(live::follow))
         .route("/suggest/{entity}", get(list::suggest))
         .route("/records/{entity}", get(list::show_list))
         .route("/records/{entity}/new", get(edit::show_new).post(edit::create))

@@ -199,6 +199,7 @@
   }
 
   function follow() {
+    let away = 0;
     let isAway = false;
     const source = new EventSource("/live");
     const take = (event) => {
@@ -209,14 +210,19 @@
     source.addEventListener("message", take);
     source.addEventListener("position", take);
     source.addEventListener("open", () => {
+      clearTimeout(away);
+      away = 0;
       if (isAway) say(words.back);
       isAway = false;
     });
     source.addEventListener("error", () => {
-      if (!isAway) say(words.away);
-      isAway = true;
+      // Channels end now and then and are opened again at once; that is no news.
+      if (!away) away = setTimeout(() => { isAway = true; say(words.away); }, 8000);
       // A browser gives up after an answer that is an error, such as after signing out.
-      if (source.readyState === EventSource.CLOSED) setTimeout(follow, 10000);
+      if (source.readyState === EventSource.CLOSED) {
+        clearTimeout(away);
+        setTimeout(follow, 10000);
+      }
     });
     window.addEventListener("pagehide", () => source.close(), { once: true });
   }

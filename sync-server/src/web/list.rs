@@ -19,17 +19,19 @@ use super::{
     failure::Failure,
     form::Fields,
     inputs::{self, parts, search_filters},
-    page::{Page, respond},
+    page::{Page, name_of, respond},
     session::Session,
     show::{Shown, show},
 };
 use crate::{
-    office::{self, ListPage, OfficeError},
+    office::{self, ListPage, OfficeError, RecordView},
     state::AppState,
 };
 
 /// Records on one page.
 pub(super) const PAGE_RECORDS: usize = 50;
+/// Columns that are looked through for those that have something to show.
+const CANDIDATES_MAX: usize = 14;
 /// Columns of a list beside the name, at most.
 const COLUMNS_MAX: usize = 6;
 /// Characters of a search, at most.
@@ -144,7 +146,7 @@ struct ListTemplate {
 }
 
 /// The fields that a list shows beside the name: those that tell most at a glance.
-fn columns(entity: &'static Entity) -> Vec<&'static Field> {
+fn columns(entity: &'static Entity, records: &[RecordView]) -> Vec<&'static Field> {
     let weight = |field: &Field| {
         if field.name == "owner_id" {
             return 2;
@@ -167,6 +169,12 @@ fn columns(entity: &'static Entity) -> Vec<&'static Field> {
     };
     let mut found: Vec<&Field> = entity.fields.iter().filter(is_short).collect();
     found.sort_by_key(|field| weight(field));
+    found.truncate(CANDIDATES_MAX);
+    // What no record of the page has would be an empty column; what stays keeps its order.
+    let is_used = |field: &&Field| {
+        records.is_empty() || records.iter().any(|record| record.json.contains_key(&field.name))
+    };
+    found.retain(is_used);
     found.truncate(COLUMNS_MAX);
     let place = |field: &Field| entity.fields.iter().position(|other| other.name == field.name);
     found.sort_by_key(|field| place(field));
@@ -213,7 +221,7 @@ pub(super) async fn show_list(
         })
         .await?;
     let language = session.language;
-    let columns = columns(entity);
+    let columns = columns(entity, &list.records);
     let here = asked.address(entity);
     let of = of.map(|id| match titles.get(&id) {
         Some((entity, title)) => (format!("/records/{entity}/{id}"), title.clone()),
@@ -232,7 +240,7 @@ pub(super) async fn show_list(
             is_archived: record.is_archived,
             conflicts: record.conflicts.len() as u64,
             id: record.id,
-            title: record.title,
+            title: name_of(&record.title, record.id, &entity.name, language),
         }
     });
     let heads = entity.title_field().into_iter().chain(columns.iter().copied());

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use outrider_core::{
+    ids::RecordId,
     schema::{Entity, Language, Schema},
     time::{TimestampMs, to_rfc3339},
 };
@@ -154,6 +155,16 @@ impl When {
         };
         Self { iso, text }
     }
+}
+
+/// The name of a record for people; one that has none gets that of its entity and the end of its id.
+pub(super) fn name_of(title: &str, id: RecordId, entity: &str, language: Language) -> String {
+    if title != id.to_string() {
+        return title.to_owned();
+    }
+    let label = Schema::current().entity(entity).map(|entity| label_of(entity, language));
+    let tail = title.len().saturating_sub(6);
+    format!("{} · {}", label.unwrap_or(entity), title.get(tail..).unwrap_or(title))
 }
 
 /// The name of an entity's records in a language.

@@ -19,7 +19,7 @@ use super::{
     failure::Failure,
     form::{Fields, Submission},
     inputs::{Titles, is_common, linked},
-    page::{Page, When, respond},
+    page::{Page, When, name_of, respond},
     session::Session,
     show::{Shown, plain, show},
     words::Words,
@@ -260,14 +260,16 @@ pub(super) async fn show_record(
         .await?;
     let words = Words(session.language);
     let path = format!("/records/{}/{id}", entity.name);
-    let mut page = Page::new(&session, record.title.clone(), &path).at(record.position);
+    let mut page = Page::new(&session, name_of(&record.title, id, &entity.name, words.0), &path)
+        .at(record.position);
     page.notice = match form_urlencoded::parse(query.as_bytes()).next() {
         Some((name, done)) if name == "done" => notice(words, &done),
         Some(_) | None => None,
     };
     let disputed: Vec<String> = record.conflicts.iter().map(|c| c.field.clone()).collect();
     let sheet = Sheet::new(entity, &record.json, &disputed, words, &titles);
-    let RecordView { title, conflicts, position, is_archived, json, .. } = record;
+    let title = name_of(&record.title, id, &entity.name, words.0);
+    let RecordView { conflicts, position, is_archived, json, .. } = record;
     let disputes = conflicts.into_iter().filter_map(|c| dispute(entity, c, &json, words, &titles));
     let (timeline, earlier) = match timeline {
         Some(timeline) => {
@@ -333,7 +335,7 @@ fn happening(entry: TimelineEntry, words: Words) -> Happening {
         href: format!("/records/{}/{}", entry.entity, entry.record),
         key: format!("{}/{}/{}", entry.kind, entry.record, entry.at_ms),
         when: (entry.at_ms > 0).then(|| When::at(entry.at_ms)),
-        title: entry.title,
+        title: name_of(&entry.title, entry.record, &entry.entity, words.0),
         by: entry.by_name.unwrap_or_default(),
         details: details.take(DETAILS_MAX).collect(),
         kind,
@@ -399,7 +401,10 @@ fn relation(related: Related, id: RecordId, words: Words) -> Relation {
         all: format!("/records/{}?by={}&of={id}", entity.name, field.name),
         new: format!("/records/{}/new?{}={id}", entity.name, field.name),
         records: records
-            .map(|(id, title)| (format!("/records/{}/{id}", entity.name), title))
+            .map(|(id, title)| {
+                let title = name_of(&title, id, &entity.name, words.0);
+                (format!("/records/{}/{id}", entity.name), title)
+            })
             .collect(),
         entity: entity.name.clone(),
         count,

@@ -7,7 +7,10 @@ use outrider_core::{
 };
 use serde_json::Value as Json;
 
-use super::{inputs::Titles, page::When};
+use super::{
+    inputs::Titles,
+    page::{When, name_of},
+};
 
 /// A value on a page.
 #[derive(Debug, Clone, PartialEq, Eq, Template)]
@@ -66,7 +69,7 @@ pub(super) fn show(ty: &Type, json: &Json, language: Language, titles: &Titles) 
         "date_time" => value.as_int().map_or(Shown::Text(text), |at| Shown::Moment(When::at(at))),
         "period" => Shown::Text(text.replacen('/', " – ", 1)),
         "time_span" => span(json).unwrap_or(Shown::Text(text)),
-        "link" => record(&text, titles),
+        "link" => record(&text, language, titles),
         "email" => Shown::Outside { href: format!("mailto:{text}"), text },
         "phone" => {
             let dial: String = text.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
@@ -95,12 +98,13 @@ pub(super) fn plain(json: &Json) -> Shown {
 }
 
 /// A link, by the name of its record.
-pub(super) fn record(id: &str, titles: &Titles) -> Shown {
-    let known = id.parse().ok().and_then(|id: RecordId| titles.get(&id));
+pub(super) fn record(id: &str, language: Language, titles: &Titles) -> Shown {
+    let known = id.parse().ok().and_then(|id: RecordId| titles.get_key_value(&id));
     match known {
-        Some((entity, title)) => {
-            Shown::Record { href: format!("/records/{entity}/{id}"), title: title.clone() }
-        }
+        Some((key, (entity, title))) => Shown::Record {
+            href: format!("/records/{entity}/{id}"),
+            title: name_of(title, *key, entity, language),
+        },
         None => Shown::Text(id.to_owned()),
     }
 }

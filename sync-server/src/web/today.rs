@@ -11,7 +11,7 @@ use outrider_core::{
 
 use super::{
     failure::Failure,
-    page::{Page, When, respond},
+    page::{Page, When, name_of, respond},
     pipeline::{Chart, chart},
     session::{Session, cookie},
     show::grouped,
@@ -23,6 +23,8 @@ use crate::{
 
 /// Arrivals that the page names, at most.
 const ARRIVALS_MAX: usize = 200;
+/// Arrivals of one person that are seen at once; the others are behind a click.
+const NEWS_SHOWN: usize = 10;
 /// Records with open conflicts that the page names, at most.
 const CONFLICTS_MAX: usize = 20;
 /// The cookie in which the script leaves how many minutes the reader is ahead of UTC.
@@ -45,6 +47,8 @@ struct News {
 struct Person {
     user: String,
     news: Vec<News>,
+    /// What is behind a click.
+    more: Vec<News>,
 }
 
 struct Open {
@@ -115,7 +119,7 @@ pub(super) async fn show_today(
             href: format!("/records/{}/{}#conflicts", record.entity.name, record.id),
             entity: record.entity.label.get(language).to_owned(),
             fields: joined(labels.collect(), language),
-            title: record.title,
+            title: name_of(&record.title, record.id, &record.entity.name, language),
         }
     });
     Ok(respond(&TodayPage {
@@ -148,7 +152,7 @@ fn people(arrivals: Vec<Arrival>, language: Language) -> Vec<Person> {
         let fields = joined(fields.collect(), language);
         groups.entry(arrival.user).or_default().push(News {
             href: format!("/records/{}/{}", arrival.entity, arrival.record),
-            title: arrival.title,
+            title: name_of(&arrival.title, arrival.record, &arrival.entity, language),
             entity: entity.map_or(arrival.entity, |entity| entity.label.get(language).to_owned()),
             fields,
             device: arrival.device_name,
@@ -157,8 +161,9 @@ fn people(arrivals: Vec<Arrival>, language: Language) -> Vec<Person> {
         });
     }
     let person = |user: String| {
-        let news = groups.remove(&user).unwrap_or_default();
-        Person { user, news }
+        let mut news = groups.remove(&user).unwrap_or_default();
+        let more = news.split_off(news.len().min(NEWS_SHOWN));
+        Person { user, news, more }
     };
     order.into_iter().map(person).collect()
 }

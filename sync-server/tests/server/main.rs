@@ -1,6 +1,8 @@
 //! The server as devices meet it: real sockets, real files, the real program.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
@@ -8,9 +10,15 @@ mod configuration;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod slowness;
 #[cfg(test)]

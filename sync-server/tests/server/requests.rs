@@ -28,11 +28,6 @@ fn a_running_server_says_so() {
         assert_eq!(answer.json()["status"], "ok");
         assert_eq!(answer.request_id.len(), 36);
     }
-    let page = office.get("/", "");
-    let text = String::from_utf8(page.body.clone()).unwrap();
-    assert_eq!(page.status, 200);
-    assert!(page.policy.starts_with("default-src 'none'"), "{}", page.policy);
-    assert!(text.contains("running") && !text.contains("http"), "{text}");
 }
 
 #[test]
