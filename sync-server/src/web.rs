@@ -14,7 +14,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, header},
-    middleware::{Next, from_fn},
+    middleware::Next,
     response::Response,
     routing::{get, post},
 };
@@ -50,6 +50,10 @@ pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self
                           img-src 'self' data:; connect-src 'self'; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
 
+/// What `Cache-Control` says of a file that never changes.
+pub(crate) const FOR_EVER: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
+
 /// All pages.
 pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     let per_minute = state.config.limits.sign_ins_per_minute;
@@ -78,11 +82,10 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/{file}", get(history::download_automerge))
         .route("/static/{digest}/{name}", get(assets::show_file))
         .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
-        .layer(from_fn(finish))
 }
 
 /// Makes pages of failures, and adds the headers that every page has.
-async fn finish(request: Request, next: Next) -> Response {
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let headers = request.headers().clone();
     let mut response = failure::show(next.run(request).await, &headers);
     let add = [

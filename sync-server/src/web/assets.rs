@@ -11,8 +11,7 @@ use axum::{
 use outrider_core::ids::to_hex;
 use sha2::{Digest as _, Sha256};
 
-/// How long a browser may keep a file that never changes.
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+use super::FOR_EVER;
 
 /// The files, each with its name and type.
 const FILES: [(&str, &str, &[u8]); 3] = [

@@ -389,11 +389,13 @@ fn write(
         Ok(entered) => entered,
         Err(problems) => return again(problems, open),
     };
+    if let Some(id) = subject.record.filter(|_| entered.is_empty()) {
+        return Ok(Saved::Done(id, false));
+    }
     let author = office::author_for(storage, &user, user_record, now_ms)?;
     let written = match subject.record {
         None => office::create(storage, policy, &author, &entity.name, &entered, now_ms)
             .map(|id| (id, true)),
-        Some(id) if entered.is_empty() => Ok((id, false)),
         Some(id) => office::update(storage, policy, &author, id, &entered, seen, now_ms)
             .map(|is_written| (id, is_written)),
     };

@@ -97,24 +97,23 @@ impl Form<'_> {
             parts(ty).iter().map(|part| format!("{name}.{}", part.member)).collect()
         };
         // What the form did not have stays as it is. A link without a name has no id.
-        let first =
-            if linked(ty).is_some() { Some(name) } else { endings.first().map(String::as_str) };
-        if !first.is_some_and(|first| self.sent.has(first)) {
+        let is_there = endings.iter().any(|input| self.sent.has(input)) || self.sent.has(name);
+        if !is_there {
             return None;
         }
         let is_same = |input: &String| {
             self.shown.map_or("", |shown| shown.get(input)).trim() == self.sent.get(input).trim()
         };
-        // A currency alone is no amount: the form offers one before anything is typed.
-        let is_empty =
-            |input: &String| input.ends_with(".currency") || self.sent.get(input).trim().is_empty();
         if endings.iter().all(is_same) {
             return None;
         }
-        if endings.iter().all(is_empty) {
+        // A currency alone is no amount: the form offers one before anything is typed.
+        let asked = if ty.name() == "money" { endings.get(..1) } else { None };
+        let asked = asked.unwrap_or(&endings);
+        if asked.iter().all(|input| self.sent.get(input).trim().is_empty()) {
             let was_empty = self
                 .shown
-                .is_none_or(|shown| endings.iter().all(|input| shown.get(input).is_empty()));
+                .is_none_or(|shown| asked.iter().all(|input| shown.get(input).is_empty()));
             return (!was_empty).then_some(Json::Null);
         }
         let value = match self.parse(name, ty) {
