@@ -9,7 +9,7 @@ use axum::{
 };
 use outrider_core::{
     ids::{Part, RecordId},
-    schema::{Entity, Family, Field, Kind, Language, Schema},
+    schema::{Derived, Entity, Family, Field, Kind, Language, Schema},
     store::timeline::{TimelineEntry, TimelineQuery},
 };
 use serde_json::{Map, Value as Json};
@@ -93,7 +93,8 @@ impl Sheet {
         let of = |is_in: &dyn Fn(&Field) -> bool| -> Vec<Fact> {
             short.clone().filter(|field| is_in(field)).filter_map(fact).collect()
         };
-        let derived = entity.derived.iter().filter_map(|derived| {
+        let derived = entity.derived.iter().filter(|derived| !is_by_row(entity, derived, json));
+        let derived = derived.filter_map(|derived| {
             Some(Fact {
                 field: derived.name.clone(),
                 label: derived.label.get(language).to_owned(),
@@ -116,7 +117,7 @@ impl Sheet {
             tables: long
                 .clone()
                 .filter(|field| field.kind != Kind::Text)
-                .filter_map(|field| table(field, json.get(&field.name)?, language, titles))
+                .filter_map(|field| table(entity, field, json, language, titles))
                 .collect(),
             texts: long
                 .filter(|field| field.kind == Kind::Text)
@@ -137,8 +138,36 @@ fn is_long(field: &Field) -> bool {
     matches!(field.kind, Kind::Rows | Kind::Log | Kind::Text)
 }
 
-fn table(field: &Field, json: &Json, language: Language, titles: &Titles) -> Option<Table> {
-    let items = json.as_array().filter(|items| !items.is_empty())?;
+/// Whether a derived value has one for each row of some field: it is shown in their table.
+fn is_by_row(entity: &Entity, derived: &Derived, json: &Map<String, Json>) -> bool {
+    entity.fields.iter().any(|field| row_values(field, derived, json).is_some())
+}
+
+/// The values of a derived field by the ids of a field's rows.
+fn row_values<'a>(
+    field: &Field,
+    derived: &Derived,
+    json: &'a Map<String, Json>,
+) -> Option<&'a Map<String, Json>> {
+    let values = json.get(&derived.name)?.as_object().filter(|values| !values.is_empty())?;
+    let rows = json.get(&field.name).filter(|_| field.kind == Kind::Rows)?.as_array()?;
+    let is_row = |id: &String| rows.iter().any(|row| row.get("id") == Some(&id.as_str().into()));
+    values.keys().all(is_row).then_some(values)
+}
+
+fn table(
+    entity: &Entity,
+    field: &Field,
+    json: &Map<String, Json>,
+    language: Language,
+    titles: &Titles,
+) -> Option<Table> {
+    let computed: Vec<(&Derived, &Map<String, Json>)> = entity
+        .derived
+        .iter()
+        .filter_map(|derived| Some((derived, row_values(field, derived, json)?)))
+        .collect();
+    let items = json.get(&field.name)?.as_array().filter(|items| !items.is_empty())?;
     let used = |column: &&Field| {
         items.iter().any(|item| item.get(&column.name).is_some_and(|value| !value.is_null()))
     };
@@ -149,12 +178,20 @@ fn table(field: &Field, json: &Json, language: Language, titles: &Titles) -> Opt
             show(&column.ty, value, language, titles)
         };
         let id = item.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
-        (id, columns.iter().map(cell).collect())
+        let computed =
+            computed.iter().map(|(_, values)| values.get(&id).map_or(Shown::Empty, plain));
+        let cells = columns.iter().map(cell).chain(computed).collect();
+        (id, cells)
     };
     Some(Table {
         field: field.name.clone(),
         title: field.label.get(language).to_owned(),
-        columns: columns.iter().map(|column| column.label.get(language).to_owned()).collect(),
+        columns: columns
+            .iter()
+            .map(|column| &column.label)
+            .chain(computed.iter().map(|(derived, _)| &derived.label))
+            .map(|label| label.get(language).to_owned())
+            .collect(),
         rows: items.iter().map(row).collect(),
     })
 }
