@@ -9,6 +9,7 @@
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
+//! * [`web`]: what people see in their browser.
 //! * [`serve`], [`command`]: running it.
 
 pub mod config;
@@ -24,6 +25,7 @@ pub mod office;
 pub mod accounts;
 pub mod enrol;
 
+pub mod door;
 pub mod error;
 pub mod state;
 
@@ -38,6 +40,9 @@ mod handlers;
 
 mod limits;
 mod observe;
+
+pub mod web;
+
 pub mod router;
 
 mod connection;

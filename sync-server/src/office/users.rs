@@ -1,6 +1,8 @@
 //! Users as records: whoever gets into the system is somebody that records can name as their
 //! owner or creator.
 
+use std::sync::Arc;
+
 use outrider_core::{
     access::Policy,
     ids::RecordId,
@@ -12,7 +14,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     Author, OfficeError, SYSTEM_USER,
-    author::{Draw, author_with},
+    author::{Draws, author_with},
     edit::Tap,
 };
 use crate::storage::{Read, Storage, StorageError, Write};
@@ -69,7 +71,9 @@ pub fn ensure_user_with(
     if let Some(found) = find_user(&*storage.read()?, login)? {
         return Ok(found);
     }
-    let author = author_with(storage, SYSTEM_USER, None, now_ms, &Draw::of(random))?;
+    // Its actors are of these draws alone, so they have never written.
+    let draws = Arc::new(Draws::from_seed(random.to_be_bytes()));
+    let author = author_with(storage, SYSTEM_USER, None, &draws, now_ms)?;
     let mut tap = Tap::open(storage, policy, &author, now_ms)?;
     // Again, now that nobody else writes.
     if let Some(found) = find_user(&*tap.desk.tx, login)? {

@@ -56,6 +56,10 @@ fields = [
   { name = "manual", en = "Manual", zh = "说明书", type = "url" },
   { name = "site", en = "Site", zh = "安装地址", type = "address" },
   { name = "keeper", en = "Keeper", zh = "保管人", type = "person_name" },
+  { name = "place", en = "Place", zh = "位置", type = "geo" },
+  { name = "shift", en = "Shift", zh = "班次", type = "time_span" },
+  { name = "drawing", en = "Drawing", zh = "图纸", type = "sha256" },
+  { name = "settings", en = "Settings", zh = "设置", type = "json" },
   { name = "margin", en = "Margin", zh = "毛利", type = "money", part = "restricted", settle = "person" },
   { name = "rating", en = "Rating", zh = "评级", max = 20, part = "restricted" },
 ]
