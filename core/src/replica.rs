@@ -5,7 +5,7 @@
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
 //! [`read`] answers questions, [`live`] keeps lists up to date, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
+//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
 
 use std::{
     fs,
@@ -34,6 +34,7 @@ pub mod read;
 pub mod rebuild;
 pub mod session;
 pub mod text;
+pub mod undo;
 pub mod writer;
 
 pub use error::ReplicaError;

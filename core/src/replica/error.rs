@@ -62,6 +62,9 @@ pub enum ReplicaError {
         /// The limit.
         max: usize,
     },
+    /// There is no such tap to take back.
+    #[error("there is no edit {0} that can be undone; `outrider undo --list` shows those that can")]
+    NoTap(i64),
     /// As many live queries are open as there may be.
     #[error("{max} live queries are open; close one first")]
     TooManyLive {

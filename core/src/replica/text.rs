@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{ReplicaError, Writer, draw_suffix, flat::Merged};
 use crate::{
     crdt::{
-        Own, TextDocument, TextError,
+        Own, State, TextDocument, TextError,
         base::Base,
         text::{accept, first_change},
     },
@@ -55,6 +55,8 @@ impl Writer<'_> {
         stored.confirmed.get_or_insert(before);
         stored.state = text.save();
         document::save(self.tx, id, &stored)?;
+        // The text remembers what stood there.
+        let before = self.before(entity, &id.part, &State::default(), &[]);
         for change in &changes {
             let group_id = self.group_id(change.bytes.len())?;
             let new = NewOwnChange {
@@ -66,6 +68,7 @@ impl Writer<'_> {
                 bytes: &change.bytes,
                 base: &Base::default(),
                 made_at: self.now_ms,
+                before: before.as_ref(),
             };
             outbox::add(self.tx, &new)?;
         }

@@ -133,6 +133,21 @@ impl TextDocument {
         self.doc.text(&self.object).map_err(engine)
     }
 
+    /// The text as it was when `heads` were its heads.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not part of the text.
+    pub fn text_at(&self, heads: &[ChangeHash]) -> Result<String, TextError> {
+        let missing: Vec<ChangeHash> =
+            heads.iter().filter(|hash| !self.contains(**hash)).copied().collect();
+        if !missing.is_empty() {
+            return Err(TextError::MissingDeps(missing));
+        }
+        let heads: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
+        self.doc.text_at(&self.object, &heads).map_err(engine)
+    }
+
     /// The changes that no other change follows, ascending.
     #[must_use]
     pub fn heads(&self) -> Vec<ChangeHash> {
