@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod query;
 pub mod reports;
 pub mod rows;
+pub mod sizes;
 pub mod timeline;
 pub mod undo;
 pub mod watch;

@@ -38,6 +38,7 @@ use crate::{
 };
 
 pub(super) use before::olds;
+pub(super) use tell::told_value;
 
 pub use crate::store::undo::UNDO_TAPS_MAX;
 
@@ -295,14 +296,17 @@ impl Writer<'_> {
         };
         let text = TextDocument::load(&stored.state)?;
         let since = text.changes_since(&[last.own.hash])?;
-        if let Some(other) = since.iter().rfind(|change| !put_back.changes.contains(&change.hash)) {
+        let own = header(&last.own.bytes).map_err(crate::crdt::TextError::from)?.actor.prefix();
+        if let Some(other) = since.iter().rfind(|change| change.actor.prefix() != own) {
             stay(Reason::WrittenSince, Some(other.actor));
             return Ok(());
         }
-        if let Some(own) = since.last()
-            && text.text()? != text.text_at(&[last.own.hash])?
+        // What this device typed since and took back leaves the text as the tap left it.
+        if let Some(latest) = since.last()
+            && !(put_back.changes.contains(&latest.hash)
+                && text.text()? == text.text_at(&[last.own.hash])?)
         {
-            stay(Reason::WrittenSince, Some(own.actor));
+            stay(Reason::WrittenSince, Some(latest.actor));
             return Ok(());
         }
         let deps = header(&first.own.bytes).map_err(crate::crdt::TextError::from)?.deps;

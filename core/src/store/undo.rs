@@ -12,7 +12,7 @@ use super::{
     StoreError,
     outbox::{self, OwnChange},
 };
-use crate::{sync::frame::GROUP_CHANGES_MAX, value::Value};
+use crate::{ids::RecordId, sync::frame::GROUP_CHANGES_MAX, value::Value};
 
 /// Taps that can be taken back, at most: the last ones.
 pub const UNDO_TAPS_MAX: usize = 100;
@@ -155,6 +155,22 @@ pub fn tap(conn: &Connection, group: i64) -> Result<Vec<Undoable>, StoreError> {
     Ok(found)
 }
 
+/// All changes of this device of a record, in the order of writing; what stood before is empty
+/// where it is not known.
+///
+/// # Errors
+///
+/// Fails when the database does, or what is stored is damaged.
+pub fn of_record(conn: &Connection, record: RecordId) -> Result<Vec<Undoable>, StoreError> {
+    let mut query = conn.prepare_cached(&select("record = ?1 ORDER BY id"))?;
+    let mut rows = query.query([record.as_bytes()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
 fn select(condition: &str) -> String {
     // The condition is one of the constants of this file.
     let columns = outbox::COLUMNS;
@@ -163,10 +179,11 @@ fn select(condition: &str) -> String {
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Undoable, StoreError> {
     let bytes = row.get_ref(10)?.as_blob().map_err(rusqlite::Error::from)?;
+    let damaged = |error| StoreError::damaged("what stood before a change", error);
+    let before = if bytes.is_empty() { Ok(Before::default()) } else { minicbor::decode(bytes) };
     Ok(Undoable {
         own: outbox::read(row)?,
-        before: minicbor::decode(bytes)
-            .map_err(|error| StoreError::damaged("what stood before a change", error))?,
+        before: before.map_err(damaged)?,
         is_acknowledged: row.get(11)?,
     })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::{TAP_ITEMS_MAX, TapItem, before::count_of};
 use crate::{
-    crdt::{Action, TextDocument, archive::ARCHIVED, header},
+    crdt::{Action, Survivor, TextDocument, archive::ARCHIVED, header},
     domain::{
         history::{What, excerpt},
         values,
@@ -79,7 +79,11 @@ impl Replica {
         Ok(TapItem { old: place.old.into(), new: place.new.into(), ..told })
     }
 
-    fn tell_flat(&self, change: &Undoable, told: &TapItem) -> Result<Vec<TapItem>, ReplicaError> {
+    pub(in crate::replica) fn tell_flat(
+        &self,
+        change: &Undoable,
+        told: &TapItem,
+    ) -> Result<Vec<TapItem>, ReplicaError> {
         let Some(entity) = self.schema().entity(&change.own.entity) else { return Ok(Vec::new()) };
         let part = &change.own.document.part;
         let encoded = decode_own(&change.own)?;
@@ -109,6 +113,30 @@ impl Replica {
         }
         Ok(items)
     }
+}
+
+/// A value that stands in a document, as what was written there; `None` for what the program keeps.
+pub(in crate::replica) fn told_value(
+    entity: &Entity,
+    part: &Part,
+    key: &str,
+    op: &Survivor,
+) -> Option<TapItem> {
+    let told = TapItem {
+        entity: entity.name.clone(),
+        record: RecordId::from_bytes([0; 16]),
+        title: String::new(),
+        key: key.to_owned(),
+        what: What::Changed,
+        old: Json::Null,
+        new: Json::Null,
+    };
+    if let Value::Int(count) = op.value
+        && matches!(entity.parse_key(part, key), Ok(Key::Counter { .. }))
+    {
+        return Some(TapItem { new: count.into(), ..told });
+    }
+    item(entity, part, (key, &Action::Put(op.value.clone()), None), &told)
 }
 
 fn item(
