@@ -6,7 +6,8 @@
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
 //! [`read`] answers questions, [`live`] keeps lists up to date, [`history`] says who changed what,
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
+//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
+//! [`copy`] the support.
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ use crate::{
 };
 
 pub mod bulk;
+pub mod copy;
 pub mod error;
 pub mod flat;
 pub mod history;

@@ -16,6 +16,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
+pub mod copy;
 pub mod document;
 pub mod imports;
 pub mod inbox;
