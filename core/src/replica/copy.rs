@@ -151,9 +151,12 @@ impl Replica {
         fs::create_dir_all(home).map_err(at_home)?;
         let draft = Draft::beside(&home.join(DATABASE_FILE), ".part");
         let manifest = decompress(from, &draft.0)?;
-        let holding = copy::check(&draft.0).map_err(|error| match error {
-            StoreError::TooNew { .. } => ReplicaError::from(error),
-            other => damaged(from, other).into(),
+        let holding = copy::check(&draft.0).map_err(|error| {
+            if matches!(error, StoreError::TooNew { .. }) {
+                ReplicaError::from(error)
+            } else {
+                damaged(from, error).into()
+            }
         })?;
         if holding != manifest.holding {
             return Err(damaged(from, "it holds something else than it says").into());
