@@ -11,5 +11,5 @@ mod table;
 pub use amount::Amount;
 pub use pipeline::{
     AgentValue, Counted, CurrencyPipeline, ListPriced, OpenTotal, PipelineReport, RegionValue,
-    StageLine, StageValue, pipeline,
+    StageLine, StageValue, pipeline, pipeline_of,
 };

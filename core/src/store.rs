@@ -5,7 +5,7 @@
 //!
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
-//! [`reports`] sums up, [`imports`] remembers what files said.
+//! [`reports`] sums up, [`timeline`] tells what happened, [`imports`] remembers what files said.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod query;
 pub mod reports;
 pub mod rows;
+pub mod timeline;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
 const MIGRATIONS: &[&str] = &[

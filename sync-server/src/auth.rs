@@ -28,6 +28,7 @@ impl FromRequestParts<AppState> for Caller {
         let hash = hash_token(&token);
         let device = state.run(move |storage| storage.read()?.device_by_token(&hash)).await?;
         let device = device.ok_or(AppError::Unauthorised)?;
+        state.note_contact(device.id);
         tracing::Span::current().record("device", tracing::field::display(device.id));
         Ok(Self(device))
     }

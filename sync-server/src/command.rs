@@ -1,4 +1,4 @@
-//! The command line: `serve`, and `code` for letting a device in.
+//! The command line: `serve`, `code` for letting a device in, `password` for letting a person in.
 
 use std::{
     error::Error,
@@ -13,10 +13,11 @@ use serde_json::json;
 use tokio::runtime;
 
 use crate::{
+    accounts::{FIRST_LOGIN, Whose, set_password, show_password},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
     enrol::create_code,
     logging,
-    serve::{ServeError, run},
+    serve::{Ready, ServeError, run},
     storage::sqlite::{DATABASE_FILE, SqliteStorage},
 };
 
@@ -39,6 +40,8 @@ enum Subcommands {
     Serve(Box<Config>),
     /// Create a one-time code that enrols a device, whether the server runs or not
     Code(CodeArgs),
+    /// Set a new password for the office pages and print it, whether the server runs or not
+    Password(PasswordArgs),
 }
 
 /// What `code` can be told.
@@ -53,6 +56,26 @@ pub struct CodeArgs {
     /// Minutes that the code is good
     #[arg(long, default_value_t = CODE_MINUTES, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `password` can be told.
+#[derive(Debug, Clone, Args)]
+pub struct PasswordArgs {
+    /// Where the data is.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// Login of the account
+    #[arg(long)]
+    pub user: String,
+    /// Make the account if there is none
+    #[arg(long)]
+    pub create: bool,
+    /// Name under which a new account edits; the login unless given
+    #[arg(long, requires = "create")]
+    pub name: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -75,6 +98,7 @@ where
         None => serve(cli.config).map_err(Into::into),
         Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
         Some(Subcommands::Code(args)) => print_code(&args),
+        Some(Subcommands::Password(args)) => print_password(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -101,8 +125,17 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
         .map_err(ServeError::Stopped)?;
     // Whoever started this process learns the address from the first line of its output: with
     // port 0 the system chooses one.
-    let ready = |address| {
-        let _ = writeln!(io::stdout(), "listening on http://{address}");
+    let ready = |ready: Ready| {
+        let mut stdout = io::stdout();
+        let _ = writeln!(stdout, "listening on http://{}", ready.address);
+        if let Some(password) = ready.first_password {
+            // Said here once, and never again: the database has its hash alone.
+            let _ = writeln!(
+                stdout,
+                "sign in as {FIRST_LOGIN} with the password {password}\n\
+                 (shown this once; the command `password --user {FIRST_LOGIN}` sets another)"
+            );
+        }
     };
     let result = runtime.block_on(run(config, ready));
     runtime.shutdown_timeout(stop_timeout);
@@ -115,18 +148,8 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 ///
 /// Fails when the data cannot be opened or the name is no name.
 pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
-    let data = &args.storage.data;
-    if !data.join(DATABASE_FILE).exists() {
-        let folder = data.display();
-        let words = format!(
-            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
-        );
-        return Err(words.into());
-    }
-    let storage = SqliteStorage::open(data)?;
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)?;
-    let random = u128::from_be_bytes(random);
+    let storage = open(&args.storage)?;
+    let random = u128::from_be_bytes(draw()?);
     let now_ms = SystemClock.now_ms();
     let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
     let expires_at = to_rfc3339(expires_at);
@@ -137,6 +160,46 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())
+}
+
+/// Sets a password and prints it, once: the data folder has only its hash.
+///
+/// # Errors
+///
+/// Fails when the data cannot be opened, or nobody has this login and none is to be created.
+pub fn print_password(args: &PasswordArgs) -> Result<(), Box<dyn Error>> {
+    let storage = open(&args.storage)?;
+    let password = show_password(u128::from_be_bytes(draw()?));
+    let name = args.name.clone().unwrap_or_else(|| args.user.clone());
+    let whose = Whose { login: args.user.clone(), create_as: args.create.then_some(name) };
+    let id = uuid::Uuid::now_v7();
+    set_password(&storage, &whose, &password, &draw()?, id, SystemClock.now_ms())?;
+    let text = if args.json {
+        json!({ "login": args.user, "password": password }).to_string()
+    } else {
+        format!("{password}\nfor {}, who is signed out everywhere", args.user)
+    };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
+}
+
+/// Opens data that is there already.
+fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
+    let data = &storage.data;
+    if !data.join(DATABASE_FILE).exists() {
+        let folder = data.display();
+        let words = format!(
+            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
+        );
+        return Err(words.into());
+    }
+    Ok(SqliteStorage::open(data)?)
+}
+
+fn draw() -> Result<[u8; 16], getrandom::Error> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    Ok(random)
 }
 
 fn with_causes(error: &dyn Error) -> String {

@@ -187,7 +187,7 @@ pub fn create_code(
 }
 
 /// 128 bits as 26 characters, in groups.
-fn show_code(random: u128) -> String {
+pub(crate) fn show_code(random: u128) -> String {
     let mut text = String::new();
     for at in 0..26_usize {
         if at > 0 && at % GROUP_CHARS == 0 && at < 25 {

@@ -71,6 +71,7 @@ impl AppError {
             Self::Refused { status, .. } => *status,
             Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Storage(StorageError::Query(_)) => StatusCode::BAD_REQUEST,
             Self::Storage(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -83,6 +84,7 @@ impl AppError {
             Self::Refused { code, .. } => code,
             Self::Busy => "busy",
             Self::TooMany { .. } => "too_many_requests",
+            Self::Storage(StorageError::Query(_)) => "bad_query",
             Self::Storage(_) => "storage_failed",
             Self::Internal(_) => "internal",
         }
@@ -101,6 +103,7 @@ impl AppError {
     /// Tells the log, once, where the error is handled.
     pub(crate) fn log(&self) {
         match self {
+            Self::Storage(StorageError::Query(_)) => tracing::debug!("refused a query"),
             Self::Storage(error) => {
                 let cause = error.source().map(ToString::to_string).unwrap_or_default();
                 tracing::error!(error = %error, cause, "the storage failed");
@@ -116,7 +119,12 @@ impl AppError {
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         self.log();
-        let body = json!({ "error": { "code": self.code(), "message": self.to_string() } });
+        let message = if let Self::Storage(StorageError::Query(words)) = &self {
+            words.clone()
+        } else {
+            self.to_string()
+        };
+        let body = json!({ "error": { "code": self.code(), "message": message } });
         let mut response = (self.status(), Json(body)).into_response();
         if let Some(seconds) = self.retry_after_s() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -5,7 +5,7 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`enrol`]: what it does, without any network.
+//! * [`accept`], [`feed`], [`enrol`], [`accounts`]: what it does, without any network.
 //! * [`office`]: what people at the office do.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
@@ -17,6 +17,7 @@ pub mod logging;
 pub mod storage;
 
 pub mod accept;
+pub mod accounts;
 pub mod enrol;
 pub mod feed;
 
@@ -24,6 +25,8 @@ pub mod office;
 
 pub mod error;
 pub mod state;
+
+mod contacts;
 
 pub mod auth;
 pub mod body;

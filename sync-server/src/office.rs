@@ -11,8 +11,18 @@ mod author;
 mod base;
 mod edit;
 
+mod devices;
+mod list;
+mod view;
+
 pub use author::{Author, SYSTEM_USER, author_for};
+pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use list::{
+    ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
+    timeline,
+};
+pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 
 use outrider_core::{
     crdt::{TextError, WriteError},

@@ -13,6 +13,7 @@ use outrider_core::time::{Clock, SystemClock};
 use tokio::signal;
 
 use crate::{
+    accounts::{AccountError, ensure_administrator, show_password},
     config::{Config, millis},
     connection::Doorkeeper,
     router::router,
@@ -27,6 +28,16 @@ const HEADER_FIELDS_MAX: usize = 64;
 
 /// Name of the file in the data folder that a running server holds locked.
 const LOCK_FILE: &str = "server.lock";
+
+/// What whoever started the server is told when it listens.
+#[derive(Clone, PartialEq, Eq)]
+#[expect(missing_debug_implementations, reason = "it may hold a password")]
+pub struct Ready {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The administrator's password, if the account was made by this start.
+    pub first_password: Option<String>,
+}
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +57,12 @@ pub enum ServeError {
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
+    /// The first account cannot be made.
+    #[error("cannot create the administrator's account")]
+    Account(#[from] AccountError),
+    /// The system gives no random bytes.
+    #[error("the system gave no randomness")]
+    Random(#[from] getrandom::Error),
     /// The log cannot be set up.
     #[error("the log filter cannot be read")]
     Log(#[from] tracing_subscriber::filter::ParseError),
@@ -53,17 +70,34 @@ pub enum ServeError {
 
 /// Opens the data and serves until the process is told to stop (SIGTERM, SIGINT).
 ///
-/// `ready` gets the address that the server listens on.
+/// The first start of all creates the administrator. `ready` is told where the server listens.
 ///
 /// # Errors
 ///
 /// Returns [`ServeError`] when the server cannot start or cannot go on.
-pub async fn run(config: Config, ready: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub async fn run(config: Config, ready: impl FnOnce(Ready)) -> Result<(), ServeError> {
     let storage = Arc::new(SqliteStorage::open(&config.storage.data)?);
     // Held until the process ends, however it ends.
     let _lock = lock(&config.storage.data)?;
     let with_input = config.network.stop_with_input;
+    let first_password = create_administrator(storage.as_ref())?;
+    let ready = |address| ready(Ready { address, first_password });
     run_with(config, storage, Arc::new(SystemClock), told_to_stop(with_input), ready).await
+}
+
+/// Makes the first account; its password, if it was made.
+fn create_administrator(storage: &dyn Storage) -> Result<Option<String>, ServeError> {
+    if storage.read()?.account_count()? > 0 {
+        return Ok(None);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    let password = show_password(u128::from_be_bytes(random));
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt)?;
+    let now_ms = SystemClock.now_ms();
+    let is_made = ensure_administrator(storage, &password, &salt, uuid::Uuid::now_v7(), now_ms)?;
+    Ok(is_made.then_some(password))
 }
 
 /// Makes sure that no other server serves the same data.

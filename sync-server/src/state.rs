@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     config::{Config, millis},
+    contacts::Contacts,
     error::AppError,
     storage::Storage,
 };
@@ -31,6 +32,7 @@ pub struct AppState {
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    pub(crate) contacts: Arc<Contacts>,
 }
 
 impl AppState {
@@ -43,6 +45,7 @@ impl AppState {
             jobs: semaphore(limits.jobs_max),
             streams: semaphore(limits.streams_max),
             bodies: semaphore(limits.bodies_bytes_max / BODY_UNIT_BYTES),
+            contacts: Arc::default(),
             storage,
             clock,
             config,

@@ -11,11 +11,18 @@
 use outrider_core::{
     crdt::{Clock, EncodedChange, OpId, State},
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
+    reports::PipelineReport,
+    schema::Entity,
+    store::{
+        query::{IdPage, Query},
+        timeline::{TimelinePage, TimelineQuery},
+    },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
 use tokio::sync::watch;
 
+pub mod accounts;
 pub mod sqlite;
 
 #[cfg(test)]
@@ -36,6 +43,9 @@ pub enum StorageError {
         #[source]
         source: rusqlite::Error,
     },
+    /// A list was asked for in a way that its entity does not know.
+    #[error("{0}")]
+    Query(String),
     /// Something stored cannot be read back.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -100,6 +110,36 @@ pub struct Device {
     pub enrolled_at: TimestampMs,
     /// Whether it is no device but stands for a user who writes at the office.
     pub is_office: bool,
+}
+
+/// A device, and what was heard of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceContact {
+    /// The device.
+    pub device: Device,
+    /// When it was last heard of, to the minute.
+    pub last_contact_at: TimestampMs,
+    /// Changes that were accepted from it.
+    pub changes: u64,
+}
+
+/// An accepted change as the latest news name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrivedChange {
+    /// The document.
+    pub document: DocumentId,
+    /// Name of its entity.
+    pub entity: String,
+    /// The device that signed it.
+    pub device: DeviceId,
+    /// The keys that it wrote (empty for texts).
+    pub keys: Vec<String>,
+    /// The author's clock.
+    pub made_at: TimestampMs,
+    /// When the server received it.
+    pub received_at: TimestampMs,
+    /// At which position of the feed.
+    pub position: u64,
 }
 
 /// A one-time code for enrolling a device.
@@ -290,7 +330,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read {
+pub trait Read: accounts::ReadAccounts {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -301,6 +341,10 @@ pub trait Read {
     fn device_by_token(&self, token_hash: &[u8; 32]) -> Result<Option<Device>, StorageError>;
     /// The device with this id.
     fn device(&self, id: DeviceId) -> Result<Option<Device>, StorageError>;
+    /// The device whose actors begin with `prefix`.
+    fn device_by_prefix(&self, prefix: ActorPrefix) -> Result<Option<Device>, StorageError>;
+    /// All devices with what was heard of them, in the order of their enrolment.
+    fn devices(&self) -> Result<Vec<DeviceContact>, StorageError>;
     /// What stands for `user` at the office.
     fn office_device(&self, user: &str) -> Result<Option<Device>, StorageError>;
     /// Who was enrolled after a position, ascending by position.
@@ -333,6 +377,10 @@ pub trait Read {
         position: u64,
         limit: usize,
     ) -> Result<Vec<StoredChange>, StorageError>;
+    /// The last `scan` changes of all documents that were received at `since` or later, the latest
+    /// first.
+    fn arrivals(&self, since: TimestampMs, scan: usize)
+    -> Result<Vec<ArrivedChange>, StorageError>;
     /// When the given operations of a document were made.
     fn provenance(&self, id: &DocumentId, ops: &[OpId]) -> Result<Vec<Provenance>, StorageError>;
     /// What was refused of an actor in a document under a number.
@@ -359,6 +407,33 @@ pub trait Read {
         after: Option<RecordId>,
         limit: usize,
     ) -> Result<Vec<DocumentDigest>, StorageError>;
+    /// A page of an entity's records.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the entity does not know.
+    fn list(&self, entity: &Entity, query: &Query) -> Result<IdPage, StorageError>;
+    /// For how many of an entity's records the conditions of a query hold.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the entity does not know.
+    fn count(&self, entity: &Entity, query: &Query) -> Result<u64, StorageError>;
+    /// Records with fields that have several values, at most `limit`, and how many such fields
+    /// there are in all.
+    fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError>;
+    /// What happened in a family, newest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the family does not know.
+    fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, StorageError>;
+    /// Where the sales stand.
+    fn pipeline(&self) -> Result<PipelineReport, StorageError>;
     /// Number of records, devices (without those of the office) and changes, for the status page.
     fn counts(&self) -> Result<Counts, StorageError>;
 }
@@ -376,7 +451,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read {
+pub trait Write: Read + accounts::WriteAccounts {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
@@ -416,6 +491,8 @@ pub trait Write: Read {
     fn add_device(&mut self, device: &Device) -> Result<(), StorageError>;
     /// Says which record the user of a device is.
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError>;
+    /// Notes when a device was last heard of; no news.
+    fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was
     /// added, and extends the feed's digest by the hashes of the added changes; returns the
     /// position reached.

@@ -7,6 +7,10 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod replica;
+
+pub(crate) use replica::TimelineArgs;
+
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
 ENTITY:EXTERNAL_ID, such as customer:erp:10042.
@@ -100,6 +104,8 @@ pub(crate) enum Command {
         /// The record
         record: String,
     },
+    /// Tell what happened with a customer and all that belongs to it, newest first
+    Timeline(TimelineArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {
@@ -152,6 +158,13 @@ pub(crate) enum Command {
     /// Create a one-time code at the server that lets a device in: --user NAME --data DIR
     #[command(disable_help_flag = true)]
     Code {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+    /// Set a new password for the server's pages: --user LOGIN --data DIR
+    #[command(disable_help_flag = true)]
+    Password {
         /// What the server is told
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,

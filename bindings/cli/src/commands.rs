@@ -7,6 +7,8 @@ mod show;
 
 mod list;
 
+mod timeline;
+
 mod conflict;
 
 mod device;
@@ -41,6 +43,7 @@ pub(crate) fn run(
         Command::Archive { record } => record::archive(context, &record, output),
         Command::Restore { record } => record::restore(context, &record, output),
         Command::Links { record } => record::links(context, &record, output),
+        Command::Timeline(args) => timeline::timeline(context, &args, output),
         Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),
@@ -54,6 +57,9 @@ pub(crate) fn run(
         Command::Rebuild => maintain::rebuild(context, output),
         Command::Check => maintain::check(context, output),
         // They are no commands of a device; `main` hands them to the server.
-        Command::Demo(_) | Command::Serve { .. } | Command::Code { .. } => Ok(()),
+        Command::Demo(_)
+        | Command::Serve { .. }
+        | Command::Code { .. }
+        | Command::Password { .. } => Ok(()),
     }
 }

@@ -50,6 +50,9 @@ fn main() -> ExitCode {
     if let Command::Code { rest } = &cli.command {
         return commands::server::run("code", is_json, rest.clone());
     }
+    if let Command::Password { rest } = &cli.command {
+        return commands::server::run("password", is_json, rest.clone());
+    }
     if let Command::Demo(args) = &cli.command {
         return demo::run(&cli.global, args);
     }

@@ -60,6 +60,7 @@ pub(crate) enum Word {
     WithoutHistory,
     To,
     From,
+    NothingHappened,
 }
 
 /// The word in a language.
@@ -129,6 +130,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
         ),
         Word::To => ("links to", "关联到"),
         Word::From => ("linked from", "被关联于"),
+        Word::NothingHappened => ("nothing happened", "没有任何记录"),
     }
 }
 

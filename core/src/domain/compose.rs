@@ -72,7 +72,7 @@ impl<R: FnMut() -> RowId> Composer<'_, R> {
                 plan.flat.entry(part).or_default().extend(edits);
             }
         }
-        note_stage(self.entity, self.documents, &mut plan, (self.now_ms, entry));
+        note_stage(self.entity, self.documents, &mut plan, self.user, (self.now_ms, entry));
         Ok(plan)
     }
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crdt::{OpId, State, Survivor, archive::Archival, read::settle},
     ids::{Part, RecordId},
-    schema::{Entity, Field, Kind, Settle},
+    schema::{Entity, Field, Kind, Language, Settle},
     value::Value,
 };
 
@@ -161,13 +161,13 @@ pub fn settled_field<'a>(entity: &'a Entity, part: &Part, key: &str) -> Option<&
     }
 }
 
-/// The name of a record for people: its title field, else its id.
+/// The name of a record for people: its title field as people read it, else its id.
 #[must_use]
 pub fn title(entity: &Entity, id: RecordId, main: &State) -> String {
-    let shown = entity.title_field().map(|field| shown(field, main));
+    let shown = entity.title_field().map(|field| (field, shown(field, main)));
     match shown {
-        Some(Value::Text(text)) => text.clone(),
-        Some(Value::Null | Value::Bool(_) | Value::Int(_) | Value::Bytes(_)) | None => {
+        Some((field, value @ Value::Text(_))) => field.ty.display(value, Language::En),
+        Some((_, Value::Null | Value::Bool(_) | Value::Int(_) | Value::Bytes(_))) | None => {
             id.to_string()
         }
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{edit::Plan, record::Documents, values::shown};
 use crate::{
     crdt::{Action, Edit},
-    ids::Part,
+    ids::{Part, RecordId},
     schema::{Entity, RowId, entry_key},
     time::{TimestampMs, to_rfc3339},
     value::Value,
@@ -21,6 +21,7 @@ pub fn note_stage(
     entity: &Entity,
     documents: &Documents,
     plan: &mut Plan,
+    user: Option<RecordId>,
     (now_ms, entry): (TimestampMs, RowId),
 ) {
     let (Some(stage), Some(history)) = (entity.field(STAGE), entity.field(HISTORY)) else { return };
@@ -30,8 +31,9 @@ pub fn note_stage(
     let from = documents.flat.get(&Part::Main).map_or(&Value::Null, |state| shown(stage, state));
     let moved = json!({
         "from_stage": from.as_text(), "to_stage": to.as_text(), "at": to_rfc3339(now_ms),
+        "by_user": user,
     });
-    // Three short members always make an entry.
+    // Four short members always make an entry.
     let Some(Ok(value)) = moved.as_object().map(|moved| history.entry_from_json(moved)) else {
         return;
     };

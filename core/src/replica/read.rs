@@ -14,6 +14,7 @@ use crate::{
         inbox::{self, Refused},
         meta, outbox,
         query::{self, Compare, Filter, Query},
+        timeline::{self, TimelinePage, TimelineQuery},
     },
     time::TimestampMs,
 };
@@ -200,6 +201,20 @@ impl Replica {
         let entity = self.entity(&stored.entity)?;
         let state = document::decode_state(&name, &stored.state)?;
         Ok(Some((entity, record::title(entity, id, &state))))
+    }
+
+    /// What happened with a customer and all that belongs to it, or with any other record, newest
+    /// first.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError`] for a kind that there is not or a cursor that is none.
+    pub fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, ReplicaError> {
+        Ok(timeline::timeline(self.store.conn(), self.schema, family, query)?)
     }
 
     /// The links of a record, both ways.

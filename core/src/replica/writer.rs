@@ -257,7 +257,7 @@ impl<'a> Writer<'a> {
             by_part.insert(part, actor);
         }
         let actors = PartActors { standard: self.actor, by_part };
-        let user = if is_new { self.user()? } else { None };
+        let user = self.user()?;
         let (now_ms, takes_gaps) = (self.now_ms, self.takes_gaps);
         let rng = &mut *self.rng;
         let plan = Composer {

@@ -7,13 +7,14 @@
 //! An amount is weighted by the chance that a person set, else by that of its stage. What was lost
 //! or is on hold weighs nothing, what was won weighs all, whatever chance was once set.
 
+use rusqlite::Connection;
 use serde::Serialize;
 
 use super::{amount::Amount, sums::Sums};
 use crate::{
     replica::{Replica, ReplicaError},
-    schema::Label,
-    store::reports,
+    schema::{Label, Schema},
+    store::{StoreError, reports},
 };
 
 /// Agents that a report names, at most.
@@ -152,7 +153,16 @@ pub struct StageLine {
 ///
 /// Fails when the store does.
 pub fn pipeline(replica: &Replica) -> Result<PipelineReport, ReplicaError> {
-    let mut sums = Sums::new(replica);
-    reports::opportunity_groups(replica.store().conn(), |group| sums.add(group))?;
-    Ok(sums.finish()?)
+    Ok(pipeline_of(replica.store().conn(), replica.schema())?)
+}
+
+/// Computes the pipeline from the typed rows of a database, a device's or the server's.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn pipeline_of(conn: &Connection, schema: &Schema) -> Result<PipelineReport, StoreError> {
+    let mut sums = Sums::new(conn, schema);
+    reports::opportunity_groups(conn, |group| sums.add(group))?;
+    sums.finish()
 }

@@ -9,9 +9,10 @@ use super::{
         RegionValue, StageLine, StageValue,
     },
 };
+use rusqlite::Connection;
+
 use crate::{
-    replica::Replica,
-    schema::{Choice, Label, Language, Picklist, StageType},
+    schema::{Choice, Label, Language, Picklist, Schema, StageType},
     store::{
         StoreError,
         reports::{self, Agent, OpportunityGroup},
@@ -72,16 +73,17 @@ impl Tally {
 /// Groups of opportunities being added up.
 #[derive(Debug)]
 pub(super) struct Sums<'r> {
-    replica: &'r Replica,
+    conn: &'r Connection,
+    schema: &'r Schema,
     stages: Option<&'r Picklist>,
     prices: BTreeMap<String, Option<(i64, String)>>,
     by_currency: BTreeMap<Option<String>, Tally>,
 }
 
 impl<'r> Sums<'r> {
-    pub(super) fn new(replica: &'r Replica) -> Self {
-        let stages = replica.schema().picklist("sales_stage");
-        Self { replica, stages, prices: BTreeMap::new(), by_currency: BTreeMap::new() }
+    pub(super) fn new(conn: &'r Connection, schema: &'r Schema) -> Self {
+        let stages = schema.picklist("sales_stage");
+        Self { conn, schema, stages, prices: BTreeMap::new(), by_currency: BTreeMap::new() }
     }
 
     fn choice(&self, stage: Option<&str>) -> Option<&'r Choice> {
@@ -126,7 +128,7 @@ impl<'r> Sums<'r> {
             return Ok(known.clone());
         }
         let price = match product.parse() {
-            Ok(id) => reports::list_price(self.replica.store().conn(), id)?,
+            Ok(id) => reports::list_price(self.conn, id)?,
             Err(_) => None,
         };
         self.prices.insert(product.to_owned(), price.clone());
@@ -219,7 +221,7 @@ impl<'r> Sums<'r> {
         let mut by_region: BTreeMap<Option<String>, Sum> = BTreeMap::new();
         for (id, sum) in by_owner {
             let known = match id.as_deref().and_then(|id| id.parse().ok()) {
-                Some(id) => reports::agent(self.replica.store().conn(), id)?.unwrap_or_default(),
+                Some(id) => reports::agent(self.conn, id)?.unwrap_or_default(),
                 None => Agent::default(),
             };
             by_region.entry(known.region).or_default().add(sum);
@@ -241,7 +243,7 @@ impl<'r> Sums<'r> {
 
     /// A name as people read it.
     fn person_name(&self, stored: String) -> String {
-        let field = self.replica.schema().entity("user").and_then(|user| user.field("name"));
+        let field = self.schema.entity("user").and_then(|user| user.field("name"));
         match field {
             Some(field) => field.ty.display(&Value::Text(stored), Language::En),
             None => stored,

@@ -118,12 +118,17 @@ pub fn list(conn: &Connection, entity: &Entity, query: &Query) -> Result<IdPage,
     let (direction, beyond) = if query.descending { ("DESC", "<") } else { ("ASC", ">") };
     if let Some(after) = &query.after {
         let Cursor(value, id) = read_cursor(after)?;
-        conditions.push(after_condition(sort_name, beyond, query.descending, &value, &mut values));
+        conditions.push(match sort {
+            Some(_) => after_condition(sort_name, beyond, query.descending, &value, &mut values),
+            None => format!("id {beyond} :id"),
+        });
         id_after = Some(id.as_bytes().to_vec());
     }
+    // A constant in the order would keep SQLite from walking an index.
+    let order = sort.as_ref().map_or(String::new(), |(name, _)| format!("{name} {direction}, "));
     // Column and table names come from the schema; everything else is a parameter.
     let sql = format!(
-        "SELECT id, {sort_name} FROM {} WHERE {} ORDER BY {sort_name} {direction}, id {direction} LIMIT {}",
+        "SELECT id, {sort_name} FROM {} WHERE {} ORDER BY {order}id {direction} LIMIT {}",
         entity.name,
         conditions.join(" AND ").replace(":id", &format!("?{}", values.len() + 1)),
         limit + 1,
@@ -212,7 +217,8 @@ fn condition(
     }
     values.push(parameter(filter, ty)?);
     let operator = match filter.compare {
-        Compare::Is => "IS",
+        // Not IS: for that an index of the values that are there cannot be used.
+        Compare::Is => "=",
         Compare::IsNot => "IS NOT",
         Compare::From => ">=",
         Compare::To => "<=",

@@ -1,9 +1,11 @@
 //! What every storage backend must do. The contract spans methods, so the type system cannot
 //! hold it; each backend runs [`check`] in its tests.
 
+mod accounts;
 mod enrolment;
 mod feed;
 mod history;
+mod reading;
 mod transactions;
 mod world;
 
@@ -11,8 +13,15 @@ use super::Storage;
 
 /// Runs every case, each on a storage of its own.
 pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
-    for (name, case) in
-        [transactions::CASES, history::CASES, feed::CASES, enrolment::CASES].concat()
+    for (name, case) in [
+        transactions::CASES,
+        history::CASES,
+        feed::CASES,
+        enrolment::CASES,
+        accounts::CASES,
+        reading::CASES,
+    ]
+    .concat()
     {
         eprintln!("case: {name}");
         case(make().as_ref());

@@ -15,6 +15,7 @@ mod migrate;
 mod read;
 mod write;
 
+mod accounts;
 mod change;
 mod device;
 mod document;

@@ -6,4 +6,6 @@ mod world;
 #[cfg(test)]
 mod edits;
 #[cfg(test)]
+mod reading;
+#[cfg(test)]
 mod texts;

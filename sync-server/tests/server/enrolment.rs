@@ -1,5 +1,7 @@
 //! Enrolling a device, and the token that comes of it.
 
+use outrider_core::time::Clock;
+use outrider_sync_server::storage::Storage;
 use serde_json::json;
 
 use crate::world::{NOW, Office};
@@ -88,6 +90,25 @@ fn guessing_codes_is_slowed_down() {
     assert_eq!(answer.error(), (429, "too_many_requests".to_owned()));
     assert!(answer.retry_after.parse::<u64>().unwrap() >= 1);
     assert_eq!(office.get("/health", "").status, 200, "others are not slowed down");
+}
+
+#[test]
+fn the_last_contact_of_a_device_is_kept_to_the_minute() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    for later in [61_000, 61_000] {
+        office.clock.advance(later);
+        assert_eq!(office.get("/v1/status", &token).status, 200);
+        let now_ms = office.clock.now_ms();
+        office.until("the contact is written", |read| {
+            read.devices().unwrap().iter().any(|known| known.last_contact_at == now_ms)
+        });
+        // Within the minute nothing is written.
+        office.clock.advance(1_000);
+        assert_eq!(office.get("/v1/status", &token).status, 200);
+    }
+    let known = office.storage.read().unwrap().devices().unwrap();
+    assert!(known.iter().all(|known| known.last_contact_at <= office.clock.now_ms() - 1_000));
 }
 
 #[test]

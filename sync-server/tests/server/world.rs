@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::{Arc, mpsc},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use outrider_core::{ids::to_hex, time::ManualClock};
@@ -13,7 +13,7 @@ use outrider_sync_server::{
     config::Config,
     enrol::create_code,
     serve::run_with,
-    storage::{Storage, sqlite::SqliteStorage},
+    storage::{Read as StorageRead, Storage, sqlite::SqliteStorage},
 };
 use p256::ecdsa::SigningKey;
 use serde_json::{Value, json};
@@ -126,6 +126,15 @@ impl Office {
             request_id: header("x-request-id"),
             retry_after: header("retry-after"),
             body: response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap(),
+        }
+    }
+
+    /// Waits until something holds of what is stored.
+    pub(crate) fn until(&self, what: &str, holds: impl Fn(&dyn StorageRead) -> bool) {
+        let begun = Instant::now();
+        while !holds(self.storage.read().unwrap().as_ref()) {
+            assert!(begun.elapsed() < PATIENCE, "in vain: {what}");
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

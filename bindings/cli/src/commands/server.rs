@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 /// Hands the rest of the command line to the server's own `command`.
 pub(crate) fn run(command: &str, is_json: bool, rest: Vec<OsString>) -> ExitCode {
-    let json = (is_json && command == "code").then(|| "--json".into());
+    let json = (is_json && command != "serve").then(|| "--json".into());
     let head = ["outrider".into(), command.into()];
     outrider_sync_server::command::main_with_args(head.into_iter().chain(json).chain(rest))
 }

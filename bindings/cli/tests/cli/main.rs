@@ -19,3 +19,5 @@ mod office;
 mod maintain;
 
 mod folders;
+
+mod past;

@@ -12,8 +12,8 @@ use outrider_core::{
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
-use super::{Doing, damaged, from_sql, to_sql};
-use crate::storage::{NewChange, StorageError, StoredChange, StoredRefusal};
+use super::{Doing, damaged, document, from_sql, to_sql};
+use crate::storage::{ArrivedChange, NewChange, StorageError, StoredChange, StoredRefusal};
 
 const READING: &str = "reading the history";
 
@@ -113,6 +113,41 @@ pub(super) fn since(
     let params =
         params![id.record.as_bytes(), id.part.as_str(), to_sql(position), to_sql(limit as u64)];
     list(conn, sql, params)
+}
+
+/// The last changes of all documents since a moment, the latest first.
+///
+/// Along the order of arrival from its end, so that the answer costs the same however much there
+/// is; a clock that was set back hides nothing.
+pub(super) fn arrivals(
+    conn: &Connection,
+    since: TimestampMs,
+    scan: usize,
+) -> Result<Vec<ArrivedChange>, StorageError> {
+    let mut query = conn
+        .prepare_cached(
+            "SELECT c.record, c.part, d.entity, c.device, c.keys, c.made_at, c.received_at,
+                    c.position
+             FROM change c JOIN document d ON d.record = c.record AND d.part = c.part
+             WHERE c.id > (SELECT max(id) FROM change) - ?2 AND c.received_at >= ?1
+             ORDER BY c.id DESC",
+        )
+        .doing(READING)?;
+    let mut found = query.query(params![since, to_sql(scan as u64)]).doing(READING)?;
+    let mut changes = Vec::new();
+    while let Some(row) = found.next().doing(READING)? {
+        let keys: String = row.get(4).doing(READING)?;
+        changes.push(ArrivedChange {
+            document: document::id_of(row)?,
+            entity: row.get(2).doing(READING)?,
+            device: DeviceId(Uuid::from_bytes(row.get(3).doing(READING)?)),
+            keys: serde_json::from_str(&keys).map_err(damaged)?,
+            made_at: row.get(5).doing(READING)?,
+            received_at: row.get(6).doing(READING)?,
+            position: from_sql(row.get(7).doing(READING)?)?,
+        });
+    }
+    Ok(changes)
 }
 
 /// When each of the operations was made; those that are not in the history are left out.

@@ -3,12 +3,15 @@
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId},
     sync::frame::Author,
+    time::TimestampMs,
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 use super::{Doing, from_sql, to_sql};
-use crate::storage::{AuditLine, Counts, Device, EnrolmentCode, SCOPE_ALL, StorageError};
+use crate::storage::{
+    AuditLine, Counts, Device, DeviceContact, EnrolmentCode, SCOPE_ALL, StorageError,
+};
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -51,6 +54,60 @@ pub(super) fn find_by_token(
 /// The device with this id.
 pub(super) fn find_by_id(conn: &Connection, id: DeviceId) -> Result<Option<Device>, StorageError> {
     find(conn, select_device!("WHERE id = ?1"), params![id.0.as_bytes()])
+}
+
+/// The device whose actors begin with `prefix`.
+pub(super) fn find_by_prefix(
+    conn: &Connection,
+    prefix: ActorPrefix,
+) -> Result<Option<Device>, StorageError> {
+    find(conn, select_device!("WHERE prefix = ?1"), params![prefix.0])
+}
+
+/// All devices, with what was heard of them.
+pub(super) fn list(conn: &Connection) -> Result<Vec<DeviceContact>, StorageError> {
+    const DOING: &str = "listing devices";
+    conn.prepare_cached(
+        "SELECT id, name, user, user_record, prefix, public_key, token_hash, enrolled_at,
+                is_office, last_contact_at, changes
+         FROM device ORDER BY position, id",
+    )
+    .doing(DOING)?
+    .query_map([], |row| {
+        Ok(DeviceContact {
+            device: read(row)?,
+            last_contact_at: row.get(9)?,
+            changes: row.get::<_, i64>(10)?.unsigned_abs(),
+        })
+    })
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
+/// Notes when a device was last heard of.
+pub(super) fn set_last_contact(
+    conn: &Connection,
+    id: DeviceId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "UPDATE device SET last_contact_at = max(last_contact_at, ?2) WHERE id = ?1",
+    )
+    .and_then(|mut update| update.execute(params![id.0.as_bytes(), at]))
+    .doing("noting a device's last contact")?;
+    Ok(())
+}
+
+/// Counts changes that were accepted from a device.
+pub(super) fn count_changes(
+    conn: &Connection,
+    id: DeviceId,
+    count: u64,
+) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE device SET changes = changes + ?2 WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0.as_bytes(), to_sql(count)]))
+        .doing("counting a device's changes")?;
+    Ok(())
 }
 
 /// The row through which the office writes for `user`.

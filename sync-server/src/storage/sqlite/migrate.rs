@@ -6,8 +6,11 @@ use super::{Doing, rows};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
-const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_first.sql"), include_str!("migrations/0003_office.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_accounts.sql"),
+    include_str!("migrations/0003_office.sql"),
+];
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.
 const APPLICATION_ID: i32 = 0x4f52_7376;

@@ -2,15 +2,22 @@
 
 use outrider_core::{
     crdt::OpId,
-    ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
+    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, RecordId},
+    reports::{PipelineReport, pipeline_of},
+    schema::{Entity, Schema},
+    store::{
+        query::{self, IdPage, Query},
+        timeline::{self, TimelinePage, TimelineQuery},
+    },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
+    time::TimestampMs,
 };
 use rusqlite::Connection;
 
-use super::{Doing, SqliteStorage, change, device, document, feed, stream};
+use super::{Doing, SqliteStorage, change, device, document, feed, rows, stream};
 use crate::storage::{
-    Counts, Device, FeedQuery, FeedRow, Read, StorageError, StoredChange, StoredDocument,
-    StoredRefusal,
+    ArrivedChange, Counts, Device, DeviceContact, FeedQuery, FeedRow, Read, StorageError,
+    StoredChange, StoredDocument, StoredRefusal,
 };
 
 /// A read transaction; its connection goes back to the pool at the end.
@@ -74,6 +81,14 @@ impl<T: Connected> Read for T {
         device::find_by_id(self.conn()?, id)
     }
 
+    fn device_by_prefix(&self, prefix: ActorPrefix) -> Result<Option<Device>, StorageError> {
+        device::find_by_prefix(self.conn()?, prefix)
+    }
+
+    fn devices(&self) -> Result<Vec<DeviceContact>, StorageError> {
+        device::list(self.conn()?)
+    }
+
     fn office_device(&self, user: &str) -> Result<Option<Device>, StorageError> {
         device::find_of_office(self.conn()?, user)
     }
@@ -120,6 +135,14 @@ impl<T: Connected> Read for T {
         change::since(self.conn()?, id, position, limit)
     }
 
+    fn arrivals(
+        &self,
+        since: TimestampMs,
+        scan: usize,
+    ) -> Result<Vec<ArrivedChange>, StorageError> {
+        change::arrivals(self.conn()?, since, scan)
+    }
+
     fn provenance(&self, id: &DocumentId, ops: &[OpId]) -> Result<Vec<Provenance>, StorageError> {
         change::provenance(self.conn()?, id, ops)
     }
@@ -161,6 +184,32 @@ impl<T: Connected> Read for T {
         limit: usize,
     ) -> Result<Vec<DocumentDigest>, StorageError> {
         stream::document_digests(self.conn()?, stream, after, limit)
+    }
+
+    fn list(&self, entity: &Entity, query: &Query) -> Result<IdPage, StorageError> {
+        query::list(self.conn()?, entity, query).map_err(rows::asked)
+    }
+
+    fn count(&self, entity: &Entity, query: &Query) -> Result<u64, StorageError> {
+        query::count(self.conn()?, entity, query).map_err(rows::asked)
+    }
+
+    fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError> {
+        let (conn, schema) = (self.conn()?, Schema::current());
+        let records = query::with_conflicts(conn, schema, limit).map_err(rows::asked)?;
+        Ok((records, query::count_conflicts(conn, schema).map_err(rows::asked)?))
+    }
+
+    fn timeline(
+        &self,
+        family: RecordId,
+        query: &TimelineQuery,
+    ) -> Result<TimelinePage, StorageError> {
+        timeline::timeline(self.conn()?, Schema::current(), family, query).map_err(rows::asked)
+    }
+
+    fn pipeline(&self) -> Result<PipelineReport, StorageError> {
+        pipeline_of(self.conn()?, Schema::current()).map_err(rows::asked)
     }
 
     fn counts(&self) -> Result<Counts, StorageError> {

@@ -4,11 +4,11 @@ use outrider_core::{
     crdt::State,
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Schema},
-    store::rows,
+    store::{StoreError, rows},
 };
 use rusqlite::{Connection, params};
 
-use super::{Doing, document};
+use super::{Doing, damaged, document};
 use crate::storage::{Content, StorageError};
 
 const DOING: &str = "writing the typed rows";
@@ -46,6 +46,9 @@ fn project_flat(
 pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
     let schema = Schema::current();
     rows::create_tables(conn, schema).doing(DOING)?;
+    for entity in schema.entities() {
+        conn.execute_batch(&list_indexes(entity)).doing(DOING)?;
+    }
     let built: u32 =
         conn.query_row("SELECT schema_version FROM meta", [], |row| row.get(0)).doing(DOING)?;
     if built == schema.version {
@@ -54,6 +57,37 @@ pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
     rebuild(conn)?;
     conn.execute("UPDATE meta SET schema_version = ?1", params![schema.version]).doing(DOING)?;
     Ok(())
+}
+
+/// What lists walk that people open often: the records that are not archived, by time of creation
+/// and by name. They also count without reading the table.
+fn list_indexes(entity: &Entity) -> String {
+    let table = &entity.name;
+    let mut sql =
+        format!("CREATE INDEX IF NOT EXISTS {table}_in_use ON {table} (id) WHERE is_archived = 0;");
+    let title = entity.title_field().and_then(|field| rows::columns_of(field).into_iter().next());
+    if let Some((column, _)) = title {
+        sql.push_str(&format!(
+            "CREATE INDEX IF NOT EXISTS {table}_in_use_by_title ON {table} ({column}, id)
+             WHERE is_archived = 0;"
+        ));
+    }
+    sql
+}
+
+/// What the caller asked wrongly, and what failed.
+pub(super) fn asked(error: StoreError) -> StorageError {
+    match error {
+        StoreError::Query(words) => StorageError::Query(words),
+        StoreError::Database(source) => {
+            StorageError::Database { doing: "reading the typed rows", source }
+        }
+        other @ (StoreError::Open { .. }
+        | StoreError::TooNew { .. }
+        | StoreError::Foreign(_)
+        | StoreError::OldSqlite(_)
+        | StoreError::Damaged(_)) => damaged(other),
+    }
 }
 
 /// Drops all rows and writes them again from the documents.

@@ -116,17 +116,30 @@ fn no_entity_has_the_name_of_a_table_of_ours() {
     }
 }
 
-#[test]
-fn the_feed_is_read_along_its_indexes() {
+/// How SQLite would find what a statement asks for.
+fn plan(conn: &Connection, sql: &str) -> String {
+    let mut query = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    // No parameter is bound: a plan must not depend on them.
+    let mut rows = query.raw_query();
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        lines.push(row.get::<_, String>(3).unwrap());
+    }
+    lines.join("\n")
+}
+
+fn opened() -> (TempDir, Connection) {
     let folder = TempDir::new().unwrap();
     drop(SqliteStorage::open(folder.path()).unwrap());
     let conn = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
-    let plan = |sql: &str| -> String {
-        let mut query = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-        let lines = query.query_map([], |row| row.get::<_, String>(3)).unwrap();
-        lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
-    };
+    (folder, conn)
+}
+
+#[test]
+fn the_feed_is_read_along_its_indexes() {
+    let (_folder, conn) = opened();
     let plan = plan(
+        &conn,
         "SELECT 1 FROM family_feed f CROSS JOIN record_feed r ON r.family = f.family
          WHERE f.scope = 'all' AND f.position > 5 AND r.position > 5
            AND (f.position, f.family) >= (7, x'01')
@@ -135,4 +148,36 @@ fn the_feed_is_read_along_its_indexes() {
     );
     assert!(plan.contains("family_feed_by_position (scope=? AND (position,family)>"), "{plan}");
     assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[test]
+fn pages_that_people_open_often_walk_indexes() {
+    let (_folder, conn) = opened();
+    let walks = [
+        ("SELECT id, NULL FROM customer WHERE 1 AND is_archived = 0 ORDER BY id DESC LIMIT 51",
+         "customer_in_use"),
+        ("SELECT id, NULL FROM customer WHERE 1 AND is_archived = 0 AND id > ?1
+          ORDER BY id ASC LIMIT 51", "customer_in_use (id>?)"),
+        ("SELECT count(*) FROM customer WHERE 1 AND is_archived = 0", "COVERING INDEX customer_in_use"),
+        ("SELECT id, company_name FROM customer WHERE 1 AND is_archived = 0
+          ORDER BY company_name ASC, id ASC LIMIT 51", "customer_in_use_by_title"),
+        ("SELECT id, company_name FROM customer WHERE 1 AND is_archived = 0
+          AND (company_name > ?1 OR (company_name = ?1 AND id > ?2))
+          ORDER BY company_name ASC, id ASC LIMIT 51", "customer_in_use_by_title"),
+        ("SELECT count(*) FROM contact WHERE 1 AND is_archived = 0 AND customer_id = ?1",
+         "contact_by_customer_id (customer_id=?)"),
+        ("SELECT id, NULL FROM contact WHERE 1 AND is_archived = 0 AND customer_id = ?1
+          ORDER BY id DESC LIMIT 51", "contact_by_customer_id (customer_id=?)"),
+        ("SELECT c.record FROM change c JOIN document d ON d.record = c.record AND d.part = c.part
+          WHERE c.id > (SELECT max(id) FROM change) - ?2 AND c.received_at >= ?1
+          ORDER BY c.id DESC", "INTEGER PRIMARY KEY (rowid>?)"),
+        ("SELECT id FROM device WHERE prefix = ?1", "(prefix=?)"),
+        ("SELECT id FROM device WHERE user = ?1 AND is_office = 1", "device_of_office (user=?)"),
+    ];
+    for (sql, expected) in walks {
+        let plan = plan(&conn, sql);
+        assert!(plan.contains(expected), "{sql}\n{plan}");
+        let is_sorted = plan.contains("TEMP B-TREE") && !sql.contains("customer_id =");
+        assert!(!is_sorted, "{sql}\n{plan}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The write transaction.
 
-use std::{cell::RefCell, sync::MutexGuard};
+use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
 
 use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
@@ -25,6 +25,8 @@ pub(super) struct SqliteWrite<'s> {
     streams: RefCell<StreamChanges>,
     /// The changes that were added, in order, for the feed's chain.
     added: Vec<ChangeHash>,
+    /// How many of each device; written once, at the end.
+    counts: BTreeMap<DeviceId, u64>,
     /// Told of the position that a commit takes.
     news: &'s watch::Sender<u64>,
 }
@@ -42,8 +44,15 @@ impl<'s> SqliteWrite<'s> {
         }
         conn.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
         let streams = RefCell::default();
-        let mut write =
-            Self { conn, next_position: 0, is_changed: false, streams, added: Vec::new(), news };
+        let mut write = Self {
+            conn,
+            next_position: 0,
+            is_changed: false,
+            streams,
+            added: Vec::new(),
+            counts: BTreeMap::new(),
+            news,
+        };
         write.next_position = feed::position(&write.conn)? + 1;
         Ok(write)
     }
@@ -90,6 +99,7 @@ impl Write for SqliteWrite<'_> {
         self.is_changed = true;
         change::add(&self.conn, id, change, received_at, self.next_position)?;
         self.added.push(change.hash);
+        *self.counts.entry(change.device).or_default() += 1;
         Ok(())
     }
 
@@ -124,9 +134,16 @@ impl Write for SqliteWrite<'_> {
         device::set_user_record(&self.conn, id, record)
     }
 
+    fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError> {
+        device::set_last_contact(&self.conn, id, at)
+    }
+
     fn commit(self: Box<Self>) -> Result<u64, StorageError> {
         let position = if self.is_changed {
             self.settle_streams()?;
+            for (device, count) in &self.counts {
+                device::count_changes(&self.conn, *device, *count)?;
+            }
             feed::advance(&self.conn, self.next_position, &self.added)?;
             self.next_position
         } else {
