@@ -131,6 +131,10 @@ impl Part {
     }
 }
 
+fn is_part_letter(b: u8) -> bool {
+    b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -147,7 +151,7 @@ impl FromStr for Part {
             field
                 if !field.is_empty()
                     && field.len() <= PART_BYTES_MAX
-                    && field.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') =>
+                    && field.bytes().all(is_part_letter) =>
             {
                 Ok(Self::Text(field.to_owned()))
             }

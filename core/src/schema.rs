@@ -13,6 +13,7 @@ mod field;
 mod types;
 
 mod picklist;
+mod rollup;
 
 mod display;
 mod hints;
@@ -46,11 +47,12 @@ pub use key::{
     VALUE_BYTES_MAX, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
 };
 pub use picklist::{Choice, Picklist, StageType};
+pub use rollup::{Rollup, RollupHow, RollupWhen};
 pub use sql::{Column, SqlValue};
 pub use types::{Type, ValueError};
 
 /// Version of the built-in definitions; every change of them counts it up.
-pub const BUILTIN_VERSION: u32 = 1;
+pub const BUILTIN_VERSION: u32 = 2;
 
 /// All entities and picklists at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]

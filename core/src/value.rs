@@ -4,12 +4,16 @@
 //! money, a link) is the schema's business; its canonical encoding is one of these.
 
 pub mod compound;
+pub mod geo;
 pub mod money;
+pub mod time_span;
 
 use serde::{Deserialize, Serialize};
 
 pub use compound::{Address, PersonName};
+pub use geo::Geo;
 pub use money::Money;
+pub use time_span::TimeSpan;
 
 /// One scalar under one key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,113 +1,95 @@
 //! Derived fields: never stored, so that two people adding a line each get the sum of both.
 //!
-//! Device and server compute them by the same functions from the record itself.
+//! Device and server compute them by the same functions: from the record itself
+//! ([`add_derived`]), from that and what links to it ([`add_with_rollups`], called by
+//! [`crate::store::rollup`]), and from the time now ([`add_timely`]).
 
-use rust_decimal::{Decimal, RoundingStrategy, prelude::ToPrimitive};
+mod amounts;
+mod linked;
+mod lists;
+mod moments;
+mod pipeline;
+mod timely;
+mod totals;
+
+#[cfg(test)]
+mod tests;
+
+use chrono::{DateTime, NaiveDate};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    schema::{Entity, StageType, Type},
-    value::Money,
+    schema::Entity,
+    time::{TimestampMs, to_rfc3339},
 };
 
-/// Adds every derived field of the entity that has a value to a record's JSON.
-pub fn add_derived(entity: &Entity, record: &mut Map<String, Json>) {
+pub use totals::total_of_lines;
+
+/// A record's JSON.
+type Record = Map<String, Json>;
+
+/// Adds the derived fields that follow from the record itself.
+pub fn add_derived(entity: &Entity, record: &mut Record) {
+    add(entity, record, |name, record| match name {
+        "lines_total" | "subtotal" => Some(amounts::to_json(&total_of_lines(record)?)),
+        "line_totals" => totals::line_totals(record),
+        "discount" | "tax" | "taxes" | "amount" => totals::of_order(name, record),
+        "chance" => pipeline::chance(entity, record).map(Json::from),
+        "weighted_amount" => {
+            pipeline::weighted_amount(entity, record).map(|money| amounts::to_json(&money))
+        }
+        "closed_at" => pipeline::closed_at(record),
+        "needs_reason" => pipeline::needs_reason(record),
+        "start_date" => moments::side_of_period(record, "start"),
+        "end_date" => moments::side_of_period(record, "end"),
+        "renewal_reminder_on" => moments::renewal_reminder_on(record),
+        "planned_minutes" => moments::planned_minutes(record),
+        "response_minutes" => moments::minutes(record, "request_date", "first_response_at"),
+        "resolution_minutes" => moments::minutes(record, "request_date", "resolved_at"),
+        "held_minutes" => moments::minutes(record, "held_from", "held_until"),
+        "customer_signed_at" => lists::first_signature(record, "customer"),
+        "company_signed_at" => lists::first_signature(record, "company"),
+        "fulfilled_percent" => lists::fulfilled_percent(record),
+        "work_minutes" => lists::minutes_of(record, "work"),
+        "travel_minutes" => lists::minutes_of(record, "travel"),
+        "checklist_left" => lists::checklist_left(record),
+        _ => None,
+    });
+}
+
+/// Adds the derived fields that need the rollups, which the record must hold.
+pub fn add_with_rollups(entity: &Entity, record: &mut Record) {
+    add(entity, record, |name, record| match name {
+        "available_quantity" => linked::available_quantity(record),
+        "stock_status" => linked::stock_status(record),
+        "outstanding_amount" => linked::outstanding_amount(record),
+        "payment_status" => linked::payment_status(record),
+        "response_percent" => linked::response_percent(record),
+        "roi_percent" => linked::roi_percent(record),
+        "potential_score" => linked::potential_score(record),
+        "visit_minutes" => moments::minutes(record, "checked_in_at", "checked_out_at"),
+        _ => None,
+    });
+}
+
+/// Adds the derived fields that change as time goes by.
+pub fn add_timely(entity: &Entity, record: &mut Record, now_ms: TimestampMs) {
+    add(entity, record, |name, record| match name {
+        "days_left" => timely::days_left(record, now_ms),
+        "is_overdue" => timely::is_overdue(record, now_ms),
+        "sla_status" => timely::sla_status(record, now_ms),
+        _ => None,
+    });
+}
+
+/// Adds what `compute` gives for the names that the entity declares.
+fn add(entity: &Entity, record: &mut Record, compute: impl Fn(&str, &Record) -> Option<Json>) {
     for derived in &entity.derived {
-        let value = match derived.name.as_str() {
-            "lines_total" | "subtotal" => total_of_lines(record).map(|money| to_json(&money)),
-            "amount" => amount_of_order(record).map(|money| to_json(&money)),
-            "chance" => chance(entity, record).map(Json::from),
-            "weighted_amount" => weighted_amount(entity, record).map(|money| to_json(&money)),
-            _ => None,
-        };
-        if let Some(value) = value {
+        if let Some(value) = compute(&derived.name, record) {
             record.insert(derived.name.clone(), value);
         }
     }
-}
-
-fn to_json(money: &Money) -> Json {
-    serde_json::json!({
-        "currency": money.currency(),
-        "minor": money.minor(),
-        "amount": money.to_decimal_text(),
-    })
-}
-
-fn money_of(json: &Json) -> Option<Money> {
-    Money::new(json.get("currency")?.as_str()?, json.get("minor")?.as_i64()?).ok()
-}
-
-/// The sum of the lines; `None` if there are none with a price, or they mix currencies.
-///
-/// A line is quantity × unit price less its discount, rounded half-up to the currency's minor
-/// unit per line; the sum is that of the rounded lines, so their order never matters.
-#[must_use]
-pub fn total_of_lines(record: &Map<String, Json>) -> Option<Money> {
-    let lines = record.get("lines")?.as_array()?;
-    let mut total: Option<Money> = None;
-    for line in lines {
-        // A line that nobody priced yet counts nothing; one too large to multiply has no sum.
-        let Some(price) = line.get("unit_price").and_then(money_of) else { continue };
-        let line = line_total(line, &price)?;
-        total = Some(match total {
-            None => line,
-            Some(sum) => add(&sum, &line)?,
-        });
-    }
-    total
-}
-
-fn line_total(line: &Json, price: &Money) -> Option<Money> {
-    let qty = decimal(line.get("qty")).unwrap_or(Decimal::ONE);
-    let discount = decimal(line.get("discount_percent")).unwrap_or(Decimal::ZERO);
-    let factor = Decimal::ONE.checked_sub(discount.checked_div(Decimal::ONE_HUNDRED)?)?;
-    times(price, qty.checked_mul(factor)?)
-}
-
-fn times(money: &Money, factor: Decimal) -> Option<Money> {
-    let exact = Decimal::from(money.minor()).checked_mul(factor)?;
-    let rounded = exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
-    Money::new(money.currency(), rounded.to_i64()?).ok()
-}
-
-fn add(left: &Money, right: &Money) -> Option<Money> {
-    if left.currency() != right.currency() {
-        return None;
-    }
-    Money::new(left.currency(), left.minor().checked_add(right.minor())?).ok()
-}
-
-fn amount_of_order(record: &Map<String, Json>) -> Option<Money> {
-    let subtotal = total_of_lines(record);
-    let fee = record.get("shipping_fee").and_then(money_of);
-    match (subtotal, fee) {
-        (Some(subtotal), Some(fee)) => add(&subtotal, &fee),
-        (subtotal, fee) => subtotal.or(fee),
-    }
-}
-
-/// The chance of winning in percent: the record's own, else that of its stage; a stage on hold
-/// keeps that of the last stage in the history that has one.
-fn chance(entity: &Entity, record: &Map<String, Json>) -> Option<i64> {
-    if let Some(own) = record.get("probability").and_then(Json::as_i64) {
-        return Some(own);
-    }
-    let field = entity.field("sales_stage")?;
-    let Type::Picklist(stages) = &field.ty else { return None };
-    let stage = stages.choice(record.get("sales_stage")?.as_str()?)?;
-    if stage.stage_type != Some(StageType::Hold) {
-        return stage.probability.map(i64::from);
-    }
-    let history = record.get("stages")?.as_array()?;
-    let moves = history.iter().rev().filter_map(|entry| entry.get("to_stage")?.as_str());
-    moves.filter_map(|id| stages.choice(id)?.probability).map(i64::from).next()
-}
-
-fn weighted_amount(entity: &Entity, record: &Map<String, Json>) -> Option<Money> {
-    let amount = record.get("expected_amount").and_then(money_of)?;
-    let chance = Decimal::from(chance(entity, record)?).checked_div(Decimal::ONE_HUNDRED)?;
-    times(&amount, chance)
 }
 
 fn decimal(json: Option<&Json>) -> Option<Decimal> {
@@ -118,78 +100,23 @@ fn decimal(json: Option<&Json>) -> Option<Decimal> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+fn text<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
+    record.get(name)?.as_str()
+}
 
-    use super::*;
-    use crate::schema::Schema;
+fn rows<'a>(record: &'a Record, name: &str) -> Option<&'a [Json]> {
+    record.get(name)?.as_array().map(Vec::as_slice)
+}
 
-    fn derive(entity: &str, record: Json) -> Map<String, Json> {
-        let mut record = record.as_object().unwrap().clone();
-        add_derived(Schema::current().entity(entity).unwrap(), &mut record);
-        record
-    }
+fn moment_ms(json: Option<&Json>) -> Option<TimestampMs> {
+    DateTime::parse_from_rfc3339(json?.as_str()?).ok().map(|at| at.timestamp_millis())
+}
 
-    fn eur(minor: i64) -> Json {
-        json!({ "currency": "EUR", "minor": minor })
-    }
+fn date(json: Option<&Json>) -> Option<NaiveDate> {
+    json?.as_str()?.parse().ok()
+}
 
-    #[test]
-    fn every_derived_field_of_the_schema_is_computed() {
-        let line = json!({ "qty": "1", "unit_price": eur(100) });
-        let full = json!({
-            "lines": [line], "shipping_fee": eur(5), "sales_stage": "proposal",
-            "expected_amount": eur(1000),
-        });
-        // The stock of a product waits for the entity of stock moves.
-        for entity in Schema::current().entities().filter(|entity| entity.name != "product") {
-            let record = derive(&entity.name, full.clone());
-            for derived in &entity.derived {
-                assert!(record.contains_key(&derived.name), "{}.{}", entity.name, derived.name);
-            }
-        }
-    }
-
-    #[test]
-    fn lines_round_one_by_one_and_their_order_does_not_matter() {
-        let mut lines = vec![
-            json!({ "qty": "3", "unit_price": eur(333), "discount_percent": "12.5" }),
-            json!({ "qty": "0.5", "unit_price": eur(1) }),
-            json!({ "qty": "7", "unit_price": eur(19) }),
-            json!({ "name": "no price yet" }),
-        ];
-        let amount = |lines: &[Json]| {
-            derive("sales_order", json!({ "lines": lines, "shipping_fee": eur(500) }))["amount"]
-                .clone()
-        };
-        let first = amount(&lines);
-        assert_eq!(first["minor"], 874 + 1 + 133 + 500);
-        lines.reverse();
-        assert_eq!(amount(&lines), first);
-    }
-
-    #[test]
-    fn mixed_currencies_have_no_sum() {
-        let yuan = json!({ "currency": "CNY", "minor": 1 });
-        let lines = json!([{ "unit_price": eur(1) }, { "unit_price": yuan }]);
-        assert!(!derive("sales_order", json!({ "lines": lines })).contains_key("amount"));
-    }
-
-    #[test]
-    fn a_deal_on_hold_keeps_its_chance_and_a_lost_one_weighs_nothing() {
-        let history = json!([{ "to_stage": "negotiation" }, { "to_stage": "on_hold" }]);
-        let held = derive(
-            "opportunity",
-            json!({
-                "sales_stage": "on_hold", "stages": history, "expected_amount": eur(1000),
-            }),
-        );
-        assert_eq!(held["weighted_amount"]["minor"], 750);
-        let lost =
-            derive("opportunity", json!({ "sales_stage": "lost", "expected_amount": eur(1000) }));
-        assert_eq!(lost["weighted_amount"]["minor"], 0);
-        let own = derive("opportunity", json!({ "sales_stage": "lost", "probability": 40 }));
-        assert_eq!(own["chance"], 40);
-    }
+/// The day of a moment, in UTC: the same on every device.
+fn day_of(at_ms: TimestampMs) -> Option<NaiveDate> {
+    to_rfc3339(at_ms).get(..10)?.parse().ok()
 }

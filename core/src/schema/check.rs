@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use crate::schema::{
-    Schema,
-    entity::{Entity, Family, Label},
-    field::{Field, Kind, Settle},
-    names::{is_choice_id, is_field_name, is_name},
-    picklist::Picklist,
-    types::Type,
+use crate::{
+    ids::Part,
+    schema::{
+        Schema,
+        entity::{Entity, Family, Label},
+        field::{Field, Kind, Settle},
+        names::{is_choice_id, is_field_name, is_name},
+        picklist::Picklist,
+        rollup::{Rollup, RollupHow, RollupWhen},
+        types::Type,
+    },
 };
 
 /// A definition that is wrong.
@@ -77,11 +81,74 @@ fn check_entity(schema: &Schema, entity: &Entity) -> Checked {
         require(links, place, "the family is no link")?;
     }
     check_fields(schema, &entity.fields, place)?;
-    for derived in &entity.derived {
-        let place = format!("{place}.{}", derived.name);
-        require(is_field_name(&derived.name), &place, "not a name")?;
-        require(entity.field(&derived.name).is_none(), &place, "a field has this name")?;
-        check_label(&derived.label, &place)?;
+    check_label(&entity.id_label, place)?;
+    let moment = entity.field(&entity.moment);
+    require(moment.is_some_and(is_moment), place, "the moment is no date or time")?;
+    let derived = entity.derived.iter().map(|derived| (&derived.name, &derived.label));
+    let rollups = entity.rollups.iter().map(|rollup| (&rollup.name, &rollup.label));
+    let mut names = BTreeSet::new();
+    for (name, label) in derived.chain(rollups) {
+        let place = format!("{place}.{name}");
+        require(is_field_name(name), &place, "not a name")?;
+        require(entity.field(name).is_none(), &place, "a field has this name")?;
+        require(names.insert(name), &place, "computed twice")?;
+        check_label(label, &place)?;
+    }
+    entity.rollups.iter().try_for_each(|rollup| check_rollup(schema, entity, rollup))
+}
+
+fn is_moment(field: &Field) -> bool {
+    field.kind.is_single()
+        && matches!(field.ty, Type::Date | Type::DateTime | Type::Period | Type::TimeSpan)
+}
+
+/// A rollup names what the other entity has, and values that can be taken together.
+fn check_rollup(schema: &Schema, entity: &Entity, rollup: &Rollup) -> Checked {
+    let place = &format!("{}.{}", entity.name, rollup.name);
+    let Some(of) = schema.entity(&rollup.of) else {
+        return Err(SchemaError::new(place, "of an unknown entity"));
+    };
+    let single = |name: &str| of.field(name).filter(|field| field.kind.is_single());
+    let links = single(&rollup.by).is_some_and(|by| {
+        by.indexed
+            && by.part == Part::Main
+            && matches!(&by.ty, Type::Link(to) if *to == entity.name)
+    });
+    require(links, place, "`by` is no indexed link to this entity")?;
+    let field = rollup.field.as_deref().and_then(single).filter(|field| field.part == Part::Main);
+    let fits = match rollup.how {
+        RollupHow::Count => rollup.field.is_none(),
+        RollupHow::Sum => field.is_some_and(|field| {
+            matches!(field.ty, Type::Integer { .. } | Type::Decimal { .. } | Type::Money)
+        }),
+        RollupHow::Average => field
+            .is_some_and(|field| matches!(field.ty, Type::Integer { .. } | Type::Decimal { .. })),
+        RollupHow::First | RollupHow::Last => field.is_some(),
+    };
+    require(fits, place, "`field` cannot be taken together in this way")?;
+    let ordered = matches!(rollup.how, RollupHow::First | RollupHow::Last | RollupHow::Average);
+    let order = rollup.order.as_deref().or(rollup.field.as_deref());
+    let has_order = order.and_then(single).is_some_and(is_moment) || rollup.latest.is_none();
+    require(rollup.order.is_none() || ordered, place, "`order` is for first, last and average")?;
+    let needs_order = matches!(rollup.how, RollupHow::First | RollupHow::Last);
+    let is_ordered = order.and_then(single).is_some_and(is_moment) || !needs_order;
+    require(has_order && is_ordered, place, "`order` is no date or time")?;
+    let averages = rollup.how == RollupHow::Average;
+    require(rollup.latest.is_none() || averages, place, "`latest` is for an average")?;
+    if let Some(per) = &rollup.per {
+        let links = single(per).is_some_and(|field| matches!(field.ty, Type::Link(_)));
+        let sums = rollup.how == RollupHow::Sum;
+        let adds = field.is_some_and(|field| field.ty != Type::Money);
+        require(links && sums && adds, place, "`per` is a link, for a sum of numbers")?;
+    }
+    for RollupWhen { field, is } in &rollup.when {
+        let known = single(field).filter(|field| field.part == Part::Main);
+        let has = |value: &String| match known.map(|field| &field.ty) {
+            Some(Type::Picklist(list)) => list.choice(value).is_some(),
+            Some(Type::Bool) => value == "true" || value == "false",
+            _ => false,
+        };
+        require(!is.is_empty() && is.iter().all(has), place, "`when` names no such value")?;
     }
     Ok(())
 }
@@ -129,7 +196,16 @@ fn check_field(schema: &Schema, field: &Field, place: &str) -> Checked {
 
 /// Whether values of the type are objects in JSON.
 fn has_parts(ty: &Type) -> bool {
-    matches!(ty, Type::Money | Type::Period | Type::Address | Type::PersonName)
+    matches!(
+        ty,
+        Type::Money
+            | Type::Period
+            | Type::Address
+            | Type::PersonName
+            | Type::Geo
+            | Type::TimeSpan
+            | Type::Json { .. }
+    )
 }
 
 fn check_settle(field: &Field, place: &str) -> Checked {

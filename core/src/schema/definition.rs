@@ -15,7 +15,9 @@ use crate::{
         check::SchemaError,
         entity::{Derived, Entity, Family, Label},
         field::{Field, Kind, Settle},
+        key::VALUE_BYTES_MAX,
         picklist::{Choice, Picklist},
+        rollup::Rollup,
         sql::Texts,
         types::Type,
     },
@@ -24,6 +26,8 @@ use crate::{
 
 /// Characters of a text for which its definition gives no limit.
 const TEXT_CHARS_DEFAULT: usize = 200;
+/// Bytes of an object of JSON for which its definition gives no limit.
+const JSON_BYTES_DEFAULT: usize = 16_384;
 /// Digits after the point of a decimal for which its definition gives none.
 const SCALE_DEFAULT: u32 = 2;
 /// Limit of a number, either sign, for which its definition gives none.
@@ -32,11 +36,40 @@ const NUMBER_MAX_DEFAULT: i64 = MONEY_MINOR_MAX;
 const ENTITIES: &[&str] = &[
     include_str!("entities/customer.toml"),
     include_str!("entities/contact.toml"),
+    include_str!("entities/lead.toml"),
     include_str!("entities/opportunity.toml"),
+    include_str!("entities/activity.toml"),
     include_str!("entities/interaction.toml"),
+    include_str!("entities/contract.toml"),
     include_str!("entities/product.toml"),
     include_str!("entities/sales_order.toml"),
+    include_str!("entities/shipment.toml"),
+    include_str!("entities/payment.toml"),
+    include_str!("entities/service_request.toml"),
+    include_str!("entities/visit.toml"),
+    include_str!("entities/check_in.toml"),
+    include_str!("entities/asset.toml"),
+    include_str!("entities/campaign.toml"),
+    include_str!("entities/campaign_member.toml"),
+    include_str!("entities/campaign_response.toml"),
+    include_str!("entities/cost_entry.toml"),
+    include_str!("entities/stock_location.toml"),
+    include_str!("entities/stock_move.toml"),
+    include_str!("entities/stock_reservation.toml"),
+    include_str!("entities/price_list.toml"),
+    include_str!("entities/price_entry.toml"),
+    include_str!("entities/feedback.toml"),
+    include_str!("entities/consent.toml"),
+    include_str!("entities/comment.toml"),
+    include_str!("entities/hold_interval.toml"),
+    include_str!("entities/sla_policy.toml"),
+    include_str!("entities/report.toml"),
+    include_str!("entities/report_result.toml"),
     include_str!("entities/user.toml"),
+    include_str!("entities/role.toml"),
+    include_str!("entities/team.toml"),
+    include_str!("entities/territory.toml"),
+    include_str!("entities/proposal.toml"),
 ];
 const ENVELOPE: &str = include_str!("envelope.toml");
 const PICKLISTS: &str = include_str!("picklists.toml");
@@ -46,6 +79,9 @@ const PICKLISTS: &str = include_str!("picklists.toml");
 pub struct EntityDefinition {
     /// Its name in the API, in SQL and on the wire.
     pub name: String,
+    /// What a record's id is called, unless it follows from the label.
+    #[serde(default)]
+    pub id: Option<Label>,
     /// What one record is called.
     pub label: Label,
     /// What the table of them is called.
@@ -54,11 +90,17 @@ pub struct EntityDefinition {
     pub title: String,
     /// `itself`, or the field that links to the head of the family.
     pub family: String,
+    /// The field that places a record on a timeline.
+    #[serde(default = "created_at")]
+    pub moment: String,
     /// Its own fields; one of an envelope's name changes that field's labels and help.
     pub fields: Vec<FieldDefinition>,
     /// What is computed.
     #[serde(default)]
     pub derived: Vec<Derived>,
+    /// What is computed from the records that link here.
+    #[serde(default)]
+    pub rollups: Vec<Rollup>,
     /// What a newer version says besides.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Json>,
@@ -139,6 +181,10 @@ fn text_type() -> String {
     "text".to_owned()
 }
 
+fn created_at() -> String {
+    "created_at".to_owned()
+}
+
 #[derive(Deserialize)]
 struct EnvelopeFile {
     fields: Vec<FieldDefinition>,
@@ -185,8 +231,21 @@ fn resolve_entity(
     envelope: &[FieldDefinition],
     picklists: &[Arc<Picklist>],
 ) -> Result<Entity, SchemaError> {
-    let EntityDefinition { name, label, plural, title, family, fields, derived, unknown: _ } =
-        definition;
+    let EntityDefinition {
+        name,
+        id,
+        label,
+        plural,
+        title,
+        family,
+        moment,
+        fields,
+        derived,
+        rollups,
+        unknown: _,
+    } = definition;
+    let id_label = id
+        .unwrap_or_else(|| Label { en: format!("{} id", label.en), zh: format!("{}ID", label.zh) });
     let family = if family == "itself" { Family::Itself } else { Family::Link(family) };
     let (renamed, own): (Vec<_>, Vec<_>) = fields
         .into_iter()
@@ -207,7 +266,20 @@ fn resolve_entity(
         .collect::<Result<_, _>>()?;
     let positions = fields.iter().enumerate().map(|(at, f)| (f.name.clone(), at)).collect();
     let texts = Texts::default();
-    Ok(Entity { name, label, plural, title, family, fields, derived, positions, texts })
+    Ok(Entity {
+        name,
+        id_label,
+        label,
+        plural,
+        title,
+        family,
+        moment,
+        fields,
+        derived,
+        rollups,
+        positions,
+        texts,
+    })
 }
 
 fn resolve_field(
@@ -216,7 +288,7 @@ fn resolve_field(
     picklists: &[Arc<Picklist>],
 ) -> Result<Field, SchemaError> {
     let place = format!("{owner}.{}", definition.name);
-    let ty = resolve_type(&definition, &place, picklists)?;
+    let ty = resolve_type(&definition, owner, &place, picklists)?;
     let part = match (definition.kind, definition.part.as_deref()) {
         (Kind::Text, _) => Part::Text(definition.name.clone()),
         (_, None | Some("main")) => Part::Main,
@@ -261,6 +333,7 @@ fn resolve_field(
 
 fn resolve_type(
     definition: &FieldDefinition,
+    owner: &str,
     place: &str,
     picklists: &[Arc<Picklist>],
 ) -> Result<Type, SchemaError> {
@@ -288,12 +361,28 @@ fn resolve_type(
             let list = picklists.iter().find(|known| known.name == list);
             Type::Picklist(Arc::clone(list.ok_or_else(|| wrong("an unknown picklist"))?))
         }
-        "link" => Type::Link(definition.to.clone().ok_or_else(|| wrong("`to` names its entity"))?),
+        "link" => match definition.to.as_deref() {
+            // Only the envelope needs it: a link to a record of the same entity.
+            Some("self") => Type::Link(owner.to_owned()),
+            Some(entity) => Type::Link(entity.to_owned()),
+            None => return Err(wrong("`to` names its entity")),
+        },
         "email" => Type::Email,
         "phone" => Type::Phone,
         "url" => Type::Url,
         "address" => Type::Address,
         "person_name" => Type::PersonName,
+        "geo" => Type::Geo,
+        "time_span" => Type::TimeSpan,
+        "sha256" => Type::Sha256,
+        "json" => {
+            let max = definition.max.map_or(Ok(JSON_BYTES_DEFAULT), usize::try_from);
+            let max = max.map_err(|_| wrong("a negative length"))?;
+            if max > VALUE_BYTES_MAX {
+                return Err(wrong("more bytes than a value may have"));
+            }
+            Type::Json { max }
+        }
         _ => return Err(wrong("an unknown type")),
     })
 }

@@ -8,6 +8,7 @@ use crate::{
     ids::Part,
     schema::{
         field::{Field, Kind},
+        rollup::Rollup,
         sql::Texts,
     },
 };
@@ -69,6 +70,8 @@ pub struct Derived {
 pub struct Entity {
     /// Its name in the API, in SQL and on the wire.
     pub name: String,
+    /// What a record's id is called.
+    pub id_label: Label,
     /// What one record is called.
     pub label: Label,
     /// What the table of them is called.
@@ -77,10 +80,14 @@ pub struct Entity {
     pub title: String,
     /// Whose family its records belong to.
     pub family: Family,
+    /// The field that places a record on a timeline; where it is empty, `created_at` does.
+    pub moment: String,
     /// Its own fields in their order on forms, then those that all entities have.
     pub fields: Vec<Field>,
     /// What is computed from its records.
     pub derived: Vec<Derived>,
+    /// What is computed from the records that link here.
+    pub rollups: Vec<Rollup>,
     pub(in crate::schema) positions: HashMap<String, usize>,
     pub(crate) texts: Texts,
 }

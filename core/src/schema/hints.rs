@@ -5,6 +5,7 @@
 
 mod date;
 mod number;
+mod structured;
 
 use serde_json::Value as Json;
 use unicode_normalization::UnicodeNormalization;
@@ -15,7 +16,7 @@ use crate::{
         types::{Type, ValueError, read_parts, split_period},
     },
     time::to_rfc3339,
-    value::{Address, Money, PersonName, Value, compound::Compound},
+    value::{Address, Geo, Money, PersonName, TimeSpan, Value, compound::Compound},
 };
 
 /// The order of day, month and year in dates that do not begin with the year.
@@ -82,9 +83,15 @@ impl Type {
                 None => return Err(ValueError::UnknownChoice { list: list.name.clone() }),
             },
             Self::Address | Self::PersonName => parts_or_line(text),
-            Self::Text { .. } | Self::Link(_) | Self::Email | Self::Phone | Self::Url => {
-                text.into()
-            }
+            Self::Geo => structured::parse_geo(text)?,
+            Self::TimeSpan => structured::parse_span(text, hints)?,
+            Self::Text { .. }
+            | Self::Link(_)
+            | Self::Email
+            | Self::Phone
+            | Self::Url
+            | Self::Sha256
+            | Self::Json { .. } => text.into(),
         };
         self.from_json(&json)
     }
@@ -101,6 +108,10 @@ impl Type {
             ),
             (Self::Address, Value::Text(text)) => plain_line::<Address>(text),
             (Self::PersonName, Value::Text(text)) => plain_line::<PersonName>(text),
+            (Self::Geo, Value::Text(text)) => Geo::from_canonical(text)
+                .map_or_else(|| text.clone(), |geo| structured::geo_to_text(&geo)),
+            (Self::TimeSpan, Value::Text(text)) => TimeSpan::from_canonical(text)
+                .map_or_else(|_| text.clone(), |span| structured::span_to_text(&span)),
             (_, Value::Bool(flag)) => flag.to_string(),
             (_, Value::Int(number)) => number.to_string(),
             (_, Value::Text(text)) => text.clone(),

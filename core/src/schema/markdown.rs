@@ -46,15 +46,28 @@ pub(super) fn write_schema(schema: &Schema) -> String {
 }
 
 fn write_entity(entity: &Entity) -> String {
-    let Entity { name, label, plural, title, family, fields, derived, positions: _, texts: _ } =
-        entity;
+    let Entity {
+        name,
+        id_label,
+        label,
+        plural,
+        title,
+        family,
+        moment,
+        fields,
+        derived,
+        rollups,
+        positions: _,
+        texts: _,
+    } = entity;
     let family = match family {
         Family::Itself => "its own".to_owned(),
         Family::Link(field) => format!("that of `{field}`"),
     };
     let mut text = format!(
-        "\n## {} · {} (`{name}`)\n\nOne record: {} · {}. Shown by `{title}`. Family: {family}.\n\n",
-        plural.en, plural.zh, label.en, label.zh
+        "\n## {} · {} (`{name}`)\n\nOne record: {} · {}; its id: {} · {}. Shown by `{title}`, placed \
+         in time by `{moment}`. Family: {family}.\n\n",
+        plural.en, plural.zh, label.en, label.zh, id_label.en, id_label.zh
     );
     text.push_str("| field | English | 中文 | type | kind | part | merge | required | notes |\n");
     text.push_str("|---|---|---|---|---|---|---|---|---|\n");
@@ -64,7 +77,7 @@ fn write_entity(entity: &Entity) -> String {
             text.push_str(&write_field(column, Some(field)));
         }
     }
-    if derived.is_empty() {
+    if derived.is_empty() && rollups.is_empty() {
         return text;
     }
     text.push_str(
@@ -73,6 +86,10 @@ fn write_entity(entity: &Entity) -> String {
     for value in derived {
         let row = [format!("`{}`", value.name), value.label.en.clone(), value.label.zh.clone()];
         text.push_str(&format!("| {} | {} |\n", row.join(" | "), value.formula));
+    }
+    for rollup in rollups {
+        let row = [format!("`{}`", rollup.name), rollup.label.en.clone(), rollup.label.zh.clone()];
+        text.push_str(&format!("| {} | {} |\n", row.join(" | "), rollup.formula()));
     }
     text
 }
@@ -113,6 +130,7 @@ fn type_of(field: &Field) -> String {
         }
         Type::Picklist(list) => format!("picklist [{0}](#picklist-{0})", list.name),
         Type::Link(entity) => format!("link to `{entity}`"),
+        Type::Json { max } => format!("json, {max} bytes"),
         plain @ (Type::Money
         | Type::Bool
         | Type::Date
@@ -122,7 +140,10 @@ fn type_of(field: &Field) -> String {
         | Type::Phone
         | Type::Url
         | Type::Address
-        | Type::PersonName) => plain.name().replace('_', " "),
+        | Type::PersonName
+        | Type::Geo
+        | Type::TimeSpan
+        | Type::Sha256) => plain.name().replace('_', " "),
     }
 }
 
@@ -162,7 +183,7 @@ fn notes_of(field: &Field) -> String {
         notes.push("written by the program".to_owned());
     }
     if let Some(help) = &field.help {
-        notes.push(help.en.clone());
+        notes.push(format!("{} · {}", help.en, help.zh));
     }
     notes.join("; ")
 }

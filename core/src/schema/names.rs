@@ -30,11 +30,11 @@ pub(super) fn is_field_name(name: &str) -> bool {
     is_name(name) && !RESERVED.contains(&name) && !is_sql_keyword(name)
 }
 
-/// Whether the name is lower-case letters and underscores, a letter first, and not too long.
+/// Whether the name is lower-case letters, digits and underscores, a letter first, and not too long.
 pub(super) fn is_name(name: &str) -> bool {
     name.len() <= NAME_BYTES_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// Whether the id is of the form that a choice has.

@@ -120,6 +120,19 @@ fn of_type(ty: &Type, draw: Draw<'_>) -> Json {
             "postcode": format!("{:06}", below(draw, 1_000_000)),
         }),
         Type::PersonName => json!({ "family": word(draw), "given": letters(draw) }),
+        Type::Geo => json!({
+            "lat": degrees(89, draw), "lon": degrees(179, draw), "accuracy_m": below(draw, 500),
+            "source": "gps",
+        }),
+        Type::TimeSpan => {
+            let start = moment_ms(draw);
+            let end = start + i64::from(below(draw, 14_400)) * 60_000;
+            json!({
+                "start": to_rfc3339(start), "end": to_rfc3339(end), "time_zone": "Asia/Shanghai",
+            })
+        }
+        Type::Sha256 => format!("{:0>64}", letters(draw)).into(),
+        Type::Json { .. } => json!({ "name": word(draw), "number": below(draw, NUMBER_MAX) }),
     }
 }
 
@@ -171,6 +184,12 @@ fn money(draw: Draw<'_>) -> Json {
     let minor = i64::from(below(draw, NUMBER_MAX));
     let amount = Money::new(currency, minor).map(|money| money.to_decimal_text());
     json!({ "currency": currency, "minor": minor, "amount": amount.unwrap_or_default() })
+}
+
+fn degrees(max: u32, draw: Draw<'_>) -> String {
+    let fraction = Decimal::new(below(draw, 10_000_000).into(), 7);
+    let degrees = Decimal::from(below(draw, 2 * max)) - Decimal::from(max) + fraction;
+    degrees.normalize().to_string()
 }
 
 fn moment_ms(draw: Draw<'_>) -> i64 {

@@ -5,10 +5,12 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use rust_decimal::{Decimal, prelude::ToPrimitive};
+
 use crate::{
     ids::Part,
     schema::types::{Type, split_period},
-    value::{Money, Value},
+    value::{Geo, Money, TimeSpan, Value},
 };
 
 /// One column of a value: what is added to the field's name, and the SQL type.
@@ -94,9 +96,14 @@ impl Type {
         const INTEGER: &[Column] = &[integer("")];
         const MONEY: &[Column] = &[integer("_minor"), text("_currency")];
         const PERIOD: &[Column] = &[text("_start"), text("_end")];
+        // Degrees in ten-millionths, exact and in order; metres.
+        const GEO: &[Column] = &[integer("_lat"), integer("_lon"), integer("_accuracy")];
+        const SPAN: &[Column] = &[integer("_start"), integer("_end")];
         match self {
             Self::Money => MONEY,
             Self::Period => PERIOD,
+            Self::Geo => GEO,
+            Self::TimeSpan => SPAN,
             Self::Bool | Self::Integer { .. } | Self::DateTime => INTEGER,
             Self::Text { .. }
             | Self::Decimal { .. }
@@ -107,7 +114,9 @@ impl Type {
             | Self::Phone
             | Self::Url
             | Self::Address
-            | Self::PersonName => TEXT,
+            | Self::PersonName
+            | Self::Sha256
+            | Self::Json { .. } => TEXT,
         }
     }
 
@@ -124,7 +133,19 @@ impl Type {
                 Some((start, end)) => vec![start.into(), end.into()],
                 None => nothing(self),
             },
-            (Self::Money | Self::Period, _) => nothing(self),
+            (Self::Geo, Value::Text(text)) => match Geo::from_canonical(text) {
+                Some(geo) => vec![
+                    ten_millionths(geo.lat()),
+                    ten_millionths(geo.lon()),
+                    maybe(geo.accuracy_m().map(i64::from)),
+                ],
+                None => nothing(self),
+            },
+            (Self::TimeSpan, Value::Text(text)) => match TimeSpan::from_canonical(text) {
+                Ok(span) => vec![SqlValue::Integer(span.start_ms), maybe(span.end_ms)],
+                Err(_) => nothing(self),
+            },
+            (Self::Money | Self::Period | Self::Geo | Self::TimeSpan, _) => nothing(self),
             (Self::Bool | Self::Integer { .. } | Self::DateTime, Value::Text(_)) => nothing(self),
             (_, Value::Null | Value::Bytes(_)) => nothing(self),
             (_, Value::Bool(flag)) => vec![SqlValue::Integer((*flag).into())],
@@ -132,6 +153,14 @@ impl Type {
             (_, Value::Text(text)) => vec![SqlValue::Text(text.clone())],
         }
     }
+}
+
+fn maybe(number: Option<i64>) -> SqlValue {
+    number.map_or(SqlValue::Null, SqlValue::Integer)
+}
+
+fn ten_millionths(degrees: Decimal) -> SqlValue {
+    maybe((degrees * Decimal::from(10_000_000)).to_i64())
 }
 
 fn nothing(ty: &Type) -> Vec<SqlValue> {

@@ -6,7 +6,10 @@ use serde_json::Value as Json;
 
 use crate::{
     schema::Type,
-    value::{Address, Money, PersonName, Value, compound::Compound, money::MONEY_MINOR_MAX},
+    value::{
+        Address, Geo, Money, PersonName, TimeSpan, Value, compound::Compound,
+        money::MONEY_MINOR_MAX,
+    },
 };
 
 /// Text without outer space or control characters, not empty.
@@ -94,6 +97,42 @@ pub(in crate::schema) fn values(ty: &Type) -> BoxedStrategy<Value> {
             .boxed(),
         Type::Address => compound::<Address>(),
         Type::PersonName => compound::<PersonName>(),
+        Type::Geo => (
+            -900_000_000..=900_000_000_i64,
+            -1_800_000_000..=1_800_000_000_i64,
+            proptest::option::of(0..1_000_000_u32),
+            "[a-z_]{0,8}",
+        )
+            .prop_map(|(lat, lon, accuracy, source)| {
+                let degrees = |number| Decimal::new(number, 7);
+                let accuracy = accuracy.map(Decimal::from);
+                let geo = Geo::new(degrees(lat), degrees(lon), accuracy, &source).unwrap();
+                Value::Text(geo.to_canonical())
+            })
+            .boxed(),
+        Type::TimeSpan => (
+            -62_135_596_800_000..=253_402_300_799_999_i64,
+            proptest::option::of(0..100_000_000_000_i64),
+            select(vec!["", "Asia/Shanghai", "Etc/GMT+8"]),
+            any::<bool>(),
+        )
+            .prop_map(|(start_ms, length, zone, all_day)| {
+                let end_ms = length.map(|length| (start_ms + length).min(253_402_300_799_999));
+                let time_zone = zone.to_owned();
+                TimeSpan { start_ms, end_ms, time_zone, all_day }.to_canonical().into()
+            })
+            .boxed(),
+        Type::Sha256 => "[0-9a-f]{64}".prop_map(Value::Text).boxed(),
+        Type::Json { .. } => {
+            let object = |json: &Value| matches!(json, Value::Text(text) if text.starts_with('{'));
+            let ty = ty.clone();
+            any_json()
+                .prop_map(move |json| {
+                    ty.from_json(&serde_json::json!({ "it": json })).unwrap_or(Value::Null)
+                })
+                .prop_filter("refused", object)
+                .boxed()
+        }
     }
 }
 

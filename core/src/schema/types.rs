@@ -16,9 +16,13 @@
 //! | picklist | text, the choice's id | string |
 //! | link | text, the record's UUID | string |
 //! | address, person's name | text, JSON with a fixed order of keys | object |
+//! | position, time span | text, JSON with a fixed order of keys | object |
+//! | json | text, an object of JSON with its keys in order | object |
+//! | sha256 | text, 64 hexadecimal digits | string |
 
 mod compound;
 mod number;
+mod structured;
 mod text;
 mod time;
 
@@ -34,7 +38,9 @@ use crate::{
 };
 
 pub(super) use compound::read_parts;
+use number::json_digits;
 pub(super) use number::parse_decimal;
+pub(super) use structured::geo_number;
 pub(super) use text::{check_email, check_phone, check_url, clean_text};
 pub(super) use time::{parse_iso_date, split_period};
 
@@ -86,6 +92,17 @@ pub enum Type {
     Address,
     /// The name of a person.
     PersonName,
+    /// A position on Earth.
+    Geo,
+    /// From one moment to another.
+    TimeSpan,
+    /// The digest of a file's content.
+    Sha256,
+    /// An object of JSON whose text has at most `max` bytes.
+    Json {
+        /// Bytes, at most.
+        max: usize,
+    },
 }
 
 /// What is wrong with a value. It never repeats the value, which may be personal.
@@ -188,6 +205,10 @@ impl Type {
             Self::Url => check_url(text_of(value)?),
             Self::Address => compound::check::<Address>(text_of(value)?),
             Self::PersonName => compound::check::<PersonName>(text_of(value)?),
+            Self::Geo => structured::check_geo(text_of(value)?),
+            Self::TimeSpan => structured::check_span(text_of(value)?),
+            Self::Sha256 => structured::check_sha256(text_of(value)?),
+            Self::Json { max } => structured::check_object(text_of(value)?, *max),
         }
     }
 
@@ -230,7 +251,7 @@ impl Type {
                 json.as_i64().map(Value::Int).ok_or(ValueError::WrongShape("a whole number"))?
             }
             Self::Decimal { scale, min, max } => {
-                number::decimal_text(&number::json_digits(json)?, *scale, *min, *max)?.into()
+                number::decimal_text(&json_digits(json)?, *scale, *min, *max)?.into()
             }
             Self::Money => number::money_from_json(json)?.to_string().into(),
             Self::Bool => {
@@ -245,6 +266,10 @@ impl Type {
             Self::Url => text::complete_url(string_of(json)?).into(),
             Self::Address => compound::from_json::<Address>(json)?,
             Self::PersonName => compound::from_json::<PersonName>(json)?,
+            Self::Geo => structured::geo_from_json(json)?,
+            Self::TimeSpan => structured::span_from_json(json)?,
+            Self::Sha256 => string_of(json)?.trim().to_ascii_lowercase().into(),
+            Self::Json { max } => structured::object_from_json(json, *max)?,
         };
         self.check(&value)?;
         Ok(value)
@@ -257,9 +282,10 @@ impl Type {
             (Self::DateTime, Value::Int(at_ms)) => time::moment_to_json(*at_ms),
             (Self::Money, Value::Text(text)) => number::money_to_json(text),
             (Self::Period, Value::Text(text)) => time::period_to_json(text),
-            (Self::Address | Self::PersonName, Value::Text(text)) => {
-                serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into())
-            }
+            (
+                Self::Address | Self::PersonName | Self::Geo | Self::TimeSpan | Self::Json { .. },
+                Value::Text(text),
+            ) => serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into()),
             (_, value) => plain_json(value),
         }
     }
@@ -283,6 +309,10 @@ impl Type {
             Self::Url => "url",
             Self::Address => "address",
             Self::PersonName => "person_name",
+            Self::Geo => "geo",
+            Self::TimeSpan => "time_span",
+            Self::Sha256 => "sha256",
+            Self::Json { .. } => "json",
         }
     }
 }

@@ -230,7 +230,7 @@ fn condition(
 fn parameter(filter: &Filter, ty: Option<&Type>) -> Result<SqlValue, StoreError> {
     let wrong = |error: String| StoreError::Query(format!("{}: {error}", filter.column));
     match ty {
-        Some(Type::Money | Type::Period) | None => Ok(filter
+        Some(Type::Money | Type::Period | Type::Geo | Type::TimeSpan) | None => Ok(filter
             .value
             .parse()
             .map_or_else(|_| SqlValue::Text(filter.value.clone()), SqlValue::Integer)),

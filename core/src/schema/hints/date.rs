@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Words between the two days of a period.
-const UNTIL: &[&str] = &[" - ", "~", "至", "–", " to "];
+pub(super) const UNTIL: &[&str] = &[" - ", "~", "至", "–", " to "];
 /// Forms of a time of day.
 const TIMES: &[&str] = &["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"];
 

@@ -54,7 +54,11 @@ fn normalise(field: &Field, value: &str) -> Result<String, KeyError> {
         | Type::Phone
         | Type::Url
         | Type::Address
-        | Type::PersonName => fold(value),
+        | Type::PersonName
+        | Type::Geo
+        | Type::TimeSpan
+        | Type::Sha256
+        | Type::Json { .. } => fold(value),
     };
     if member.is_empty() {
         return Err(KeyError::EmptyMember(field.name.clone()));

@@ -74,22 +74,51 @@ fn definitions_that_do_not_fit_are_refused() {
 #[test]
 fn every_entity_has_the_fields_of_the_seed() {
     for (entity, table, fields) in [
-        ("customer", "客户信息表", "公司名称 地址 电话号码 电子邮件 联系人 行业 公司规模 拜访次数"),
-        ("contact", "联系人表", "姓名 职位 联系电话 电子邮件 社交媒体账号"),
+        (
+            "customer",
+            "客户信息表",
+            "客户ID 公司名称 地址 电话号码 电子邮件 联系人 行业 公司规模 拜访次数 客户满意度",
+        ),
+        ("contact", "联系人表", "联系人ID 客户 姓名 职位 联系电话 电子邮件 社交媒体账号 决策角色"),
         (
             "opportunity",
             "销售机会表",
-            "机会名称 机会描述 预计金额 预计关闭日期 销售阶段 责任销售人员",
+            "机会ID 客户 机会名称 机会描述 预计金额 预计关闭日期 销售阶段 责任销售人员",
         ),
-        ("product", "产品表", "产品名称 产品描述 产品类别 价格 库存数量 库存状态"),
-        ("user", "用户权限表", "用户角色 权限级别 可访问模块 操作权限"),
+        ("activity", "活动记录表", "活动ID 客户 活动类型 活动日期 活动内容 责任人"),
+        (
+            "contract",
+            "合同表",
+            "合同ID 客户 合同名称 合同金额 合同开始日期 合同结束日期 合同状态 合同附件 合同审核 回款计划",
+        ),
+        ("product", "产品表", "产品ID 产品名称 产品描述 产品类别 价格 库存数量 库存状态"),
+        (
+            "service_request",
+            "服务请求表",
+            "请求ID 客户 请求类型 请求描述 请求日期 处理状态 处理结果 解决方案",
+        ),
+        (
+            "campaign",
+            "营销活动表",
+            "活动ID 活动名称 活动类型 开始日期 结束日期 活动预算 活动效果 参与人数",
+        ),
+        ("user", "用户权限表", "用户ID 用户角色 权限级别 可访问模块 操作权限"),
         ("sales_order", "销售订单表", "订单编号 客户信息 产品或服务 订单金额 发货状态"),
         ("interaction", "交互记录表", "内容 会议纪要 责任人"),
+        ("report", "报告和分析表", "报告名称 分析定义"),
+        (
+            "visit",
+            "拜访表",
+            "计划时间 签到时间 签退时间 检查表 使用配件 照片 签名 拜访结果 现场位置",
+        ),
     ] {
         let entity = Schema::builtin().entity(entity).unwrap();
         assert_eq!(entity.plural.get(Language::Zh), table);
         let fields_zh = entity.fields.iter().map(|field| &field.label.zh);
-        let labels: Vec<_> = fields_zh.chain(entity.derived.iter().map(|d| &d.label.zh)).collect();
+        let derived_zh = entity.derived.iter().map(|derived| &derived.label.zh);
+        let rollups_zh = entity.rollups.iter().map(|rollup| &rollup.label.zh);
+        let labels: Vec<_> =
+            fields_zh.chain(derived_zh).chain(rollups_zh).chain([&entity.id_label.zh]).collect();
         for label in fields.split(' ') {
             assert!(labels.iter().any(|known| *known == label), "{table}: {label}");
         }
@@ -134,7 +163,21 @@ fn every_currency_to_choose_is_one_that_money_has() {
 #[test]
 fn every_record_has_the_envelope() {
     for entity in Schema::builtin().entities() {
-        for name in ["created_at", "created_by", "owner_id", "tags", "external_id", "archived"] {
+        for name in [
+            "created_at",
+            "created_by",
+            "owner_id",
+            "team_id",
+            "territory_id",
+            "tags",
+            "followers",
+            "attachments",
+            "external_id",
+            "visibility",
+            "legal_hold",
+            "redirect_to",
+            "archived",
+        ] {
             assert!(entity.field(name).is_some(), "{}.{name}", entity.name);
         }
         assert_eq!(entity.field("created_at").unwrap().kind, Kind::Once);

@@ -42,7 +42,7 @@ fn hints() -> TextHints {
 #[test]
 fn all_types_are_in_use() {
     let names: std::collections::BTreeSet<_> = types().iter().map(Type::name).collect();
-    assert_eq!(names.len(), 15);
+    assert_eq!(names.len(), 19);
 }
 
 fn check_text(ty: &Type, text: &str, hints: &TextHints, expected: impl Into<Value>) {
@@ -202,6 +202,83 @@ fn addresses_and_names_keep_their_order_and_take_one_line() {
     assert_eq!(Type::Address.check(&unordered).unwrap_err().code(), "not_canonical");
     assert!(Type::Address.from_json(&json!({ "planet": "Mars" })).is_err());
     assert_eq!(Type::Address.from_json(&json!({ "city": " " })).unwrap(), Value::Null);
+}
+
+#[test]
+fn positions_are_read_as_maps_and_receivers_write_them() {
+    let geo = |text: &str| format!("{{\"lat\":\"31.2304\",\"lon\":\"121.4737\"{text}}}");
+    check_text(&Type::Geo, "31.2304, 121.4737", &hints(), geo(""));
+    check_text(&Type::Geo, "３１.２３０４，１２１.４７３７", &hints(), geo(""));
+    check_text(
+        &Type::Geo,
+        "31.23040 121.4737 ±5m gps",
+        &hints(),
+        geo(r#","accuracy_m":5,"source":"gps""#),
+    );
+    let from_receiver = json!({ "lat": 31.2304, "lon": 121.473_700_000_000_01, "accuracy_m": 4.2 });
+    assert_eq!(Type::Geo.from_json(&from_receiver).unwrap(), geo(r#","accuracy_m":5"#).into());
+    for text in ["31.2304", "91, 0", "0, 181", "here", "1, 2 ±x", "1, 2 gps map"] {
+        check_text_refused(&Type::Geo, text, &hints(), "malformed");
+    }
+    assert_eq!(
+        Type::Geo.to_sql(&geo("").into()),
+        [SqlValue::Integer(312_304_000), SqlValue::Integer(1_214_737_000), SqlValue::Null]
+    );
+    assert!(Type::Geo.from_json(&json!({ "lat": 1, "lon": 2, "height": 3 })).is_err());
+}
+
+#[test]
+fn time_spans_take_the_agreed_zone_and_may_be_open() {
+    let span = Type::TimeSpan;
+    let stored = |more: &str| format!("{{\"start\":\"2026-03-04T00:30:00.000Z\"{more}}}");
+    let until = r#","end":"2026-03-04T02:00:00.000Z""#;
+    check_text(&span, "2026-03-04 08:30", &hints(), stored(""));
+    for text in [
+        "2026-03-04 08:30 - 2026-03-04 10:00",
+        "2026/3/4 8:30 - 10:00",
+        "2026年3月4日 08:30 至 10:00",
+        "2026-03-04T00:30:00Z/2026-03-04T02:00:00Z",
+    ] {
+        check_text(&span, text, &hints(), stored(until));
+    }
+    check_text(
+        &span,
+        "2026-03-04 08:30 - 10:00 [Asia/Shanghai] [all day]",
+        &hints(),
+        stored(&format!(r#"{until},"time_zone":"Asia/Shanghai","all_day":true"#)),
+    );
+    check_text_refused(&span, "2026-03-04 10:00 - 08:30", &hints(), "ends_before_start");
+    check_text_refused(&span, "2026-03-04 10:00 [Asia Shanghai]", &hints(), "malformed");
+    check_text_refused(&span, "tomorrow", &hints(), "malformed");
+    let columns: Vec<_> = span.columns().iter().map(|column| column.suffix).collect();
+    assert_eq!(columns, ["_start", "_end"]);
+    assert_eq!(
+        span.to_sql(&stored("").into()),
+        [SqlValue::Integer(1_772_584_200_000), SqlValue::Null]
+    );
+}
+
+#[test]
+fn objects_of_json_have_one_text_and_digests_one_spelling() {
+    let object = Type::Json { max: 40 };
+    let read = |json: Json| object.from_json(&json);
+    assert_eq!(
+        read(json!({ "b": 1, "a": [true, null] })).unwrap(),
+        r#"{"a":[true,null],"b":1}"#.into()
+    );
+    assert_eq!(read(json!(r#" {"b": 1} "#)).unwrap(), r#"{"b":1}"#.into());
+    assert_eq!(read(json!({ "a": 0.5 })).unwrap_err().code(), "wrong_shape");
+    assert_eq!(read(json!([1])).unwrap_err().code(), "wrong_shape");
+    assert_eq!(read(json!({ "a": "x".repeat(40) })).unwrap_err().code(), "too_long");
+    assert_eq!(object.check(&r#"{"b":1,"a":2}"#.into()).unwrap_err().code(), "not_canonical");
+    let mut deep = json!(1);
+    for _ in 0..20 {
+        deep = json!([deep]);
+    }
+    assert_eq!(read(json!({ "a": deep })).unwrap_err().code(), "wrong_shape");
+    let digest = "AB".repeat(32);
+    assert_eq!(Type::Sha256.from_json(&json!(digest)).unwrap(), digest.to_lowercase().into());
+    check_text_refused(&Type::Sha256, &"g".repeat(64), &hints(), "malformed");
 }
 
 #[test]
