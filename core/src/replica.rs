@@ -4,7 +4,7 @@
 //! Nothing here waits for a network; every write is durable when its call returns.
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
-//! [`read`] answers questions, [`push`] and [`pull`] are the two halves of a conversation with the
+//! [`read`] answers questions, [`live`] keeps lists up to date, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
 
 use std::{
@@ -27,6 +27,7 @@ pub mod bulk;
 pub mod error;
 pub mod flat;
 pub mod identity;
+pub mod live;
 pub mod pull;
 pub mod push;
 pub mod read;
@@ -36,6 +37,7 @@ pub mod text;
 pub mod writer;
 
 pub use error::ReplicaError;
+pub use live::{Diff, LiveId, Signal};
 pub use read::{Conflict, Links, Page, Status};
 pub use writer::Writer;
 
@@ -73,6 +75,8 @@ pub struct Replica {
     rng: StdRng,
     actor: ActorId,
     key: SigningKey,
+    live: live::Live,
+    signal: Signal,
 }
 
 impl Replica {
@@ -103,7 +107,9 @@ impl Replica {
             actor
         };
         let folder = folder.to_owned();
-        let mut replica = Self { folder, store, schema, clock: options.clock, rng, actor, key };
+        let (live, signal) = (live::Live::default(), Signal::default());
+        let mut replica =
+            Self { folder, store, schema, clock: options.clock, rng, actor, key, live, signal };
         replica.follow_schema()?;
         Ok(replica)
     }
@@ -148,6 +154,7 @@ impl Replica {
         let actor = writer.finish()?;
         tx.commit().map_err(StoreError::from)?;
         self.actor = actor;
+        self.signal.ring();
         Ok(done)
     }
 
@@ -226,6 +233,7 @@ impl Replica {
         document::forget_own_except(&tx, enrolment.prefix)?;
         tx.commit().map_err(StoreError::from)?;
         self.actor = actor;
+        self.signal.ring();
         Ok(())
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
-//! [`reports`] sums up, [`timeline`] tells what happened, [`imports`] remembers what files said.
+//! [`reports`] sums up, [`timeline`] tells what happened, [`imports`] remembers what
+//! files said, [`watch`] which records were written.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,6 +24,7 @@ pub mod query;
 pub mod reports;
 pub mod rows;
 pub mod timeline;
+pub mod watch;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
 const MIGRATIONS: &[&str] = &[

@@ -26,6 +26,14 @@ pub const READER_PAUSE_MS: u64 = 30_000;
 pub const ANSWER_TIMEOUT_MS: u64 = 600_000;
 /// Milliseconds that running requests have to end when the server is told to stop.
 pub const STOP_TIMEOUT_MS: u64 = 20_000;
+/// Open live channels, at most: half of the connections, so that requests find theirs.
+pub const LIVE_MAX: u32 = 1_024;
+/// Open live channels of one device, or of one person's pages, at most.
+pub const LIVE_EACH_MAX: u32 = 16;
+/// Milliseconds of silence on a live channel before a comment is sent (proxies wait 60 s).
+pub const LIVE_HEARTBEAT_MS: u64 = 20_000;
+/// Milliseconds after which a live channel ends, so that access is checked again.
+pub const LIVE_DURATION_MS: u64 = 900_000;
 /// Bytes of one request's body as it comes over the wire, at most.
 pub const BODY_BYTES_MAX: u32 = 8 * 1024 * 1024;
 /// Bytes of all bodies that are being received, at most.
@@ -59,6 +67,9 @@ pub struct Config {
     /// What one request may cost.
     #[command(flatten)]
     pub limits: LimitsConfig,
+    /// How it tells of news.
+    #[command(flatten)]
+    pub live: LiveConfig,
     /// What it says.
     #[command(flatten)]
     pub logging: LoggingConfig,
@@ -153,6 +164,24 @@ pub struct LimitsConfig {
     /// Attempts to enrol per minute from one address
     #[arg(long, env = "OUTRIDER_ENROLMENTS_PER_MINUTE", default_value_t = ENROLMENTS_PER_MINUTE)]
     pub enrolments_per_minute: NonZeroU32,
+}
+
+/// How the server tells those who listen that there is news.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Live channels")]
+pub struct LiveConfig {
+    /// Open channels, at most; each is a connection too
+    #[arg(long, env = "OUTRIDER_LIVE_MAX", default_value_t = LIVE_MAX)]
+    pub live_max: u32,
+    /// Open channels of one device, or of one person's pages, at most
+    #[arg(long, env = "OUTRIDER_LIVE_EACH_MAX", default_value_t = LIVE_EACH_MAX)]
+    pub live_each_max: u32,
+    /// Time of silence after which a comment is sent, so that proxies keep the channel open
+    #[arg(long, env = "OUTRIDER_LIVE_HEARTBEAT_MS", default_value_t = LIVE_HEARTBEAT_MS)]
+    pub live_heartbeat_ms: u64,
+    /// Time after which a channel ends and is opened anew, and with it who may listen is asked
+    #[arg(long, env = "OUTRIDER_LIVE_DURATION_MS", default_value_t = LIVE_DURATION_MS)]
+    pub live_duration_ms: u64,
 }
 
 /// What the server says about its work.

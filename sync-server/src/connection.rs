@@ -1,12 +1,11 @@
 //! Connections: how many there may be, and what becomes of those that stop reading.
 
 use std::{
-    collections::HashMap,
     future::{Future, Ready, ready},
     io,
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -21,74 +20,20 @@ use tokio::{
 use crate::{
     config::{NetworkConfig, millis},
     limits::network_of,
+    places::{Place, Places},
 };
 
 /// Lets connections in while there are places.
 #[derive(Debug, Clone)]
 pub(crate) struct Doorkeeper {
-    places: Arc<Places>,
+    places: Arc<Places<IpAddr>>,
     pause: Duration,
-}
-
-#[derive(Debug)]
-struct Places {
-    total_max: u32,
-    each_max: u32,
-    taken: Mutex<Taken>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    total: u32,
-    each: HashMap<IpAddr, u32>,
-}
-
-impl Places {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        // Counts are whole at every moment, whatever their holder died of.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take(self: &Arc<Self>, network: IpAddr) -> Option<Place> {
-        let mut taken = self.taken();
-        let here = taken.each.get(&network).copied().unwrap_or_default();
-        if taken.total >= self.total_max || here >= self.each_max {
-            return None;
-        }
-        taken.total += 1;
-        taken.each.insert(network, here + 1);
-        Some(Place { places: Arc::clone(self), network })
-    }
-}
-
-/// A place that a connection has; free again when dropped.
-#[derive(Debug)]
-struct Place {
-    places: Arc<Places>,
-    network: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        taken.total = taken.total.saturating_sub(1);
-        let here = taken.each.get(&self.network).copied().unwrap_or_default();
-        if here > 1 {
-            taken.each.insert(self.network, here - 1);
-        } else {
-            taken.each.remove(&self.network);
-        }
-    }
 }
 
 impl Doorkeeper {
     /// With the places that `config` gives.
     pub(crate) fn new(config: &NetworkConfig) -> Self {
-        let places = Places {
-            total_max: config.connections_max,
-            each_max: config.connections_per_address_max,
-            taken: Mutex::default(),
-        };
+        let places = Places::new(config.connections_max, config.connections_per_address_max);
         Self { places: Arc::new(places), pause: millis(config.reader_pause_ms) }
     }
 
@@ -118,7 +63,7 @@ pub(crate) struct Connection {
     stream: TcpStream,
     pause: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    _place: Place<IpAddr>,
 }
 
 impl Connection {

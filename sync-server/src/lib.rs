@@ -27,6 +27,7 @@ pub mod error;
 pub mod state;
 
 mod contacts;
+pub mod live;
 
 pub mod auth;
 pub mod body;
@@ -39,6 +40,7 @@ mod observe;
 pub mod router;
 
 mod connection;
+mod places;
 pub mod serve;
 
 pub mod command;

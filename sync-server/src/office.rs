@@ -12,12 +12,17 @@ mod base;
 mod edit;
 
 mod devices;
+mod history;
 mod list;
 mod view;
 
 pub use author::{Author, SYSTEM_USER, author_for};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use history::{
+    HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
+    history,
+};
 pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
     timeline,
@@ -25,7 +30,7 @@ pub use list::{
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 
 use outrider_core::{
-    crdt::{TextError, WriteError},
+    crdt::{TextError, WriteError, export::ExportError},
     domain::edit::EditError,
     ids::RecordId,
 };
@@ -56,6 +61,9 @@ pub enum OfficeError {
     /// The text cannot be written.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The history cannot be written as a file.
+    #[error("the history cannot be exported")]
+    Export(#[from] ExportError),
     /// Nothing is to be settled there.
     #[error("`{key}` of {record} has only one value")]
     NoConflict {

@@ -18,7 +18,7 @@ use crate::{
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
-    handlers::{enrolment::*, records::*, status::*, sync::*},
+    handlers::{enrolment::*, history::*, records::*, status::*, sync::*},
     limits::rate_limit,
     observe::{answer_panic, observe},
     state::AppState,
@@ -42,8 +42,12 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/pull", post(pull_changes).layer(question))
         .route("/v1/check", post(check_stream).layer(question))
         .route("/v1/fetch", post(fetch_documents).layer(question))
+        .route("/v1/records/{record}", get(show_record))
+        .route("/v1/records/{record}/changes", get(show_changes))
         .route("/v1/records/{record}/{part}/history", get(show_history))
+        .route("/v1/records/{record}/{part}/automerge", get(show_automerge))
         .route("/v1/status", get(show_status))
+        .route("/v1/live", get(announce_positions))
         .layer(rate_limit(per_second, limits.requests_burst))
         // Asked by machines that watch the server, from one address: not counted.
         .route("/health", get(show_health))

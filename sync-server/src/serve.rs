@@ -148,12 +148,14 @@ pub async fn run_with(
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX);
 
+    let state = AppState::new(storage, clock, Arc::new(config));
+    let live = Arc::clone(&state.live);
     tokio::spawn(async move {
         stop.await;
         tracing::info!("stopping: running requests may end");
+        live.stop();
         handle.graceful_shutdown(Some(stop_timeout));
     });
-    let state = AppState::new(storage, clock, Arc::new(config));
     let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     ready(address);

@@ -12,6 +12,7 @@ use crate::{
     config::{Config, millis},
     contacts::Contacts,
     error::AppError,
+    live::Live,
     storage::Storage,
 };
 
@@ -33,6 +34,7 @@ pub struct AppState {
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     pub(crate) contacts: Arc<Contacts>,
+    pub(crate) live: Arc<Live>,
 }
 
 impl AppState {
@@ -46,6 +48,7 @@ impl AppState {
             streams: semaphore(limits.streams_max),
             bodies: semaphore(limits.bodies_bytes_max / BODY_UNIT_BYTES),
             contacts: Arc::default(),
+            live: Arc::new(Live::new(&config.live)),
             storage,
             clock,
             config,

@@ -231,6 +231,10 @@ pub(crate) struct ListArgs {
     /// Fields to show, with commas
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
+    /// Stay, and tell what is inserted, moved, changed and removed, until Ctrl-C; at most 500
+    /// records. With --json one object per line: first the list, then what became of it
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// Arguments of `create`.

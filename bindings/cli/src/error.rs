@@ -273,7 +273,9 @@ impl CliError {
 #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here has no code of its own")]
 fn replica_exit_code(error: &ReplicaError) -> u8 {
     match error {
-        ReplicaError::Edit(_) | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
+        ReplicaError::Edit(_)
+        | ReplicaError::LiveWindow { .. }
+        | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
         ReplicaError::Exists(_) => EXIT_REFUSED,
         _ => EXIT_FAILED,
     }
@@ -288,6 +290,7 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::LiveWindow { .. } => "live_window",
         ReplicaError::Store(StoreError::Query(_)) => "bad_query",
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",
         ReplicaError::Store(StoreError::Damaged(_)) => "damaged",

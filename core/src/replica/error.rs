@@ -62,6 +62,18 @@ pub enum ReplicaError {
         /// The limit.
         max: usize,
     },
+    /// As many live queries are open as there may be.
+    #[error("{max} live queries are open; close one first")]
+    TooManyLive {
+        /// The limit.
+        max: usize,
+    },
+    /// The window of a live query is too large.
+    #[error("a live query shows at most {max} records; ask for fewer")]
+    LiveWindow {
+        /// The limit.
+        max: usize,
+    },
     /// The device is not enrolled.
     #[error("this device is not enrolled; run `outrider enroll URL CODE` first")]
     NotEnrolled,

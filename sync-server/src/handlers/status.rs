@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     auth::Caller,
     error::AppError,
+    live::{self, Listener},
     state::AppState,
     storage::{Counts, StorageError},
 };
@@ -66,6 +67,14 @@ pub(crate) async fn show_status(
         })
     });
     status.await.map(Json)
+}
+
+/// `GET /v1/live`: announces the position of each commit to a device, as server-sent events.
+pub(crate) async fn announce_positions(
+    State(state): State<AppState>,
+    Caller(device): Caller,
+) -> Result<Response, AppError> {
+    live::events(&state, Listener::Device(device.id)).await
 }
 
 /// `GET /`: a page for people that says that the server runs.

@@ -94,6 +94,17 @@ pub(super) fn check_position(read: &dyn Read, seen: Option<u64>) -> Result<(), O
     }
 }
 
+/// A flat document as it was at position `seen`, or as it is; `None` if there is none.
+pub(super) fn flat_at(
+    read: &dyn Read,
+    id: &DocumentId,
+    seen: Option<u64>,
+) -> Result<Option<State>, OfficeError> {
+    let Some(stored) = read.document(id)? else { return Ok(None) };
+    let now = flat_of(id, stored)?;
+    state_at(read, id, &now, seen).map(Some)
+}
+
 fn flat_of(id: &DocumentId, stored: StoredDocument) -> Result<State, StorageError> {
     match stored.content {
         Content::Flat(state) => Ok(state),
@@ -171,6 +182,29 @@ fn writer(
     Ok((actor, own))
 }
 
+/// A long text as it was at position `seen`, or as it is; empty if there is none.
+pub(super) fn text_at(
+    read: &dyn Read,
+    id: &DocumentId,
+    seen: Option<u64>,
+) -> Result<TextDocument, OfficeError> {
+    let Some(seen) = older(read, id, seen)? else {
+        return match read.document(id)?.map(|stored| stored.content) {
+            Some(Content::Text(text)) if !text.saved.is_empty() => {
+                Ok(TextDocument::load(&text.saved)?)
+            }
+            Some(Content::Text(_)) | None => Ok(TextDocument::new()?),
+            Some(Content::Flat(_)) => Err(StorageError::Damaged(format!("{id} is no text")).into()),
+        };
+    };
+    let mut chunks: Vec<Vec<u8>> = Vec::new();
+    each_change_until(read, id, seen, |change| {
+        chunks.push(change.bytes);
+        Ok(())
+    })?;
+    Ok(TextDocument::from_changes(&chunks)?)
+}
+
 /// A long text as it was at position `seen`, or as it is, and under which actor it goes on.
 pub(super) fn text_base(
     read: &dyn Read,
@@ -178,23 +212,10 @@ pub(super) fn text_base(
     seen: Option<u64>,
     author: &Author,
 ) -> Result<(TextDocument, ActorId), OfficeError> {
-    let now = match read.document(id)?.map(|stored| stored.content) {
-        Some(Content::Text(text)) if !text.saved.is_empty() => TextDocument::load(&text.saved)?,
-        Some(Content::Text(_)) | None => TextDocument::new()?,
-        Some(Content::Flat(_)) => {
-            return Err(StorageError::Damaged(format!("{id} is no text")).into());
-        }
-    };
-    let base = match older(read, id, seen)? {
-        None => now.clone(),
-        Some(seen) => {
-            let mut chunks: Vec<Vec<u8>> = Vec::new();
-            each_change_until(read, id, seen, |change| {
-                chunks.push(change.bytes);
-                Ok(())
-            })?;
-            TextDocument::from_changes(&chunks)?
-        }
+    let base = text_at(read, id, seen)?;
+    let now = match seen {
+        Some(_) => text_at(read, id, None)?,
+        None => base.clone(),
     };
     let (base_clock, now_clock) = (base.clock(), now.clock());
     let is_free = |actor: &ActorId| base_clock.get(actor) == now_clock.get(actor);

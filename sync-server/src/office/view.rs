@@ -88,7 +88,7 @@ pub(super) fn view_of(
     let Some((entity, documents)) = load(read, id, depth)? else { return Ok(None) };
     let Json::Object(mut json) = record::to_json(entity, id, &documents) else { return Ok(None) };
     json.remove("conflicts");
-    let mut people = People { read, known: BTreeMap::new() };
+    let mut people = People::new(read);
     let conflicts = record::conflicts(entity, &documents)
         .into_iter()
         .map(|conflict| people.conflict(id, conflict))
@@ -179,11 +179,15 @@ pub fn titles(
 
 /// Who wrote what: users and devices by the prefix of their actors.
 pub(super) struct People<'a> {
-    pub(super) read: &'a dyn Read,
-    pub(super) known: BTreeMap<ActorPrefix, (String, String)>,
+    read: &'a dyn Read,
+    known: BTreeMap<ActorPrefix, (String, String)>,
 }
 
-impl People<'_> {
+impl<'a> People<'a> {
+    pub(super) fn new(read: &'a dyn Read) -> Self {
+        Self { read, known: BTreeMap::new() }
+    }
+
     /// The user and the device's name behind a prefix; empty if nobody has it.
     pub(super) fn of(&mut self, prefix: ActorPrefix) -> Result<(String, String), StorageError> {
         if let Some(known) = self.known.get(&prefix) {

@@ -6,6 +6,8 @@ mod world;
 #[cfg(test)]
 mod edits;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod texts;

@@ -8,6 +8,8 @@ mod configuration;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod requests;

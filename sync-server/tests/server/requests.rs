@@ -13,6 +13,8 @@ use outrider_core::{
     },
 };
 
+use serde_json::{Value, json};
+
 use crate::world::{Answer, Office, signing_key};
 
 const TYPE: &str = "application/vnd.outrider.v1";
@@ -43,6 +45,43 @@ fn what_is_not_there_is_answered_in_the_same_form() {
         let answer = office.get(&format!("/v1/records/{document}/history"), &token);
         assert_eq!(answer.error(), (404, "not_found".to_owned()), "{document}");
     }
+}
+
+#[test]
+fn a_record_is_asked_for_with_its_past() {
+    let office = Office::open(&[]);
+    let (token, _) = office.enrolled();
+    let record = office.customer("Acme", "110");
+    let path = format!("/v1/records/{record}");
+    let now = office.get(&path, &token).json();
+    assert_eq!((&now["title"], &now["record"]["phone"]), (&json!("Acme"), &json!("110")));
+    let position = now["position"].as_u64().unwrap();
+    let then = office.get(&format!("{path}?at={position}"), &token).json();
+    assert_eq!(then["record"], now["record"]);
+    let changes = office.get(&format!("{path}/changes?field=phone&limit=1"), &token).json();
+    let entry = &changes["entries"][0];
+    assert_eq!((&entry["new"], &entry["user"]), (&json!("110"), &json!("wang")));
+    assert_eq!(changes["next"], Value::Null);
+    let file = office.get(&format!("{path}/main/automerge"), &token);
+    assert_eq!((file.status, file.content_type.as_str()), (200, "application/vnd.automerge"));
+    assert!(automerge::AutoCommit::load(&file.body).is_ok());
+
+    let late = position + 100;
+    for (wrong, expected) in [
+        (format!("{path}?at={late}"), (409, "unknown_position")),
+        (format!("{path}?at=x"), (400, "bad_query")),
+        (format!("{path}?at=0"), (404, "not_found")),
+        (format!("{path}/changes?limit=-1"), (400, "bad_query")),
+        (format!("{path}/changes?after=x"), (400, "bad_query")),
+        (format!("{path}/changes?field=cat"), (400, "bad_query")),
+        (format!("{path}/nothing/automerge"), (404, "not_found")),
+        ("/v1/records/x".to_owned(), (404, "not_found")),
+        ("/v1/records/x/changes".to_owned(), (404, "not_found")),
+    ] {
+        let (status, code) = office.get(&wrong, &token).error();
+        assert_eq!((status, code.as_str()), expected, "{wrong}");
+    }
+    assert_eq!(office.get(&path, "").error().0, 401);
 }
 
 #[test]

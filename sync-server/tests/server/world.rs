@@ -8,10 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outrider_core::{ids::to_hex, time::ManualClock};
+use outrider_core::{
+    access::Policy,
+    ids::{RecordId, to_hex},
+    time::ManualClock,
+};
 use outrider_sync_server::{
     config::Config,
     enrol::create_code,
+    office,
     serve::run_with,
     storage::{Read as StorageRead, Storage, sqlite::SqliteStorage},
 };
@@ -127,6 +132,20 @@ impl Office {
             retry_after: header("retry-after"),
             body: response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap(),
         }
+    }
+
+    /// A customer that somebody at the office enters.
+    pub(crate) fn customer(&self, name: &str, phone: &str) -> RecordId {
+        let storage = self.storage.as_ref();
+        let author = office::author_for(storage, "wang", None, NOW).unwrap();
+        let fields = json!({ "company_name": name, "phone": phone });
+        let fields = fields.as_object().unwrap();
+        office::create(storage, &Policy::open(), &author, "customer", fields, NOW).unwrap()
+    }
+
+    /// Where the server is.
+    pub(crate) fn position(&self) -> u64 {
+        self.storage.read().unwrap().position().unwrap()
     }
 
     /// Waits until something holds of what is stored.

@@ -1,5 +1,7 @@
 //! Lists of records.
 
+mod watch;
+
 use outrider_core::{
     replica::Replica,
     schema::{Entity, Field, Type},
@@ -37,6 +39,9 @@ pub(crate) fn list(
     let entity = replica.entity(&args.entity)?;
     let query = query_of(&replica, entity, args)?;
     let columns = columns(entity, &args.columns)?;
+    if args.watch {
+        return watch::watch(context, replica, (entity, &columns), query, output);
+    }
     let page = replica.list(&entity.name, &query)?;
     if output.is_json {
         return output.json(&page);
@@ -48,14 +53,7 @@ pub(crate) fn list(
     let labels = columns.iter().map(|field| field.label.get(context.language));
     let mut table = Table::new(std::iter::once("id").chain(labels));
     for record in &page.records {
-        let mut cells = vec![record.get("id").and_then(Json::as_str).unwrap_or("").to_owned()];
-        for field in &columns {
-            cells.push(match record.get(&field.name) {
-                Some(json) => show::value(&replica, field, json, context.language)?,
-                None => String::new(),
-            });
-        }
-        table.row(cells);
+        table.row(cells(&replica, &columns, record, context)?);
     }
     table.write(output)?;
     if let Some(next) = &page.next {
@@ -64,6 +62,23 @@ pub(crate) fn list(
         output.note(&format!("{} --after {next}", word(Word::More, context.language)));
     }
     Ok(())
+}
+
+/// The id of a record and what its columns say.
+fn cells(
+    replica: &Replica,
+    columns: &[&Field],
+    record: &Json,
+    context: &Context,
+) -> Result<Vec<String>, CliError> {
+    let mut cells = vec![record.get("id").and_then(Json::as_str).unwrap_or("").to_owned()];
+    for field in columns {
+        cells.push(match record.get(&field.name) {
+            Some(json) => show::value(replica, field, json, context.language)?,
+            None => String::new(),
+        });
+    }
+    Ok(cells)
 }
 
 fn query_of(replica: &Replica, entity: &Entity, args: &ListArgs) -> Result<Query, CliError> {
