@@ -43,7 +43,7 @@ export class World {
             this.server.stdout.on('data', (data) => {
                 output += data;
                 this.address ??= output.match(/listening on (http:\/\/\S+)/)?.[1];
-                this.password ??= output.match(/password:?\s+(\S+)/i)?.[1];
+                this.password ??= output.match(/with the password (\S+)/)?.[1];
                 if (this.address && this.password) {
                     clearTimeout(timer);
                     resolve();
@@ -54,8 +54,13 @@ export class World {
 
     /** Enrols a device for a user; returns a function that runs one command on it. */
     device(user) {
-        const home = path.join(this.folder, user.replaceAll(' ', '-'));
         const { code } = run(['code', '--user', user, '--data', this.data, '--json']);
+        return this.enrolled(user, code);
+    }
+
+    /** Enrols a device with a code that is there; returns a function that runs one command. */
+    enrolled(user, code) {
+        const home = path.join(this.folder, user.replaceAll(' ', '-'));
         const device = (...args) => run(['--home', home, '--json', ...args]);
         device('init');
         device('enroll', this.address, code, '--name', `${user}'s phone`);
