@@ -149,6 +149,8 @@ impl Store {
 /// Whether the file holds something that is no device's store. Nothing is written to find out.
 fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
+    // Both are asked at one moment: beside us another process may be making the file.
+    let _moment = conn.unchecked_transaction()?;
     let mark: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(mark != APPLICATION_ID && (mark != 0 || tables > 0))

@@ -21,14 +21,6 @@ use outrider_core::{
 
 use super::dice::Dice;
 
-const USER: &str = r#"
-name = "user"
-label = { en = "User", zh = "人" }
-plural = { en = "Users", zh = "人" }
-title = "name"
-family = "itself"
-fields = [{ name = "name", en = "Name", zh = "名" }]
-"#;
 /// Tags and archiving come from what all entities have.
 const THING: &str = r#"
 name = "thing"
@@ -54,10 +46,7 @@ fields = [
 /// The entity of all tests.
 pub(crate) fn entity() -> &'static Entity {
     static SCHEMA: std::sync::OnceLock<Schema> = std::sync::OnceLock::new();
-    let schema = SCHEMA.get_or_init(|| {
-        let entities = [USER, THING].map(|text| toml::from_str(text).unwrap());
-        Schema::new(1, entities.to_vec(), Vec::new()).unwrap()
-    });
+    let schema = SCHEMA.get_or_init(|| Schema::extended(1, &[THING]).unwrap());
     schema.entity("thing").unwrap()
 }
 

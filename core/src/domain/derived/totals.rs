@@ -73,12 +73,15 @@ pub(super) fn of_order(name: &str, record: &Record) -> Option<Json> {
         "amount" => {
             let net = less(&totals.subtotal, &totals.discount)?;
             let net = if totals.is_inclusive { net } else { add(&net, &totals.tax)? };
-            let amount = fee.map_or_else(|| Some(net.clone()), |fee| add(&net, &fee))?;
+            let amount = fee.map_or_else(|| Some(net), |fee| add(&net, &fee))?;
             Some(to_json(&amount))
         }
         _ => None,
     }
 }
+
+/// A tax code, if lines name one, and its percentage, if there is one.
+type Rate = (Option<String>, Option<Decimal>);
 
 /// What an order comes to, but for its fee.
 struct Totals {
@@ -146,7 +149,7 @@ fn taxes(
 }
 
 /// Sums of lines in minor units by tax code and rate; a line without a rate has the order's.
-fn bases(record: &Record) -> Option<BTreeMap<(Option<String>, Option<Decimal>), i64>> {
+fn bases(record: &Record) -> Option<BTreeMap<Rate, i64>> {
     let usual = decimal(record.get("tax_percent"));
     let mut bases = BTreeMap::new();
     for line in rows(record, "lines")? {

@@ -1,6 +1,6 @@
 //! Positions and time spans as people write them.
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::{
     TextHints,
@@ -31,18 +31,19 @@ pub(super) fn parse_geo(text: &str) -> Result<Json, ValueError> {
     let text = narrow(text).replace([',', ';', '、', '°'], " ");
     let mut words = text.split_whitespace();
     let mut degree = || geo_number(words.next().ok_or(GEO)?).map(|number| number.to_string());
-    let mut members = json!({ "lat": degree()?, "lon": degree()? });
+    let mut members = Map::new();
+    members.insert("lat".to_owned(), degree()?.into());
+    members.insert("lon".to_owned(), degree()?.into());
     for word in words {
-        match word.strip_prefix('±') {
-            Some(metres) => {
-                let metres = metres.strip_suffix('m').unwrap_or(metres);
-                members["accuracy_m"] = metres.into();
-            }
-            None if members.get("source").is_none() => members["source"] = word.into(),
-            None => return Err(GEO),
+        let (name, value) = match word.strip_prefix('±') {
+            Some(metres) => ("accuracy_m", metres.strip_suffix('m').unwrap_or(metres)),
+            None => ("source", word),
+        };
+        if members.insert(name.to_owned(), value.into()).is_some() {
+            return Err(GEO);
         }
     }
-    Ok(members)
+    Ok(Json::Object(members))
 }
 
 /// Writes what [`parse_geo`] reads back.

@@ -105,7 +105,7 @@ pub(super) fn object_from_json(json: &Json, max: usize) -> Result<Value, ValueEr
             read = serde_json::from_str(text).map_err(|_| OBJECT)?;
             &read
         }
-        _ => json,
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => json,
     };
     let text = object_text(json)?;
     check_size(&text, max)?;
