@@ -84,7 +84,8 @@ impl Schema {
         CURRENT.set(schema).map_err(used)
     }
 
-    /// The built-in definitions with further entities, each a TOML file like the built-in ones.
+    /// The built-in definitions with further entities, each a TOML file like the built-in ones. A
+    /// file with the name of an entity that is there adds its fields to that one's.
     ///
     /// # Errors
     ///
@@ -93,7 +94,11 @@ impl Schema {
         let wrong = |error: toml::de::Error| SchemaError::new("definition", error.to_string());
         let (mut entities, picklists) = definition::builtin().map_err(wrong)?;
         for file in files {
-            entities.push(toml::from_str(file).map_err(wrong)?);
+            let more: EntityDefinition = toml::from_str(file).map_err(wrong)?;
+            match entities.iter_mut().find(|entity| entity.name == more.name) {
+                Some(entity) => entity.fields.extend(more.fields),
+                None => entities.push(more),
+            }
         }
         Self::new(version, entities, picklists)
     }

@@ -14,4 +14,5 @@ mod export;
 mod maven;
 mod merge;
 mod restore;
+mod watch;
 mod world;

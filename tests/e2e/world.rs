@@ -104,6 +104,16 @@ impl Device {
             .unwrap_or_else(|error| panic!("outrider {args:?}: {error}"))
     }
 
+    /// Starts a command without waiting for it.
+    pub(crate) fn start(&self, args: &[&str]) -> Child {
+        self.command(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
     /// Starts a process that reads commands.
     pub(crate) fn start_batch(&self) -> Child {
         self.command(&["batch"])

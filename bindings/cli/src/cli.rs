@@ -72,7 +72,7 @@ pub(crate) enum Command {
     /// Enroll this device with a server, by a code from the office
     Enroll(EnrollArgs),
     /// Send what waits to the office and fetch what is new; run again after a broken connection
-    Sync,
+    Sync(SyncArgs),
     /// Say where this device stands
     Status,
 
@@ -180,6 +180,14 @@ Commands:
 
 Answers: {\"ok\": true, \"record\": ID, …} or {\"ok\": false, \"error\": {\"code\", \"message\"}}. \
 A failed command does not stop the ones after it; the exit code is 1 then.";
+
+/// Arguments of `sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// Stay and sync whenever the office has news or edits wait; ends with SIGINT or SIGTERM
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
 
 /// Arguments of `enroll`.
 #[derive(Debug, Args)]

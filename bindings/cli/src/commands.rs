@@ -34,7 +34,7 @@ pub(crate) fn run(
     match command {
         Command::Init => device::init(context, output),
         Command::Enroll(args) => enroll::enroll(context, &args, output),
-        Command::Sync => sync::sync(context, output),
+        Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
         Command::List(args) => list::list(context, &args, output),
         Command::Get { record } => record::get(context, &record, output),

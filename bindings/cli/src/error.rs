@@ -22,6 +22,9 @@ pub(crate) const EXIT_UNREACHABLE: u8 = 5;
 /// The office refused something, or the command would lose something.
 pub(crate) const EXIT_REFUSED: u8 = 6;
 
+/// A second signal ended the program, as the shell counts it.
+pub(crate) const EXIT_INTERRUPTED: u8 = 130;
+
 /// Why a command failed. Every text says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {

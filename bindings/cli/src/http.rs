@@ -46,6 +46,15 @@ struct ErrorDetail {
 impl Server {
     /// The server at `url`.
     pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, CliError> {
+        Self::listening(url, token, READ_TIMEOUT)
+    }
+
+    /// The server at `url`, which may be silent for so long between two reads of an answer.
+    pub(crate) fn listening(
+        url: &str,
+        token: Option<String>,
+        silence: Duration,
+    ) -> Result<Self, CliError> {
         let url = url.trim().trim_end_matches('/');
         if !(url.starts_with("http://") || url.starts_with("https://")) {
             let text = format!("`{url}` is no address of a server; write https://…");
@@ -58,7 +67,7 @@ impl Server {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_write(Some(WRITE_TIMEOUT))
             .timeout_recv_response(Some(ANSWER_TIMEOUT))
-            .timeout_per_read(Some(READ_TIMEOUT))
+            .timeout_per_read(Some(silence))
             .build();
         Ok(Self { agent: config.into(), url: url.to_owned(), token })
     }
@@ -86,6 +95,16 @@ impl Server {
     /// Gets something; any status is an answer.
     pub(crate) fn get(&self, path: &str) -> Result<Response<Body>, CliError> {
         let mut request = self.agent.get([&self.url, path].concat());
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", ["Bearer ", token].concat());
+        }
+        request.call().map_err(|error| self.unreachable(&error))
+    }
+
+    /// Asks for a channel of events; any status is an answer.
+    pub(crate) fn listen(&self, path: &str) -> Result<Response<Body>, CliError> {
+        let mut request =
+            self.agent.get([&self.url, path].concat()).header("Accept", "text/event-stream");
         if let Some(token) = &self.token {
             request = request.header("Authorization", ["Bearer ", token].concat());
         }

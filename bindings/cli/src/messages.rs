@@ -158,6 +158,14 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
     parts.join("; ")
 }
 
+/// That there is no connection, and that nobody need do anything about it.
+pub(crate) fn tries_again(cause: &str, language: Language) -> String {
+    match language {
+        Language::En => format!("{cause}. Trying again from time to time"),
+        Language::Zh => format!("{cause}。将不断重试"),
+    }
+}
+
 /// How far a session has come.
 pub(crate) fn progress(summary: &Summary, language: Language) -> String {
     let Summary { pushed, pulled, expected, .. } = summary;

@@ -6,6 +6,7 @@
 //! * [`office`], [`world`]: the server, the devices, and the time.
 //! * [`story`], [`see`], [`play`]: merge stories, what everyone must see, and playing them.
 //! * [`page`]: the stories as documentation.
+//! * [`suite`]: what every entity of the schema must do, made from the definitions alone.
 
 pub mod office;
 pub mod world;
@@ -16,6 +17,8 @@ pub mod story;
 pub mod play;
 
 pub mod page;
+
+pub mod suite;
 
 /// Why a world broke; only looked at by people.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -8,9 +8,9 @@ use std::{
 
 use outrider_core::{
     access::Policy,
-    domain::record::{self, Documents},
-    ids::{DeviceId, DocumentId, Part, RecordId},
-    schema::{Entity, Schema},
+    domain::record::{Documents, conflicts},
+    ids::{DeviceId, RecordId},
+    schema::Entity,
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
         frame::{CheckRequest, FetchRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
@@ -24,10 +24,12 @@ use outrider_sync_server::{
     feed::{self, Stopped},
     office::{self, Author},
     storage::{
-        Content, Device, Read, Storage, StorageError,
+        Device, Storage,
         sqlite::{DATABASE_FILE, SqliteStorage},
     },
 };
+
+use serde_json::Value as Json;
 
 use crate::Failure;
 
@@ -183,41 +185,28 @@ impl Office {
         &self,
         record: RecordId,
     ) -> Result<Option<(&'static Entity, Documents)>, Failure> {
-        let read = self.storage()?.read()?;
-        Ok(documents(&*read, record)?)
+        Ok(office::documents(&*self.storage()?.read()?, record)?)
     }
 
-    /// A record as JSON, as people in the office see it.
+    /// A record as JSON, as people in the office see it, with its conflicts as a device has them.
     ///
     /// # Errors
     ///
     /// Fails when the storage does.
-    pub fn get(&self, record: RecordId) -> Result<Option<serde_json::Value>, Failure> {
-        let found = self.documents(record)?;
-        Ok(found.map(|(entity, documents)| record::to_json(entity, record, &documents)))
-    }
-}
-
-fn documents(
-    read: &dyn Read,
-    record: RecordId,
-) -> Result<Option<(&'static Entity, Documents)>, StorageError> {
-    let Some(main) = read.document(&DocumentId { record, part: Part::Main })? else {
-        return Ok(None);
-    };
-    let Some(entity) = Schema::current().entity(&main.entity) else { return Ok(None) };
-    let mut documents = Documents::default();
-    for part in entity.parts() {
-        let id = DocumentId { record, part };
-        match read.document(&id)?.map(|stored| stored.content) {
-            Some(Content::Flat(state)) => drop(documents.flat.insert(id.part, state)),
-            Some(Content::Text(text)) => {
-                documents.texts.insert(id.part.as_str().to_owned(), text.text);
-            }
-            None => {}
+    pub fn get(&self, record: RecordId) -> Result<Option<Json>, Failure> {
+        let read = self.storage()?.read()?;
+        let Some(view) = office::view(&*read, record)? else { return Ok(None) };
+        let Some((entity, documents)) = office::documents(&*read, record)? else { return Ok(None) };
+        let mut json = view.json;
+        let conflicts = conflicts(entity, &documents);
+        if view.conflicts.len() != conflicts.len() {
+            return Err(format!("{record}: the page shows other conflicts").into());
         }
+        if !conflicts.is_empty() {
+            json.insert("conflicts".to_owned(), serde_json::to_value(conflicts)?);
+        }
+        Ok(Some(json.into()))
     }
-    Ok(Some((entity, documents)))
 }
 
 /// Copies the files of a folder into another one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use outrider_core::schema::{Entity, Field, Kind, Settle, Type};
+use outrider_core::schema::{Entity, Field, Kind, Settle, Type, member_key};
 use serde_json::{Map, Value as Json};
 
 use crate::story::{See, Standing};
@@ -104,7 +104,7 @@ pub fn is_same(field: Option<&Field>, expected: &Json, found: &Json) -> bool {
             canonical(&field.ty, expected).as_ref() == Some(found)
         }
         Kind::Counter | Kind::Text => expected == found,
-        Kind::Set => items(expected) == items(found),
+        Kind::Set => members(field, expected) == members(field, found),
         Kind::Rows | Kind::Log => {
             let (none, found) = (Vec::new(), found.as_array());
             let found: Vec<&Json> = found.unwrap_or(&none).iter().collect();
@@ -118,9 +118,10 @@ fn canonical(ty: &Type, json: &Json) -> Option<Json> {
     Some(ty.to_json(&ty.from_json(json).ok()?))
 }
 
-fn items(json: &Json) -> BTreeSet<String> {
+/// The keys of a set's members, so that two spellings of one member are one.
+fn members(field: &Field, json: &Json) -> BTreeSet<String> {
     let items = json.as_array().into_iter().flatten();
-    items.filter_map(|item| item.as_str().map(str::to_owned)).collect()
+    items.filter_map(|item| member_key(field, item.as_str()?).ok()).collect()
 }
 
 /// Whether a row has all that was expected of it; it may have more.
