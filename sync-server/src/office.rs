@@ -16,7 +16,7 @@ mod history;
 mod list;
 mod view;
 
-pub use author::{Author, SYSTEM_USER, author_for};
+pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
 pub use history::{

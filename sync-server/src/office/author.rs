@@ -8,7 +8,10 @@
 //! from a backup must not go on under an actor whose last changes it has forgotten, and it cannot
 //! tell; a process can, because it forgets nothing.
 
-use std::sync::OnceLock;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use outrider_core::{
     ids::{ActorId, ActorPrefix, DeviceId, DocumentId, RecordId},
@@ -24,15 +27,44 @@ pub const SYSTEM_USER: &str = "office";
 /// What devices show beside the user's name.
 const DEVICE_NAME: &str = "Office";
 
-/// What this process draws suffixes from.
-static SEED: OnceLock<[u8; 16]> = OnceLock::new();
+/// What this process draws from.
+static DRAWS: OnceLock<Arc<Draws>> = OnceLock::new();
+
+/// Where the office's random bytes come from: a secret seed and how often it was asked.
+#[derive(Debug)]
+pub struct Draws {
+    seed: [u8; 16],
+    count: AtomicU64,
+}
+
+impl Draws {
+    /// Draws that follow from `seed`: a process draws its own from the system, a simulation gives
+    /// one that can be repeated.
+    #[must_use]
+    pub fn from_seed(seed: [u8; 16]) -> Self {
+        Self { seed, count: AtomicU64::new(0) }
+    }
+
+    /// Fresh bytes, at most 32.
+    fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut hash = Sha256::new();
+        hash.update(self.seed);
+        hash.update(b"draw");
+        hash.update(self.count.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let mut bytes = [0; N];
+        for (to, from) in bytes.iter_mut().zip(hash.finalize()) {
+            *to = from;
+        }
+        bytes
+    }
+}
 
 /// A user who writes at the office.
 #[derive(Debug, Clone)]
 pub struct Author {
     /// The row that stands for the user among the devices.
     pub device: Device,
-    seed: [u8; 16],
+    draws: Arc<Draws>,
 }
 
 impl Author {
@@ -42,7 +74,7 @@ impl Author {
     /// the same change, byte for byte.
     pub(super) fn actor(&self, id: &DocumentId, n: u32) -> ActorId {
         let mut hash = Sha256::new();
-        hash.update(self.seed);
+        hash.update(self.draws.seed);
         hash.update(id.record.as_bytes());
         hash.update(n.to_be_bytes());
         hash.update(id.part.as_str());
@@ -51,6 +83,11 @@ impl Author {
             *to = from;
         }
         ActorId::new(self.device.prefix, suffix)
+    }
+
+    /// Draws bytes for a new id, at most 32.
+    pub(super) fn draw<const N: usize>(&self) -> [u8; N] {
+        self.draws.bytes()
     }
 }
 
@@ -67,10 +104,25 @@ pub fn author_for(
     user_record: Option<RecordId>,
     now_ms: TimestampMs,
 ) -> Result<Author, OfficeError> {
-    let seed = seed()?;
+    author_with(storage, user, user_record, &process_draws()?, now_ms)
+}
+
+/// As [`author_for`], with other draws than the process's: for simulations.
+///
+/// # Errors
+///
+/// Fails when the storage does.
+pub fn author_with(
+    storage: &dyn Storage,
+    user: &str,
+    user_record: Option<RecordId>,
+    draws: &Arc<Draws>,
+    now_ms: TimestampMs,
+) -> Result<Author, OfficeError> {
+    let draws = Arc::clone(draws);
     let is_known = |device: &Device| user_record.is_none() || device.user_record == user_record;
     if let Some(device) = storage.read()?.office_device(user)?.filter(is_known) {
-        return Ok(Author { device, seed });
+        return Ok(Author { device, draws });
     }
     let mut write = storage.write()?;
     let device = match write.office_device(user)? {
@@ -82,7 +134,7 @@ pub fn author_for(
             device
         }
         None => {
-            let device = draw(user, user_record, now_ms)?;
+            let device = draw(user, user_record, &draws, now_ms);
             write.add_device(&device)?;
             write.add_audit(&AuditLine {
                 at: now_ms,
@@ -96,38 +148,32 @@ pub fn author_for(
         }
     };
     write.commit()?;
-    Ok(Author { device, seed })
+    Ok(Author { device, draws })
 }
 
-fn draw(
-    user: &str,
-    user_record: Option<RecordId>,
-    now_ms: TimestampMs,
-) -> Result<Device, getrandom::Error> {
-    let (mut id, mut prefix, mut token_hash) = ([0; 10], [0; 12], [0; 32]);
-    getrandom::fill(&mut id)?;
-    getrandom::fill(&mut prefix)?;
-    getrandom::fill(&mut token_hash)?;
+fn draw(user: &str, user_record: Option<RecordId>, draws: &Draws, now_ms: TimestampMs) -> Device {
     let unix_ms = u64::try_from(now_ms).unwrap_or_default();
-    Ok(Device {
-        id: DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &id).into_uuid()),
+    Device {
+        id: DeviceId(
+            uuid::Builder::from_unix_timestamp_millis(unix_ms, &draws.bytes()).into_uuid(),
+        ),
         name: DEVICE_NAME.to_owned(),
         user: user.to_owned(),
         user_record,
-        prefix: ActorPrefix(prefix),
+        prefix: ActorPrefix(draws.bytes()),
         public_key: Vec::new(),
-        token_hash,
+        token_hash: draws.bytes(),
         enrolled_at: now_ms,
         is_office: true,
-    })
+    }
 }
 
-fn seed() -> Result<[u8; 16], getrandom::Error> {
-    if let Some(seed) = SEED.get() {
-        return Ok(*seed);
+fn process_draws() -> Result<Arc<Draws>, getrandom::Error> {
+    if let Some(draws) = DRAWS.get() {
+        return Ok(Arc::clone(draws));
     }
-    let mut drawn = [0; 16];
-    getrandom::fill(&mut drawn)?;
+    let mut seed = [0; 16];
+    getrandom::fill(&mut seed)?;
     // Another thread may have been faster: the first one counts.
-    Ok(*SEED.get_or_init(|| drawn))
+    Ok(Arc::clone(DRAWS.get_or_init(|| Arc::new(Draws::from_seed(seed)))))
 }

@@ -49,9 +49,7 @@ pub fn create(
     fields: &Map<String, Json>,
     now_ms: TimestampMs,
 ) -> Result<RecordId, OfficeError> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random)?;
-    let record = RecordId::new(now_ms.unsigned_abs(), random);
+    let record = RecordId::new(now_ms.unsigned_abs(), author.draw());
     let mut tap = Tap::open(storage, policy, author, now_ms)?;
     tap.create(entity, record, fields)?;
     tap.finish()?;
@@ -244,7 +242,6 @@ impl<'a> Tap<'a> {
         is_new: bool,
         seen: Option<u64>,
     ) -> Result<(), OfficeError> {
-        let mut random = None;
         let plan = Composer {
             entity: base.entity,
             documents: &base.documents,
@@ -254,12 +251,9 @@ impl<'a> Tap<'a> {
             is_new,
             takes_gaps: false,
             is_office: true,
-            draw_row: || draw_row(&mut random),
+            draw_row: || RowId::new(self.author.draw()),
         }
         .compose(fields)?;
-        if let Some(error) = random {
-            return Err(error.into());
-        }
         let Plan { flat, texts } = plan;
         for (part, edits) in flat {
             let Some(document) = base.flat.remove(&part) else { continue };
@@ -338,13 +332,4 @@ impl<'a> Tap<'a> {
         self.desk.finish()?;
         Ok(true)
     }
-}
-
-/// Draws an id of a row; an error is kept for when the plan is made.
-fn draw_row(failed: &mut Option<getrandom::Error>) -> RowId {
-    let mut bytes = [0; 10];
-    if let Err(error) = getrandom::fill(&mut bytes) {
-        *failed = Some(error);
-    }
-    RowId::new(bytes)
 }
