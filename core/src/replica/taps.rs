@@ -128,10 +128,11 @@ impl Replica {
         wanted: &'static str,
     ) -> Result<Map<String, Json>, ReplicaError> {
         let shown = self.get(record)?.ok_or(ReplicaError::UnknownRecord(record))?;
-        match shown {
-            Json::Object(shown) if shown.get("entity") == Some(&Json::from(wanted)) => Ok(shown),
-            _ => Err(TapError::WrongEntity { record, wanted }.into()),
+        let Json::Object(shown) = shown else { return Err(ReplicaError::UnknownRecord(record)) };
+        if shown.get("entity").and_then(Json::as_str) != Some(wanted) {
+            return Err(TapError::WrongEntity { record, wanted }.into());
         }
+        Ok(shown)
     }
 
     /// Writes a tap as one group; records that are here already stay as they are.

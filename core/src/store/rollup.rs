@@ -311,3 +311,56 @@ impl SqlCell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::rows;
+
+    const PRODUCT: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+    /// A product with `count` stock moves, each of another quantity.
+    fn stock(count: usize) -> (Connection, Map<String, Json>) {
+        let conn = Connection::open_in_memory().unwrap();
+        let schema = Schema::builtin();
+        rows::create_tables(&conn, schema).unwrap();
+        conn.execute(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+             INSERT INTO stock_move (id, product_id, qty) SELECT randomblob(16), ?2, n FROM n",
+            rusqlite::params![i64::try_from(count).unwrap(), PRODUCT],
+        )
+        .unwrap();
+        let mut json = Map::new();
+        let entity = schema.entity("product").unwrap();
+        add_rollups(&conn, schema, entity, PRODUCT.parse().unwrap(), &mut json).unwrap();
+        (conn, json)
+    }
+
+    #[test]
+    fn more_values_than_the_limit_have_no_sum_and_never_a_wrong_one() {
+        let (_conn, json) = stock(ROLLUP_VALUES_MAX);
+        assert_eq!(json["stock_quantity"], "200010000");
+        let (_conn, json) = stock(ROLLUP_VALUES_MAX + 1);
+        assert!(!json.contains_key("stock_quantity"));
+    }
+
+    #[test]
+    fn links_are_found_by_an_index() {
+        let (conn, _) = stock(10);
+        for entity in Schema::builtin().entities() {
+            for rollup in &entity.rollups {
+                let of = Schema::builtin().entity(&rollup.of).unwrap();
+                let id = PRODUCT.parse().unwrap();
+                let source = Source { conn: &conn, of, rollup, id };
+                let (linking, parameters) = source.linking();
+                let sql = format!("EXPLAIN QUERY PLAN SELECT count(*) {linking}");
+                let mut query = conn.prepare(&sql).unwrap();
+                let plan: String = query
+                    .query_row(params_from_iter(&parameters), |row| row.get("detail"))
+                    .unwrap();
+                let by = format!("{}_by_", rollup.of);
+                assert!(plan.contains("SEARCH") && plan.contains(&by), "{}: {plan}", rollup.name);
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use clap::Args;
 pub(crate) struct CompleteArgs {
     /// The activity
     pub(crate) activity: String,
-    /// What came of it: a choice of activity_outcome, such as reached
+    /// What came of it: a choice of `activity_outcome`, such as reached
     #[arg(long, value_name = "OUTCOME")]
     pub(crate) outcome: Option<String>,
     /// What happened, in words
@@ -39,7 +39,7 @@ pub(crate) struct CheckInArgs {
 pub(crate) struct CheckOutArgs {
     /// The visit
     pub(crate) visit: String,
-    /// What came of it: a choice of visit_outcome, such as done or part_missing
+    /// What came of it: a choice of `visit_outcome`, such as done
     #[arg(long, value_name = "OUTCOME")]
     pub(crate) outcome: Option<String>,
     /// Where this is: "31.2304, 121.4737 ±5"

@@ -22,8 +22,9 @@ pub struct Completion {
     pub note: Option<String>,
 }
 
-/// Plans the completion of an activity: its status, and one interaction whose id follows from the
-/// activity's. `is_told` says that the interaction is here already: what is said then is added to
+/// Plans the completion of an activity: its status, and one interaction.
+///
+/// The interaction's id follows from the activity's. `is_told` says that the interaction is here already: what is said then is added to
 /// its corrections. An activity without a customer leaves no interaction.
 ///
 /// Gives the id of the interaction, if there is one.
