@@ -4,6 +4,7 @@
 //! Nothing here waits for a network; every write is durable when its call returns.
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
+//! [`taps`] does what one press of a button does,
 //! [`read`] answers questions, [`live`] keeps lists up to date, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
 
@@ -33,6 +34,7 @@ pub mod push;
 pub mod read;
 pub mod rebuild;
 pub mod session;
+pub mod taps;
 pub mod text;
 pub mod writer;
 

@@ -9,6 +9,8 @@ mod list;
 
 mod timeline;
 
+mod taps;
+
 mod conflict;
 
 mod device;
@@ -44,6 +46,11 @@ pub(crate) fn run(
         Command::Restore { record } => record::restore(context, &record, output),
         Command::Links { record } => record::links(context, &record, output),
         Command::Timeline(args) => timeline::timeline(context, &args, output),
+        Command::Convert { lead } => taps::convert(context, &lead, output),
+        Command::Complete(args) => taps::complete(context, &args, output),
+        Command::CheckIn(args) => taps::check_in(context, &args, output),
+        Command::CheckOut(args) => taps::check_out(context, &args, output),
+        Command::UsePart(args) => taps::use_part(context, &args, output),
         Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),

@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use outrider_core::{
-    crdt::export::ExportError, domain::edit::EditError, replica::ReplicaError, store::StoreError,
+    crdt::export::ExportError,
+    domain::{edit::EditError, taps::TapError},
+    replica::ReplicaError,
+    store::StoreError,
     transfer::ImportError,
 };
 
@@ -279,7 +282,8 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
-        ReplicaError::Exists(_) => EXIT_REFUSED,
+        ReplicaError::Exists(_) | ReplicaError::Tap(TapError::ChecklistLeft { .. }) => EXIT_REFUSED,
+        ReplicaError::Tap(_) => EXIT_USAGE,
         _ => EXIT_FAILED,
     }
 }
@@ -293,6 +297,9 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::Tap(TapError::WrongEntity { .. }) => "wrong_entity",
+        ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
+        ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",
         ReplicaError::LiveWindow { .. } => "live_window",
         ReplicaError::Store(StoreError::Query(_)) => "bad_query",
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::{
     crdt::{TextError, WriteError},
-    domain::edit::EditError,
+    domain::{edit::EditError, taps::TapError},
     ids::RecordId,
     store::StoreError,
     sync::codec::CodecError,
@@ -42,6 +42,9 @@ pub enum ReplicaError {
     /// The edit does not fit the record.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// A tap that does nothing.
+    #[error(transparent)]
+    Tap(#[from] TapError),
     /// The document cannot take the edit.
     #[error(transparent)]
     Write(#[from] WriteError),
