@@ -76,21 +76,21 @@ async function checkView(view, { lin, anna }) {
     await check(named('create a customer'), async () => {
         await page.goto(`${world.address}/records/customer`);
         await page.locator('.head a.primary').click();
-        await page.locator('#company_name').fill(company);
-        await page.locator('#phone').fill('+86 21 6000 0000');
+        await page.locator('[id="f.company_name"]').fill(company);
+        await page.locator('[id="f.phone"]').fill('+86 21 6000 0000');
         await page.locator('form.edit button.primary').click();
         await page.locator('h1', { hasText: company }).waitFor();
         record = page.url().match(/records\/customer\/([0-9a-f-]{36})/)[1];
     });
     await check(named('what does not fit is said beside the field, and nothing typed is lost'), async () => {
         await page.goto(`${world.address}/records/customer/${record}/edit`);
-        await page.locator('#short_name').fill('kept');
-        await page.locator('#email').fill('not an address');
+        await page.locator('[id="f.short_name"]').fill('kept');
+        await page.locator('[id="f.email"]').fill('not an address');
         await page.locator('form.edit button.primary').click();
-        await page.locator('[data-field=email] p.wrong').waitFor();
-        must(await page.locator('#short_name').inputValue() === 'kept', 'the short name is gone');
-        must(await page.locator('#email').inputValue() === 'not an address', 'the address is gone');
-        await page.locator('#email').fill('office@acme.example');
+        await page.locator('.field:has([id="f.email"]) p.wrong').waitFor();
+        must(await page.locator('[id="f.short_name"]').inputValue() === 'kept', 'the short name is gone');
+        must(await page.locator('[id="f.email"]').inputValue() === 'not an address', 'the address is gone');
+        await page.locator('[id="f.email"]').fill('office@acme.example');
         await page.locator('form.edit button.primary').click();
         await page.locator('[data-live=email]', { hasText: 'office@acme.example' }).waitFor();
         page.faults = page.faults.filter((fault) => !/status of 4\d\d/.test(fault));
@@ -113,11 +113,11 @@ async function checkView(view, { lin, anna }) {
     });
     await check(named('what is being typed stays when news arrives'), async () => {
         await page.goto(`${world.address}/records/customer/${record}/edit`);
-        await page.locator('#website').fill('https://typed.example');
+        await page.locator('[id="f.website"]').fill('https://typed.example');
         lin('edit', record, 'short_name=meanwhile');
         lin('sync');
         await page.locator('#news', { hasText: /\S/ }).waitFor();
-        must(await page.locator('#website').inputValue() === 'https://typed.example', 'it is gone');
+        must(await page.locator('[id="f.website"]').inputValue() === 'https://typed.example', 'it is gone');
         await page.locator('form.edit button.primary').click();
         await page.locator('[data-live=short_name]', { hasText: 'meanwhile' }).waitFor();
         await page.locator('[data-live=website]', { hasText: 'typed.example' }).waitFor();

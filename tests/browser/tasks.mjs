@@ -54,10 +54,10 @@ class Person {
 }
 
 export async function tasks(world, { lin, anna }) {
-    const customer = lin('create', 'customer', 'company_name=Northern Windparks', 'phone=+44 113 496 0101').id;
+    const customer = lin('create', 'customer', 'company_name=Northern Windparks', 'phone=+44 113 496 0101').record;
     const deal = lin('create', 'opportunity', 'name=Gearbox service', `customer_id=${customer}`,
-        'sales_stage=proposal', 'expected_amount=120000 GBP').id;
-    const disputed = lin('create', 'customer', 'company_name=Harbour Cranes').id;
+        'sales_stage=proposal', 'expected_amount=120000 GBP').record;
+    const disputed = lin('create', 'customer', 'company_name=Harbour Cranes').record;
     for (let number = 1; number <= 40; number += 1) {
         lin('create', 'customer', `company_name=Company ${number}`);
     }
@@ -101,14 +101,14 @@ export async function tasks(world, { lin, anna }) {
         task('log a call', async (person) => {
             await person.click('#menu a[href="/records/interaction"]');
             await person.click('.head a.primary');
-            await person.type('#subject', 'Asked about the offer');
-            await person.type('#customer_id', 'Northern Windp');
-            await page.waitForFunction(() => document.getElementById('customer_id.list').options.length > 0);
+            await person.type('[id="f.subject"]', 'Asked about the offer');
+            await person.type('[id="f.customer_id"]', 'Northern Windp');
+            await page.waitForFunction(() => document.getElementById('f.customer_id.list').options.length > 0);
             // Choosing a suggestion puts its whole name into the box, as a click in the list does.
             person.clicks += 1;
-            await page.locator('#customer_id').fill('Northern Windparks');
-            await person.choose('#channel', 'call');
-            await page.locator('#occurred_at').fill('2026-11-23T10:00');
+            await page.locator('[id="f.customer_id"]').fill('Northern Windparks');
+            await person.choose('[id="f.channel"]', 'call');
+            await page.locator('[id="f.occurred_at"]').fill('2026-11-23T10:00');
             person.keys += 12;
             await person.click('form.edit button.primary');
             await person.sees('h1', 'Asked about the offer');
@@ -117,7 +117,7 @@ export async function tasks(world, { lin, anna }) {
             await person.click('#menu a[href="/records/opportunity"]');
             await person.click('th a:text("Gearbox service"), td a:text("Gearbox service")');
             await person.click('.head a.primary');
-            await person.choose('#sales_stage', 'negotiation');
+            await person.choose('[id="f.sales_stage"]', 'negotiation');
             await person.click('form.edit button.primary');
             await person.sees('[data-live=sales_stage]', 'Negotiation');
         }),
