@@ -152,8 +152,14 @@ impl Draft {
         let problems = problems_of(&self.problems, self.subject.entity, words);
         let has_problems = !problems.is_empty();
         let currencies = currencies(words);
+        let page = Page::new(session, heading.clone(), &path);
+        // A form with problems is an answer to what was sent: asked for again it would be another.
+        let page = match record {
+            Some(record) if !has_problems => page.at(record.position),
+            Some(_) | None => page,
+        };
         let response = respond(&EditPage {
-            page: Page::new(session, heading.clone(), &path),
+            page,
             heading,
             action: path,
             back,
