@@ -1,28 +1,28 @@
 //! What people do with their phones.
 //!
-//! Every value that is typed is unique, where the field leaves room for that, and several people
-//! work on the same few records, so that concurrent edits are the rule.
+//! Entities, fields and values are drawn from the schema, so whatever is added to it is edited
+//! here too. Values differ as far as their type allows, and several people work on the same few
+//! records, so that concurrent edits are the rule.
 
 use outrider_core::{
-    domain::record::Documents,
+    domain::{record::Documents, values::members},
     ids::{DocumentId, Part, RecordId},
     replica::{ReplicaError, Writer},
-    schema::{Entity, Kind},
+    schema::{Entity, Field, Kind, Schema, Type, sample},
 };
 use serde_json::{Map, Value as Json, json};
 
 use crate::{Failure, device::Device, dice::Dice, ledger::Ledger};
 
-const STAGES: &[&str] =
-    &["prospecting", "qualification", "proposal", "negotiation", "won", "lost", "on_hold"];
-const INDUSTRIES: &[&str] = &["technology", "software", "retail", "finance", "medical"];
-const LIFECYCLES: &[&str] = &["lead", "active", "dormant", "lost"];
-const ORDER_STATES: &[&str] = &["draft", "submitted", "confirmed", "cancelled"];
-const TAGS: &[&str] = &["vip", "north", "cold", "expo", "bulk"];
 /// Where the unique characters of texts are taken from.
 const FIRST_LETTER: u32 = 0x4e00;
 /// How many there are.
 const LETTERS_MAX: u32 = 20_000;
+
+/// Records that several devices make under one id, as imports of one file do.
+const SHARED_RECORDS: usize = 4;
+/// Edits that name a link to a record that somebody has, in percent.
+const REAL_LINKS: usize = 80;
 
 /// What an edit is made with.
 pub(crate) struct Desk<'a> {
@@ -53,26 +53,42 @@ impl Desk<'_> {
     }
 
     fn create(&mut self) -> Result<String, Failure> {
-        let entity = self.draw_entity();
+        let entity = self.draw_entity()?;
         let fields = self.new_fields(entity);
-        let record = self.device.replica_mut()?.create(entity, &fields)?;
-        self.records.push(record);
-        self.note_new_texts(record, &fields);
-        Ok(format!("creates {entity} {record}"))
+        let id = self.dice.percent(5).then(|| {
+            let key = self.dice.below(SHARED_RECORDS).to_string();
+            RecordId::external(&entity.name, "shared", &key)
+        });
+        let replica = self.device.replica_mut()?;
+        if let Some(id) = id
+            && replica.documents(id)?.is_some()
+        {
+            return self.update();
+        }
+        let record = replica.transaction(|writer| writer.create(&entity.name, id, &fields))?;
+        if !self.records.contains(&record) {
+            self.records.push(record);
+        }
+        self.note_new_texts(entity, record, &fields);
+        Ok(format!("creates {} {record}", entity.name))
     }
 
-    fn draw_entity(&mut self) -> &'static str {
-        let entities = ["customer", "customer", "opportunity", "interaction", "product"];
-        let more = [entities.as_slice(), &["sales_order", "contact"]].concat();
-        self.dice.pick(&more).copied().unwrap_or("customer")
+    /// Any entity; more often one of those with long lists of fields of every kind.
+    fn draw_entity(&mut self) -> Result<&'static Entity, Failure> {
+        let all: Vec<&'static Entity> = Schema::current().entities().collect();
+        let busy: Vec<&'static Entity> =
+            all.iter().copied().filter(|entity| has_many_kinds(entity)).collect();
+        let from = if self.dice.percent(50) && !busy.is_empty() { &busy } else { &all };
+        self.dice.pick(from).copied().ok_or_else(|| "the schema is empty".into())
     }
 
     /// Creates a customer with what belongs to it, and touches another record, in one group.
     fn write_group(&mut self) -> Result<String, Failure> {
-        let customer = self.new_fields("customer");
+        let entity = Schema::current().entity("customer").ok_or("there are no customers")?;
+        let customer = self.new_fields(entity);
         let mut children = Vec::new();
         for _ in 0..=self.dice.below(4) {
-            let entity = self.draw_entity();
+            let entity = self.draw_entity()?;
             children.push((entity, self.new_fields(entity)));
         }
         let other = self.draw_record()?;
@@ -87,7 +103,7 @@ impl Desk<'_> {
                 if fields.contains_key("customer_id") {
                     fields.insert("customer_id".to_owned(), id.to_string().into());
                 }
-                made.push(writer.create(entity, None, &fields)?);
+                made.push(writer.create(&entity.name, None, &fields)?);
             }
             if let Some((record, fields)) = &touched {
                 writer.update(*record, fields)?;
@@ -96,24 +112,19 @@ impl Desk<'_> {
         };
         let replica = self.device.replica_mut()?;
         let made = replica.transaction(|writer| writer.group(write))?;
-        let fields = std::iter::once(&customer).chain(children.iter().map(|(_, fields)| fields));
-        let fields: Vec<Map<String, Json>> = fields.cloned().collect();
-        for (record, fields) in made.iter().zip(&fields) {
-            self.note_new_texts(*record, fields);
+        let written = std::iter::once((entity, customer.clone())).chain(children.iter().cloned());
+        for (record, (entity, fields)) in made.iter().zip(written.collect::<Vec<_>>()) {
+            self.note_new_texts(entity, *record, &fields);
         }
         let count = made.len();
         self.records.extend(made);
         Ok(format!("writes a group of {count} records"))
     }
 
-    fn note_new_texts(&mut self, record: RecordId, fields: &Map<String, Json>) {
-        for name in ["notes", "minutes", "description"] {
-            let Some(text) = fields.get(name).and_then(Json::as_str) else { continue };
-            if text.is_ascii() {
-                // The product's description is a register.
-                continue;
-            }
-            let document = DocumentId { record, part: Part::Text(name.to_owned()) };
+    fn note_new_texts(&mut self, entity: &Entity, record: RecordId, fields: &Map<String, Json>) {
+        for field in entity.texts() {
+            let Some(text) = fields.get(&field.name).and_then(Json::as_str) else { continue };
+            let document = DocumentId { record, part: Part::Text(field.name.clone()) };
             self.ledger.note_text(&document, "", text);
         }
     }
@@ -140,8 +151,8 @@ impl Desk<'_> {
 
     fn update(&mut self) -> Result<String, Failure> {
         let Some((record, entity, documents)) = self.draw_record()? else { return self.create() };
-        let text = entity.fields.iter().find(|field| field.kind == Kind::Text);
-        if let Some(field) = text
+        let texts: Vec<&Field> = entity.texts().collect();
+        if let Some(field) = self.dice.pick(&texts).copied()
             && self.dice.percent(25)
         {
             return self.edit_text(record, &field.name, &documents);
@@ -217,145 +228,129 @@ impl Desk<'_> {
         Ok(None)
     }
 
-    fn any_record(&mut self) -> Json {
-        self.dice.pick(self.records).map_or(Json::Null, |record| record.to_string().into())
-    }
-
-    fn money(&mut self) -> Json {
-        format!("{} CNY", self.number).into()
-    }
-
-    fn text(&mut self) -> Json {
-        format!("typed {}", self.number).into()
-    }
-
-    fn choice(&mut self, choices: &[&str]) -> Json {
-        self.dice.pick(choices).copied().into()
-    }
-
-    fn line(&mut self) -> Json {
-        json!({ "name": self.text(), "qty": self.number.to_string(), "unit_price": self.money() })
-    }
-
-    fn new_fields(&mut self, entity: &str) -> Map<String, Json> {
-        let fields = match entity {
-            "customer" => json!({
-                "company_name": self.text(), "industry": self.choice(INDUSTRIES),
-                "tags": [self.choice(TAGS)], "visits": self.dice.below(3),
-                "credit_limit": if self.dice.percent(40) { self.money() } else { Json::Null },
-                "notes": if self.dice.percent(40) { self.type_letters() } else { String::new() },
-            }),
-            "contact" => json!({
-                "name": self.text(), "customer_id": self.link(), "phone": "+86 21 5555 0000",
-            }),
-            "opportunity" => json!({
-                "name": self.text(), "customer_id": self.link(),
-                "sales_stage": self.choice(STAGES), "expected_amount": self.money(),
-                "lines": [self.line()],
-                "description": if self.dice.percent(40) { self.type_letters() } else { String::new() },
-            }),
-            "interaction" => json!({
-                "customer_id": self.link(), "channel": "visit", "summary": self.text(),
-                "occurred_at": "2026-06-01T08:00:00Z",
-                "minutes": if self.dice.percent(60) { self.type_letters() } else { String::new() },
-            }),
-            "product" => json!({
-                "name": self.text(), "price": self.money(), "cost": self.money(),
-                "description": self.text(),
-            }),
-            _ => json!({
-                "customer_id": self.link(), "status": "draft",
-                "lines": [self.line(), self.line()], "remarks": self.text(),
-            }),
-        };
-        fields.as_object().cloned().unwrap_or_default()
-    }
-
-    /// A link that is always there, to a record or to one that nobody has.
-    fn link(&mut self) -> Json {
-        let link = self.any_record();
-        if link.is_null() { RecordId::new(1, [7; 10]).to_string().into() } else { link }
-    }
-
-    /// Changes of one to three fields of flat parts.
-    fn flat_fields(&mut self, entity: &Entity, documents: &Documents) -> Map<String, Json> {
-        let mut fields = Map::new();
-        for _ in 0..=self.dice.below(3) {
-            let (name, value) = self.flat_field(entity, documents);
-            fields.insert(name.to_owned(), value);
+    /// The fields of a new record: what it must have, and some or all of the others.
+    fn new_fields(&mut self, entity: &'static Entity) -> Map<String, Json> {
+        let chance = if self.dice.percent(20) { 100 } else { 25 };
+        let mut fields = sample::record(entity, &mut |limit| draw(self.dice, limit));
+        for field in &entity.fields {
+            if !fields.contains_key(&field.name) {
+                continue;
+            }
+            if !field.required && !self.dice.percent(chance) {
+                fields.remove(&field.name);
+            } else if field.kind == Kind::Text {
+                fields.insert(field.name.clone(), self.type_letters().into());
+            } else if field.kind.is_single() {
+                let value = self.value(field);
+                fields.insert(field.name.clone(), value);
+            }
         }
         fields
     }
 
-    fn flat_field(&mut self, entity: &Entity, documents: &Documents) -> (&'static str, Json) {
-        if self.dice.percent(20) {
-            return ("tags", self.tags(documents));
+    /// A value of a field, with links that mostly lead to a record.
+    fn value(&mut self, field: &Field) -> Json {
+        if matches!(field.ty, Type::Link(_)) && self.dice.percent(REAL_LINKS) {
+            let record = self.dice.pick(self.records);
+            if let Some(record) = record {
+                return record.to_string().into();
+            }
         }
-        let roll = self.dice.below(6);
-        match (entity.name.as_str(), roll) {
-            ("customer", 0) => ("company_name", self.text()),
-            ("customer", 1) => ("industry", self.choice(INDUSTRIES)),
-            ("customer", 2) => ("credit_limit", self.money()),
-            ("customer", 3) => ("lifecycle", self.choice(LIFECYCLES)),
-            ("customer", _) => ("visits", json!({ "add": 1 + self.dice.below(4) })),
-            ("contact", 0..3) => ("name", self.text()),
-            ("contact", 3) => ("customer_id", self.link()),
-            ("contact", _) => ("job_title", self.clearable()),
-            ("opportunity", 0) => ("name", self.text()),
-            ("opportunity", 1 | 2) => ("sales_stage", self.choice(STAGES)),
-            ("opportunity", 3) => ("expected_amount", self.clearable_money()),
-            ("opportunity" | "sales_order", 4 | 5) => ("lines", self.lines(documents)),
-            ("interaction", 0..4) => ("summary", self.clearable()),
-            ("interaction", _) => ("customer_id", self.link()),
-            ("product", 0 | 1) => ("price", self.money()),
-            ("product", 2 | 3) => ("cost", self.clearable_money()),
-            ("product", _) => ("description", self.clearable()),
-            ("sales_order", 0) => ("status", self.choice(ORDER_STATES)),
-            ("sales_order", 1) => ("customer_id", self.link()),
-            ("sales_order", 2) => ("shipping_fee", self.clearable_money()),
-            _ => ("remarks", self.text()),
+        sample::value(field, &mut |limit| draw(self.dice, limit))
+    }
+
+    /// Changes of one to three fields of flat parts.
+    fn flat_fields(
+        &mut self,
+        entity: &'static Entity,
+        documents: &Documents,
+    ) -> Map<String, Json> {
+        let is_flat = |field: &&Field| {
+            sample::is_by_person(field) && !matches!(field.kind, Kind::Once | Kind::Text)
+        };
+        let choices: Vec<&'static Field> = entity.fields.iter().filter(is_flat).collect();
+        // A few fields of each entity are everybody's favourites.
+        let favourites = choices.get(..6).unwrap_or(&choices);
+        let mut fields = Map::new();
+        for _ in 0..=self.dice.below(3) {
+            let from = if self.dice.percent(50) { favourites } else { &choices };
+            let Some(field) = self.dice.pick(from).copied() else { break };
+            let value = self.change(field, documents);
+            fields.insert(field.name.clone(), value);
+        }
+        fields
+    }
+
+    /// What an edit of one field says.
+    fn change(&mut self, field: &'static Field, documents: &Documents) -> Json {
+        match field.kind {
+            Kind::Register | Kind::Once | Kind::Office | Kind::Text => {
+                if !field.required && self.dice.percent(12) { Json::Null } else { self.value(field) }
+            }
+            Kind::Counter | Kind::Log => {
+                edit_many(field, &mut |limit| draw(self.dice, limit))
+            }
+            Kind::Set => self.change_members(field, documents),
+            Kind::Rows => self.change_rows(field, documents),
         }
     }
 
-    fn clearable(&mut self) -> Json {
-        if self.dice.percent(15) { Json::Null } else { self.text() }
-    }
-
-    fn clearable_money(&mut self) -> Json {
-        if self.dice.percent(15) { Json::Null } else { self.money() }
-    }
-
-    fn tags(&mut self, documents: &Documents) -> Json {
-        let main = documents.flat.get(&Part::Main);
-        let present: Vec<String> = main.map_or_else(Vec::new, |main| {
-            main.members("tags").into_iter().map(str::to_owned).collect()
-        });
+    fn change_members(&mut self, field: &'static Field, documents: &Documents) -> Json {
+        let state = documents.flat.get(&field.part);
+        let present = state.map_or_else(Vec::new, |state| members(field, state));
         let mut add = Vec::new();
         let mut remove = Vec::new();
         if self.dice.percent(60) {
-            add.push(self.choice(TAGS));
+            add.push(self.value(field));
         }
         if self.dice.percent(30) {
-            add.push(format!("t{}", self.number).into());
+            add.extend(self.dice.pick(&present).cloned());
         }
         if self.dice.percent(50) {
-            remove.extend(self.dice.pick(&present).map(|tag| Json::from(tag.as_str())));
+            remove.extend(self.dice.pick(&present).cloned());
         }
         json!({ "add": add, "remove": remove })
     }
 
-    fn lines(&mut self, documents: &Documents) -> Json {
-        let main = documents.flat.get(&Part::Main);
-        let rows: Vec<String> = main.map_or_else(Vec::new, |main| {
-            main.rows("lines").into_iter().map(|row| row.id.to_owned()).collect()
+    fn change_rows(&mut self, field: &'static Field, documents: &Documents) -> Json {
+        let state = documents.flat.get(&field.part);
+        let rows: Vec<String> = state.map_or_else(Vec::new, |state| {
+            state.rows(&field.name).into_iter().map(|row| row.id.to_owned()).collect()
         });
         let row = self.dice.pick(&rows).cloned();
         match (row, self.dice.below(4)) {
             (Some(row), 0 | 1) => {
-                json!({ "edit": { row: { "qty": self.number.to_string(), "note": self.text() } } })
+                let mut cells = Map::new();
+                for _ in 0..=self.dice.below(2) {
+                    let Some(column) = self.dice.pick(&field.columns) else { break };
+                    let is_empty = !column.required && self.dice.percent(10);
+                    let value = if is_empty { Json::Null } else { self.value(column) };
+                    cells.insert(column.name.clone(), value);
+                }
+                json!({ "edit": { row: cells } })
             }
             (Some(row), 2) => json!({ "remove": [row] }),
-            _ => json!({ "add": [self.line()] }),
+            _ => json!({ "add": [sample::value(field, &mut |limit| draw(self.dice, limit))] }),
         }
     }
+}
+
+/// A step of a counter, or an entry of a log.
+fn edit_many(field: &Field, draw: sample::Draw<'_>) -> Json {
+    let value = sample::value(field, draw);
+    if field.kind == Kind::Log { json!({ "add": [value] }) } else { json!({ "add": value }) }
+}
+
+/// A number for a sample.
+pub(crate) fn draw(dice: &mut Dice, limit: u32) -> u32 {
+    u32::try_from(dice.below(limit as usize)).unwrap_or(0)
+}
+
+/// Whether an entity has three kinds of fields beside single values and tags.
+fn has_many_kinds(entity: &Entity) -> bool {
+    let is_other = |kind: Kind| {
+        entity.fields.iter().any(|field| field.kind == kind && sample::is_by_person(field))
+    };
+    let kinds = [Kind::Counter, Kind::Rows, Kind::Log, Kind::Text];
+    kinds.into_iter().filter(|kind| is_other(*kind)).count() >= 2
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use outrider_core::{
     ids::RecordId,
     replica::session::{Session, Summary},
+    schema::{Entity, Field, Schema, sample},
     store::meta::Enrolment,
 };
 use tempfile::TempDir;
@@ -31,19 +32,8 @@ const CALM_REQUESTS_MAX: usize = 400;
 const STRIDES_MAX: usize = 8;
 /// Devices that begin as copies of others, at most.
 const TWINS_MAX: usize = 2;
-/// Fields that devices may write, and that the office withholds now and then.
-const WITHHELD: &[(&str, &str)] = &[
-    ("customer", "industry"),
-    ("customer", "credit_limit"),
-    ("customer", "visits"),
-    ("customer", "company_name"),
-    ("opportunity", "expected_amount"),
-    ("opportunity", "lines"),
-    ("sales_order", "status"),
-    ("product", "cost"),
-    ("product", "price"),
-    ("customer", "tags"),
-];
+/// Fields that the office withholds at once, at most.
+const WITHHELD_MAX: usize = 3;
 
 /// How a run is made.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +117,18 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
         trace: world.trace.hash(),
         lines: world.trace.into_lines(),
     }
+}
+
+/// A field that devices may write, and that the office withholds now and then: mostly one of those
+/// that people edit often.
+fn draw_withheld(dice: &mut Dice) -> Option<(&'static str, &'static str)> {
+    let entities: Vec<&'static Entity> = Schema::current().entities().collect();
+    let entity = dice.pick(&entities).copied()?;
+    let fields: Vec<&'static Field> =
+        entity.fields.iter().filter(|field| sample::is_by_person(field)).collect();
+    let from = if dice.percent(60) { fields.get(..6).unwrap_or(&fields) } else { &fields };
+    let field = dice.pick(from)?;
+    Some((entity.name.as_str(), field.name.as_str()))
 }
 
 /// An error with its causes.
@@ -408,11 +410,11 @@ impl World {
     }
 
     fn change_policy(&mut self) -> Result<(), Failure> {
-        let Some(field) = self.dice.pick(WITHHELD).copied() else { return Ok(()) };
+        let Some(field) = draw_withheld(&mut self.dice) else { return Ok(()) };
         let server = self.server.as_mut().ok_or("the server is down")?;
         let count = server.withheld.len();
         server.withheld.retain(|known| *known != field);
-        let is_withheld = server.withheld.len() == count && count < 3;
+        let is_withheld = server.withheld.len() == count && count < WITHHELD_MAX;
         if is_withheld {
             server.withheld.push(field);
         }
