@@ -276,14 +276,14 @@ impl World {
             }
             900..925 => self.replay(),
             925..945 => self.restart_device(at),
-            945..952 => self.restart_server(),
-            952..955 => self.back_up_server(),
+            945..950 => self.restart_server(),
+            950..955 => self.back_up_server(),
             955..975 => self.change_policy(),
             975..982 => self.back_up(at),
             982..987 => self.restore(at),
             987..989 => self.add_twin(at),
-            989..991 => self.restore_server(),
-            991..995 => self.move_clock(at),
+            989..993 => self.restore_server(),
+            993..995 => self.move_clock(at),
             _ => self.enrol(at),
         }
     }
