@@ -302,7 +302,7 @@ impl World {
     /// # Errors
     ///
     /// Fails when the disk does.
-    pub fn restore_office(&mut self, from: &std::path::Path) -> Result<(), Failure> {
+    pub fn restore_office(&mut self, from: &Path) -> Result<(), Failure> {
         let to = self.new_folder();
         self.office.restore(from, to)
     }
