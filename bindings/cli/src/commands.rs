@@ -7,9 +7,11 @@ mod show;
 
 mod list;
 
+mod past;
 mod timeline;
 
 mod taps;
+mod note;
 
 mod conflict;
 
@@ -26,6 +28,7 @@ mod report;
 
 mod maintain;
 mod schema;
+mod store;
 
 /// Runs one command.
 pub(crate) fn run(
@@ -51,6 +54,9 @@ pub(crate) fn run(
         Command::CheckIn(args) => taps::check_in(context, &args, output),
         Command::CheckOut(args) => taps::check_out(context, &args, output),
         Command::UsePart(args) => taps::use_part(context, &args, output),
+        Command::History(args) => past::history(context, &args, output),
+        Command::Undo(args) => past::undo(context, &args, output),
+        Command::Note(args) => note::note(context, &args, output),
         Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),
@@ -63,6 +69,8 @@ pub(crate) fn run(
         Command::Schema { entity } => schema::show(context, entity.as_deref(), output),
         Command::Rebuild => maintain::rebuild(context, output),
         Command::Check => maintain::check(context, output),
+        Command::Storage => store::storage(context, output),
+        Command::Store(which) => store::store(context, &which, output),
         // They are no commands of a device; `main` hands them to the server.
         Command::Demo(_)
         | Command::Serve { .. }

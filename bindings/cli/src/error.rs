@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, taps::TapError},
-    replica::ReplicaError,
+    replica::{ReplicaError, copy::CopyError},
     store::StoreError,
     transfer::ImportError,
 };
@@ -197,6 +197,9 @@ pub(crate) enum CliError {
     /// The replica failed.
     #[error("{0}")]
     Replica(ReplicaError),
+    /// No edit can be undone.
+    #[error("there is no edit that can be undone; imports and edits long ago cannot")]
+    NothingToUndo,
     /// Nobody reads the output any more.
     #[error("the output was closed")]
     OutputClosed,
@@ -221,6 +224,7 @@ impl CliError {
             | Self::UnknownRecord(_)
             | Self::NoConflict { .. }
             | Self::NoRefusal(_)
+            | Self::NothingToUndo
             | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
             Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
             Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
@@ -270,6 +274,7 @@ impl CliError {
             Self::Export(_) => "export",
             Self::NoHistory(inner) => inner.code(),
             Self::Replica(error) => replica_code(error),
+            Self::NothingToUndo => "nothing_to_undo",
             Self::OutputClosed => "output_closed",
             Self::Output(_) => "output",
         }
@@ -282,8 +287,11 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
-        ReplicaError::Exists(_) | ReplicaError::Tap(TapError::ChecklistLeft { .. }) => EXIT_REFUSED,
+        ReplicaError::Exists(_)
+        | ReplicaError::Tap(TapError::ChecklistLeft { .. })
+        | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
         ReplicaError::Tap(_) => EXIT_USAGE,
+        ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
 }
@@ -300,6 +308,12 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Tap(TapError::WrongEntity { .. }) => "wrong_entity",
         ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
         ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",
+        ReplicaError::NoTap(_) => "no_tap",
+        ReplicaError::Copy(CopyError::Exists(_)) => "exists",
+        ReplicaError::Copy(CopyError::Used(_)) => "used",
+        ReplicaError::Copy(CopyError::NotACopy(_)) => "not_a_copy",
+        ReplicaError::Copy(CopyError::Damaged { .. }) => "damaged",
+        ReplicaError::Copy(CopyError::File { .. }) => "file",
         ReplicaError::LiveWindow { .. } => "live_window",
         ReplicaError::Store(StoreError::Query(_)) => "bad_query",
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",
