@@ -9,6 +9,9 @@ mod activity;
 mod lead;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value as Json};
 
 use crate::ids::RecordId;
