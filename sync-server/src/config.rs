@@ -52,6 +52,8 @@ pub const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(100).expect("not zer
 pub const REQUESTS_BURST: NonZeroU32 = NonZeroU32::new(500).expect("not zero");
 /// Attempts to enrol per minute from one address.
 pub const ENROLMENTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+/// Attempts to sign in per minute from one address.
+pub const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero");
 /// Minutes that an enrolment code is good.
 pub const CODE_MINUTES: u32 = 10;
 
@@ -103,6 +105,10 @@ pub struct NetworkConfig {
     /// Address and port; port 0 takes a free one
     #[arg(long, env = "OUTRIDER_LISTEN", default_value = LISTEN, value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Address under which people and devices reach the server, such as <https://crm.example.com>;
+    /// with https, cookies are for TLS alone
+    #[arg(long, env = "OUTRIDER_PUBLIC_URL", value_name = "URL", value_parser = parse_url)]
+    pub public_url: Option<String>,
     /// Stop when standard input ends: for a program that starts the server and must not outlive it
     #[arg(long, env = "OUTRIDER_STOP_WITH_INPUT")]
     pub stop_with_input: bool,
@@ -164,6 +170,9 @@ pub struct LimitsConfig {
     /// Attempts to enrol per minute from one address
     #[arg(long, env = "OUTRIDER_ENROLMENTS_PER_MINUTE", default_value_t = ENROLMENTS_PER_MINUTE)]
     pub enrolments_per_minute: NonZeroU32,
+    /// Attempts to sign in per minute from one address
+    #[arg(long, env = "OUTRIDER_SIGN_INS_PER_MINUTE", default_value_t = SIGN_INS_PER_MINUTE)]
+    pub sign_ins_per_minute: NonZeroU32,
 }
 
 /// How the server tells those who listen that there is news.
@@ -203,6 +212,17 @@ pub enum LogFormat {
     Json,
     /// Lines for people.
     Pretty,
+}
+
+/// An address on the web without anything after the host.
+fn parse_url(text: &str) -> Result<String, &'static str> {
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(is_host) => Ok(text.to_owned()),
+        Some(_) | None => Err("expected an address such as https://crm.example.com"),
+    }
 }
 
 /// Milliseconds as a duration.

@@ -9,6 +9,7 @@
 //! * [`office`]: what people at the office do.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
+//! * [`web`]: what people see in their browser.
 //! * [`serve`], [`command`]: running it.
 
 pub mod config;
@@ -23,6 +24,7 @@ pub mod feed;
 
 pub mod office;
 
+pub mod door;
 pub mod error;
 pub mod state;
 
@@ -37,6 +39,9 @@ mod handlers;
 
 mod limits;
 mod observe;
+
+pub mod web;
+
 pub mod router;
 
 mod connection;

@@ -11,7 +11,7 @@ use axum::{
 use tracing::{Instrument, field::Empty};
 use uuid::Uuid;
 
-use crate::error::AppError;
+use crate::{error::AppError, web::FOR_EVER};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -33,7 +33,10 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // Files under names made of their content alone may be kept.
+    if headers.get(header::CACHE_CONTROL) != Some(&FOR_EVER) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::StatusCode,
+    extract::{DefaultBodyLimit, Request},
+    http::{StatusCode, header},
     middleware::from_fn,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use tower_http::{
@@ -22,6 +23,7 @@ use crate::{
     limits::rate_limit,
     observe::{answer_panic, observe},
     state::AppState,
+    web::{failure::Failure, finish},
 };
 
 /// The whole server as one service. Call it within a runtime.
@@ -36,7 +38,7 @@ pub fn router(state: AppState) -> Router {
     let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
 
     Router::new()
-        .route("/", get(show_page))
+        .merge(crate::web::routes(&state))
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
         .route("/v1/push", post(push_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
@@ -57,12 +59,18 @@ pub fn router(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(RequestBodyTimeoutLayer::new(millis(network.body_pause_ms)))
         .layer(RequestBodyDeadlineLayer::new(millis(network.body_timeout_ms)))
+        .layer(from_fn(finish))
         .layer(from_fn(observe))
         .with_state(state)
 }
 
-async fn no_route() -> AppError {
-    AppError::refused(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+async fn no_route(request: Request) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let is_browser = accepts.is_some_and(|types| types.contains("text/html"));
+    if is_browser && !request.uri().path().starts_with("/v1/") {
+        return Failure::NotFound.into_response();
+    }
+    AppError::refused(StatusCode::NOT_FOUND, "not_found", "there is nothing here").into_response()
 }
 
 async fn no_method() -> AppError {

@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     config::{Config, millis},
     contacts::Contacts,
+    door::Door,
     error::AppError,
     live::Live,
     storage::Storage,
@@ -30,6 +31,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Who may do what.
     pub policy: Arc<Policy>,
+    /// Who may try to sign in.
+    pub(crate) door: Arc<Door>,
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -53,6 +56,7 @@ impl AppState {
             clock,
             config,
             policy: Arc::new(Policy::open()),
+            door: Arc::default(),
         }
     }
 

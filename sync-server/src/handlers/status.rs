@@ -3,8 +3,8 @@
 use axum::{
     Json,
     extract::State,
-    http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use outrider_core::{ids::to_hex, sync::frame::PROTOCOL_VERSION, time::TimestampMs};
 use serde::Serialize;
@@ -17,10 +17,6 @@ use crate::{
     state::AppState,
     storage::{Counts, StorageError},
 };
-
-/// Nothing is loaded, run or framed by the page.
-const PAGE_POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
-                           frame-ancestors 'none'";
 
 /// How the server stands, for a device.
 #[derive(Serialize)]
@@ -75,23 +71,4 @@ pub(crate) async fn announce_positions(
     Caller(device): Caller,
 ) -> Result<Response, AppError> {
     live::events(&state, Listener::Device(device.id)).await
-}
-
-/// `GET /`: a page for people that says that the server runs.
-pub(crate) async fn show_page(State(state): State<AppState>) -> Result<Response, AppError> {
-    let counts = state.run(|storage| storage.read()?.counts()).await?;
-    let page = Html(page_of(&counts));
-    Ok(([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], page).into_response())
-}
-
-fn page_of(counts: &Counts) -> String {
-    let Counts { documents, changes, devices } = counts;
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>Outrider</title>\n\
-         <h1>Outrider</h1>\n<p>The sync server is running.</p>\n\
-         <table>\n<tr><th align=\"left\">Documents<td align=\"right\">{documents}\n\
-         <tr><th align=\"left\">Changes<td align=\"right\">{changes}\n\
-         <tr><th align=\"left\">Devices<td align=\"right\">{devices}\n</table>\n</html>\n"
-    )
 }

@@ -13,16 +13,15 @@ use super::Storage;
 
 /// Runs every case, each on a storage of its own.
 pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
-    for (name, case) in [
+    let cases = [
         transactions::CASES,
         history::CASES,
         feed::CASES,
         enrolment::CASES,
         accounts::CASES,
         reading::CASES,
-    ]
-    .concat()
-    {
+    ];
+    for (name, case) in cases.concat() {
         eprintln!("case: {name}");
         case(make().as_ref());
     }

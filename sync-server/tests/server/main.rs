@@ -1,6 +1,8 @@
 //! The server as devices meet it: real sockets, real files, the real program.
 
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
@@ -10,9 +12,13 @@ mod enrolment;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod sessions;
 #[cfg(test)]
 mod slowness;
 #[cfg(test)]

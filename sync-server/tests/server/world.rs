@@ -127,7 +127,6 @@ impl Office {
         Answer {
             status: response.status().as_u16(),
             content_type: header("content-type"),
-            policy: header("content-security-policy"),
             request_id: header("x-request-id"),
             retry_after: header("retry-after"),
             body: response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap(),
@@ -209,7 +208,6 @@ pub(crate) fn public_key() -> Vec<u8> {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: String,
-    pub(crate) policy: String,
     pub(crate) request_id: String,
     pub(crate) retry_after: String,
     pub(crate) body: Vec<u8>,

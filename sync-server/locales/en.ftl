@@ -1,0 +1,223 @@
+# Words of the office pages. The same keys, in the same order, as in zh.ftl; a test compares them.
+
+skip-to-content = Skip to content
+nav-menu = Menu
+nav-close = Close menu
+nav-today = Today
+nav-pipeline = Pipeline
+nav-devices = Devices
+nav-records = Records
+language-switch = 用中文阅读 / Read in Chinese
+your-time = your time
+
+sign-in-title = Sign in
+sign-in-login = Login
+sign-in-password = Password
+sign-in-button = Sign in
+sign-in-wrong = Login or password is wrong.
+sign-in-too-many = Too many attempts with this login. Wait a few minutes, then try again.
+sign-in-ended = You were signed out meanwhile. Sign in again to go on.
+sign-in-kept = What you typed is kept and will be in the form again.
+sign-out = Sign out
+send-again-title = This form is from an earlier session
+send-again-words = You have signed in again since. What you typed is kept: go on to see the form as you filled it in, and save it then.
+send-again-button = Show the form again
+
+failure-title = This did not work
+failure-home = Go to Today
+failure-not-found = There is nothing here. The address may be mistyped, or the record is not on this server.
+failure-forbidden = Your account may not do this. Ask an administrator.
+failure-stale = This form did not come from a page of yours. Load the page again and repeat it.
+failure-query = The address or form says something that cannot be. Go back and try again.
+failure-busy = The server is busy. Wait a moment and load the page again.
+failure-too-many = Too many requests. Wait a minute and load the page again.
+failure-too-large = This is too large to be sent at once. Go back and save in smaller steps.
+failure-server = The server failed. Nothing was lost on your side: go back and try again, and tell the administrator if it stays.
+
+live-news = New data
+live-changed = Changed:
+live-away = Connection lost; trying again.
+live-back = Connected again.
+live-compare = Show it
+
+today-since = since
+today-arrived = changes arrived
+today-conflicts = open conflicts
+today-devices = devices heard of
+today-by-person = Who sent what
+today-nothing = Nothing has arrived today.
+today-no-conflicts = No conflicts. Everybody agrees.
+today-record = Record
+today-more = { $count ->
+    [one] 1 more
+   *[other] { $count } more
+}
+today-cut = Only the latest are shown.
+
+list-search = Search by name
+list-find = Search
+list-archived = With archived
+list-new = New
+list-of = Linked to
+list-all = show all
+list-empty = No records. Change the search, or create one.
+list-pages = Pages
+list-first = First page
+list-next = Next page
+list-total = { $count ->
+    [one] 1 record
+   *[other] { $count } records
+}
+
+group-details = Details
+group-computed = Computed
+group-restricted = Restricted
+group-record = About this record
+
+record-edit = Edit
+record-archive = Archive
+record-restore = Restore
+record-archived = Archived
+record-revived = Came back: edited while archived
+
+conflict-count = { $count ->
+    [one] 1 conflict
+   *[other] { $count } conflicts
+}
+conflict-several = several values
+conflict-must = must be settled
+conflict-shown = shown now
+conflict-take = Take this value
+conflicts-title = Several people changed this at once
+conflicts-words = Nothing was lost. Choose the value that is right; all devices get your choice.
+
+related-title = Related
+related-all = Show all
+related-new = New
+
+file-title = History and files
+file-json = Download as JSON
+file-automerge = Download as Automerge file ({ $name })
+
+history-link = Complete history
+history-heading = History: { $name }
+history-made = Made
+history-received = Received
+history-who = Who
+history-device = Device
+history-field = Field
+history-what = What
+history-old = Before
+history-new = After
+history-written = they wrote:
+history-at = as it was
+history-all-fields = All fields
+history-filter = Filter
+history-empty = Nothing has happened to this yet.
+what-changed = changed
+what-settled = settled
+what-added = added
+what-removed = removed
+what-came-back = came back
+what-archived = archived
+what-restored = brought back
+what-revived = came back by itself
+what-edited = text edited
+at-heading = As it was: { $name }
+at-now = As it is now
+at-words = This is the record as the server had it then, with all changes that had arrived.
+
+timeline-title = Timeline
+timeline-more = Earlier
+timeline-empty = Nothing has happened yet.
+
+done-created = Created.
+done-saved = Saved. Devices get it with their next sync.
+done-same = Nothing was changed.
+done-settled = Settled. All devices get your choice.
+done-archived = Archived. It can be brought back.
+done-restored = Brought back.
+
+new-heading = New: { $name }
+edit-heading = Edit: { $name }
+form-problems = Not saved yet. Please look at:
+form-save = Save
+form-cancel = Cancel
+form-required = must be filled in
+form-add = Add
+form-add-row = Add a row
+form-remove = Remove
+form-counter = Enter by how much it grows.
+form-fixed = cannot be changed
+form-link = Type a name
+form-pick = Choose one…
+
+problem-required = Please fill this in.
+problem-choose = No single record has this name. Choose one, or type more of the name.
+problem-not-a-number = Please enter a whole number.
+problem-too-many-rows = Too many rows at once. Save some first.
+problem-too-long = Too long: { $name }. Please shorten it.
+problem-out-of-range = Out of range: { $name }.
+problem-too-precise = Too many decimals: { $name }. Please round it.
+problem-ends-before-start = The end is before the start. Please correct one of them.
+problem-unknown-choice = Please choose from the list.
+problem-currency = Please enter a currency code, such as CNY.
+problem-malformed = Please correct this: { $name }.
+problem-said = Not accepted: { $name }.
+
+part-amount = Amount
+part-currency = Currency
+part-start = From
+part-end = To
+part-time-zone = Time zone
+part-all-day = All day
+part-country = Country
+part-province = Province
+part-city = City
+part-district = District
+part-street = Street
+part-postcode = Postcode
+part-family = Family name
+part-given = Given name
+part-full = Full name
+part-salutation = Salutation
+part-lat = Latitude
+part-lon = Longitude
+part-accuracy = Accuracy in metres
+part-source = Source
+
+pipeline-stage = Stage
+pipeline-count = Count
+pipeline-amount = Amount
+pipeline-weighted-amount = Weighted amount
+pipeline-totals = Totals
+pipeline-open = Open
+pipeline-weighted = Open, weighted
+pipeline-listed = Open without amount, at list price
+pipeline-won = Won
+pipeline-lost = Lost
+pipeline-rate = Win rate
+pipeline-by-agent = Won by agent
+pipeline-by-region = Won by region
+
+devices-none = No devices yet. Make a code to let one in.
+device-name = Device
+device-user = User
+device-enrolled = Enrolled
+device-contact = Last contact
+device-changes = Changes
+device-office = office
+code-new = Let a device in
+code-user = Name of its user
+code-minutes = Minutes that the code is good
+code-make = Make a code
+code-title = Enrolment code
+code-for = Enrolment code for { $name }
+code-picture = QR code for the app
+code-words = Scan the picture with the app, or type the code:
+code-until = Good until
+code-once = It lets one device in, once, and is not shown again.
+code-command = On a command line
+code-back = Back to devices
+code-minutes-wrong = The minutes must be between 1 and 10080.
+code-user-wrong = The user's name must have 1 to 100 characters.

@@ -1,0 +1,102 @@
+//! The office pages: made on the server, for any browser, in English and Chinese.
+//!
+//! Everything follows from the schema: a new entity or field has its list, its form and its place
+//! on pages without a line here. Pages work without their script, which adds what a page cannot do
+//! by itself: news while one looks at it, names suggested while one types, the reader's time zone.
+//! Nothing is loaded from elsewhere and nothing runs that is not a file of ours: the policy in
+//! [`POLICY`] goes with every answer.
+//!
+//! * [`session`]: who is signed in. * `form`: what forms send. * `failure`: pages that say no.
+//! * `words`, `page`, `show`: what pages say. * `inputs`: forms from the schema.
+//! * One file for each page.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::Response,
+    routing::{get, post},
+};
+use std::time::Duration;
+
+use crate::{limits::rate_limit, state::AppState};
+
+mod assets;
+mod words;
+
+pub mod failure;
+pub mod form;
+pub mod session;
+
+mod page;
+#[expect(unused_qualifications, reason = "in what the template of an enum becomes")]
+mod show;
+
+mod inputs;
+
+mod devices;
+mod edit;
+mod history;
+mod list;
+mod live;
+mod pipeline;
+mod record;
+mod sign_in;
+mod today;
+
+/// What a page may load, run and send: files of ours, forms to ourselves.
+pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                          img-src 'self' data:; connect-src 'self'; form-action 'self'; \
+                          base-uri 'none'; frame-ancestors 'none'";
+
+/// What `Cache-Control` says of a file that never changes.
+pub(crate) const FOR_EVER: HeaderValue =
+    HeaderValue::from_static("public, max-age=31536000, immutable");
+
+/// All pages.
+pub(crate) fn routes(state: &AppState) -> Router<AppState> {
+    let per_minute = state.config.limits.sign_ins_per_minute;
+    let attempts = rate_limit(Duration::from_secs(60) / per_minute.get(), per_minute);
+    Router::new()
+        .route("/sign-in", post(sign_in::sign_in).layer(attempts).get(sign_in::show_sign_in))
+        .route("/send-again", post(sign_in::send_again))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/language", post(sign_in::choose_language))
+        .route("/", get(today::show_today))
+        .route("/reports/pipeline", get(pipeline::show_pipeline))
+        .route("/devices", get(devices::show_devices))
+        .route("/devices/codes", post(devices::create_device_code))
+        .route("/live", get(live::follow))
+        .route("/suggest/{entity}", get(list::suggest))
+        .route("/records/{entity}", get(list::show_list))
+        .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
+        .route("/records/{entity}/{id}", get(record::show_record))
+        .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))
+        .route("/records/{entity}/{id}/archive", post(record::archive))
+        .route("/records/{entity}/{id}/restore", post(record::restore))
+        .route("/records/{entity}/{id}/settle", post(record::settle))
+        .route("/records/{entity}/{id}/record.json", get(record::download_json))
+        .route("/records/{entity}/{id}/history", get(history::show_history))
+        .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))
+        .route("/records/{entity}/{id}/{file}", get(history::download_automerge))
+        .route("/static/{digest}/{name}", get(assets::show_file))
+        .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
+}
+
+/// Makes pages of failures, and adds the headers that every page has.
+pub(crate) async fn finish(request: Request, next: Next) -> Response {
+    let headers = request.headers().clone();
+    let mut response = failure::show(next.run(request).await, &headers);
+    let add = [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "same-origin"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+    ];
+    for (name, value) in add {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

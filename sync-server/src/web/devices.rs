@@ -1,0 +1,192 @@
+//! Devices: whose they are, when they were last heard of; codes that let new ones in.
+
+use askama::Template;
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+};
+use outrider_core::{
+    schema::{Entity, Schema},
+    store::query::Query,
+};
+use qrcode::{EcLevel, QrCode, render::svg};
+
+use super::{
+    failure::Failure,
+    form::Submission,
+    page::{Page, When, respond},
+    session::Session,
+    words::Words,
+};
+use crate::{
+    config::CODE_MINUTES,
+    enrol::{EnrolError, create_code},
+    error::AppError,
+    office::{self, OfficeError},
+    state::AppState,
+    storage::{Storage, accounts::Role},
+};
+
+/// Minutes that a code may be good, at most: a week.
+const CODE_MINUTES_MAX: u32 = 7 * 24 * 60;
+/// Users that the form suggests, at most.
+const USERS_MAX: usize = 200;
+
+struct Line {
+    id: String,
+    name: String,
+    user: String,
+    enrolled: When,
+    contact: Option<When>,
+    changes: u64,
+    is_office: bool,
+}
+
+#[derive(Template)]
+#[template(path = "devices.html")]
+struct DevicesPage {
+    page: Page,
+    lines: Vec<Line>,
+    users: Vec<String>,
+    minutes: u32,
+    minutes_max: u32,
+    problem: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "code.html")]
+struct CodePage {
+    page: Page,
+    user: String,
+    code: String,
+    expires: When,
+    server: String,
+    link: String,
+    picture: String,
+}
+
+/// `GET /devices`: all devices, and the form for a code.
+pub(super) async fn show_devices(
+    State(state): State<AppState>,
+    session: Session,
+) -> Result<Response, Failure> {
+    list(state, session, None).await
+}
+
+async fn list(
+    state: AppState,
+    session: Session,
+    problem: Option<String>,
+) -> Result<Response, Failure> {
+    check_role(&session)?;
+    let (position, devices, users) = state
+        .run(move |storage| {
+            let read = storage.read()?;
+            let users = match Schema::current().entity("user") {
+                Some(entity) => users(&*read, entity)?,
+                None => Vec::new(),
+            };
+            Ok::<_, OfficeError>((read.position()?, office::devices(&*read)?, users))
+        })
+        .await?;
+    let line = |contact: crate::storage::DeviceContact| Line {
+        id: contact.device.id.to_string(),
+        name: contact.device.name,
+        user: contact.device.user,
+        enrolled: When::at(contact.device.enrolled_at),
+        contact: (contact.last_contact_at > 0).then(|| When::at(contact.last_contact_at)),
+        changes: contact.changes,
+        is_office: contact.device.is_office,
+    };
+    let words = Words(session.language);
+    Ok(respond(&DevicesPage {
+        page: Page::new(&session, words.t("nav-devices"), "/devices").at(position),
+        lines: devices.into_iter().map(line).collect(),
+        users,
+        minutes: CODE_MINUTES,
+        minutes_max: CODE_MINUTES_MAX,
+        problem,
+    }))
+}
+
+fn users(read: &dyn crate::storage::Read, entity: &Entity) -> Result<Vec<String>, OfficeError> {
+    let page = office::list(read, entity, &Query { limit: USERS_MAX, ..Query::default() })?;
+    let mut users: Vec<String> = page.records.into_iter().map(|record| record.title).collect();
+    users.sort();
+    users.dedup();
+    Ok(users)
+}
+
+fn check_role(session: &Session) -> Result<(), Failure> {
+    match session.role {
+        Role::Administrator => Ok(()),
+        Role::Office => Err(Failure::Forbidden),
+    }
+}
+
+/// `POST /devices/codes`: makes a code and shows it, once.
+pub(super) async fn create_device_code(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Submission { session, fields }: Submission,
+) -> Result<Response, Failure> {
+    check_role(&session)?;
+    let words = Words(session.language);
+    let user = fields.get("user").trim().to_owned();
+    let minutes = fields.get("minutes").trim().parse::<u32>().ok();
+    let Some(minutes) = minutes.filter(|m| (1..=CODE_MINUTES_MAX).contains(m)) else {
+        return list(state, session, Some(words.t("code-minutes-wrong"))).await;
+    };
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|_| AppError::Internal("the system gave no randomness"))?;
+    let (random, now_ms, name) = (u128::from_be_bytes(random), state.now_ms(), user.clone());
+    let made = state
+        .run(move |storage: &dyn Storage| {
+            match create_code(storage, &name, minutes, random, now_ms) {
+                Ok(made) => Ok(Some(made)),
+                Err(EnrolError::Invalid(_)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+        .await?;
+    let Some((code, expires_at)) = made else {
+        return list(state, session, Some(words.t("code-user-wrong"))).await;
+    };
+    let server = server_of(&state, &headers);
+    let link = form_urlencoded::Serializer::new(String::new())
+        .append_pair("server", &server)
+        .append_pair("code", &code)
+        .finish();
+    let link = format!("outrider://enroll?{link}");
+    let picture = draw(&link)?;
+    let page = Page::new(&session, words.t("code-title"), "/devices");
+    let expires = When::at(expires_at);
+    Ok(respond(&CodePage { page, user, code, expires, server, link, picture }))
+}
+
+/// Where devices reach this server: as it was told, else as the browser did.
+fn server_of(state: &AppState, headers: &HeaderMap) -> String {
+    if let Some(url) = &state.config.network.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    let host: String = host.chars().filter(|c| is_host(*c)).collect();
+    format!("http://{host}")
+}
+
+/// The link as a picture for cameras.
+fn draw(link: &str) -> Result<String, AppError> {
+    let code = QrCode::with_error_correction_level(link, EcLevel::M)
+        .map_err(|_| AppError::Internal("a code could not be drawn"))?;
+    let svg = code
+        .render::<svg::Color<'_>>()
+        .min_dimensions(240, 240)
+        .dark_color(svg::Color("#000"))
+        .light_color(svg::Color("#fff"))
+        .build();
+    // Within a page there is no XML declaration.
+    Ok(svg.split_once("?>").map_or(svg.clone(), |(_, svg)| svg.to_owned()))
+}

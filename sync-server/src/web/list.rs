@@ -1,0 +1,303 @@
+//! A page of an entity's records: search by name, sorting, pages, and the names that links
+//! suggest while somebody types.
+
+use askama::Template;
+use axum::{
+    Json as JsonBody,
+    extract::{Path, RawQuery, State},
+    response::Response,
+};
+use outrider_core::{
+    ids::RecordId,
+    schema::{Entity, Field, Kind, Language, Type},
+    store::query::{Compare, Filter, Query},
+};
+use serde::Serialize;
+
+use super::{
+    edit::{entity_of, titles_in},
+    failure::Failure,
+    form::Fields,
+    inputs::{self, parts, search_filters},
+    page::{Page, name_of, respond},
+    session::Session,
+    show::{Shown, show},
+};
+use crate::{
+    office::{self, ListPage, OfficeError, RecordView},
+    state::AppState,
+};
+
+/// Records on one page.
+pub(super) const PAGE_RECORDS: usize = 50;
+/// Columns that are looked through for those that have something to show.
+const CANDIDATES_MAX: usize = 14;
+/// Columns of a list beside the name, at most.
+const COLUMNS_MAX: usize = 6;
+/// Characters of a search, at most.
+pub(super) const SEARCH_CHARS_MAX: usize = 200;
+
+/// What the address of a list says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Asked {
+    search: String,
+    sort: Option<String>,
+    is_descending: bool,
+    with_archived: bool,
+    after: Option<String>,
+    /// A field, and the record that it links to.
+    by: Option<(String, String)>,
+}
+
+impl Asked {
+    fn read(query: &str) -> Self {
+        let fields = Fields(
+            form_urlencoded::parse(query.as_bytes())
+                .take(20)
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        );
+        let some = |name: &str| Some(fields.get(name).to_owned()).filter(|text| !text.is_empty());
+        Self {
+            search: fields.get("q").trim().chars().take(SEARCH_CHARS_MAX).collect(),
+            sort: some("sort"),
+            is_descending: fields.get("dir") == "down",
+            with_archived: fields.get("archived") == "yes",
+            after: some("after"),
+            by: some("by").zip(some("of")),
+        }
+    }
+
+    /// The address of this list with another page or order.
+    fn address(&self, entity: &Entity) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let mut add = |name: &str, value: Option<&str>| {
+            if let Some(value) = value.filter(|value| !value.is_empty()) {
+                query.append_pair(name, value);
+            }
+        };
+        add("q", Some(&self.search));
+        add("by", self.by.as_ref().map(|(field, _)| field.as_str()));
+        add("of", self.by.as_ref().map(|(_, id)| id.as_str()));
+        add("sort", self.sort.as_deref());
+        add("dir", self.is_descending.then_some("down"));
+        add("archived", self.with_archived.then_some("yes"));
+        add("after", self.after.as_deref());
+        let query = query.finish();
+        let path = format!("/records/{}", entity.name);
+        if query.is_empty() { path } else { format!("{path}?{query}") }
+    }
+
+    fn query(&self, entity: &Entity) -> Query {
+        let mut filters = search_filters(entity, &self.search);
+        filters.extend(self.by.clone().map(|(column, value)| Filter {
+            column,
+            compare: Compare::Is,
+            value,
+        }));
+        Query {
+            filters,
+            // Without an order of one's own: the newest first.
+            descending: self.is_descending || self.sort.is_none(),
+            sort: self.sort.clone(),
+            after: self.after.clone(),
+            limit: PAGE_RECORDS,
+            with_archived: self.with_archived,
+        }
+    }
+}
+
+/// The head of a column.
+#[derive(Debug, Clone)]
+struct Head {
+    label: String,
+    href: Option<String>,
+    /// What `aria-sort` says, if the list is in order of it.
+    order: Option<&'static str>,
+    is_number: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    id: RecordId,
+    href: String,
+    title: String,
+    is_archived: bool,
+    conflicts: u64,
+    /// Each with the column's name: a narrow page has no heads.
+    cells: Vec<(String, Shown)>,
+}
+
+#[derive(Template)]
+#[template(path = "list.html")]
+struct ListTemplate {
+    page: Page,
+    heading: String,
+    path: String,
+    new: String,
+    asked: Asked,
+    /// The record that all of these link to.
+    of: Option<(String, String)>,
+    heads: Vec<Head>,
+    rows: Vec<Row>,
+    total: u64,
+    first: Option<String>,
+    next: Option<String>,
+}
+
+/// The fields that a list shows beside the name: those that tell most at a glance.
+fn columns(entity: &'static Entity, records: &[RecordView]) -> Vec<&'static Field> {
+    let weight = |field: &Field| {
+        if field.name == "owner_id" {
+            return 2;
+        }
+        match (&field.ty, field.indexed) {
+            (Type::Picklist(_) | Type::Money, true) => 0,
+            (_, true) if field.required => 0,
+            (Type::Money, false) => 1,
+            (_, true) => 3,
+            (_, false) => 9,
+        }
+    };
+    let is_short = |field: &&Field| {
+        field.kind.is_single()
+            && field.name != entity.title
+            && !field.by_program
+            && field.part.as_str() == "main"
+            && !matches!(field.name.as_str(), "external_id" | "created_by" | "created_at")
+            && weight(field) < 9
+    };
+    let mut found: Vec<&Field> = entity.fields.iter().filter(is_short).collect();
+    found.sort_by_key(|field| weight(field));
+    found.truncate(CANDIDATES_MAX);
+    // What no record of the page has would be an empty column; what stays keeps its order.
+    let is_used = |field: &&Field| {
+        records.is_empty() || records.iter().any(|record| record.json.contains_key(&field.name))
+    };
+    found.retain(is_used);
+    found.truncate(COLUMNS_MAX);
+    let place = |field: &Field| entity.fields.iter().position(|other| other.name == field.name);
+    found.sort_by_key(|field| place(field));
+    found
+}
+
+/// The column of the rows that a field is sorted by.
+fn sort_column(field: &Field) -> Option<String> {
+    if !field.kind.is_single() {
+        return None;
+    }
+    match field.ty.name() {
+        "money" => Some(format!("{}_minor", field.name)),
+        "period" | "time_span" => Some(format!("{}_start", field.name)),
+        // An order by ids, or by a place on Earth, says nothing.
+        "link" => None,
+        _ if parts(&field.ty).is_empty() || field.ty.name() == "person_name" => {
+            Some(field.name.clone())
+        }
+        _ => None,
+    }
+}
+
+/// `GET /records/{entity}`: the list.
+pub(super) async fn show_list(
+    State(state): State<AppState>,
+    session: Session,
+    Path(entity): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let entity = entity_of(&entity)?;
+    let asked = Asked::read(&query.unwrap_or_default());
+    let wanted = asked.query(entity);
+    let of = asked.by.as_ref().and_then(|(_, id)| id.parse::<RecordId>().ok());
+    let (position, list, titles) = state
+        .run(move |storage| {
+            let read = storage.read()?;
+            let list = office::list(&*read, entity, &wanted)?;
+            let mut titles = office::titles(&*read, of)?;
+            for record in &list.records {
+                titles.extend(titles_in(&*read, &record.json, &Fields::default())?);
+            }
+            Ok::<_, OfficeError>((read.position()?, list, titles))
+        })
+        .await?;
+    let language = session.language;
+    let columns = columns(entity, &list.records);
+    let here = asked.address(entity);
+    let of = of.map(|id| match titles.get(&id) {
+        Some((entity, title)) => (format!("/records/{entity}/{id}"), title.clone()),
+        None => (String::new(), id.to_string()),
+    });
+    let ListPage { records, next, total } = list;
+    let rows = records.into_iter().map(|record| {
+        let cell = |field: &&Field| {
+            let json = record.json.get(&field.name);
+            let shown = json.map(|json| show(&field.ty, json, language, &titles));
+            (field.label.get(language).to_owned(), shown.unwrap_or(Shown::Empty))
+        };
+        Row {
+            href: format!("/records/{}/{}", entity.name, record.id),
+            cells: columns.iter().map(cell).collect(),
+            is_archived: record.is_archived,
+            conflicts: record.conflicts.len() as u64,
+            id: record.id,
+            title: name_of(&record.title, record.id, &entity.name, language),
+        }
+    });
+    let heads = entity.title_field().into_iter().chain(columns.iter().copied());
+    let first = Asked { after: None, ..asked.clone() };
+    Ok(respond(&ListTemplate {
+        page: Page::new(&session, entity.plural.get(language), &here).at(position),
+        heading: entity.plural.get(language).to_owned(),
+        path: format!("/records/{}", entity.name),
+        new: match &asked.by {
+            Some((field, id)) => format!("/records/{}/new?{field}={id}", entity.name),
+            None => format!("/records/{}/new", entity.name),
+        },
+        heads: heads.map(|field| head(field, entity, &asked, language)).collect(),
+        rows: rows.collect(),
+        total,
+        first: asked.after.is_some().then(|| first.address(entity)),
+        next: next.map(|next| Asked { after: Some(next), ..asked.clone() }.address(entity)),
+        of,
+        asked,
+    }))
+}
+
+fn head(field: &Field, entity: &Entity, asked: &Asked, language: Language) -> Head {
+    let column = sort_column(field);
+    let is_sorted = column.is_some() && asked.sort == column;
+    let order = is_sorted.then_some(if asked.is_descending { "descending" } else { "ascending" });
+    let href = column.map(|column| {
+        let is_descending = is_sorted && !asked.is_descending;
+        Asked { sort: Some(column), is_descending, after: None, ..asked.clone() }.address(entity)
+    });
+    let is_number =
+        matches!(field.ty.name(), "money" | "integer" | "decimal") && field.kind != Kind::Text;
+    Head { label: field.label.get(language).to_owned(), href, order, is_number }
+}
+
+/// A record that a link may mean.
+#[derive(Serialize)]
+pub(super) struct Suggestion {
+    id: RecordId,
+    title: String,
+}
+
+/// `GET /suggest/{entity}?q=`: records whose name contains a text, for inputs of links.
+pub(super) async fn suggest(
+    State(state): State<AppState>,
+    _session: Session,
+    Path(entity): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Result<JsonBody<Vec<Suggestion>>, Failure> {
+    let entity = entity_of(&entity)?;
+    let search = Asked::read(&query.unwrap_or_default()).search;
+    let found =
+        state.run(move |storage| inputs::search(&*storage.read()?, &entity.name, &search)).await?;
+    let names: Vec<String> = found.iter().map(|(_, title)| title.clone()).collect();
+    let suggestion = |(id, title): (RecordId, String)| {
+        let is_unique = names.iter().filter(|name| **name == title).count() < 2;
+        Suggestion { id, title: if is_unique { title } else { inputs::label(&title, id) } }
+    };
+    Ok(JsonBody(found.into_iter().map(suggestion).collect()))
+}

@@ -1,0 +1,538 @@
+//! A record: its fields, what is in conflict, who links to it; archiving and settling.
+
+use askama::Template;
+use axum::{
+    Json as JsonBody,
+    extract::{Path, RawQuery, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use outrider_core::{
+    ids::{Part, RecordId},
+    schema::{Derived, Entity, Family, Field, Kind, Language, Schema},
+    store::timeline::{TimelineEntry, TimelineQuery},
+};
+use serde_json::{Map, Value as Json};
+
+use super::{
+    edit::{record_of, titles_in, view_of},
+    failure::Failure,
+    form::{Fields, Submission},
+    inputs::{Titles, is_common, linked},
+    page::{Page, When, name_of, respond},
+    session::Session,
+    show::{Shown, plain, show},
+    words::Words,
+};
+use crate::{
+    error::AppError,
+    office::{self, ConflictView, OfficeError, RecordView, Related},
+    state::AppState,
+};
+
+/// Related records that a record's page names of each sort, at most.
+const RELATED_SHOWN_MAX: usize = 8;
+/// Entries of a timeline on one page.
+const TIMELINE_SHOWN_MAX: usize = 25;
+/// Fields that an entry of a timeline shows, at most.
+const DETAILS_MAX: usize = 4;
+
+/// A field with its value.
+#[derive(Debug, Clone)]
+pub(super) struct Fact {
+    pub(super) field: String,
+    pub(super) label: String,
+    pub(super) value: Shown,
+    pub(super) is_disputed: bool,
+}
+
+/// Fields that belong together.
+#[derive(Debug, Clone)]
+pub(super) struct Section {
+    pub(super) title: String,
+    pub(super) facts: Vec<Fact>,
+}
+
+/// Rows or entries of a field.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) field: String,
+    pub(super) title: String,
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<(String, Vec<Shown>)>,
+}
+
+/// A record's fields as a page shows them.
+#[derive(Debug, Clone)]
+pub(super) struct Sheet {
+    pub(super) sections: Vec<Section>,
+    pub(super) tables: Vec<Table>,
+    pub(super) texts: Vec<(String, String, String)>,
+}
+
+impl Sheet {
+    /// The fields that have a value, those of one sort together.
+    pub(super) fn new(
+        entity: &Entity,
+        json: &Map<String, Json>,
+        disputed: &[String],
+        words: Words,
+        titles: &Titles,
+    ) -> Self {
+        let language = words.0;
+        let fact = |field: &Field| {
+            let json = json.get(&field.name)?;
+            Some(Fact {
+                field: field.name.clone(),
+                label: field.label.get(language).to_owned(),
+                value: show(&field.ty, json, language, titles),
+                is_disputed: disputed.contains(&field.name),
+            })
+        };
+        let short = entity.fields.iter().filter(|field| !is_long(field) && !field.by_program);
+        let of = |is_in: &dyn Fn(&Field) -> bool| -> Vec<Fact> {
+            short.clone().filter(|field| is_in(field)).filter_map(fact).collect()
+        };
+        let derived = entity.derived.iter().filter(|derived| !is_by_row(entity, derived, json));
+        let derived = derived.filter_map(|derived| {
+            Some(Fact {
+                field: derived.name.clone(),
+                label: derived.label.get(language).to_owned(),
+                value: plain(json.get(&derived.name)?),
+                is_disputed: false,
+            })
+        });
+        let section = |key: &str, facts: Vec<Fact>| Section { title: words.t(key), facts };
+        let is_main = |field: &Field| field.part == Part::Main;
+        let mut sections = vec![
+            section("group-details", of(&|field| is_main(field) && !is_common(field))),
+            section("group-computed", derived.collect()),
+            section("group-restricted", of(&|field| field.part == Part::Restricted)),
+            section("group-record", of(&|field| is_main(field) && is_common(field))),
+        ];
+        sections.retain(|section| !section.facts.is_empty());
+        let long = entity.fields.iter().filter(|field| is_long(field));
+        Self {
+            sections,
+            tables: long
+                .clone()
+                .filter(|field| field.kind != Kind::Text)
+                .filter_map(|field| table(entity, field, json, language, titles))
+                .collect(),
+            texts: long
+                .filter(|field| field.kind == Kind::Text)
+                .filter_map(|field| {
+                    let text = json.get(&field.name)?.as_str()?;
+                    Some((
+                        field.name.clone(),
+                        field.label.get(language).to_owned(),
+                        text.to_owned(),
+                    ))
+                })
+                .collect(),
+        }
+    }
+}
+
+fn is_long(field: &Field) -> bool {
+    matches!(field.kind, Kind::Rows | Kind::Log | Kind::Text)
+}
+
+/// Whether a derived value has one for each row of some field: it is shown in their table.
+fn is_by_row(entity: &Entity, derived: &Derived, json: &Map<String, Json>) -> bool {
+    entity.fields.iter().any(|field| row_values(field, derived, json).is_some())
+}
+
+/// The values of a derived field by the ids of a field's rows.
+fn row_values<'a>(
+    field: &Field,
+    derived: &Derived,
+    json: &'a Map<String, Json>,
+) -> Option<&'a Map<String, Json>> {
+    let values = json.get(&derived.name)?.as_object().filter(|values| !values.is_empty())?;
+    let rows = json.get(&field.name).filter(|_| field.kind == Kind::Rows)?.as_array()?;
+    let is_row = |id: &String| rows.iter().any(|row| row.get("id") == Some(&id.as_str().into()));
+    values.keys().all(is_row).then_some(values)
+}
+
+fn table(
+    entity: &Entity,
+    field: &Field,
+    json: &Map<String, Json>,
+    language: Language,
+    titles: &Titles,
+) -> Option<Table> {
+    let computed: Vec<(&Derived, &Map<String, Json>)> = entity
+        .derived
+        .iter()
+        .filter_map(|derived| Some((derived, row_values(field, derived, json)?)))
+        .collect();
+    let items = json.get(&field.name)?.as_array().filter(|items| !items.is_empty())?;
+    let used = |column: &&Field| {
+        items.iter().any(|item| item.get(&column.name).is_some_and(|value| !value.is_null()))
+    };
+    let columns: Vec<&Field> = field.columns.iter().filter(used).collect();
+    let row = |item: &Json| {
+        let cell = |column: &&Field| {
+            let value = item.get(&column.name).unwrap_or(&Json::Null);
+            show(&column.ty, value, language, titles)
+        };
+        let id = item.get("id").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let computed =
+            computed.iter().map(|(_, values)| values.get(&id).map_or(Shown::Empty, plain));
+        let cells = columns.iter().map(cell).chain(computed).collect();
+        (id, cells)
+    };
+    Some(Table {
+        field: field.name.clone(),
+        title: field.label.get(language).to_owned(),
+        columns: columns
+            .iter()
+            .map(|column| &column.label)
+            .chain(computed.iter().map(|(derived, _)| &derived.label))
+            .map(|label| label.get(language).to_owned())
+            .collect(),
+        rows: items.iter().map(row).collect(),
+    })
+}
+
+/// One of several values.
+#[derive(Debug, Clone)]
+struct Choice {
+    value: Shown,
+    json: String,
+    user: String,
+    device: String,
+    when: Option<When>,
+    is_shown: bool,
+}
+
+/// A field or cell with several values.
+#[derive(Debug, Clone)]
+struct Dispute {
+    key: String,
+    label: String,
+    must_settle: bool,
+    choices: Vec<Choice>,
+}
+
+/// Records of one sort that link here.
+#[derive(Debug, Clone)]
+struct Relation {
+    label: String,
+    field: String,
+    entity: String,
+    count: u64,
+    all: String,
+    new: String,
+    records: Vec<(String, String)>,
+}
+
+/// One thing that happened with a family.
+#[derive(Debug, Clone)]
+struct Happening {
+    key: String,
+    href: String,
+    when: Option<When>,
+    kind: String,
+    title: String,
+    by: String,
+    details: Vec<Shown>,
+}
+
+#[derive(Template)]
+#[template(path = "record.html")]
+struct RecordPage {
+    page: Page,
+    title: String,
+    entity_label: String,
+    list: String,
+    path: String,
+    id: RecordId,
+    position: u64,
+    is_archived: bool,
+    is_revived: bool,
+    sheet: Sheet,
+    disputes: Vec<Dispute>,
+    /// What happened with the whole family, where the record is its head.
+    timeline: Option<Vec<Happening>>,
+    earlier: Option<String>,
+    relations: Vec<Relation>,
+    parts: Vec<String>,
+}
+
+/// `GET /records/{entity}/{id}`: the record.
+pub(super) async fn show_record(
+    State(state): State<AppState>,
+    session: Session,
+    Path((entity, id)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Failure> {
+    let (entity, id) = record_of(&entity, &id)?;
+    let query = query.unwrap_or_default();
+    let after = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "before");
+    let wanted = TimelineQuery {
+        after: after.map(|(_, after)| after.into_owned()),
+        limit: TIMELINE_SHOWN_MAX,
+        ..TimelineQuery::default()
+    };
+    let (record, related, timeline, titles) = state
+        .run(move |storage| {
+            let read = storage.read()?;
+            let record = view_of(&*read, entity, id)?;
+            let related = office::related(&*read, id)?;
+            let timeline = match has_timeline(entity) {
+                true => Some(office::timeline(&*read, id, &wanted)?),
+                false => None,
+            };
+            let mut all = record.json.clone();
+            for conflict in &record.conflicts {
+                for (at, value) in conflict.values.iter().enumerate() {
+                    all.insert(format!("{}?{at}", conflict.key), value.value.clone());
+                }
+            }
+            let titles = titles_in(&*read, &all, &Fields::default())?;
+            Ok::<_, OfficeError>((record, related, timeline, titles))
+        })
+        .await?;
+    let words = Words(session.language);
+    let path = format!("/records/{}/{id}", entity.name);
+    let mut page = Page::new(&session, name_of(&record.title, id, &entity.name, words.0), &path)
+        .at(record.position);
+    page.notice = match form_urlencoded::parse(query.as_bytes()).next() {
+        Some((name, done)) if name == "done" => notice(words, &done),
+        Some(_) | None => None,
+    };
+    let disputed: Vec<String> = record.conflicts.iter().map(|c| c.field.clone()).collect();
+    let sheet = Sheet::new(entity, &record.json, &disputed, words, &titles);
+    let title = name_of(&record.title, id, &entity.name, words.0);
+    let RecordView { conflicts, position, is_archived, json, .. } = record;
+    let disputes = conflicts.into_iter().filter_map(|c| dispute(entity, c, &json, words, &titles));
+    let (timeline, earlier) = match timeline {
+        Some(timeline) => {
+            let earlier = timeline.next.map(|next| {
+                let mut query = form_urlencoded::Serializer::new(String::new());
+                format!("{path}?{}#timeline", query.append_pair("before", &next).finish())
+            });
+            let happenings = timeline.entries.into_iter().map(|entry| happening(entry, words));
+            (Some(happenings.collect()), earlier)
+        }
+        None => (None, None),
+    };
+    Ok(respond(&RecordPage {
+        page,
+        timeline,
+        earlier,
+        title,
+        entity_label: entity.label.get(words.0).to_owned(),
+        list: format!("/records/{}", entity.name),
+        path,
+        id,
+        position,
+        is_archived,
+        is_revived: json.get("is_revived").and_then(Json::as_bool) == Some(true),
+        sheet,
+        disputes: disputes.collect(),
+        relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
+        parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),
+    }))
+}
+
+/// Whether a record of this entity is the head of a family.
+fn has_timeline(entity: &Entity) -> bool {
+    let heads = Schema::current().entities().filter_map(|other| match &other.family {
+        Family::Link(field) => linked(&other.field(field)?.ty),
+        Family::Itself => None,
+    });
+    entity.family == Family::Itself && heads.into_iter().any(|head| head == entity.name)
+}
+
+fn happening(entry: TimelineEntry, words: Words) -> Happening {
+    let entity = Schema::current().entity(&entry.entity);
+    let mut kind = entity.map_or_else(|| entry.entity.clone(), |e| e.label.get(words.0).to_owned());
+    if let Some((_, log)) = entry.kind.split_once('.') {
+        kind = format!("{kind} · {}", super::today::label(&entry.entity, log, words.0));
+    }
+    let columns = entity.into_iter().flat_map(|entity| {
+        let log = entry.kind.split_once('.').and_then(|(_, log)| entity.field(log));
+        log.map_or(&entity.fields, |log| &log.columns)
+    });
+    let told = columns.filter(|field| {
+        field.name != "customer_id"
+            && !is_common(field)
+            && entity.is_some_and(|e| e.title != field.name)
+    });
+    let nobody = Titles::new();
+    let details = told.filter_map(|field| {
+        let shown = show(&field.ty, entry.detail.get(&field.name)?, words.0, &nobody);
+        let is_told = linked(&field.ty).is_none() && !shown.is_empty();
+        is_told.then(|| Shown::Named(field.label.get(words.0).to_owned(), Box::new(shown)))
+    });
+    Happening {
+        href: format!("/records/{}/{}", entry.entity, entry.record),
+        key: format!("{}/{}/{}", entry.kind, entry.record, entry.at_ms),
+        when: (entry.at_ms > 0).then(|| When::at(entry.at_ms)),
+        title: name_of(&entry.title, entry.record, &entry.entity, words.0),
+        by: entry.by_name.unwrap_or_default(),
+        details: details.take(DETAILS_MAX).collect(),
+        kind,
+    }
+}
+
+fn notice(words: Words, done: &str) -> Option<String> {
+    Some(match done {
+        "created" => words.t("done-created"),
+        "saved" => words.t("done-saved"),
+        "same" => words.t("done-same"),
+        "settled" => words.t("done-settled"),
+        "archived" => words.t("done-archived"),
+        "restored" => words.t("done-restored"),
+        _ => return None,
+    })
+}
+
+fn dispute(
+    entity: &Entity,
+    conflict: ConflictView,
+    json: &Map<String, Json>,
+    words: Words,
+    titles: &Titles,
+) -> Option<Dispute> {
+    let field = entity.field(&conflict.field)?;
+    let mut path = conflict.key.split('/').skip(1);
+    let row = path.next();
+    let column = path.next().and_then(|column| field.column(column));
+    let label = field.label.get(words.0);
+    let label = match (row, column) {
+        (Some(row), Some(column)) => {
+            let rows = json.get(&field.name).and_then(Json::as_array).into_iter().flatten();
+            let mut ids = rows.map(|row| row.get("id").and_then(Json::as_str).unwrap_or_default());
+            let at = ids.position(|id| id == row).map_or(0, |at| at + 1);
+            format!("{label} {at}, {}", column.label.get(words.0))
+        }
+        (_, _) => label.to_owned(),
+    };
+    let ty = &column.unwrap_or(field).ty;
+    let choices = conflict.values.into_iter().map(|value| Choice {
+        json: value.value.to_string(),
+        value: show(ty, &value.value, words.0, titles),
+        user: value.user,
+        device: value.device_name,
+        when: value.made_at.map(When::at),
+        is_shown: value.is_shown,
+    });
+    Some(Dispute {
+        key: conflict.key,
+        label,
+        must_settle: conflict.must_settle,
+        choices: choices.collect(),
+    })
+}
+
+fn relation(related: Related, id: RecordId, words: Words) -> Relation {
+    let Related { entity, field, count, records } = related;
+    let records = records.into_iter().take(RELATED_SHOWN_MAX);
+    Relation {
+        label: entity.plural.get(words.0).to_owned(),
+        field: field.label.get(words.0).to_owned(),
+        all: format!("/records/{}?by={}&of={id}", entity.name, field.name),
+        new: format!("/records/{}/new?{}={id}", entity.name, field.name),
+        records: records
+            .map(|(id, title)| {
+                let title = name_of(&title, id, &entity.name, words.0);
+                (format!("/records/{}/{id}", entity.name), title)
+            })
+            .collect(),
+        entity: entity.name.clone(),
+        count,
+    }
+}
+
+/// What a button on a record's page does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Archive,
+    Restore,
+    Settle,
+}
+
+/// `POST /records/{entity}/{id}/archive`: puts a record away.
+pub(super) async fn archive(
+    state: State<AppState>,
+    path: Path<(String, String)>,
+    submission: Submission,
+) -> Result<Response, Failure> {
+    act(state, path, submission, Act::Archive).await
+}
+
+/// `POST /records/{entity}/{id}/restore`: brings a record back.
+pub(super) async fn restore(
+    state: State<AppState>,
+    path: Path<(String, String)>,
+    submission: Submission,
+) -> Result<Response, Failure> {
+    act(state, path, submission, Act::Restore).await
+}
+
+/// `POST /records/{entity}/{id}/settle`: chooses one of several values.
+pub(super) async fn settle(
+    state: State<AppState>,
+    path: Path<(String, String)>,
+    submission: Submission,
+) -> Result<Response, Failure> {
+    act(state, path, submission, Act::Settle).await
+}
+
+async fn act(
+    State(state): State<AppState>,
+    Path((entity, id)): Path<(String, String)>,
+    Submission { session, fields }: Submission,
+    act: Act,
+) -> Result<Response, Failure> {
+    let (entity, id) = record_of(&entity, &id)?;
+    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let seen: Option<u64> = fields.get("seen").parse().ok();
+    let value: Json = match act {
+        Act::Settle => serde_json::from_str(fields.get("value")).map_err(|_| Failure::BadQuery)?,
+        Act::Archive | Act::Restore => Json::Null,
+    };
+    let done = state.run(move |storage| {
+        view_of(&*storage.read()?, entity, id)?;
+        let author = office::author_for(storage, &session.user, session.user_record, now_ms)?;
+        match act {
+            Act::Archive => {
+                office::archive(storage, &policy, &author, id, seen, now_ms)?;
+                Ok("archived")
+            }
+            Act::Restore => {
+                office::restore(storage, &policy, &author, id, seen, now_ms)?;
+                Ok("restored")
+            }
+            Act::Settle => {
+                let chosen = office::Settlement { key: fields.get("key"), value: &value, seen };
+                match office::settle(storage, &policy, &author, id, chosen, now_ms) {
+                    Ok(()) => Ok("settled"),
+                    // A colleague was faster; the page shows how it stands.
+                    Err(OfficeError::NoConflict { .. }) => Ok("same"),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    });
+    let done = done.await?;
+    Ok(Redirect::to(&format!("/records/{}/{id}?done={done}", entity.name)).into_response())
+}
+
+/// `GET /records/{entity}/{id}/record.json`: the record for programs.
+pub(super) async fn download_json(
+    State(state): State<AppState>,
+    _session: Session,
+    Path((entity, id)): Path<(String, String)>,
+) -> Result<Response, Failure> {
+    let (entity, id) = record_of(&entity, &id)?;
+    let record = state.run(move |storage| view_of(&*storage.read()?, entity, id)).await?;
+    let name = format!("attachment; filename=\"{}-{id}.json\"", entity.name);
+    let name = HeaderValue::from_str(&name)
+        .map_err(|_| AppError::Internal("a file had a name that is none"))?;
+    Ok(([(header::CONTENT_DISPOSITION, name)], JsonBody(record.json)).into_response())
+}

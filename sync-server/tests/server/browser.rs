@@ -1,0 +1,174 @@
+//! A browser without a script: keeps cookies, follows nothing by itself, reads forms.
+
+use std::collections::BTreeMap;
+
+use outrider_sync_server::accounts::ensure_administrator;
+
+use crate::world::{NOW, Office};
+
+/// The administrator's password here.
+pub(crate) const PASSWORD: &str = "马 to 成功, 42!";
+
+/// Names and values of a form.
+pub(crate) type Pairs = Vec<(String, String)>;
+
+pub(crate) struct Browser<'o> {
+    office: &'o Office,
+    pub(crate) cookies: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<&'static str, String>,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) status: u16,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) text: String,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
+
+    /// Where the browser is sent, without what the page says about it.
+    pub(crate) fn location(&self) -> &str {
+        assert_eq!(self.status, 303, "{}", self.text);
+        self.header("location")
+    }
+
+    /// All fields of all forms of the page's main part, as a browser would send them.
+    pub(crate) fn fields(&self) -> Pairs {
+        let main = self.text.split("<main").nth(1).unwrap_or_default();
+        fields_of(main)
+    }
+}
+
+impl<'o> Browser<'o> {
+    /// A browser that nobody uses yet.
+    pub(crate) fn new(office: &'o Office) -> Self {
+        Self { office, cookies: BTreeMap::new(), headers: BTreeMap::new() }
+    }
+
+    /// A browser in which the administrator is signed in.
+    pub(crate) fn signed_in(office: &'o Office) -> Self {
+        create_administrator(office);
+        let mut browser = Self::new(office);
+        browser.sign_in();
+        browser
+    }
+
+    pub(crate) fn sign_in(&mut self) {
+        let seen = self.post("/sign-in", &[("login", "admin"), ("password", PASSWORD)]);
+        assert_eq!(seen.location(), "/");
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Seen {
+        self.ask("GET", path, String::new())
+    }
+
+    /// Sends a form as it is.
+    pub(crate) fn send<N: AsRef<str>, V: AsRef<str>>(
+        &mut self,
+        path: &str,
+        form: &[(N, V)],
+    ) -> Seen {
+        let pairs = form.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        self.ask("POST", path, body)
+    }
+
+    /// Sends a form of this session.
+    pub(crate) fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Seen {
+        let csrf = self.csrf();
+        let mut form = form.to_vec();
+        form.push(("_csrf", &csrf));
+        self.send(path, &form)
+    }
+
+    /// What forms of this session carry; empty if nobody is signed in.
+    pub(crate) fn csrf(&mut self) -> String {
+        let page = self.get("/reports/pipeline").text;
+        let found = page.split("name=\"_csrf\" value=\"").nth(1);
+        found.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
+    }
+
+    fn ask(&mut self, method: &str, path: &str, body: String) -> Seen {
+        let config = ureq::Agent::config_builder();
+        let config =
+            config.http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
+        let agent: ureq::Agent = config.build().into();
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.office.address));
+        let cookies: Vec<String> =
+            self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            request = request.header("cookie", cookies.join("; "));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if method == "POST" {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        let mut response = agent.run(request.body(body).unwrap()).unwrap();
+        for cookie in response.headers().get_all("set-cookie") {
+            let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let headers = response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
+        Seen {
+            status: response.status().as_u16(),
+            headers: headers.collect(),
+            text: String::from_utf8_lossy(
+                &response.body_mut().with_config().limit(1 << 26).read_to_vec().unwrap(),
+            )
+            .into_owned(),
+        }
+    }
+}
+
+/// Makes the first account, as the first start does.
+pub(crate) fn create_administrator(office: &Office) {
+    let id = uuid::Uuid::from_u128(1);
+    assert!(ensure_administrator(office.storage.as_ref(), PASSWORD, &[3; 16], id, NOW).unwrap());
+}
+
+/// Takes the fields out of HTML that this server made.
+fn fields_of(html: &str) -> Pairs {
+    let mut found = Pairs::new();
+    for tag in html.split('<').skip(1) {
+        let Some((tag, after)) = tag.split_once('>') else { continue };
+        let attribute = |name: &str| {
+            let value = tag.split(&format!(" {name}=\"")).nth(1)?;
+            Some(unescape(value.split('"').next()?))
+        };
+        let is = |name: &str| tag.split([' ', '\n']).any(|word| word == name);
+        if is("input") {
+            let ticks = attribute("type").as_deref() == Some("checkbox");
+            if let Some(name) = attribute("name").filter(|_| !ticks || is("checked")) {
+                found.push((name, attribute("value").unwrap_or_default()));
+            }
+        } else if is("textarea") {
+            let text = after.strip_prefix('\n').unwrap_or(after);
+            found.push((attribute("name").unwrap(), unescape(text)));
+        } else if is("select") {
+            if let Some(name) = attribute("name") {
+                found.push((name, String::new()));
+            }
+        } else if is("option") && is("selected") {
+            found.last_mut().unwrap().1 = attribute("value").unwrap();
+        }
+    }
+    found
+}
+
+fn unescape(text: &str) -> String {
+    let named = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+    named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
