@@ -82,6 +82,12 @@ fn copy(from: &Record, names: &[(&str, &str)]) -> Record {
     named.collect()
 }
 
+/// An update with what differs from what is shown; none if nothing does. Doing it again is nothing.
+fn update(record: RecordId, shown: &Record, mut fields: Record) -> Option<Write> {
+    fields.retain(|name, value| shown.get(name) != Some(value));
+    (!fields.is_empty()).then_some(Write::Update { record, fields })
+}
+
 fn text<'a>(record: &'a Record, name: &str) -> Option<&'a str> {
     record.get(name)?.as_str()
 }
