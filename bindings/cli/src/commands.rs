@@ -10,8 +10,8 @@ mod list;
 mod past;
 mod timeline;
 
-mod taps;
 mod note;
+mod taps;
 
 mod conflict;
 

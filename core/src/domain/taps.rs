@@ -9,6 +9,9 @@ mod activity;
 mod lead;
 mod visit;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::{Map, Value as Json};
 
 use crate::ids::RecordId;
@@ -77,6 +80,12 @@ fn copy(from: &Record, names: &[(&str, &str)]) -> Record {
         Some(((*here).to_owned(), value.clone()))
     });
     named.collect()
+}
+
+/// An update with what differs from what is shown; none if nothing does. Doing it again is nothing.
+fn update(record: RecordId, shown: &Record, mut fields: Record) -> Option<Write> {
+    fields.retain(|name, value| shown.get(name) != Some(value));
+    (!fields.is_empty()).then_some(Write::Update { record, fields })
 }
 
 fn text<'a>(record: &'a Record, name: &str) -> Option<&'a str> {

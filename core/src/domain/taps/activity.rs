@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Record, Write, copy, put, text};
+use super::{Record, Write, copy, put, text, update};
 use crate::{
     ids::RecordId,
     time::{TimestampMs, to_rfc3339},
@@ -46,9 +46,9 @@ pub fn complete_activity(
             put(&mut changed, name, value.as_str());
         }
     }
-    let update = Write::Update { record: id, fields: changed };
+    let held = update(id, activity, changed);
     if text(activity, "customer_id").is_none() {
-        return (None, vec![update]);
+        return (None, held.into_iter().collect());
     }
     let interaction = RecordId::derived(id, "done");
     let told = if is_told {
@@ -57,7 +57,7 @@ pub fn complete_activity(
         let fields = interaction_of(id, activity, said, now_ms);
         Some(Write::Create { entity: "interaction", record: interaction, fields })
     };
-    (Some(interaction), [update].into_iter().chain(told).collect())
+    (Some(interaction), held.into_iter().chain(told).collect())
 }
 
 fn correction(interaction: RecordId, note: &str, now_ms: TimestampMs) -> Write {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Record, Write, copy, put, text};
+use super::{Record, Write, copy, put, text, update};
 use crate::{
     ids::RecordId,
     schema::RowId,
@@ -42,13 +42,13 @@ impl Converted {
 #[must_use]
 pub fn convert_lead(id: RecordId, lead: &Record, now_ms: TimestampMs) -> (Converted, Vec<Write>) {
     let made = Converted::of(id);
-    let writes = vec![
+    let records = [
         create("customer", made.customer, customer(lead)),
         create("contact", made.contact, contact(id, &made, lead)),
         create("opportunity", made.opportunity, opportunity(id, &made, lead)),
-        Write::Update { record: id, fields: marks(&made, lead, now_ms) },
     ];
-    (made, writes)
+    let marked = update(id, lead, marks(&made, lead, now_ms));
+    (made, records.into_iter().chain(marked).collect())
 }
 
 fn create(entity: &'static str, record: RecordId, fields: Record) -> Write {
