@@ -19,8 +19,8 @@ use super::{
     form::Fields,
     inputs::Titles,
     page::{Page, When, respond},
-    record::Sheet,
     session::Session,
+    sheet::Sheet,
     show::{Shown, plain, show},
     words::Words,
 };

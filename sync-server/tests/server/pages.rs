@@ -589,3 +589,41 @@ fn pages_are_told_of_news() {
     let page = browser.get("/").text;
     assert!(page.contains(&format!("data-position=\"{}\"", position(&office))));
 }
+
+#[test]
+fn today_tells_who_sent_what_and_where_sales_stand() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    assert!(browser.get("/").text.contains("Nothing has arrived today"));
+    let customer = create(
+        &office,
+        "customer",
+        json!({ "company_name": "Nordlicht", "phone": "+49 1" }).as_object().unwrap(),
+    );
+    let deal = json!({
+        "name": "Pump station", "customer_id": customer.to_string(), "sales_stage": "proposal",
+        "expected_amount": { "currency": "CNY", "amount": "120000.00" },
+    });
+    create(&office, "opportunity", deal.as_object().unwrap());
+    let today = browser.get("/").text;
+    for words in
+        ["Li Na", "Nordlicht", "Pump station", "Phone number", "120,000.00", "No conflicts"]
+    {
+        assert!(today.contains(words), "{words}: {today}");
+    }
+    let report = browser.get("/reports/pipeline").text;
+    let table = report.split("<tbody>").nth(1).unwrap();
+    let row = table.split("<tr").find(|row| row.contains(">Proposal<")).unwrap();
+    assert!(
+        row.contains(">1<") && row.contains(">120,000.00<") && row.contains(">60,000.00<"),
+        "{row}"
+    );
+    let chart =
+        report.split("<svg class=\"chart\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    assert!(chart.contains("<title ") && chart.contains("Proposal: 1, 120,000.00"), "{chart}");
+    office.clock.advance(24 * 60 * 60 * 1_000);
+    browser.sign_in();
+    assert!(browser.get("/").text.contains("Nothing has arrived today"), "that was yesterday");
+    let family = browser.get(&format!("/records/customer/{customer}")).text;
+    assert!(family.contains("id=\"timeline\"") && family.contains("Pump station"));
+}
