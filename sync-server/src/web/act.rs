@@ -7,7 +7,7 @@ use axum::{
 use serde_json::Value as Json;
 
 use super::{
-    edit::{record_of, view_of},
+    edit::{author_of, record_of, view_of},
     failure::Failure,
     form::Submission,
 };
@@ -66,7 +66,7 @@ async fn act(
     };
     let done = state.run(move |storage| {
         view_of(&*storage.read()?, entity, id)?;
-        let author = office::author_for(storage, &session.user, session.user_record, now_ms)?;
+        let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         match act {
             Act::Archive => {
                 office::archive(storage, &policy, &author, id, seen, now_ms)?;

@@ -191,6 +191,7 @@ fn what_a_form_shows_can_be_entered_into_a_new_one() {
         assert_eq!(seen.status, 303, "{}: {problems:?}", entity.name);
         let made: RecordId = seen.location().split(['/', '?']).nth(3).unwrap().parse().unwrap();
         let mut made = json_of(&office, made);
+        assert!(made.contains_key("created_by"), "{} says who made it", entity.name);
         if !json.contains_key("owner_id") {
             made.remove("owner_id");
         }
