@@ -1,12 +1,16 @@
 //! People with their devices, the office, and one clock that only moves when something happens.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
+};
 
 use outrider_core::{
     crdt::State,
     ids::{DeviceId, DocumentId, RecordId},
     replica::{
-        INSTANCE_FILE, Options, Replica,
+        DATABASE_FILE, INSTANCE_FILE, Options, Replica,
         session::{Session, Summary},
     },
     schema::Schema,
@@ -25,6 +29,7 @@ use tempfile::TempDir;
 use crate::{
     Failure,
     office::{Office, copy_files},
+    see::without_time,
 };
 
 /// When a world begins: 2026-06-01, 08:00 UTC.
@@ -35,6 +40,26 @@ const STEP_MS: i64 = 60_000;
 pub const ROUNDS_MAX: usize = 8;
 /// Requests of one session, at most.
 const REQUESTS_MAX: usize = 200;
+
+/// An empty device's and an empty server's database: making the tables of all entities takes
+/// longer than most worlds.
+static EMPTY: OnceLock<Option<TempDir>> = OnceLock::new();
+
+fn make_empty() -> Result<TempDir, Failure> {
+    let folder = tempfile::Builder::new().prefix("outrider-empty").tempdir()?;
+    drop(Office::open(folder.path().join("office"))?);
+    let options = Options { seed: Some(0), durability: Durability::None, ..Options::default() };
+    drop(Replica::open(&folder.path().join("device"), options)?);
+    Ok(folder)
+}
+
+/// Puts an empty database where none is yet: of a `device` or an `office`.
+fn begin_with_empty(of: &str, folder: &Path) -> Result<(), Failure> {
+    let empty = EMPTY.get_or_init(|| make_empty().ok()).as_ref().ok_or("no empty database")?;
+    fs::create_dir_all(folder)?;
+    fs::copy(empty.path().join(of).join(DATABASE_FILE), folder.join(DATABASE_FILE))?;
+    Ok(())
+}
 
 /// A device and who has it.
 #[derive(Debug)]
@@ -106,6 +131,7 @@ impl World {
     /// Fails when the disk does.
     pub fn new(seed: u64) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("outrider-world").tempdir()?;
+        begin_with_empty("office", &folder.path().join("office"))?;
         let office = Office::open(folder.path().join("office"))?;
         let rng = StdRng::seed_from_u64(seed);
         Ok(Self { folder, folders: 0, rng, office, devices: Vec::new(), now_ms: EPOCH_MS })
@@ -156,6 +182,7 @@ impl World {
             skew_ms: 0,
             replica: None,
         };
+        begin_with_empty("device", &device.folder)?;
         device.open(self.rng.random())?;
         self.devices.push(device);
         Ok(self.devices.len() - 1)
@@ -276,7 +303,7 @@ impl World {
     /// # Errors
     ///
     /// Fails when the disk does.
-    pub fn restore_office(&mut self, from: &std::path::Path) -> Result<(), Failure> {
+    pub fn restore_office(&mut self, from: &Path) -> Result<(), Failure> {
         let to = self.new_folder();
         self.office.restore(from, to)
     }
@@ -380,7 +407,8 @@ impl World {
                 }
             }
             for record in records {
-                let mine = device.replica()?.get(record)?;
+                let mut mine = device.replica()?.get(record)?;
+                mine.as_mut().and_then(Json::as_object_mut).into_iter().for_each(without_time);
                 let theirs = office.get(record)?;
                 same_json(&name, mine.as_ref(), theirs.as_ref())?;
             }

@@ -151,6 +151,18 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Copies all files of a folder.
+pub(crate) fn copy_files(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// The number of the edit that was made at this time.
 pub(crate) fn number_of(time_ms: TimestampMs) -> u32 {
     u32::try_from(time_ms.rem_euclid(TICKS)).unwrap_or(u32::MAX)

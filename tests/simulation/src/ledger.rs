@@ -16,10 +16,7 @@ use outrider_core::{
     ids::{ActorId, ChangeHash, DocumentId},
     replica::Replica,
     schema::{Kind, Schema},
-    store::{
-        document,
-        outbox::{self, OwnChange},
-    },
+    store::{document, outbox},
     value::Value,
 };
 
@@ -96,27 +93,47 @@ impl Ledger {
             }
             if own.document.part.is_flat() {
                 let encoded = crdt::decode(&own.bytes)?;
-                self.note_number(&own, encoded.change.actor, encoded.change.seq);
-                self.note_flat(&own, &encoded);
+                self.note_number(&own.document, &encoded);
+                self.note_flat(&own.document, &own.entity, &encoded);
             } else {
                 let header = crdt::header(&own.bytes)?;
-                self.note_number(&own, header.actor, header.seq);
+                self.note_name((own.document.clone(), header.actor, header.seq), own.hash);
             }
         }
         Ok(())
     }
 
+    /// Takes note of a change that the office wrote.
+    pub(crate) fn note_office(
+        &mut self,
+        document: &DocumentId,
+        entity: &str,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        let encoded = crdt::decode(bytes)?;
+        if self.known.insert(encoded.hash) {
+            self.note_number(document, &encoded);
+            self.note_flat(document, entity, &encoded);
+        }
+        Ok(())
+    }
+
+    fn note_number(&mut self, document: &DocumentId, encoded: &EncodedChange) {
+        let name = (document.clone(), encoded.change.actor, encoded.change.seq);
+        self.note_name(name, encoded.hash);
+    }
+
     /// A (document, actor, number) is written once in the world.
-    fn note_number(&mut self, own: &OwnChange, actor: ActorId, seq: u64) {
-        let name = (own.document.clone(), actor, seq);
-        if let Some(other) = self.numbers.insert(name, own.hash)
-            && other != own.hash
+    fn note_name(&mut self, name: (DocumentId, ActorId, u64), hash: ChangeHash) {
+        if let Some(other) = self.numbers.insert(name.clone(), hash)
+            && other != hash
         {
-            self.broken.push(format!("{}: change {seq} of {actor} is written twice", own.document));
+            let (document, actor, seq) = name;
+            self.broken.push(format!("{document}: change {seq} of {actor} is written twice"));
         }
     }
 
-    fn note_flat(&mut self, own: &OwnChange, encoded: &EncodedChange) {
+    fn note_flat(&mut self, document: &DocumentId, entity: &str, encoded: &EncodedChange) {
         let number = number_of(encoded.change.time_ms);
         let mut wrote = BTreeMap::new();
         for (id, op) in encoded.change.ops_with_ids() {
@@ -125,7 +142,7 @@ impl Ledger {
                 Action::Put(Value::Int(count)) => *count,
                 Action::Put(_) | Action::Delete => 0,
             };
-            let before = op.pred.iter().filter_map(|id| self.op(&own.document, *id)).next_back();
+            let before = op.pred.iter().filter_map(|id| self.op(document, *id)).next_back();
             let cells = match &op.action {
                 Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
                     op_ids_from_text(text)
@@ -133,7 +150,7 @@ impl Ledger {
                 Action::Put(_) | Action::Delete => Vec::new(),
             };
             let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
-                ids.filter_map(|id| Some(ledger.op(&own.document, id)?.0)).collect()
+                ids.filter_map(|id| Some(ledger.op(document, id)?.0)).collect()
             };
             let done = Wrote {
                 is_delete: op.action == Action::Delete,
@@ -141,10 +158,10 @@ impl Ledger {
                 cells: edits_of(self, &mut cells.into_iter()),
                 step: count - before.map_or(0, |(_, count)| count),
             };
-            wrote.insert(plain_key(&own.entity, &op.key), done);
-            self.ops.insert((own.document.clone(), id), (number, count));
+            wrote.insert(plain_key(entity, &op.key), done);
+            self.ops.insert((document.clone(), id), (number, count));
         }
-        let name = (own.document.clone(), number);
+        let name = (document.clone(), number);
         self.edits.entry(name).or_insert_with(|| Edit { wrote, ..Edit::default() });
     }
 

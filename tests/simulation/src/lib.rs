@@ -3,13 +3,15 @@
 //! Everything between the bytes of a request and the rows of a record is the real thing: replicas
 //! on SQLite files, sessions, the server's accepting and feeding. What is made up is the network,
 //! which loses, cuts, repeats, delays and replays; the clocks; the people, who edit; and the
-//! accidents: restarts, backups put back, cloned phones, permissions that come and go.
+//! accidents: restarts, backups of phones and of the server put back, cloned phones, permissions
+//! that come and go.
 //!
 //! One seed makes one run, always the same. In reading order:
 //!
 //! * `dice`, `trace`: chance that can be repeated, and a digest of what happened.
 //! * `server`, `device`, `link`: who talks, and over what.
-//! * `people`: what users do. * `ledger`: what they were promised.
+//! * `hand`: what people type. * `people`, `clerk`: what they do, in the field and in the office.
+//! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
@@ -21,6 +23,10 @@ mod link;
 mod server;
 
 mod ledger;
+
+mod hand;
+
+mod clerk;
 mod people;
 
 mod verdict;

@@ -33,6 +33,8 @@ pub struct Report {
     pub stuck: usize,
     /// Edits that people made.
     pub edits: u64,
+    /// How often a server was restored from a backup.
+    pub restores: u64,
     /// The first seed.
     pub seed: u64,
     /// A digest of all that happened.
@@ -55,6 +57,7 @@ impl Report {
         self.lost += outcome.lost.len();
         self.stuck += outcome.stuck.len();
         self.edits += outcome.edits;
+        self.restores += outcome.restores;
         *hash = hash.rotate_left(5) ^ outcome.trace;
         self.trace = format!("{hash:016x}");
     }

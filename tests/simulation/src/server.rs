@@ -1,6 +1,10 @@
 //! The server: its real logic on a real database, behind bytes instead of HTTP.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use outrider_core::{
     access::Policy,
@@ -16,10 +20,11 @@ use outrider_sync_server::{
     accept,
     enrol::{Applicant, Draw, create_code, enrol},
     feed::{self, Stopped},
+    office::{self, Author, Draws},
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
 
-use crate::{Failure, dice::Dice};
+use crate::{Failure, device::copy_files, dice::Dice};
 
 /// The server, and what stands between it and the network.
 #[derive(Debug)]
@@ -30,12 +35,25 @@ pub(crate) struct Server {
     /// Fields that are withheld just now.
     pub(crate) withheld: Vec<(&'static str, &'static str)>,
     pub(crate) now_ms: TimestampMs,
+    /// What the office draws from, anew in every process.
+    draws: Arc<Draws>,
 }
 
 impl Server {
-    pub(crate) fn open(folder: PathBuf, now_ms: TimestampMs) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        folder: PathBuf,
+        now_ms: TimestampMs,
+        dice: &mut Dice,
+    ) -> Result<Self, Failure> {
         let storage = SqliteStorage::open_for_test(&folder, true)?;
-        Ok(Self { folder, storage, devices: BTreeMap::new(), withheld: Vec::new(), now_ms })
+        let draws = Arc::new(Draws::from_seed(dice.bytes()));
+        let (devices, withheld) = (BTreeMap::new(), Vec::new());
+        Ok(Self { folder, storage, devices, withheld, now_ms, draws })
+    }
+
+    /// Who writes when a user sits at a page of the server.
+    pub(crate) fn author(&self, user: &str, now_ms: TimestampMs) -> Result<Author, Failure> {
+        Ok(office::author_with(&self.storage, user, None, &self.draws, now_ms)?)
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {
@@ -48,14 +66,37 @@ impl Server {
     }
 
     /// The process ends and begins again.
-    pub(crate) fn restart(self) -> Result<Self, Failure> {
-        let Self { folder, storage, devices, withheld, now_ms } = self;
-        drop(storage);
-        let storage = SqliteStorage::open_for_test(&folder, true)?;
-        Ok(Self { folder, storage, devices, withheld, now_ms })
+    pub(crate) fn restart(self, dice: &mut Dice) -> Result<Self, Failure> {
+        let folder = self.folder.clone();
+        self.close().open_in(folder, dice)
     }
 
-    fn policy(&self) -> Policy {
+    /// Copies the data, as a nightly backup does.
+    pub(crate) fn back_up(self, to: &Path, dice: &mut Dice) -> Result<Self, Failure> {
+        let folder = self.folder.clone();
+        let closed = self.close();
+        copy_files(&folder, to)?;
+        closed.open_in(folder, dice)
+    }
+
+    /// The disk is lost; the server goes on from a copy of its data.
+    pub(crate) fn restore(
+        self,
+        from: &Path,
+        to: PathBuf,
+        dice: &mut Dice,
+    ) -> Result<Self, Failure> {
+        let closed = self.close();
+        copy_files(from, &to)?;
+        closed.open_in(to, dice)
+    }
+
+    fn close(self) -> Closed {
+        let Self { devices, withheld, now_ms, .. } = self;
+        Closed { devices, withheld, now_ms }
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
         let withhold =
             |policy: Policy, (entity, field): &(&str, &str)| policy.withholding(entity, field);
         self.withheld.iter().fold(Policy::open(), withhold)
@@ -118,6 +159,21 @@ impl Server {
             }
             other => Err(format!("404: {other}").into()),
         }
+    }
+}
+
+/// What outlives the server's process, beside its data.
+struct Closed {
+    devices: BTreeMap<DeviceId, Device>,
+    withheld: Vec<(&'static str, &'static str)>,
+    now_ms: TimestampMs,
+}
+
+impl Closed {
+    fn open_in(self, folder: PathBuf, dice: &mut Dice) -> Result<Server, Failure> {
+        let Self { devices, withheld, now_ms } = self;
+        let server = Server::open(folder, now_ms, dice)?;
+        Ok(Server { devices, withheld, ..server })
     }
 }
 
@@ -190,8 +246,10 @@ mod tests {
     impl Office {
         fn open() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let server = Server::open(folder.path().join("server"), EPOCH_MS).unwrap();
-            Self { folder, server, dice: Dice::new(1) }
+            let mut dice = Dice::new(1);
+            let path = folder.path().join("server");
+            let server = Server::open(path, EPOCH_MS, &mut dice).unwrap();
+            Self { folder, server, dice }
         }
 
         fn phone(&mut self, name: &str) -> Phone {

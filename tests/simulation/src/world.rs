@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use outrider_core::{
     ids::RecordId,
     replica::session::{Session, Summary},
+    schema::{Entity, Field, Schema, sample},
     store::meta::Enrolment,
 };
 use tempfile::TempDir;
 
 use crate::{
     Failure,
+    clerk::Counter,
     device::{Backup, Device, EPOCH_MS, Flight, Talk, draw_skew},
     dice::Dice,
+    hand::Hand,
     ledger::Ledger,
     link::{Downward, Upward, Weather},
     people::Desk,
@@ -31,19 +34,10 @@ const CALM_REQUESTS_MAX: usize = 400;
 const STRIDES_MAX: usize = 8;
 /// Devices that begin as copies of others, at most.
 const TWINS_MAX: usize = 2;
-/// Fields that devices may write, and that the office withholds now and then.
-const WITHHELD: &[(&str, &str)] = &[
-    ("customer", "industry"),
-    ("customer", "credit_limit"),
-    ("customer", "visits"),
-    ("customer", "company_name"),
-    ("opportunity", "expected_amount"),
-    ("opportunity", "lines"),
-    ("sales_order", "status"),
-    ("product", "cost"),
-    ("product", "price"),
-    ("customer", "tags"),
-];
+/// Runs in which the server's disk is lost, in percent.
+const DISASTERS: usize = 20;
+/// Fields that the office withholds at once, at most.
+const WITHHELD_MAX: usize = 3;
 
 /// How a run is made.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +69,8 @@ pub struct Outcome {
     pub faults: u64,
     /// Edits that people made.
     pub edits: u64,
+    /// How often the server was restored from a backup.
+    pub restores: u64,
     /// Ways in which replicas do not agree.
     pub diverged: Vec<String>,
     /// Edits that cannot be accounted for.
@@ -121,12 +117,25 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
         requests: world.requests,
         faults: world.faults,
         edits: u64::from(world.next_edit) - 1,
+        restores: world.restores,
         diverged: verdict.diverged,
         lost: verdict.lost,
         stuck: verdict.stuck,
         trace: world.trace.hash(),
         lines: world.trace.into_lines(),
     }
+}
+
+/// A field that devices may write, and that the office withholds now and then: mostly one of those
+/// that people edit often.
+fn draw_withheld(dice: &mut Dice) -> Option<(&'static str, &'static str)> {
+    let entities: Vec<&'static Entity> = Schema::current().entities().collect();
+    let entity = dice.pick(&entities).copied()?;
+    let fields: Vec<&'static Field> =
+        entity.fields.iter().filter(|field| sample::is_by_person(field)).collect();
+    let from = if dice.percent(60) { fields.get(..6).unwrap_or(&fields) } else { &fields };
+    let field = dice.pick(from)?;
+    Some((entity.name.as_str(), field.name.as_str()))
 }
 
 /// An error with its causes.
@@ -150,6 +159,14 @@ struct OldRequest {
     body: Vec<u8>,
 }
 
+/// Whether the server's disk is lost in this run. Then nothing else may be lost for good, since
+/// the devices are all that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Disaster {
+    None,
+    Ahead,
+}
+
 /// Everything there is.
 pub(crate) struct World {
     folder: TempDir,
@@ -164,6 +181,9 @@ pub(crate) struct World {
     next_edit: u32,
     weather: Weather,
     old: Vec<OldRequest>,
+    disaster: Disaster,
+    server_backup: Option<PathBuf>,
+    restores: u64,
     sessions: u64,
     requests: u64,
     faults: u64,
@@ -174,7 +194,8 @@ impl World {
     fn new(seed: u64, settings: &Settings) -> Result<Self, Failure> {
         let mut dice = Dice::new(seed);
         let folder = tempfile::Builder::new().prefix("outrider-sim").tempdir()?;
-        let server = Server::open(folder.path().join("server"), EPOCH_MS)?;
+        let server = Server::open(folder.path().join("server"), EPOCH_MS, &mut dice)?;
+        let disaster = if dice.percent(DISASTERS) { Disaster::Ahead } else { Disaster::None };
         let count = settings.devices.unwrap_or_else(|| 2 + dice.below(4));
         let weather = Weather { percent: dice.pick(&[0, 2, 5, 8, 12]).copied().unwrap_or(5) };
         let mut world = Self {
@@ -188,6 +209,9 @@ impl World {
             next_edit: 1,
             weather,
             old: Vec::new(),
+            disaster,
+            server_backup: None,
+            restores: 0,
             sessions: 0,
             requests: 0,
             faults: 0,
@@ -242,7 +266,8 @@ impl World {
     fn step(&mut self) -> Result<(), Failure> {
         let at = self.dice.below(self.devices.len());
         match self.dice.below(1_000) {
-            0..350 => self.edit(at),
+            0..320 => self.edit(at),
+            320..350 => self.work_at_the_office(),
             350..900 => {
                 for _ in 0..=self.dice.below(STRIDES_MAX) {
                     self.talk(at)?;
@@ -251,12 +276,14 @@ impl World {
             }
             900..925 => self.replay(),
             925..945 => self.restart_device(at),
-            945..955 => self.restart_server(),
+            945..950 => self.restart_server(),
+            950..955 => self.back_up_server(),
             955..975 => self.change_policy(),
             975..982 => self.back_up(at),
             982..987 => self.restore(at),
-            987..990 => self.add_twin(at),
-            990..995 => self.move_clock(at),
+            987..989 => self.add_twin(at),
+            989..993 => self.restore_server(),
+            993..995 => self.move_clock(at),
             _ => self.enrol(at),
         }
     }
@@ -268,13 +295,37 @@ impl World {
         let mut desk = Desk {
             device,
             ledger: &mut self.ledger,
-            dice: &mut self.dice,
-            records: &mut self.records,
+            hand: Hand {
+                dice: &mut self.dice,
+                records: &mut self.records,
+                letters: &mut self.letters,
+            },
             number,
-            letters: &mut self.letters,
         };
         let what = desk.edit()?;
         self.note(at, &what);
+        Ok(())
+    }
+
+    fn work_at_the_office(&mut self) -> Result<(), Failure> {
+        if self.disaster == Disaster::Ahead {
+            // What nobody but the server has cannot come back to it.
+            return Ok(());
+        }
+        let number = self.next_edit;
+        self.next_edit += 1;
+        let mut counter = Counter {
+            server: self.server.as_ref().ok_or("the server is down")?,
+            ledger: &mut self.ledger,
+            hand: Hand {
+                dice: &mut self.dice,
+                records: &mut self.records,
+                letters: &mut self.letters,
+            },
+            number,
+        };
+        let what = counter.edit()?;
+        self.trace.note(&["the office ", &what].concat());
         Ok(())
     }
 
@@ -403,16 +454,45 @@ impl World {
         self.faults += 1;
         self.trace.note("the server is restarted");
         let server = self.server.take().ok_or("the server is down")?;
-        self.server = Some(server.restart()?);
+        self.server = Some(server.restart(&mut self.dice)?);
+        Ok(())
+    }
+
+    fn back_up_server(&mut self) -> Result<(), Failure> {
+        let is_ready = self.devices.iter().all(|device| device.id.is_some());
+        if self.disaster != Disaster::Ahead || self.server_backup.is_some() || !is_ready {
+            return Ok(());
+        }
+        self.trace.note("the server is backed up");
+        let to = self.new_folder();
+        let server = self.server.take().ok_or("the server is down")?;
+        self.server = Some(server.back_up(&to, &mut self.dice)?);
+        self.server_backup = Some(to);
+        Ok(())
+    }
+
+    /// The server's disk is lost. What devices had sent since the backup they send again.
+    fn restore_server(&mut self) -> Result<(), Failure> {
+        let Some(from) = self.server_backup.take() else { return Ok(()) };
+        self.faults += 1;
+        self.trace.note("the server is restored from its backup");
+        let to = self.new_folder();
+        let server = self.server.take().ok_or("the server is down")?;
+        self.server = Some(server.restore(&from, to, &mut self.dice)?);
+        self.restores += 1;
         Ok(())
     }
 
     fn change_policy(&mut self) -> Result<(), Failure> {
-        let Some(field) = self.dice.pick(WITHHELD).copied() else { return Ok(()) };
+        if self.disaster == Disaster::Ahead {
+            // What was permitted and acknowledged is not to be refused when it is sent again.
+            return Ok(());
+        }
+        let Some(field) = draw_withheld(&mut self.dice) else { return Ok(()) };
         let server = self.server.as_mut().ok_or("the server is down")?;
         let count = server.withheld.len();
         server.withheld.retain(|known| *known != field);
-        let is_withheld = server.withheld.len() == count && count < 3;
+        let is_withheld = server.withheld.len() == count && count < WITHHELD_MAX;
         if is_withheld {
             server.withheld.push(field);
         }
@@ -438,6 +518,10 @@ impl World {
         let (folder, seed) = (self.new_folder(), self.dice.next());
         let device = self.devices.get_mut(at).ok_or("there is no such device")?;
         let Some(backup) = device.backup.clone() else { return Ok(()) };
+        if self.disaster == Disaster::Ahead {
+            // Server and phone lost together have nobody left who knows.
+            return Ok(());
+        }
         self.ledger.note_end(device.replica()?, backup.next_edit)?;
         device.restore(&backup.folder, folder, seed)?;
         self.faults += 1;
@@ -447,6 +531,9 @@ impl World {
 
     fn add_twin(&mut self, at: usize) -> Result<(), Failure> {
         let (folder, seed) = (self.new_folder(), self.dice.next());
+        if self.disaster == Disaster::Ahead {
+            return Ok(());
+        }
         let twins = self.devices.iter().filter(|device| device.name.ends_with('\'')).count();
         let device = self.device(at)?;
         let Some(backup) = device.backup.clone().filter(|_| twins < TWINS_MAX) else {
