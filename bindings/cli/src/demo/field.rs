@@ -29,7 +29,7 @@ const IN_VAN: i64 = 6;
 /// Where the pump room is.
 const SITE: &str = r#"{"lat": "31.2304", "lon": "121.4737", "source": "map"}"#;
 /// Where the technician stands when he checks in.
-const AT_THE_DOOR: &str = "31.23051,121.47381";
+const AT_THE_DOOR: &str = "31.23051, 121.47381 ±5";
 
 impl Morning {
     pub(super) fn new() -> Self {
@@ -141,10 +141,10 @@ impl Morning {
                 device.json(&["complete", &call])?;
             }
             _ => {
-                device.json(&["check-in", &visit, "--at", AT_THE_DOOR])?;
+                device.json(&["check-in", &visit, "--geo", AT_THE_DOOR])?;
                 let (part, van) = (self.part.to_string(), self.van.to_string());
-                device.json(&["use-part", &visit, &part, "--qty", "2", "--from", &van])?;
-                device.json(&["check-out", &visit, "--at", AT_THE_DOOR])?;
+                device.json(&["use-part", &visit, &part, "2", "--from", &van])?;
+                device.json(&["check-out", &visit, "--geo", AT_THE_DOOR])?;
             }
         }
         Ok(())

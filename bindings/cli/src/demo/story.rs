@@ -396,6 +396,19 @@ fn show_merges(voice: &Voice, device: &Device, cast: &Cast) -> Result<(), DemoEr
     }
     let line = show(&order, &["amount"]);
     voice.line(&format!("order total, derived: {line}"), &format!("订单金额（推算）：{line}"));
+    let visit = get(cast.morning.visit)?;
+    let line = show(&visit, &["status", "visit_minutes", "check_in_verdict", "checklist_left"]);
+    voice.line(&format!("a visit: {line}"), &format!("拜访：{line}"));
+    let notes = visit.get("notes").and_then(Json::as_str).unwrap_or_default().replace('\n', " ");
+    voice.line(&format!("its notes, by three: {notes}"), &format!("三人写的拜访记录：{notes}"));
+    let part = get(cast.morning.part)?;
+    let line = show(&part, &["stock_quantity", "stock_status"]);
+    voice.line(&format!("the part's stock, a sum of moves: {line}"), &format!("配件库存：{line}"));
+    let line = show(&get(cast.morning.lead)?, &["status"]);
+    voice.line(
+        &format!("one lead, converted by two reps, is one customer: {line}"),
+        &format!("两人各自转换同一线索，只得到一个客户：{line}"),
+    );
     let archived = get(cast.archived)?;
     let line = show(&archived, &["is_revived", "short_name"]);
     voice.line(
