@@ -205,7 +205,7 @@ impl Morning {
         let get = |record: RecordId| device.json(&["get", &record.to_string()]);
         let mut faults = Vec::new();
         let mut must = |what: &str, found: Option<&Json>, wanted: Json| {
-            if found != Some(&wanted) {
+            if found.unwrap_or(&Json::Null) != &wanted {
                 faults.push(format!("{what}: {found:?} instead of {wanted} on {}", device.key));
             }
         };
@@ -214,8 +214,9 @@ impl Morning {
         must("no check is left", visit.get("checklist_left"), json!(0));
         must("the position was verified", visit.get("check_in_verdict"), json!("verified"));
         let van = get(self.van)?;
-        let left = van.get("stock_by_product").and_then(|stock| stock.get(self.part.to_string()));
-        must("two parts left the van", left, json!((IN_VAN - 2).to_string()));
+        let stock =
+            json!([{ "product_id": self.part.to_string(), "value": (IN_VAN - 2).to_string() }]);
+        must("two parts left the van", van.get("stock_by_product"), stock);
         let lead = get(self.lead)?;
         must("the lead is converted", lead.get("status"), json!("converted"));
         must("nobody disagrees about it", lead.get("conflicts"), Json::Null);
