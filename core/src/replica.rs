@@ -4,8 +4,10 @@
 //! Nothing here waits for a network; every write is durable when its call returns.
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
-//! [`read`] answers questions, [`live`] keeps lists up to date, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports.
+//! [`read`] answers questions, [`live`] keeps lists up to date, [`history`] says who changed what,
+//! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
+//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
+//! [`copy`] the support.
 
 use std::{
     fs,
@@ -24,8 +26,10 @@ use crate::{
 };
 
 pub mod bulk;
+pub mod copy;
 pub mod error;
 pub mod flat;
+pub mod history;
 pub mod identity;
 pub mod live;
 pub mod pull;
@@ -33,7 +37,10 @@ pub mod push;
 pub mod read;
 pub mod rebuild;
 pub mod session;
+pub mod storage;
 pub mod text;
+pub mod typing;
+pub mod undo;
 pub mod writer;
 
 pub use error::ReplicaError;

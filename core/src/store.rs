@@ -3,7 +3,8 @@
 //! A write is one transaction: state, row and outbox together, synced to disk before it counts
 //! (`synchronous=FULL`, write-ahead log). Only this room contains SQL.
 //!
-//! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent,
+//! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent
+//! ([`undo`]: and what stood there before),
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] sums up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written.
@@ -15,6 +16,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
+pub mod copy;
 pub mod document;
 pub mod imports;
 pub mod inbox;
@@ -23,7 +25,9 @@ pub mod outbox;
 pub mod query;
 pub mod reports;
 pub mod rows;
+pub mod sizes;
 pub mod timeline;
+pub mod undo;
 pub mod watch;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
@@ -31,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0001_initial.sql"),
     include_str!("store/migrations/0002_import.sql"),
     include_str!("store/migrations/0003_documents_by_row.sql"),
+    include_str!("store/migrations/0004_undo.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;

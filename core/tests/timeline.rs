@@ -7,6 +7,7 @@ use std::sync::Arc;
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId},
     replica::{Options, Replica},
+    schema::{Family, sample},
     store::{
         meta::Enrolment,
         timeline::{
@@ -214,4 +215,34 @@ fn a_page_has_a_limit_and_other_records_have_timelines_too() {
     }
     let nobody = RecordId::from_bytes([9; 16]);
     assert!(world.replica.timeline(nobody, &query).unwrap().entries.is_empty());
+}
+
+#[test]
+fn whatever_belongs_to_a_customer_is_on_its_timeline() {
+    let mut world = World::new();
+    let acme = world.create("customer", json!({"company_name": "Acme"}));
+    let mut dice = 7_u32;
+    let mut draw = move |limit: u32| {
+        dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (dice >> 8) % limit
+    };
+    let mut expected = vec!["customer".to_owned()];
+    for entity in world.replica.schema().entities() {
+        if !matches!(&entity.family, Family::Link(name) if name == "customer_id") {
+            continue;
+        }
+        let mut record = sample::record(entity, &mut draw);
+        record.insert("customer_id".to_owned(), json!(acme));
+        world.replica.create(&entity.name, &record).unwrap();
+        expected.push(entity.name.clone());
+    }
+    assert!(expected.len() > 4);
+    let query = TimelineQuery { limit: TIMELINE_PAGE_MAX, ..TimelineQuery::default() };
+    let page = world.replica.timeline(acme, &query).unwrap();
+    for name in &expected {
+        let entry = page.entries.iter().find(|entry| entry.kind == *name);
+        let entry = entry.unwrap_or_else(|| panic!("{name} is missing"));
+        assert!(entry.at_ms > 0, "{entry:?}");
+    }
+    assert!(page.entries.is_sorted_by(|one, other| one.at_ms >= other.at_ms));
 }

@@ -7,6 +7,7 @@ nav-today = Today
 nav-pipeline = Pipeline
 nav-devices = Devices
 nav-records = Records
+nav-more = More records
 language-switch = 用中文阅读 / Read in Chinese
 your-time = your time
 

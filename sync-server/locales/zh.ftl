@@ -7,6 +7,7 @@ nav-today = 今天
 nav-pipeline = 销售漏斗
 nav-devices = 设备
 nav-records = 记录
+nav-more = 更多记录
 language-switch = Read in English / 用英文阅读
 your-time = 本地时间
 

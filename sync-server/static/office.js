@@ -12,6 +12,7 @@
   const language = document.documentElement.lang;
   const long = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const short = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(language, { month: "short", day: "numeric" });
   const pad = (number) => String(number).padStart(2, "0");
 
   function showTimes(root) {
@@ -19,7 +20,7 @@
       const at = new Date(time.dateTime);
       if (Number.isNaN(at.getTime())) continue;
       time.title = time.dateTime;
-      time.textContent = ("short" in time.dataset ? short : long).format(at);
+      time.textContent = ("short" in time.dataset ? short : "day" in time.dataset ? day : long).format(at);
     }
   }
 

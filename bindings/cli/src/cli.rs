@@ -9,7 +9,7 @@ use crate::{context::standard_language, demo::DemoArgs};
 
 mod replica;
 
-pub(crate) use replica::TimelineArgs;
+pub(crate) use replica::{HistoryArgs, NoteArgs, StoreCommand, TimelineArgs, UndoArgs};
 
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
@@ -106,6 +106,13 @@ pub(crate) enum Command {
     },
     /// Tell what happened with a customer and all that belongs to it, newest first
     Timeline(TimelineArgs),
+    /// Say who changed what in a record: the server's history, or what this device knows
+    History(HistoryArgs),
+    /// Undo the last edit, or the one with this number, where nobody has written since; undoing
+    /// an undo does it again. Imports are not undone
+    Undo(UndoArgs),
+    /// Show a long text of a record, or write in it
+    Note(NoteArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {
@@ -145,6 +152,11 @@ pub(crate) enum Command {
     Rebuild,
     /// Check that the lists say what the documents say; changes nothing
     Check,
+    /// Say what takes how much on this device
+    Storage,
+    /// Export or import the whole store, for support
+    #[command(subcommand)]
+    Store(StoreCommand),
 
     /// Show a company with three devices that lose their network, and what merges afterwards
     Demo(DemoArgs),

@@ -7,7 +7,10 @@ mod show;
 
 mod list;
 
+mod past;
 mod timeline;
+
+mod note;
 
 mod conflict;
 
@@ -24,6 +27,7 @@ mod report;
 
 mod maintain;
 mod schema;
+mod store;
 
 /// Runs one command.
 pub(crate) fn run(
@@ -44,6 +48,9 @@ pub(crate) fn run(
         Command::Restore { record } => record::restore(context, &record, output),
         Command::Links { record } => record::links(context, &record, output),
         Command::Timeline(args) => timeline::timeline(context, &args, output),
+        Command::History(args) => past::history(context, &args, output),
+        Command::Undo(args) => past::undo(context, &args, output),
+        Command::Note(args) => note::note(context, &args, output),
         Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),
@@ -56,6 +63,8 @@ pub(crate) fn run(
         Command::Schema { entity } => schema::show(context, entity.as_deref(), output),
         Command::Rebuild => maintain::rebuild(context, output),
         Command::Check => maintain::check(context, output),
+        Command::Storage => store::storage(context, output),
+        Command::Store(which) => store::store(context, &which, output),
         // They are no commands of a device; `main` hands them to the server.
         Command::Demo(_)
         | Command::Serve { .. }

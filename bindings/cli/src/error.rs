@@ -3,7 +3,10 @@
 use std::{io, path::PathBuf};
 
 use outrider_core::{
-    crdt::export::ExportError, domain::edit::EditError, replica::ReplicaError, store::StoreError,
+    crdt::export::ExportError,
+    domain::edit::EditError,
+    replica::{ReplicaError, copy::CopyError},
+    store::StoreError,
     transfer::ImportError,
 };
 
@@ -194,6 +197,9 @@ pub(crate) enum CliError {
     /// The replica failed.
     #[error("{0}")]
     Replica(ReplicaError),
+    /// No edit can be undone.
+    #[error("there is no edit that can be undone; imports and edits long ago cannot")]
+    NothingToUndo,
     /// Nobody reads the output any more.
     #[error("the output was closed")]
     OutputClosed,
@@ -218,6 +224,7 @@ impl CliError {
             | Self::UnknownRecord(_)
             | Self::NoConflict { .. }
             | Self::NoRefusal(_)
+            | Self::NothingToUndo
             | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
             Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
             Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
@@ -267,6 +274,7 @@ impl CliError {
             Self::Export(_) => "export",
             Self::NoHistory(inner) => inner.code(),
             Self::Replica(error) => replica_code(error),
+            Self::NothingToUndo => "nothing_to_undo",
             Self::OutputClosed => "output_closed",
             Self::Output(_) => "output",
         }
@@ -279,7 +287,10 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
-        ReplicaError::Exists(_) => EXIT_REFUSED,
+        ReplicaError::Exists(_) | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => {
+            EXIT_REFUSED
+        }
+        ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
 }
@@ -293,6 +304,12 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::NoTap(_) => "no_tap",
+        ReplicaError::Copy(CopyError::Exists(_)) => "exists",
+        ReplicaError::Copy(CopyError::Used(_)) => "used",
+        ReplicaError::Copy(CopyError::NotACopy(_)) => "not_a_copy",
+        ReplicaError::Copy(CopyError::Damaged { .. }) => "damaged",
+        ReplicaError::Copy(CopyError::File { .. }) => "file",
         ReplicaError::LiveWindow { .. } => "live_window",
         ReplicaError::Store(StoreError::Query(_)) => "bad_query",
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",

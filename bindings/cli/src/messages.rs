@@ -1,5 +1,7 @@
 //! Words that people read, in English and Chinese.
 
+pub(crate) mod past;
+
 use outrider_core::{replica::session::Summary, schema::Language};
 
 use crate::error::CliError;
@@ -250,6 +252,7 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::NoHistory(inner) => {
             format!("{}；或用 --offline 只写入本设备上的值", of_error(inner, Language::Zh))
         }
+        CliError::NothingToUndo => "没有可撤销的修改".to_owned(),
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }

@@ -28,7 +28,7 @@ pub fn members(field: &Field, state: &State) -> Vec<Json> {
 }
 
 /// The member that a key such as `tags/vip` names.
-pub(super) fn member_json(key: &str) -> Json {
+pub(crate) fn member_json(key: &str) -> Json {
     key.split_once('/').map_or(Json::Null, |(_, member)| unescape(member).into())
 }
 

@@ -67,13 +67,16 @@ impl Writer<'_> {
         created.map(drop)
     }
 
-    /// Runs `write`; if it fails, nothing of it stays, and the transaction goes on.
+    /// Runs `write`, which nobody takes back by undo; if it fails, nothing of it stays, and the
+    /// transaction goes on.
     pub(crate) fn attempt<T>(
         &mut self,
         write: impl FnOnce(&mut Self) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
         imports::open_savepoint(self.tx)?;
+        self.is_undoable = false;
         let done = write(self);
+        self.is_undoable = true;
         imports::close_savepoint(self.tx, done.is_ok())?;
         done
     }

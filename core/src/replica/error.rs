@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::copy::CopyError;
 use crate::{
     crdt::{TextError, WriteError},
     domain::edit::EditError,
@@ -62,6 +63,12 @@ pub enum ReplicaError {
         /// The limit.
         max: usize,
     },
+    /// The whole store cannot be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    /// There is no such tap to take back.
+    #[error("there is no edit {0} that can be undone; `outrider undo --list` shows those that can")]
+    NoTap(i64),
     /// As many live queries are open as there may be.
     #[error("{max} live queries are open; close one first")]
     TooManyLive {

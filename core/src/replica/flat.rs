@@ -23,6 +23,7 @@ use crate::{
         inbox,
         outbox::{self, NewOwnChange, OwnChange},
         rows,
+        undo::Before,
     },
     sync::{digest, frame::Digest},
 };
@@ -127,6 +128,7 @@ impl Writer<'_> {
             }
         };
         let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
+        let before = self.before(entity, &id.part, &document.state, &edits);
         let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
         let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
         let base = Base::new(&confirmed, &change.change);
@@ -137,7 +139,7 @@ impl Writer<'_> {
             let own = document.own.as_ref();
             document::save_edited(self.tx, id, &state, &confirmed_bytes, own)?;
         }
-        self.queue(&document, &change, &base)?;
+        self.queue(&document, &change, &base, before.as_ref())?;
         let touched = if is_new { None } else { Some(&touched) };
         rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
             .map_err(StoreError::from)?;
@@ -149,6 +151,7 @@ impl Writer<'_> {
         document: &FlatDocument,
         change: &EncodedChange,
         base: &Base,
+        before: Option<&Before>,
     ) -> Result<(), ReplicaError> {
         let group_id = self.group_id(change.bytes.len())?;
         outbox::add(
@@ -162,6 +165,7 @@ impl Writer<'_> {
                 bytes: &change.bytes,
                 base,
                 made_at: self.now_ms,
+                before,
             },
         )?;
         Ok(())

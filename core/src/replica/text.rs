@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{ReplicaError, Writer, draw_suffix, flat::Merged};
 use crate::{
     crdt::{
-        Own, TextDocument, TextError,
+        Own, State, TextChange, TextDocument, TextError,
         base::Base,
         text::{accept, first_change},
     },
@@ -36,6 +36,26 @@ impl Writer<'_> {
         if stored.is_none() && new_text.is_empty() {
             return Ok(false);
         }
+        let mut text = match &stored {
+            Some(stored) => TextDocument::load(&stored.state)?,
+            None => TextDocument::new()?,
+        };
+        let own = stored.as_ref().and_then(|stored| stored.own);
+        let actor = self.text_actor(&text, own.as_ref());
+        let changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
+        self.queue_text(id, entity, stored, &text, &changes)
+    }
+
+    /// Keeps a text with its new changes: document, row and outbox.
+    pub(super) fn queue_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        stored: Option<StoredDocument>,
+        text: &TextDocument,
+        changes: &[TextChange],
+    ) -> Result<bool, ReplicaError> {
+        let Some(last) = changes.last() else { return Ok(false) };
         let mut stored = match stored {
             Some(stored) => stored,
             None => StoredDocument {
@@ -46,16 +66,13 @@ impl Writer<'_> {
                 digest: None,
             },
         };
-        let before = stored.state.clone();
-        let mut text = TextDocument::load(&before)?;
-        let actor = self.text_actor(&text, stored.own.as_ref());
-        let changes = text.edit_in_steps(actor, self.now_ms, new_text)?;
-        let Some(last) = changes.last() else { return Ok(false) };
-        stored.own = Some(Own { actor, seq: last.seq, hash: last.hash });
+        stored.own = Some(Own { actor: last.actor, seq: last.seq, hash: last.hash });
+        let before = std::mem::replace(&mut stored.state, text.save());
         stored.confirmed.get_or_insert(before);
-        stored.state = text.save();
         document::save(self.tx, id, &stored)?;
-        for change in &changes {
+        // The text remembers what stood there.
+        let before = self.before(entity, &id.part, &State::default(), &[]);
+        for change in changes {
             let group_id = self.group_id(change.bytes.len())?;
             let new = NewOwnChange {
                 group_id,
@@ -66,6 +83,7 @@ impl Writer<'_> {
                 bytes: &change.bytes,
                 base: &Base::default(),
                 made_at: self.now_ms,
+                before: before.as_ref(),
             };
             outbox::add(self.tx, &new)?;
         }
@@ -73,7 +91,7 @@ impl Writer<'_> {
         Ok(true)
     }
 
-    fn text_actor(&mut self, text: &TextDocument, own: Option<&Own>) -> ActorId {
+    pub(super) fn text_actor(&mut self, text: &TextDocument, own: Option<&Own>) -> ActorId {
         if let Some(own) = own {
             return own.actor;
         }

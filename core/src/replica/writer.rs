@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crdt::{
         Action, Edit, State,
-        archive::{ARCHIVED, Archived},
+        archive::{ARCHIVED, Archival, Archived},
     },
     domain::{
         compose::Composer,
@@ -21,7 +21,7 @@ use crate::{
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, RowId, Schema},
-    store::{StoreError, document, meta, outbox, rows},
+    store::{StoreError, document, meta, outbox, rows, undo::Before},
     sync::{
         digest,
         frame::{Digest, GROUP_CHANGES_MAX},
@@ -53,6 +53,12 @@ pub struct Writer<'a> {
     pub(super) takes_gaps: bool,
     /// The user who writes, as a record, once it was looked up.
     user: Option<Option<RecordId>>,
+    /// Whether what is written can be taken back; what imports write cannot.
+    pub(super) is_undoable: bool,
+    /// The tap that is being taken back.
+    pub(super) undoes: Option<i64>,
+    /// Whether the record that is being written is new.
+    is_creating: bool,
 }
 
 /// The actors of a record's parts.
@@ -89,6 +95,9 @@ impl<'a> Writer<'a> {
             is_group_open: false,
             takes_gaps: false,
             user: None,
+            is_undoable: true,
+            undoes: None,
+            is_creating: false,
         })
     }
 
@@ -129,13 +138,42 @@ impl<'a> Writer<'a> {
     }
 
     /// The user who writes, as a record, where there is one.
-    fn user(&mut self) -> Result<Option<RecordId>, StoreError> {
+    pub(super) fn user(&mut self) -> Result<Option<RecordId>, StoreError> {
         if let Some(user) = self.user {
             return Ok(user);
         }
         let user = meta::enrolment(self.tx)?.and_then(|enrolment| enrolment.user_record);
         self.user = Some(user);
         Ok(user)
+    }
+
+    /// What stood before the edits of a document, if they can be taken back.
+    pub(super) fn before(
+        &self,
+        entity: &Entity,
+        part: &Part,
+        state: &State,
+        edits: &[Edit],
+    ) -> Option<Before> {
+        if !self.is_undoable {
+            return None;
+        }
+        let is_new = self.is_creating;
+        let olds =
+            if is_new { BTreeMap::new() } else { super::undo::olds(entity, part, state, edits) };
+        Some(Before { undoes: self.undoes, is_new, olds })
+    }
+
+    /// The number of the group that changes join, once one did.
+    pub(super) fn open_group(&self) -> Option<i64> {
+        self.group.map(|(id, _, _)| id)
+    }
+
+    /// Whether a record is archived.
+    pub(super) fn is_archived(&self, record: RecordId) -> Result<bool, StoreError> {
+        let main = self.load_flat(&DocumentId { record, part: Part::Main })?;
+        let archival = main.map(|document| document.state.archival());
+        Ok(matches!(archival, Some(Archival::Archived(_))))
     }
 
     /// The group that the next change, of so many bytes, joins.
@@ -223,7 +261,11 @@ impl<'a> Writer<'a> {
             Some(id) => id,
             None => RecordId::new(self.now_ms.unsigned_abs(), self.rng.random()),
         };
-        self.write_fields(entity, record, BTreeMap::new(), Documents::default(), true, fields)?;
+        self.is_creating = true;
+        let created =
+            self.write_fields(entity, record, BTreeMap::new(), Documents::default(), true, fields);
+        self.is_creating = false;
+        created?;
         Ok(record)
     }
 

@@ -3,7 +3,10 @@
 use minicbor::{Decode, Encode};
 use rusqlite::{Connection, Row, params};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    undo::{self, Before},
+};
 use crate::{
     crdt::{OpId, base::Base},
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
@@ -52,6 +55,8 @@ pub struct NewOwnChange<'a> {
     pub base: &'a Base,
     /// When it was written, by this device's clock.
     pub made_at: TimestampMs,
+    /// What stood before, if a person may take the change back.
+    pub before: Option<&'a Before>,
 }
 
 /// A base as it is stored.
@@ -99,9 +104,10 @@ fn base_from_bytes(bytes: &[u8]) -> Result<Base, StoreError> {
     })
 }
 
-const COLUMNS: &str = "id, group_id, record, part, entity, generation, hash, bytes, base, made_at";
+pub(super) const COLUMNS: &str =
+    "id, group_id, record, part, entity, generation, hash, bytes, base, made_at";
 
-fn read(row: &Row<'_>) -> Result<OwnChange, StoreError> {
+pub(super) fn read(row: &Row<'_>) -> Result<OwnChange, StoreError> {
     let part: String = row.get(3)?;
     Ok(OwnChange {
         id: row.get(0)?,
@@ -154,8 +160,8 @@ pub fn next_group(conn: &Connection) -> Result<i64, StoreError> {
 pub fn add(conn: &Connection, change: &NewOwnChange<'_>) -> Result<(), StoreError> {
     conn.prepare_cached(
         "INSERT INTO own_change
-             (group_id, record, part, entity, generation, hash, bytes, base, made_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             (group_id, record, part, entity, generation, hash, bytes, base, made_at, undo)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?
     .execute(params![
         change.group_id,
@@ -167,8 +173,9 @@ pub fn add(conn: &Connection, change: &NewOwnChange<'_>) -> Result<(), StoreErro
         change.bytes,
         base_to_bytes(change.base),
         change.made_at,
+        change.before.map(Before::to_bytes).unwrap_or_default(),
     ])?;
-    Ok(())
+    undo::clear_old(conn, conn.last_insert_rowid())
 }
 
 /// Puts what was written anew in the place of a waiting change; `None` takes it out.

@@ -1,5 +1,7 @@
 //! Devices without a server: what one wrote is brought to another, and answered for.
 
+#![allow(dead_code, reason = "each binary of tests uses a part of it")]
+
 use std::{path::Path, sync::Arc};
 
 use outrider_core::{

@@ -14,6 +14,29 @@ use outrider_core::{
 use super::{assets, session::Session, words::Words};
 use crate::{error::AppError, storage::accounts::Role};
 
+/// The built-in entities that people work with every day; a company's own are among them. The
+/// others, such as stock moves and comments, are mostly reached from the records they belong to.
+const MAIN: &[&str] = &[
+    "customer",
+    "contact",
+    "lead",
+    "opportunity",
+    "activity",
+    "interaction",
+    "visit",
+    "service_request",
+    "sales_order",
+    "contract",
+    "product",
+    "campaign",
+    "report",
+    "user",
+];
+
+fn is_main(entity: &Entity) -> bool {
+    MAIN.contains(&entity.name.as_str()) || Schema::builtin().entity(&entity.name).is_none()
+}
+
 /// One way to another page.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
@@ -37,6 +60,8 @@ pub(super) struct Page {
     pub(super) reader: Option<Reader>,
     pub(super) office: Vec<Way>,
     pub(super) entities: Vec<Way>,
+    /// Those that are mostly reached from others.
+    pub(super) more: Vec<Way>,
     /// The address of this page, to come back to after the language was changed.
     pub(super) here: String,
     /// The feed's position that the page shows; nothing for one that does not follow it.
@@ -60,20 +85,23 @@ impl Page {
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));
         }
-        let entities = Schema::current().entities().map(|entity| {
+        let way_of = |entity: &Entity| {
             let href = format!("/records/{}", entity.name);
             let is_here = here.split('?').next().is_some_and(|path| {
                 path.strip_prefix(&href)
                     .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             });
             Way { label: entity.label.get(session.language).to_owned(), href, is_here }
-        });
+        };
+        let (main, more): (Vec<&Entity>, Vec<&Entity>) =
+            Schema::current().entities().partition(|entity| is_main(entity));
         Self {
             words,
             title: title.into(),
             reader: Some(Reader { user: session.user.clone(), csrf: session.csrf.clone() }),
             office,
-            entities: entities.collect(),
+            entities: main.into_iter().map(way_of).collect(),
+            more: more.into_iter().map(way_of).collect(),
             here: here.to_owned(),
             position: None,
             notice: None,
@@ -89,6 +117,7 @@ impl Page {
             reader: None,
             office: Vec::new(),
             entities: Vec::new(),
+            more: Vec::new(),
             here: "/".to_owned(),
             position: None,
             notice: None,

@@ -1,5 +1,7 @@
 //! A record: its fields, what is in conflict, who links to it; archiving and settling.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{
     Json as JsonBody,
@@ -26,7 +28,9 @@ use super::{
 };
 use crate::{
     error::AppError,
-    office::{self, ConflictView, OfficeError, RecordView, Related},
+    office::{
+        self, ConflictView, HISTORY_PAGE_MAX, HistoryQuery, OfficeError, RecordView, Related,
+    },
     state::AppState,
 };
 
@@ -44,6 +48,8 @@ pub(super) struct Fact {
     pub(super) label: String,
     pub(super) value: Shown,
     pub(super) is_disputed: bool,
+    /// Who changed it last, and when.
+    pub(super) last: Option<(String, When)>,
 }
 
 /// Fields that belong together.
@@ -87,6 +93,7 @@ impl Sheet {
                 label: field.label.get(language).to_owned(),
                 value: show(&field.ty, json, language, titles),
                 is_disputed: disputed.contains(&field.name),
+                last: None,
             })
         };
         let short = entity.fields.iter().filter(|field| !is_long(field) && !field.by_program);
@@ -100,6 +107,7 @@ impl Sheet {
                 label: derived.label.get(language).to_owned(),
                 value: plain(json.get(&derived.name)?),
                 is_disputed: false,
+                last: None,
             })
         });
         let section = |key: &str, facts: Vec<Fact>| Section { title: words.t(key), facts };
@@ -131,6 +139,16 @@ impl Sheet {
                 })
                 .collect(),
         }
+    }
+}
+
+impl Sheet {
+    /// Notes who changed each field last.
+    fn with_last(mut self, last: &BTreeMap<String, (String, When)>) -> Self {
+        for fact in self.sections.iter_mut().flat_map(|section| &mut section.facts) {
+            fact.last = last.get(&fact.field).cloned();
+        }
+        self
     }
 }
 
@@ -276,11 +294,16 @@ pub(super) async fn show_record(
         limit: TIMELINE_SHOWN_MAX,
         ..TimelineQuery::default()
     };
-    let (record, related, timeline, titles) = state
+    let (record, related, timeline, titles, last) = state
         .run(move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?;
             let related = office::related(&*read, id)?;
+            let past = HistoryQuery { limit: HISTORY_PAGE_MAX, ..HistoryQuery::default() };
+            let mut last = BTreeMap::new();
+            for entry in office::history(&*read, id, &past)?.entries {
+                last.entry(entry.field).or_insert((entry.user, When::at(entry.made_at)));
+            }
             let timeline = match has_timeline(entity) {
                 true => Some(office::timeline(&*read, id, &wanted)?),
                 false => None,
@@ -292,7 +315,7 @@ pub(super) async fn show_record(
                 }
             }
             let titles = titles_in(&*read, &all, &Fields::default())?;
-            Ok::<_, OfficeError>((record, related, timeline, titles))
+            Ok::<_, OfficeError>((record, related, timeline, titles, last))
         })
         .await?;
     let words = Words(session.language);
@@ -304,7 +327,7 @@ pub(super) async fn show_record(
         Some(_) | None => None,
     };
     let disputed: Vec<String> = record.conflicts.iter().map(|c| c.field.clone()).collect();
-    let sheet = Sheet::new(entity, &record.json, &disputed, words, &titles);
+    let sheet = Sheet::new(entity, &record.json, &disputed, words, &titles).with_last(&last);
     let title = name_of(&record.title, id, &entity.name, words.0);
     let RecordView { conflicts, position, is_archived, json, .. } = record;
     let disputes = conflicts.into_iter().filter_map(|c| dispute(entity, c, &json, words, &titles));

@@ -129,6 +129,54 @@ fn a_code_made_beside_the_running_server_enrols_and_the_log_keeps_secrets() {
     }
 }
 
+/// The lines that a starting server prints, and its log up to the end.
+fn start_and_stop(folder: &Path) -> (Vec<String>, String) {
+    let mut child = program(folder)
+        .args(["serve", "--listen", "127.0.0.1:0", "--stop-with-input"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    stdout.read_line(&mut first).unwrap();
+    drop(child.stdin.take());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(child.wait().unwrap().success(), "{log}");
+    ([first.as_str(), &rest].concat().lines().map(str::to_owned).collect(), log)
+}
+
+#[test]
+fn the_first_start_says_a_password_once_and_a_command_sets_another() {
+    let folder = TempDir::new().unwrap();
+    let (said, log) = start_and_stop(folder.path());
+    assert!(said[0].starts_with("listening on http://127.0.0.1:"), "{said:?}");
+    let password = said[1].strip_prefix("sign in as admin with the password ").unwrap();
+    assert_eq!(password.len(), 30);
+    assert!(!log.contains(password), "the log has it");
+    assert_eq!(start_and_stop(folder.path()).0.len(), 1, "said once");
+    let is_password = |password: &str| {
+        let storage = SqliteStorage::open(folder.path()).unwrap();
+        outrider_sync_server::accounts::check_password(&storage, "admin", password).is_ok()
+    };
+    assert!(is_password(password));
+    let set = |arguments: &[&str]| {
+        let output = program(folder.path()).arg("password").args(arguments).output().unwrap();
+        (output.status.success(), [output.stdout, output.stderr].concat())
+    };
+    let (is_set, words) = set(&["--user", "admin", "--json"]);
+    assert!(is_set);
+    let new: Value = serde_json::from_slice(&words).unwrap();
+    assert!(is_password(new["password"].as_str().unwrap()) && !is_password(password));
+    let (is_set, words) = set(&["--user", "li"]);
+    assert!(!is_set && String::from_utf8_lossy(&words).contains("--create"));
+    assert!(set(&["--user", "li", "--create", "--name", "Li Na"]).0);
+}
+
 #[test]
 fn a_code_can_be_made_while_no_server_runs() {
     let folder = TempDir::new().unwrap();

@@ -48,7 +48,8 @@ pub(crate) fn record(
     Ok(())
 }
 
-fn row(
+/// One row or entry in words.
+pub(crate) fn row(
     replica: &Replica,
     field: &Field,
     row: &Json,

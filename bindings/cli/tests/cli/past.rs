@@ -1,4 +1,4 @@
-//! What happened: timelines, lists that stay.
+//! What happened, and undoing it; lists that stay; notes; the store as a whole.
 
 use std::{
     io::{BufRead as _, BufReader, Lines},
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Device, program};
+use crate::support::{Device, Server, finish, program};
 
 #[test]
 fn a_timeline_tells_what_happened_in_words_and_json() {
@@ -97,4 +97,112 @@ impl Drop for Watch {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[test]
+fn the_last_edit_is_undone_and_done_again() {
+    let device = Device::new();
+    let id = device.create(&["customer", "company_name=Acme", "tags=vip"]);
+    device.json(&["edit", &id, "company_name=Acme Ltd", "tags-=vip"]);
+    device.json(&["edit", &id, "employees=7"]);
+    let words = device.run(&["undo", "--list"]).stdout;
+    assert!(words.contains("Customer Acme Ltd  changed  company_name: Acme → Acme Ltd"), "{words}");
+    assert_eq!(words.matches("waiting").count(), 3, "{words}");
+    let undone = device.json(&["undo"]);
+    assert_eq!(undone["items"][0]["key"], "employees");
+    device.json(&["undo"]);
+    assert_eq!(device.field(&id, "company_name"), json!("Acme"));
+    assert_eq!(device.field(&id, "tags"), json!(["vip"]));
+    let again = device.json(&["undo", "--list"]);
+    device.json(&["undo", &again[0]["group"].to_string()]);
+    assert_eq!(device.field(&id, "company_name"), json!("Acme Ltd"));
+    let words = device.run(&["--language", "zh", "undo", &again[0]["undoes"].to_string()]).stdout;
+    assert!(words.contains("公司名称") || words.contains("company_name"), "{words}");
+    device.json(&["undo"]);
+    assert_eq!(device.field(&id, "is_archived"), json!(true));
+    assert_eq!(device.fail(&["undo"]), (3, "nothing_to_undo".to_owned()));
+    assert_eq!(device.fail(&["undo", "999"]), (3, "no_tap".to_owned()));
+}
+
+#[test]
+fn who_changed_what_comes_from_the_server_and_offline_from_the_device() {
+    let server = Server::start();
+    let device = server.device("Ann");
+    let id = device.create(&["customer", "company_name=Acme"]);
+    device.json(&["edit", &id, "company_name=Acme Ltd"]);
+    // The server does not know the record yet.
+    let history = device.json(&["history", &id]);
+    assert_eq!(history["source"], "device");
+    assert_eq!(history["entries"][0]["progress"], "waiting");
+    device.json(&["sync"]);
+    let history = device.json(&["history", &id, "--field", "company_name"]);
+    assert_eq!(history["source"], "server");
+    assert_eq!(history["entries"][0]["new"], "Acme Ltd");
+    assert_eq!(history["entries"][0]["user"], "Ann");
+    assert_eq!(history["entries"].as_array().unwrap().len(), 2);
+    let words = device.run(&["history", &id, "--field", "company_name"]).stdout;
+    assert!(words.contains("Ann (test)  changed  company_name: Acme → Acme Ltd"), "{words}");
+    let first = device.json(&["history", &id, "--limit", "1"]);
+    let next = first["next"].as_str().unwrap();
+    assert!(!device.json(&["history", &id, "--after", next])["entries"][0].is_null());
+    drop(server);
+    let done = device.run(&["history", &id]);
+    assert_eq!(done.code, 0);
+    assert!(done.stdout.contains("Ann  changed  company_name: Acme → Acme Ltd"), "{done:?}");
+    assert!(done.stderr.contains("this is what this device knows"), "{done:?}");
+    let words = device.run(&["--language", "zh", "history", &id, "--offline"]).stdout;
+    assert!(words.contains("修改  company_name: Acme → Acme Ltd"), "{words}");
+    assert_eq!(device.fail(&["history", &id, "--field", "warp"]).0, 2);
+}
+
+#[test]
+fn notes_are_added_to_and_edited_while_others_type() {
+    let device = Device::new();
+    let id = device.create(&["customer", "company_name=Acme"]);
+    assert_eq!(device.json(&["note", &id, "--append", "one two"])["changed"], json!(true));
+    device.json(&["note", &id, "--append", "three"]);
+    assert_eq!(device.run(&["note", &id]).stdout, "one two\nthree\n");
+    // An editor during which another process writes into the same note.
+    let editor = device.home.path().join("editor.sh");
+    let script = format!(
+        "#!/bin/sh\n'{}' note {id} --append four >/dev/null\nsed -i s/two/TWO/ \"$1\"\n",
+        env!("CARGO_BIN_EXE_outrider")
+    );
+    std::fs::write(&editor, script).unwrap();
+    let with = |name: &str| {
+        let mut command = program(device.home.path());
+        command.args(["note", &id, "--edit"]).env_remove("VISUAL").env("EDITOR", name);
+        finish(&mut command, "")
+    };
+    assert_eq!(with(&format!("sh {}", editor.display())).code, 0);
+    assert_eq!(device.run(&["note", &id]).stdout, "one TWO\nthree\nfour\n");
+    assert_eq!(with("false").code, 2);
+    assert_eq!(with("").code, 2);
+    let done = device.feed(&["--json", "note", &id, "--text", "-"], "new text");
+    assert_eq!(done.json()["changed"], json!(true));
+    assert_eq!(device.json(&["note", &id, "--field", "notes"])["text"], "new text");
+    assert_eq!(device.fail(&["note", &id, "--field", "company_name"]).0, 2);
+}
+
+#[test]
+fn the_store_is_measured_and_copied() {
+    let device = Device::new();
+    device.create(&["customer", "company_name=Acme", "notes=hello"]);
+    let storage = device.json(&["storage"]);
+    assert_eq!(storage["entities"][0]["records"], 1);
+    let words = device.run(&["storage"]).stdout;
+    assert!(words.contains("customer") && words.contains("on disk: "), "{words}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.outrider");
+    let file = file.to_str().unwrap();
+    assert_eq!(device.json(&["store", "export", file])["holds"]["waiting"], 2);
+    assert_eq!(device.fail(&["store", "export", file]), (6, "exists".to_owned()));
+    assert_eq!(device.fail(&["store", "import", file]), (6, "used".to_owned()));
+    let copy = Device::bare();
+    let done = copy.run(&["store", "import", file]);
+    assert!(done.code == 0 && done.stderr.contains("enrolled with nobody"), "{done:?}");
+    assert_eq!(copy.json(&["status"])["waiting"], 2);
+    copy.json(&["check"]);
+    std::fs::write(file, "something else").unwrap();
+    assert_eq!(Device::bare().fail(&["store", "import", file]), (1, "not_a_copy".to_owned()));
 }

@@ -133,6 +133,52 @@ impl TextDocument {
         self.doc.text(&self.object).map_err(engine)
     }
 
+    /// The text as it was when `heads` were its heads.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not part of the text.
+    pub fn text_at(&self, heads: &[ChangeHash]) -> Result<String, TextError> {
+        let missing: Vec<ChangeHash> =
+            heads.iter().filter(|hash| !self.contains(**hash)).copied().collect();
+        if !missing.is_empty() {
+            return Err(TextError::MissingDeps(missing));
+        }
+        let heads: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
+        self.doc.text_at(&self.object, &heads).map_err(engine)
+    }
+
+    /// The text as it was when `heads` were its heads, to be edited there.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is not part of the text.
+    pub fn fork_at(&self, heads: &[ChangeHash]) -> Result<Self, TextError> {
+        let missing: Vec<ChangeHash> =
+            heads.iter().filter(|hash| !self.contains(**hash)).copied().collect();
+        if !missing.is_empty() {
+            return Err(TextError::MissingDeps(missing));
+        }
+        let heads: Vec<_> = heads.iter().map(|hash| automerge::ChangeHash(hash.0)).collect();
+        Self::around(self.doc.fork_at(&heads).map_err(engine)?)
+    }
+
+    /// Takes in changes that were made on a fork.
+    ///
+    /// # Errors
+    ///
+    /// If one follows what is not part of the text.
+    pub fn merge(&mut self, changes: &[TextChange]) -> Result<(), TextError> {
+        let parsed: Result<Vec<_>, TextError> =
+            changes.iter().map(|change| engine_change(&change.bytes)).collect();
+        self.doc.apply_changes(parsed?).map_err(engine)?;
+        if changes.iter().all(|change| self.contains(change.hash)) {
+            Ok(())
+        } else {
+            Err(TextError::MissingDeps(ours(self.doc.get_missing_deps(&[]))))
+        }
+    }
+
     /// The changes that no other change follows, ascending.
     #[must_use]
     pub fn heads(&self) -> Vec<ChangeHash> {

@@ -245,8 +245,7 @@ fn moment(entity: &Entity) -> String {
 }
 
 fn moment_field(entity: &Entity) -> Option<&Field> {
-    // Until entities say so themselves.
-    ["occurred_at", "order_date"].into_iter().find_map(|name| entity.field(name))
+    entity.field(&entity.moment)
 }
 
 /// The first column of a field of moments, days or spans, as milliseconds.
