@@ -45,3 +45,13 @@ fn servers_are_restored_in_some_runs() {
     );
     assert!(report.restores > 0, "{report:?}");
 }
+
+/// A device was restarted while it sent everything again to a restored server, and never went on
+/// with it; and of a stream of which that server had nothing left, nothing was compared.
+#[test]
+fn a_restart_while_a_restored_server_gets_everything_back() {
+    let settings = Settings { steps: 120, ..Settings::default() };
+    let outcome = run(100_151, &settings);
+    assert!(outcome.is_good(), "{outcome:#?}");
+    assert!(outcome.restores > 0);
+}
