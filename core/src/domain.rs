@@ -15,3 +15,5 @@ pub mod stage;
 pub mod compose;
 
 pub mod history;
+
+pub mod taps;

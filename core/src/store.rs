@@ -6,7 +6,7 @@
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent
 //! ([`undo`]: and what stood there before),
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
-//! [`reports`] sums up, [`timeline`] tells what happened, [`imports`] remembers what
+//! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written.
 
 use std::{
@@ -24,6 +24,7 @@ pub mod meta;
 pub mod outbox;
 pub mod query;
 pub mod reports;
+pub mod rollup;
 pub mod rows;
 pub mod sizes;
 pub mod timeline;

@@ -4,6 +4,7 @@
 //! becomes a device of its user, once, within minutes. The storage has its SHA-256 alone.
 
 use outrider_core::{
+    access::Policy,
     ids::{ActorPrefix, DeviceId},
     sync::frame::PROTOCOL_VERSION,
     time::TimestampMs,
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     auth::{TOKEN_BYTES, hash_token},
+    office::{OfficeError, ensure_user_with, find_user},
     storage::{AuditLine, Device, EnrolmentCode, Storage, StorageError},
 };
 
@@ -44,6 +46,19 @@ pub enum EnrolError {
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The user's record could not be made.
+    #[error("the user's record could not be made: {0}")]
+    User(#[source] OfficeError),
+}
+
+impl From<OfficeError> for EnrolError {
+    fn from(error: OfficeError) -> Self {
+        if let OfficeError::Storage(error) = error {
+            Self::Storage(error)
+        } else {
+            Self::User(error)
+        }
+    }
 }
 
 /// What a device says about itself.
@@ -119,8 +134,8 @@ pub fn enrol(
     let device = Device {
         id: DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &draw.id).into_uuid()),
         name: applicant.device_name.clone(),
+        user_record: find_user(&*write, &code.user)?,
         user: code.user,
-        user_record: None,
         prefix: ActorPrefix(draw.prefix),
         public_key: applicant.public_key.clone(),
         token_hash: hash_token(&draw.token),
@@ -153,6 +168,8 @@ fn is_name(name: &str, chars_max: usize) -> bool {
 
 /// Creates a one-time code for `user` from 128 random bits; returns it as people type it.
 ///
+/// A user who has no record yet gets one, so that what the device writes can name its creator.
+///
 /// # Errors
 ///
 /// Returns [`EnrolError`] when the name is no name, or the storage fails.
@@ -166,6 +183,7 @@ pub fn create_code(
     if !is_name(user, USER_NAME_CHARS_MAX) {
         return Err(EnrolError::Invalid("the user's name must have 1 to 100 characters"));
     }
+    ensure_user_with(storage, &Policy::open(), user, random, now_ms)?;
     let text = show_code(random);
     let expires_at = now_ms.saturating_add(i64::from(minutes) * MS_PER_MINUTE);
     let mut write = storage.write()?;

@@ -5,8 +5,8 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`enrol`], [`accounts`]: what it does, without any network.
-//! * [`office`]: what people at the office do.
+//! * [`accept`], [`feed`], [`office`], [`enrol`], [`accounts`]: what it does, without any
+//!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
 //! * [`web`]: what people see in their browser.
@@ -18,11 +18,12 @@ pub mod logging;
 pub mod storage;
 
 pub mod accept;
-pub mod accounts;
-pub mod enrol;
 pub mod feed;
 
 pub mod office;
+
+pub mod accounts;
+pub mod enrol;
 
 pub mod door;
 pub mod error;

@@ -14,6 +14,7 @@ mod edit;
 mod devices;
 mod history;
 mod list;
+mod users;
 mod view;
 
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
@@ -27,6 +28,7 @@ pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
     timeline,
 };
+pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 
 use outrider_core::{

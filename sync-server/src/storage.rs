@@ -20,6 +20,7 @@ use outrider_core::{
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
+use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
 pub mod accounts;
@@ -432,6 +433,13 @@ pub trait Read: accounts::ReadAccounts {
         family: RecordId,
         query: &TimelineQuery,
     ) -> Result<TimelinePage, StorageError>;
+    /// Adds to a record's JSON what the records that link to it come to.
+    fn add_rollups(
+        &self,
+        entity: &Entity,
+        id: RecordId,
+        json: &mut Map<String, Json>,
+    ) -> Result<(), StorageError>;
     /// Where the sales stand.
     fn pipeline(&self) -> Result<PipelineReport, StorageError>;
     /// Number of records, devices (without those of the office) and changes, for the status page.

@@ -34,7 +34,9 @@ mod page;
 mod show;
 
 mod inputs;
+mod sheet;
 
+mod act;
 mod devices;
 mod edit;
 mod history;
@@ -73,9 +75,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
         .route("/records/{entity}/{id}", get(record::show_record))
         .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))
-        .route("/records/{entity}/{id}/archive", post(record::archive))
-        .route("/records/{entity}/{id}/restore", post(record::restore))
-        .route("/records/{entity}/{id}/settle", post(record::settle))
+        .route("/records/{entity}/{id}/archive", post(act::archive))
+        .route("/records/{entity}/{id}/restore", post(act::restore))
+        .route("/records/{entity}/{id}/settle", post(act::settle))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
         .route("/records/{entity}/{id}/history", get(history::show_history))
         .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))

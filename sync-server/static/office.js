@@ -133,6 +133,7 @@
   let position = Number(body.dataset.position || "-1");
   let isAsking = false;
   let wanted = position;
+  let shown = content(document);
 
   function isTyping() {
     const main = document.getElementById("main");
@@ -141,10 +142,6 @@
 
   async function refresh() {
     if (isAsking || wanted <= position) return;
-    if (isTyping()) {
-      say(words.news, () => { isTouched = false; location.reload(); });
-      return;
-    }
     isAsking = true;
     try {
       const address = new URL(location.href);
@@ -152,8 +149,10 @@
       const answer = await fetch(address, { headers: { accept: "text/html" } });
       if (!answer.ok || answer.redirected) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (isTyping()) return;
-      replace(page);
+      const is = content(page);
+      if (!isTyping()) replace(page);
+      else if (is !== shown) say(words.news, compare);
+      shown = is;
       position = Math.max(wanted, Number(page.body.dataset.position || "-1"));
     } catch {
       // The next news tries again.
@@ -161,6 +160,20 @@
       isAsking = false;
     }
     if (wanted > position) refresh();
+  }
+
+  // What the page says, without what differs each time that it is asked for.
+  function content(page) {
+    const main = page.getElementById("main").cloneNode(true);
+    for (const input of main.querySelectorAll('input[name="_csrf"], input[name="seen"]')) input.remove();
+    return main.innerHTML;
+  }
+
+  // What is typed stays: the new values are shown beside it. Saving does not replace them.
+  function compare() {
+    const form = document.querySelector("form[data-guard]");
+    if (form) window.open(form.getAttribute("action").replace(/\/edit$/, ""), "_blank", "noopener");
+    else location.reload();
   }
 
   function replace(page) {
@@ -180,6 +193,7 @@
     const top = window.scrollY;
     prepare(after);
     before.replaceWith(after);
+    reachable(after);
     window.scrollTo(0, top);
     if (focus) {
       const again = after.querySelector(`a[href="${CSS.escape(focus)}"]`);
@@ -197,7 +211,17 @@
     showTimes(root);
     localInputs(root);
     offerRows(root);
+    reachable(root);
   }
+
+  // What scrolls sideways must scroll by keyboard too.
+  function reachable(root) {
+    for (const box of root.querySelectorAll(".scroll")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+  window.addEventListener("resize", () => reachable(document));
 
   function follow() {
     let away = 0;

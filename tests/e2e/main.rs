@@ -14,5 +14,6 @@ mod export;
 mod maven;
 mod merge;
 mod restore;
+mod taps;
 mod watch;
 mod world;

@@ -8,8 +8,10 @@ use outrider_core::schema::Language;
 use crate::{context::standard_language, demo::DemoArgs};
 
 mod replica;
+mod taps;
 
 pub(crate) use replica::{HistoryArgs, NoteArgs, StoreCommand, TimelineArgs, UndoArgs};
+pub(crate) use taps::{CheckInArgs, CheckOutArgs, CompleteArgs, UsePartArgs};
 
 const EXIT_CODES: &str = "\
 Records are named by their full id, by at least 8 digits that only one id begins with, or by \
@@ -113,6 +115,20 @@ pub(crate) enum Command {
     Undo(UndoArgs),
     /// Show a long text of a record, or write in it
     Note(NoteArgs),
+
+    /// Make a lead a customer with a contact and an opportunity; doing it again changes nothing
+    Convert {
+        /// The lead
+        lead: String,
+    },
+    /// Mark an activity as held, and tell what happened as an interaction
+    Complete(CompleteArgs),
+    /// Come to a visit, pause it, or go on
+    CheckIn(CheckInArgs),
+    /// Leave a visit
+    CheckOut(CheckOutArgs),
+    /// Use a part on a visit, and take it from stock
+    UsePart(UsePartArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {

@@ -11,6 +11,7 @@ mod past;
 mod timeline;
 
 mod note;
+mod taps;
 
 mod conflict;
 
@@ -48,6 +49,11 @@ pub(crate) fn run(
         Command::Restore { record } => record::restore(context, &record, output),
         Command::Links { record } => record::links(context, &record, output),
         Command::Timeline(args) => timeline::timeline(context, &args, output),
+        Command::Convert { lead } => taps::convert(context, &lead, output),
+        Command::Complete(args) => taps::complete(context, &args, output),
+        Command::CheckIn(args) => taps::check_in(context, &args, output),
+        Command::CheckOut(args) => taps::check_out(context, &args, output),
+        Command::UsePart(args) => taps::use_part(context, &args, output),
         Command::History(args) => past::history(context, &args, output),
         Command::Undo(args) => past::undo(context, &args, output),
         Command::Note(args) => note::note(context, &args, output),

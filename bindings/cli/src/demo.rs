@@ -2,7 +2,7 @@
 //!
 //! Everything is real: a server process, one process per command of each device, HTTP between
 //! them through a link that can be cut. In reading order: [`story`] tells it, [`sample`] invents
-//! the company, [`edits`] what people do offline, [`device`] runs the commands, [`link`] is the
+//! the company, [`edits`] and [`field`] what people do offline, [`device`] runs the commands, [`link`] is the
 //! network, [`verify`] looks whether anything was lost.
 
 use std::{path::PathBuf, process::ExitCode};
@@ -14,6 +14,7 @@ use crate::cli::Global;
 mod device;
 mod dice;
 mod edits;
+mod field;
 mod link;
 mod names;
 mod sample;

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use outrider_core::{
     crdt::export::ExportError,
-    domain::edit::EditError,
+    domain::{edit::EditError, taps::TapError},
     replica::{ReplicaError, copy::CopyError},
     store::StoreError,
     transfer::ImportError,
@@ -287,9 +287,10 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
-        ReplicaError::Exists(_) | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => {
-            EXIT_REFUSED
-        }
+        ReplicaError::Exists(_)
+        | ReplicaError::Tap(TapError::ChecklistLeft { .. })
+        | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
+        ReplicaError::Tap(_) => EXIT_USAGE,
         ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
@@ -304,6 +305,9 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::Tap(TapError::WrongEntity { .. }) => "wrong_entity",
+        ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
+        ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",
         ReplicaError::NoTap(_) => "no_tap",
         ReplicaError::Copy(CopyError::Exists(_)) => "exists",
         ReplicaError::Copy(CopyError::Used(_)) => "used",

@@ -73,7 +73,10 @@ pub fn add_with_rollups(entity: &Entity, record: &mut Record) {
     });
 }
 
-/// Adds the derived fields that change as time goes by.
+/// Derived fields that change as time goes by.
+pub const TIMELY: &[&str] = &["days_left", "is_overdue", "sla_status"];
+
+/// Adds the derived fields that change as time goes by, [`TIMELY`].
 pub fn add_timely(entity: &Entity, record: &mut Record, now_ms: TimestampMs) {
     add(entity, record, |name, record| match name {
         "days_left" => timely::days_left(record, now_ms),

@@ -68,7 +68,7 @@ pub enum EditError {
     #[error("`{0}` is written by the office alone")]
     OfficeOwned(String),
     /// The field was written before.
-    #[error("`{0}` is written once, when the record is created")]
+    #[error("`{0}` is written once, and has a value already")]
     WrittenOnce(String),
     /// The field is written by the program alone.
     #[error("`{field}` is written by the program; use {instead}")]
@@ -189,10 +189,16 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
         self.documents.flat.get(&field.part)
     }
 
+    /// Whether there is a value already; what is written once may be written later, too.
+    fn is_written(&self, field: &Field) -> bool {
+        let key = register_key(field);
+        self.state(field).is_some_and(|state| !state.survivors(&key).is_empty())
+    }
+
     fn field_edits(&mut self, field: &Field, json: &Json) -> Result<Vec<Edit>, EditError> {
         match field.kind {
             Kind::Office if !self.is_office => Err(EditError::OfficeOwned(field.name.clone())),
-            Kind::Once if !self.is_new => Err(EditError::WrittenOnce(field.name.clone())),
+            Kind::Once if self.is_written(field) => Err(EditError::WrittenOnce(field.name.clone())),
             Kind::Register | Kind::Once | Kind::Office => self.register_edits(field, json),
             Kind::Counter => self.counter_edits(field, json),
             Kind::Set => self.set_edits(field, json),

@@ -161,14 +161,24 @@ pub fn settled_field<'a>(entity: &'a Entity, part: &Part, key: &str) -> Option<&
     }
 }
 
-/// The name of a record for people: its title field as people read it, else its id.
+/// The name of a record for people: its title field as one reads it, else its id.
 #[must_use]
 pub fn title(entity: &Entity, id: RecordId, main: &State) -> String {
-    let shown = entity.title_field().map(|field| (field, shown(field, main)));
-    match shown {
-        Some((field, value @ Value::Text(_))) => field.ty.display(value, Language::En),
-        Some((_, Value::Null | Value::Bool(_) | Value::Int(_) | Value::Bytes(_))) | None => {
-            id.to_string()
+    let Some(field) = entity.title_field() else { return id.to_string() };
+    let value = match field.kind {
+        Kind::Once => main.once(&field.name).map_or(&Value::Null, |first| &first.value),
+        Kind::Register
+        | Kind::Office
+        | Kind::Counter
+        | Kind::Set
+        | Kind::Rows
+        | Kind::Log
+        | Kind::Text => shown(field, main),
+    };
+    match value {
+        Value::Null => id.to_string(),
+        Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Bytes(_) => {
+            field.ty.display(value, Language::En)
         }
     }
 }

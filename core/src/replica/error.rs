@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::copy::CopyError;
 use crate::{
     crdt::{TextError, WriteError},
-    domain::edit::EditError,
+    domain::{edit::EditError, taps::TapError},
     ids::RecordId,
     store::StoreError,
     sync::codec::CodecError,
@@ -43,6 +43,9 @@ pub enum ReplicaError {
     /// The edit does not fit the record.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// A tap that does nothing.
+    #[error(transparent)]
+    Tap(#[from] TapError),
     /// The document cannot take the edit.
     #[error(transparent)]
     Write(#[from] WriteError),

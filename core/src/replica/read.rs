@@ -6,7 +6,10 @@ use serde_json::Value as Json;
 use super::{Replica, ReplicaError, flat::decode_own, text::text_of};
 use crate::{
     crdt::{Action, OpId},
-    domain::record::{self, Documents},
+    domain::{
+        derived::add_timely,
+        record::{self, Documents},
+    },
     ids::{ChangeHash, DocumentId, Part, RecordId},
     schema::{Entity, Kind, Type},
     store::{
@@ -14,6 +17,7 @@ use crate::{
         inbox::{self, Refused},
         meta, outbox,
         query::{self, Compare, Filter, Query},
+        rollup,
         timeline::{self, TimelinePage, TimelineQuery},
     },
     time::TimestampMs,
@@ -165,17 +169,29 @@ impl Replica {
         }
     }
 
-    /// A record as JSON; `None` if it is not on this device.
+    /// A record as JSON, with all that is computed for it: also from the records that link to it,
+    /// and from the time now. `None` if it is not on this device.
     ///
     /// # Errors
     ///
     /// Fails when the store does.
     pub fn get(&self, id: RecordId) -> Result<Option<Json>, ReplicaError> {
+        let Some((entity, documents)) = self.documents(id)? else { return Ok(None) };
+        let mut json = record::to_json(entity, id, &documents);
+        if let Json::Object(members) = &mut json {
+            rollup::add_rollups(self.store.conn(), self.schema, entity, id, members)?;
+            add_timely(entity, members, self.clock.now_ms());
+        }
+        Ok(Some(json))
+    }
+
+    /// A record as JSON, as its own documents say it: what lists show.
+    pub(super) fn get_itself(&self, id: RecordId) -> Result<Option<Json>, ReplicaError> {
         let found = self.documents(id)?;
         Ok(found.map(|(entity, documents)| record::to_json(entity, id, &documents)))
     }
 
-    /// A page of an entity's records.
+    /// A page of an entity's records, without what is computed from other records.
     ///
     /// # Errors
     ///
@@ -185,7 +201,7 @@ impl Replica {
         let page = query::list(self.store.conn(), entity, query)?;
         let mut records = Vec::with_capacity(page.ids.len());
         for id in page.ids {
-            records.extend(self.get(id)?);
+            records.extend(self.get_itself(id)?);
         }
         Ok(Page { records, next: page.next })
     }
@@ -239,8 +255,9 @@ impl Replica {
             });
         }
         for other in self.schema.entities() {
-            for field in other.fields.iter().filter(|field| field.kind == Kind::Register) {
-                if field.ty != Type::Link(entity.name.clone()) {
+            for field in other.fields.iter().filter(|field| field.kind.is_single()) {
+                let is_found = field.kind == Kind::Register || field.indexed;
+                if !is_found || field.ty != Type::Link(entity.name.clone()) {
                     continue;
                 }
                 let filter = Filter {

@@ -31,6 +31,29 @@ concurrent edits:
 | first | written once; of concurrent first writes the lowest operation counts |
 | office | only the office writes it; devices propose |
 | by character | edits of a long text interleave |
+
+Types, as they stand in JSON and in the columns of a table:
+
+| type | in JSON | columns |
+|---|---|---|
+| text, email, phone, url, picklist, link, sha256 | text | one |
+| integer, bool | number, true or false | one |
+| decimal | text, exact: `\"12.5\"` | one |
+| money | `{\"currency\", \"minor\", \"amount\"}` | `_minor`, `_currency` |
+| date, date time | `\"2026-11-23\"`, RFC 3339 | one; moments in milliseconds |
+| period | `{\"start\", \"end\"}`, days, either open | `_start`, `_end` |
+| time span | `{\"start\", \"end\", \"time_zone\", \"all_day\"}`, moments, the end may be open | `_start`, `_end` |
+| geo | `{\"lat\", \"lon\", \"accuracy_m\", \"source\"}`, degrees as text | `_lat`, `_lon` in ten-millionths of a degree, `_accuracy` in metres |
+| address, person name | an object of parts | one |
+| json | an object whose numbers are whole | one |
+
+Computed values are never stored. Where amounts of several currencies would have to be added there is
+no value; a sum over other records is then the list of the sums, one per currency. What changes as time
+goes by (days left, overdue, service levels) counts days in UTC.
+
+Rank decides between two statuses chosen apart, so that every replica shows the same without asking
+anybody. A lost opportunity beats an open one whether or not its reason is filled in: that is a field of
+its own, and `needs_reason` tells the owner while it is empty; both moves stay in the history.
 ";
 
 pub(super) fn write_schema(schema: &Schema) -> String {

@@ -102,6 +102,7 @@ impl From<EnrolError> for AppError {
             EnrolError::Invalid(_) => return Self::bad_request("invalid", error.to_string()),
             EnrolError::Protocol => return Self::bad_request("protocol", error.to_string()),
             EnrolError::Storage(error) => return Self::Storage(error),
+            EnrolError::User(error) => return error.into(),
         };
         tracing::warn!(code, "refused to enrol a device");
         Self::refused(StatusCode::FORBIDDEN, code, error.to_string())

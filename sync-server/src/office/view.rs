@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use outrider_core::{
     crdt::{OpId, archive::Archival},
-    domain::record::{self, Documents, FieldConflict},
+    domain::{
+        derived::add_timely,
+        record::{self, Documents, FieldConflict},
+    },
     ids::{ActorPrefix, DocumentId, Part, RecordId},
     schema::{Entity, Schema},
     time::TimestampMs,
@@ -32,6 +35,15 @@ pub struct RecordView {
     pub position: u64,
     /// Whether it is archived.
     pub is_archived: bool,
+}
+
+impl RecordView {
+    /// Adds what changes as time goes by: days left, what is overdue.
+    #[must_use]
+    pub fn at(mut self, now_ms: TimestampMs) -> Self {
+        add_timely(self.entity, &mut self.json, now_ms);
+        self
+    }
 }
 
 /// A field or cell with several values.
@@ -88,6 +100,9 @@ pub(super) fn view_of(
     let Some((entity, documents)) = load(read, id, depth)? else { return Ok(None) };
     let Json::Object(mut json) = record::to_json(entity, id, &documents) else { return Ok(None) };
     json.remove("conflicts");
+    if depth == Depth::Whole {
+        read.add_rollups(entity, id, &mut json)?;
+    }
     let mut people = People::new(read);
     let conflicts = record::conflicts(entity, &documents)
         .into_iter()

@@ -28,13 +28,13 @@ use super::{
         Candidates, Control, Group, Look, Names, Problem, Problems, Titles, entered, groups,
         link_inputs, resolve, shown, tell,
     },
-    page::{Page, label_of, respond},
+    page::{Page, label_of, name_of, respond},
     session::Session,
     show::ids_in,
     words::Words,
 };
 use crate::{
-    office::{self, OfficeError, RecordView},
+    office::{self, Author, OfficeError, RecordView},
     state::AppState,
     storage::{Read, Storage},
 };
@@ -133,7 +133,10 @@ impl Draft {
         let label = label_of(self.subject.entity, session.language);
         let record = self.record.as_ref();
         let heading = match record {
-            Some(record) => words.name("edit-heading", &record.title),
+            Some(record) => {
+                let title = name_of(&record.title, record.id, &record.entity.name, words.0);
+                words.name("edit-heading", &title)
+            }
             None => words.name("new-heading", label),
         };
         let names = Names {
@@ -152,8 +155,14 @@ impl Draft {
         let problems = problems_of(&self.problems, self.subject.entity, words);
         let has_problems = !problems.is_empty();
         let currencies = currencies(words);
+        let page = Page::new(session, heading.clone(), &path);
+        // A form with problems is an answer to what was sent: asked for again it would be another.
+        let page = match record {
+            Some(record) if !has_problems => page.at(record.position),
+            Some(_) | None => page,
+        };
         let response = respond(&EditPage {
-            page: Page::new(session, heading.clone(), &path),
+            page,
             heading,
             action: path,
             back,
@@ -392,7 +401,7 @@ fn write(
     if let Some(id) = subject.record.filter(|_| entered.is_empty()) {
         return Ok(Saved::Done(id, false));
     }
-    let author = office::author_for(storage, &user, user_record, now_ms)?;
+    let author = author_of(storage, policy, &user, user_record, now_ms)?;
     let written = match subject.record {
         None => office::create(storage, policy, &author, &entity.name, &entered, now_ms)
             .map(|id| (id, true)),
@@ -406,6 +415,21 @@ fn write(
             None => Err(error),
         },
     }
+}
+
+/// Who writes: with the user's record, which is made when somebody first writes.
+pub(super) fn author_of(
+    storage: &dyn Storage,
+    policy: &Policy,
+    user: &str,
+    user_record: Option<RecordId>,
+    now_ms: TimestampMs,
+) -> Result<Author, OfficeError> {
+    let record = match user_record {
+        Some(record) => record,
+        None => office::ensure_user(storage, policy, user, now_ms)?,
+    };
+    office::author_for(storage, user, Some(record), now_ms)
 }
 
 /// Which input an error is about, if a person can do something about it.

@@ -18,9 +18,9 @@ use super::{
     failure::Failure,
     form::Fields,
     inputs::Titles,
-    page::{Page, When, respond},
-    record::Sheet,
+    page::{Page, When, name_of, respond},
     session::Session,
+    sheet::Sheet,
     show::{Shown, plain, show},
     words::Words,
 };
@@ -100,7 +100,8 @@ pub(super) async fn show_history(
     let words = Words(session.language);
     let path = format!("/records/{}/{id}", entity.name);
     let here = format!("{path}/history");
-    let heading = words.name("history-heading", &record.title);
+    let title = name_of(&record.title, id, &entity.name, words.0);
+    let heading = words.name("history-heading", &title);
     let all = entity.fields.iter().filter(|field| !field.by_program);
     let query = |place: Place| {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -111,7 +112,7 @@ pub(super) async fn show_history(
     };
     Ok(respond(&HistoryTemplate {
         page: Page::new(&session, heading, &here).at(record.position),
-        title: record.title,
+        title,
         fields: all.map(|f| (f.name.clone(), f.label.get(words.0).to_owned())).collect(),
         lines: history
             .entries
@@ -232,7 +233,7 @@ pub(super) async fn show_at_position(
         .await?;
     let words = Words(session.language);
     let path = format!("/records/{}/{id}", entity.name);
-    let title = words.name("at-heading", &record.title);
+    let title = words.name("at-heading", &name_of(&record.title, id, &entity.name, words.0));
     Ok(respond(&AtPage {
         page: Page::new(&session, title.clone(), &format!("{path}/at/{position}")),
         sheet: Sheet::new(entity, &was, &[], words, &titles),

@@ -246,3 +246,45 @@ fn a_user_of_the_office_is_one_author_and_keeps_the_record() {
     assert_eq!(anna.get(customer)["created_by"], record.to_string());
     assert_eq!(anna.get(customer)["owner_id"], record.to_string());
 }
+
+#[test]
+fn whoever_gets_a_code_is_a_record_that_others_can_name() {
+    let world = World::open();
+    let mut anna = world.phone("anna");
+    let record = anna.device.user_record.expect("made with the code");
+    let mut tablet = world.second_phone("anna", "tablet");
+    assert_eq!(tablet.device.user_record, Some(record), "one record for one user");
+    let made = crate::world::fields(json!({ "company_name": "Acme" }));
+    let customer = tablet.replica.create("customer", &made).unwrap();
+    for phone in [&mut tablet, &mut anna] {
+        world.sync(phone);
+        assert_eq!(phone.get(customer)["created_by"], record.to_string());
+        assert_eq!(phone.get(customer)["owner_id"], record.to_string());
+        let user = phone.get(record);
+        assert_eq!((&user["login"], &user["name"]["full"]), (&json!("anna"), &json!("anna")));
+        assert_eq!(user.get("role"), None, "a code gives no rights");
+    }
+    assert_eq!(office::find_user(&*world.storage.read().unwrap(), "ben").unwrap(), None);
+}
+
+#[test]
+fn a_user_whose_login_is_known_already_gets_no_second_record() {
+    let world = World::open();
+    let wang = world.author("wang");
+    let made = json!({ "login": "anna", "name": "Anna Lund", "role": "rep" });
+    let record = world.create(&wang, "user", made);
+    assert_eq!(world.phone("anna").device.user_record, Some(record));
+
+    // A device that was enrolled before its user was a record learns of it on the server.
+    let early = world.author("early");
+    assert_eq!(early.device.user_record, None);
+    let record = office::ensure_user(&world.storage, &world.policy, "early", NOW).unwrap();
+    assert_eq!(world.author("early").device.user_record, Some(record));
+    let again = office::ensure_user(&world.storage, &world.policy, " early ", NOW).unwrap();
+    assert_eq!(again, record);
+
+    // The login of a record may be given away; its id is not.
+    world.update(&wang, record, json!({ "login": "renamed" }), None).unwrap();
+    let other = office::ensure_user(&world.storage, &world.policy, "early", NOW).unwrap();
+    assert_ne!(other, record);
+}

@@ -55,10 +55,15 @@ impl World {
 
     /// A fresh device, enrolled for `user`.
     pub(crate) fn phone(&self, user: &str) -> Phone {
-        let seed = user.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
+        self.second_phone(user, user)
+    }
+
+    /// A further device of a user.
+    pub(crate) fn second_phone(&self, user: &str, folder: &str) -> Phone {
+        let seed = folder.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
         let clock = Arc::clone(&self.clock) as Arc<_>;
         let options = Options { clock, seed: Some(seed), durability: Durability::None };
-        let mut replica = Replica::open(&self.folder.path().join(user), options).unwrap();
+        let mut replica = Replica::open(&self.folder.path().join(folder), options).unwrap();
         let (code, _) = create_code(&self.storage, user, 10, u128::from(seed) << 64, NOW).unwrap();
         let applicant = Applicant {
             code,

@@ -191,6 +191,7 @@ fn what_a_form_shows_can_be_entered_into_a_new_one() {
         assert_eq!(seen.status, 303, "{}: {problems:?}", entity.name);
         let made: RecordId = seen.location().split(['/', '?']).nth(3).unwrap().parse().unwrap();
         let mut made = json_of(&office, made);
+        assert!(made.contains_key("created_by"), "{} says who made it", entity.name);
         if !json.contains_key("owner_id") {
             made.remove("owner_id");
         }
@@ -588,4 +589,42 @@ fn pages_are_told_of_news() {
     assert!(seen.text.contains(&format!("data: {}", position(&office))), "{}", seen.text);
     let page = browser.get("/").text;
     assert!(page.contains(&format!("data-position=\"{}\"", position(&office))));
+}
+
+#[test]
+fn today_tells_who_sent_what_and_where_sales_stand() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    assert!(browser.get("/").text.contains("Nothing has arrived today"));
+    let customer = create(
+        &office,
+        "customer",
+        json!({ "company_name": "Nordlicht", "phone": "+49 1" }).as_object().unwrap(),
+    );
+    let deal = json!({
+        "name": "Pump station", "customer_id": customer.to_string(), "sales_stage": "proposal",
+        "expected_amount": { "currency": "CNY", "amount": "120000.00" },
+    });
+    create(&office, "opportunity", deal.as_object().unwrap());
+    let today = browser.get("/").text;
+    for words in
+        ["Li Na", "Nordlicht", "Pump station", "Phone number", "120,000.00", "No conflicts"]
+    {
+        assert!(today.contains(words), "{words}: {today}");
+    }
+    let report = browser.get("/reports/pipeline").text;
+    let table = report.split("<tbody>").nth(1).unwrap();
+    let row = table.split("<tr").find(|row| row.contains(">Proposal<")).unwrap();
+    assert!(
+        row.contains(">1<") && row.contains(">120,000.00<") && row.contains(">60,000.00<"),
+        "{row}"
+    );
+    let chart =
+        report.split("<svg class=\"chart\"").nth(1).unwrap().split("</svg>").next().unwrap();
+    assert!(chart.contains("<title ") && chart.contains("Proposal: 1, 120,000.00"), "{chart}");
+    office.clock.advance(24 * 60 * 60 * 1_000);
+    browser.sign_in();
+    assert!(browser.get("/").text.contains("Nothing has arrived today"), "that was yesterday");
+    let family = browser.get(&format!("/records/customer/{customer}")).text;
+    assert!(family.contains("id=\"timeline\"") && family.contains("Pump station"));
 }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use outrider_core::schema::{Entity, Field, Kind, Settle, Type, member_key};
+use outrider_core::{
+    domain::derived::TIMELY,
+    schema::{Entity, Field, Kind, Settle, Type, member_key},
+};
 use serde_json::{Map, Value as Json};
 
 use crate::story::{See, Standing};
@@ -144,4 +147,9 @@ fn is_matched(expected: &[Json], found: &[&Json], is: impl Fn(&Json, &Json) -> b
         at.map(|at| left.swap_remove(at)).is_some()
     });
     all && left.is_empty()
+}
+
+/// Leaves out what each clock says for itself: days left, what is overdue.
+pub(crate) fn without_time(record: &mut Map<String, Json>) {
+    record.retain(|name, _| !TIMELY.contains(&name.as_str()));
 }

@@ -13,7 +13,11 @@ use outrider_core::{
 };
 use serde_json::{Map, Value as Json};
 
-use crate::{Failure, see::is_same, world::World};
+use crate::{
+    Failure,
+    see::{is_same, without_time},
+    world::World,
+};
 
 mod archive;
 mod conflict;
@@ -140,7 +144,9 @@ impl Suite {
     fn shown(&self, at: usize, id: RecordId) -> Result<Map<String, Json>, Failure> {
         let json = self.world.device(at)?.replica()?.get(id)?;
         let object = json.as_ref().and_then(Json::as_object);
-        Ok(object.ok_or("the record is not here")?.clone())
+        let mut object = object.ok_or("the record is not here")?.clone();
+        without_time(&mut object);
+        Ok(object)
     }
 
     fn update(

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
 use super::device::{DemoError, parse, run_well};
@@ -16,7 +16,11 @@ pub(super) struct Server {
     child: Child,
     /// Kept open: when it closes, the server stops.
     _input: Option<ChildStdin>,
+    /// Kept open, so that what the server says later finds a reader.
+    _output: Option<BufReader<ChildStdout>>,
     pub(super) address: SocketAddr,
+    /// The administrator's password at the office pages.
+    pub(super) password: String,
     pub(super) data: PathBuf,
 }
 
@@ -45,16 +49,21 @@ impl Server {
             .spawn()
             .map_err(DemoError::io("starting the server"))?;
         let input = child.stdin.take();
-        let mut first = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout)
-                .read_line(&mut first)
-                .map_err(DemoError::io("waiting for the server"))?;
+        // Where it listens, then the password that it tells once, on its first start.
+        let (mut first, mut second) = (String::new(), String::new());
+        let mut output = child.stdout.take().map(BufReader::new);
+        if let Some(output) = &mut output {
+            let waiting = || DemoError::io("waiting for the server");
+            output.read_line(&mut first).map_err(waiting())?;
+            output.read_line(&mut second).map_err(waiting())?;
         }
         let address = first.trim().rsplit("http://").next().and_then(|text| text.parse().ok());
-        match address {
-            Some(address) => Ok(Self { child, _input: input, address, data }),
-            None => {
+        match (address, second.trim().rsplit_once(' ')) {
+            (Some(address), Some((_, password))) => {
+                let password = password.to_owned();
+                Ok(Self { child, _input: input, _output: output, address, password, data })
+            }
+            (Some(_) | None, _) => {
                 let _ = child.kill();
                 let words = format!("no address; its log is {}", log_path.display());
                 Err(DemoError::Command { command: "outrider serve".to_owned(), words })

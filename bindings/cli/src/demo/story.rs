@@ -10,6 +10,7 @@ use super::{
     device::{DemoError, Device},
     dice::Dice,
     edits::{Trace, Typed, Work, add_random, customer, imported},
+    field::Morning,
     link::{Link, Signal},
     sample,
     say::Voice,
@@ -45,6 +46,8 @@ struct Cast {
     order: RecordId,
     /// Archived by one while another works on it.
     archived: RecordId,
+    /// A technician's visit, and the people around it.
+    morning: Morning,
 }
 
 /// Tells the story.
@@ -72,7 +75,10 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
 
     let typed = work_offline(voice, &devices, &link, &cast, args, &mut dice)?;
     come_back(voice, &devices, &link, &mut dice)?;
-    let after = verify(&devices, &server.data, &typed)?;
+    let mut after = verify(&devices, &server.data, &typed)?;
+    for device in &devices {
+        after.lost.extend(cast.morning.faults(device)?);
+    }
     report(voice, &after, &typed);
     show_merges(voice, lin, &cast)?;
     let settled = settle(voice, &devices, &cast)?;
@@ -94,7 +100,7 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
         "folder": folder.display().to_string(),
     }));
     if !args.no_serve {
-        go_on(voice, &mut server, &devices);
+        go_on(voice, &mut server, &devices, &cast);
     }
     Ok(Outcome { converged, lost })
 }
@@ -178,7 +184,10 @@ fn prepare(device: &Device) -> Result<Cast, DemoError> {
             "po_number": "PO-2026-117", "lines": lines,
         },
     })])?;
+    let morning = Morning::new();
+    morning.plan(device)?;
     Ok(Cast {
+        morning,
         phone: customer(2),
         fields: customer(3),
         shared: customer(4),
@@ -220,8 +229,10 @@ fn work_offline(
     for (place, device) in devices.iter().enumerate() {
         let mut work = Work::default();
         act(&mut work, place, device.user, cast);
+        cast.morning.edit(&mut work, place, device.user);
         add_random(&mut work, device.key, args.edits, dice);
         device.batch(&work.commands)?;
+        cast.morning.tap(device, place)?;
         let waiting = device.json(&["status"])?;
         let waiting = waiting.get("waiting").and_then(Json::as_u64).unwrap_or(0);
         voice.line(
@@ -439,10 +450,8 @@ fn export(
     Ok(())
 }
 
-fn go_on(voice: &Voice, server: &mut Server, devices: &[Device]) {
+fn go_on(voice: &Voice, server: &mut Server, devices: &[Device], cast: &Cast) {
     voice.step("The server goes on; end it with Ctrl-C.", "服务器继续运行，按 Ctrl-C 结束。");
-    let address = format!("http://{}/", server.address);
-    voice.line(&format!("look at {address}"), &format!("打开 {address}"));
     for device in devices.iter().take(1) {
         let home = device.home.display();
         let lines = ["list customer --limit 5", "conflicts", "report pipeline"];
@@ -451,5 +460,12 @@ fn go_on(voice: &Voice, server: &mut Server, devices: &[Device]) {
             voice.line(&text, &text);
         }
     }
+    voice.step("What the office sees:", "办公室看到的内容：");
+    let page = format!("http://{}/records/visit/{}", server.address, cast.morning.visit);
+    let password = &server.password;
+    voice.line(
+        &format!("open {page} and sign in as admin with the password {password}"),
+        &format!("打开 {page}，以 admin 登录，密码 {password}"),
+    );
     server.wait();
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{add_derived, add_timely, add_with_rollups};
-use crate::schema::Schema;
+use super::{TIMELY, add_derived, add_timely, add_with_rollups};
+use crate::schema::{Entity, Schema};
 
 const NOW_MS: i64 = 1_795_000_000_000; // 2026-11-18
 
@@ -48,6 +48,10 @@ fn every_derived_field_of_the_schema_is_computed() {
         "actual_cost": eur(100), "won_revenue": eur(300), "open_opportunity_count": 1,
         "amount": eur(500),
     });
+    for name in TIMELY {
+        let declares = |entity: &Entity| entity.derived.iter().any(|one| one.name == *name);
+        assert!(Schema::current().entities().any(declares), "{name}");
+    }
     for entity in Schema::current().entities() {
         let mut full = full.clone();
         full["status"] = match entity.name.as_str() {

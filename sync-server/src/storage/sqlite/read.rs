@@ -7,12 +7,14 @@ use outrider_core::{
     schema::{Entity, Schema},
     store::{
         query::{self, IdPage, Query},
+        rollup,
         timeline::{self, TimelinePage, TimelineQuery},
     },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
     time::TimestampMs,
 };
 use rusqlite::Connection;
+use serde_json::{Map, Value as Json};
 
 use super::{Doing, SqliteStorage, change, device, document, feed, rows, stream};
 use crate::storage::{
@@ -206,6 +208,15 @@ impl<T: Connected> Read for T {
         query: &TimelineQuery,
     ) -> Result<TimelinePage, StorageError> {
         timeline::timeline(self.conn()?, Schema::current(), family, query).map_err(rows::asked)
+    }
+
+    fn add_rollups(
+        &self,
+        entity: &Entity,
+        id: RecordId,
+        json: &mut Map<String, Json>,
+    ) -> Result<(), StorageError> {
+        rollup::add_rollups(self.conn()?, Schema::current(), entity, id, json).map_err(rows::asked)
     }
 
     fn pipeline(&self) -> Result<PipelineReport, StorageError> {

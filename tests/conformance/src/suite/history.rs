@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use outrider_core::{ids::RecordId, schema::Kind};
+use outrider_core::{domain::record, ids::RecordId, schema::Kind};
 use outrider_sync_server::{
     office::{self, HistoryEntry, HistoryQuery},
     storage::Storage,
@@ -74,7 +74,11 @@ impl Suite {
     /// Keeps what everybody sees just now, to ask for it later.
     pub(super) fn keep_what_is(&mut self) -> Result<(), Failure> {
         self.created_at = self.world.office.storage()?.read()?.position()?;
-        let seen = |made: &super::Made| self.world.office.get(made.id);
+        // As the record's own documents say it: what others come to is not kept.
+        let seen = |made: &super::Made| -> Result<Option<Json>, Failure> {
+            let found = self.world.office.documents(made.id)?;
+            Ok(found.map(|(entity, documents)| record::to_json(entity, made.id, &documents)))
+        };
         self.created = self
             .made
             .iter()
