@@ -58,8 +58,9 @@ impl Replica {
         })
     }
 
-    /// Forgets the cursor, so that the next pull brings everything again: what a device does when
-    /// the server does not know its cursor. Nothing that is held is touched.
+    /// Forgets the cursor, so that the next pull brings everything again, and notes that all
+    /// acknowledged changes must go up again: what a device does when the server does not know
+    /// its cursor. Nothing that is held is touched.
     ///
     /// # Errors
     ///
@@ -69,6 +70,29 @@ impl Replica {
         let held = meta::cursor(&tx)?.held;
         meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
         meta::set_streams(&tx, &[])?;
+        meta::set_resend_after(&tx, Some(0))?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// After which acknowledged change to go on sending them again; none if that is not needed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn resend_after(&self) -> Result<Option<i64>, ReplicaError> {
+        Ok(meta::resend_after(self.store.conn())?)
+    }
+
+    /// Notes how far acknowledged changes were sent again, so that a session that is cut off is
+    /// gone on with by the next one; `None` when all were.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn note_resent(&mut self, after: Option<i64>) -> Result<(), ReplicaError> {
+        let tx = self.store.begin()?;
+        meta::set_resend_after(&tx, after)?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())
     }
@@ -152,6 +176,15 @@ impl Replica {
             }
             if mine != their.digest || count != their.count {
                 differing.push(their.stream.clone());
+            }
+        }
+        // A restored server names no stream of which it has nothing any more.
+        let conn = self.store.conn();
+        for mine in meta::streams(conn)? {
+            let is_named = theirs.iter().any(|their| their.stream == mine);
+            if !is_named && !document::digests(conn, &mine.entity, &mine.part, None, 1)?.is_empty()
+            {
+                differing.push(mine);
             }
         }
         Ok(differing)

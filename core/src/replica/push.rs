@@ -203,7 +203,8 @@ impl Writer<'_> {
                 effect.waiting += 1;
                 for hash in missing {
                     if outbox::acknowledged(self.tx, *hash)?.is_some() {
-                        asked.insert(*hash);
+                        // What the server lost of a document it mostly lost more of.
+                        asked.extend(outbox::acknowledged_of(self.tx, &own.document)?);
                     }
                 }
             }

@@ -114,6 +114,8 @@ enum Awaited {
 #[derive(Debug)]
 pub struct Session {
     phase: Phase,
+    /// Whether it was looked at whether an earlier session was cut off while sending again.
+    is_begun: bool,
     awaited: Awaited,
     rounds: u32,
     is_round_needed: bool,
@@ -145,6 +147,7 @@ impl Session {
     pub fn with_budget(budget_bytes: u64) -> Self {
         Self {
             phase: Phase::Push { after: 0 },
+            is_begun: false,
             awaited: Awaited::Nothing,
             rounds: 0,
             is_round_needed: false,
@@ -173,6 +176,12 @@ impl Session {
     pub fn next(&mut self, replica: &mut Replica) -> Result<Option<Request>, ReplicaError> {
         if self.summary.requests >= REQUESTS_MAX {
             return Err(ReplicaError::Protocol("the conversation never ends".to_owned()));
+        }
+        if !self.is_begun {
+            self.is_begun = true;
+            if let Some(after) = replica.resend_after()? {
+                self.phase = Phase::Resend { after };
+            }
         }
         loop {
             let request = match self.phase.clone() {
@@ -212,7 +221,7 @@ impl Session {
         let received = match awaited {
             Awaited::Nothing => Err(ReplicaError::Protocol("nothing was asked".to_owned())),
             Awaited::Push => self.receive_push(replica, &mut counted),
-            Awaited::Resend => read_message::<PushResponse>(&mut counted).map(drop),
+            Awaited::Resend => self.receive_resend(replica, &mut counted),
             Awaited::Pull => self.receive_frames(replica, &mut counted, false),
             Awaited::Check => self.receive_check(replica, &mut counted),
             Awaited::Fetch => self.receive_frames(replica, &mut counted, true),
@@ -272,7 +281,24 @@ impl Session {
         Ok(Some(Request { path: "/v1/push", body: pack(&batch.request)? }))
     }
 
-    fn resend(&mut self, replica: &Replica, after: i64) -> Result<Option<Request>, ReplicaError> {
+    fn receive_resend(
+        &self,
+        replica: &mut Replica,
+        body: &mut dyn Read,
+    ) -> Result<(), ReplicaError> {
+        // What comes of each the digests tell.
+        read_message::<PushResponse>(body)?;
+        if let Phase::Resend { after } = self.phase {
+            replica.note_resent(Some(after))?;
+        }
+        Ok(())
+    }
+
+    fn resend(
+        &mut self,
+        replica: &mut Replica,
+        after: i64,
+    ) -> Result<Option<Request>, ReplicaError> {
         match replica.next_resend(after)? {
             Some(batch) => {
                 self.phase = Phase::Resend { after: batch.last_id };
@@ -280,6 +306,7 @@ impl Session {
                 Ok(Some(Request { path: "/v1/push", body: pack(&batch.request)? }))
             }
             None => {
+                replica.note_resent(None)?;
                 self.phase = Phase::Push { after: 0 };
                 Ok(None)
             }

@@ -207,6 +207,27 @@ pub fn set_held(conn: &Connection, held: &Digest) -> Result<(), StoreError> {
     set(conn, "held", held)
 }
 
+/// After which of our own acknowledged changes to go on sending them again, if the server was
+/// restored from a backup and has not had all of them back.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn resend_after(conn: &Connection) -> Result<Option<i64>, StoreError> {
+    let kept = get::<Vec<u8>>(conn, "resend_after")?.unwrap_or_default();
+    Ok(<[u8; 8]>::try_from(kept.as_slice()).ok().map(i64::from_be_bytes))
+}
+
+/// Stores how far our own changes were sent again; `None` when all were.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_resend_after(conn: &Connection, after: Option<i64>) -> Result<(), StoreError> {
+    let kept = after.map_or_else(Vec::new, |after| after.to_be_bytes().to_vec());
+    set(conn, "resend_after", &kept)
+}
+
 /// The streams that are held up to the cursor.
 ///
 /// # Errors
