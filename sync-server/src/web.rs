@@ -34,6 +34,7 @@ mod page;
 mod show;
 
 mod inputs;
+mod rollups;
 mod sheet;
 
 mod act;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value as Json};
 use super::{
     inputs::{Titles, is_common},
     page::When,
+    rollups,
     show::{Shown, plain, show},
     words::Words,
 };
@@ -84,11 +85,12 @@ impl Sheet {
                 last: None,
             })
         });
+        let summed = rollups::facts(entity, json, language, titles);
         let section = |key: &str, facts: Vec<Fact>| Section { title: words.t(key), facts };
         let is_main = |field: &Field| field.part == Part::Main;
         let mut sections = vec![
             section("group-details", of(&|field| is_main(field) && !is_common(field))),
-            section("group-computed", derived.collect()),
+            section("group-computed", derived.chain(summed).collect()),
             section("group-restricted", of(&|field| field.part == Part::Restricted)),
             section("group-record", of(&|field| is_main(field) && is_common(field))),
         ];
@@ -100,6 +102,7 @@ impl Sheet {
                 .clone()
                 .filter(|field| field.kind != Kind::Text)
                 .filter_map(|field| table(entity, field, json, language, titles))
+                .chain(rollups::tables(entity, json, language, titles))
                 .collect(),
             texts: long
                 .filter(|field| field.kind == Kind::Text)
