@@ -32,7 +32,8 @@ export class World {
         this.server = spawn(
             PROGRAM,
             ['serve', '--data', this.data, '--listen', listen, '--stop-with-input', '--log', 'warn',
-             '--requests-burst', '5000', '--requests-per-second', '1000'],
+             '--requests-burst', '5000', '--requests-per-second', '1000',
+             '--sign-ins-per-minute', '600'],
             { stdio: ['pipe', 'pipe', 'inherit'] },
         );
         let output = '';
