@@ -20,7 +20,7 @@ use crate::{
         record::{Documents, settled_field},
     },
     ids::{ActorId, DocumentId, Part, RecordId},
-    schema::{Entity, RowId, Schema},
+    schema::{Entity, Kind, RowId, Schema},
     store::{StoreError, document, meta, outbox, rows, undo::Before},
     sync::{
         digest,
@@ -410,6 +410,9 @@ impl<'a> Writer<'a> {
             .keys()
             .find_map(|part| Some((part.clone(), settled_field(entity, part, key)?)))
             .ok_or_else(none)?;
+        if field.kind == Kind::Office {
+            return Err(EditError::OfficeOwned(field.name.clone()).into());
+        }
         let document = flat.remove(&part).ok_or_else(none)?;
         if document.state.survivors(key).len() < 2 {
             return Err(none());

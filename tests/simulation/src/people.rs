@@ -5,7 +5,7 @@
 //! records, so that concurrent edits are the rule.
 
 use outrider_core::{
-    domain::record::Documents,
+    domain::{edit::EditError, record::Documents},
     ids::{DocumentId, Part, RecordId},
     replica::{ReplicaError, Writer},
     schema::{Entity, Field, Schema},
@@ -124,8 +124,14 @@ impl Desk<'_> {
         let Some(conflict) = self.hand.dice.pick(&conflicts) else { return self.update() };
         let Some(chosen) = self.hand.dice.pick(&conflict.values) else { return self.update() };
         let (record, key) = (conflict.record, conflict.key.clone());
-        self.device.replica_mut()?.settle(record, &key, &chosen.value)?;
-        Ok(format!("settles {key} of {record}"))
+        match self.device.replica_mut()?.settle(record, &key, &chosen.value) {
+            Ok(()) => Ok(format!("settles {key} of {record}")),
+            // What the office owns it settles itself.
+            Err(ReplicaError::Edit(EditError::OfficeOwned(_))) => {
+                Ok(format!("may not settle {key} of {record}"))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn update(&mut self) -> Result<String, Failure> {

@@ -55,3 +55,10 @@ fn a_restart_while_a_restored_server_gets_everything_back() {
     assert!(outcome.is_good(), "{outcome:#?}");
     assert!(outcome.restores > 0);
 }
+
+/// A device settled what two people in the office wrote, and had it refused.
+#[test]
+fn what_the_office_owns_a_device_does_not_settle() {
+    let outcome = run(200_120, &Settings { steps: 120, ..Settings::default() });
+    assert!(outcome.is_good(), "{outcome:#?}");
+}
