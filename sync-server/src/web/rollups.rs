@@ -68,11 +68,11 @@ fn value(rollup: &Rollup, json: &Json, language: Language, titles: &Titles) -> S
     let of = Schema::current().entity(&rollup.of);
     let field = rollup.field.as_ref().and_then(|name| of?.field(name));
     match (rollup.how, field) {
-        (RollupHow::First | RollupHow::Last | RollupHow::Sum, Some(field)) => match &field.ty {
+        (RollupHow::First | RollupHow::Last | RollupHow::Sum, Some(field)) => {
             // The first or last of spans is a moment.
-            Type::TimeSpan if json.is_string() => show(&Type::DateTime, json, language, titles),
-            ty => show(ty, json, language, titles),
-        },
+            let is_moment = field.ty == Type::TimeSpan && json.is_string();
+            show(if is_moment { &Type::DateTime } else { &field.ty }, json, language, titles)
+        }
         (RollupHow::Count | RollupHow::Average, _) | (_, None) => plain(json),
     }
 }

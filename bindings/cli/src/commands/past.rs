@@ -122,10 +122,24 @@ fn change(
     }
     let old = words(context, replica, entity, key, old)?;
     let new = words(context, replica, entity, key, new)?;
+    let named = named(context, entity, key);
     Ok(match (old.as_str(), new.as_str()) {
-        ("", "") => key.to_owned(),
-        _ => format!("{key}: {old} → {new}"),
+        ("", "") => named,
+        _ => format!("{named}: {old} → {new}"),
     })
+}
+
+/// A key with the label of its field, and of its column.
+fn named(context: &Context, entity: &Entity, key: &str) -> String {
+    let mut names = key.split('/');
+    let Some(field) = names.next().and_then(|name| entity.field(name)) else {
+        return key.to_owned();
+    };
+    let label = field.label.get(context.language);
+    match names.nth(1).and_then(|name| field.column(name)) {
+        Some(column) => format!("{label} · {} ({key})", column.label.get(context.language)),
+        None => format!("{label} ({key})"),
+    }
 }
 
 fn words(

@@ -106,7 +106,10 @@ fn the_last_edit_is_undone_and_done_again() {
     device.json(&["edit", &id, "company_name=Acme Ltd", "tags-=vip"]);
     device.json(&["edit", &id, "employees=7"]);
     let words = device.run(&["undo", "--list"]).stdout;
-    assert!(words.contains("Customer Acme Ltd  changed  company_name: Acme → Acme Ltd"), "{words}");
+    assert!(
+        words.contains("Customer Acme Ltd  changed  Company name (company_name): Acme → Acme Ltd"),
+        "{words}"
+    );
     assert_eq!(words.matches("waiting").count(), 3, "{words}");
     let undone = device.json(&["undo"]);
     assert_eq!(undone["items"][0]["key"], "employees");
@@ -141,17 +144,23 @@ fn who_changed_what_comes_from_the_server_and_offline_from_the_device() {
     assert_eq!(history["entries"][0]["user"], "Ann");
     assert_eq!(history["entries"].as_array().unwrap().len(), 2);
     let words = device.run(&["history", &id, "--field", "company_name"]).stdout;
-    assert!(words.contains("Ann (test)  changed  company_name: Acme → Acme Ltd"), "{words}");
+    assert!(
+        words.contains("Ann (test)  changed  Company name (company_name): Acme → Acme Ltd"),
+        "{words}"
+    );
     let first = device.json(&["history", &id, "--limit", "1"]);
     let next = first["next"].as_str().unwrap();
     assert!(!device.json(&["history", &id, "--after", next])["entries"][0].is_null());
     drop(server);
     let done = device.run(&["history", &id]);
     assert_eq!(done.code, 0);
-    assert!(done.stdout.contains("Ann  changed  company_name: Acme → Acme Ltd"), "{done:?}");
+    assert!(
+        done.stdout.contains("Ann  changed  Company name (company_name): Acme → Acme Ltd"),
+        "{done:?}"
+    );
     assert!(done.stderr.contains("this is what this device knows"), "{done:?}");
     let words = device.run(&["--language", "zh", "history", &id, "--offline"]).stdout;
-    assert!(words.contains("修改  company_name: Acme → Acme Ltd"), "{words}");
+    assert!(words.contains("修改  公司名称 (company_name): Acme → Acme Ltd"), "{words}");
     assert_eq!(device.fail(&["history", &id, "--field", "warp"]).0, 2);
 }
 

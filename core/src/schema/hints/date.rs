@@ -14,7 +14,7 @@ pub(super) const UNTIL: &[&str] = &[" - ", "~", "至", "–", " to "];
 /// Forms of a time of day.
 const TIMES: &[&str] = &["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"];
 
-const DATE: ValueError = ValueError::Malformed("a date of the agreed order");
+const DATE: ValueError = ValueError::Malformed("a date such as 2026-12-31, or of the agreed order");
 const MOMENT: ValueError = ValueError::Malformed("a date and time");
 
 /// Reads `2026-11-23`, `2026/1/5`, `2026年1月5日`, and with a hint `11/23/2026` or `23.11.2026`.

@@ -293,7 +293,8 @@ fn telephones_mail_and_web_addresses_are_checked_a_little() {
     }
     check_text(&Type::Url, "example.com/a", &hints(), "https://example.com/a");
     check_text(&Type::Url, "http://example.com:8080", &hints(), "http://example.com:8080");
-    for url in ["javascript:alert(1)", "ftp://x.cn", "https://", "https:// x.cn"] {
+    check_text(&Type::Url, "http://intranet/a", &hints(), "http://intranet/a");
+    for url in ["javascript:alert(1)", "ftp://x.cn", "https://", "https:// x.cn", "nota"] {
         check_text_refused(&Type::Url, url, &hints(), "malformed");
     }
 }

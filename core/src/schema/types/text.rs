@@ -62,10 +62,12 @@ pub(in crate::schema) fn check_url(text: &str) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Adds the scheme that people leave out: `example.com` is `https://example.com`.
+/// Adds the scheme that people leave out: `example.com` is `https://example.com`. A word without a
+/// point is left as it is, and then is no address.
 pub(in crate::schema) fn complete_url(text: &str) -> String {
     let text = text.trim();
-    if text.contains(':') && !text.contains('.') || text.contains("://") {
+    let host = text.split(['/', '?', '#']).next().unwrap_or_default();
+    if !host.contains('.') || text.contains("://") {
         return text.to_owned();
     }
     format!("https://{text}")
