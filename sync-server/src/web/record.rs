@@ -122,10 +122,11 @@ pub(super) async fn show_record(
         limit: TIMELINE_SHOWN_MAX,
         ..TimelineQuery::default()
     };
+    let now_ms = state.now_ms();
     let (record, related, timeline, titles, last) = state
         .run(move |storage| {
             let read = storage.read()?;
-            let record = view_of(&*read, entity, id)?;
+            let record = view_of(&*read, entity, id)?.at(now_ms);
             let related = office::related(&*read, id)?;
             let past = HistoryQuery { limit: HISTORY_PAGE_MAX, ..HistoryQuery::default() };
             let mut last = BTreeMap::new();
@@ -306,7 +307,9 @@ pub(super) async fn download_json(
     Path((entity, id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
-    let record = state.run(move |storage| view_of(&*storage.read()?, entity, id)).await?;
+    let now_ms = state.now_ms();
+    let view = state.run(move |storage| view_of(&*storage.read()?, entity, id)).await?;
+    let record = view.at(now_ms);
     let name = format!("attachment; filename=\"{}-{id}.json\"", entity.name);
     let name = HeaderValue::from_str(&name)
         .map_err(|_| AppError::Internal("a file had a name that is none"))?;

@@ -412,6 +412,30 @@ fn a_record_is_archived_and_brought_back() {
 }
 
 #[test]
+fn a_record_shows_what_others_add_up_to_and_what_is_late() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let fields = |json: Value| json.as_object().unwrap().clone();
+    let place = create(&office, "stock_location", &fields(json!({ "name": "Van 3" })));
+    let part = create(&office, "product", &fields(json!({ "name": "Seal" })));
+    let moved = json!({
+        "product_id": part.to_string(), "location_id": place.to_string(), "qty": "7",
+        "move_kind": "receipt",
+    });
+    create(&office, "stock_move", &fields(moved));
+    let page = browser.get(&format!("/records/product/{part}"));
+    for shown in ["Stock quantity", "Stock by location", "Van 3", "7"] {
+        assert!(page.text.contains(shown), "{shown}");
+    }
+    let late = json!({
+        "subject": "Repair", "status": "scheduled",
+        "scheduled": { "start": "2001-01-01T08:00:00Z", "end": "2001-01-01T09:00:00Z" },
+    });
+    let visit = create(&office, "visit", &fields(late));
+    assert!(browser.get(&format!("/records/visit/{visit}")).text.contains("Overdue"));
+}
+
+#[test]
 fn a_list_is_searched_sorted_and_paged() {
     let office = Office::open(&[]);
     let mut browser = Browser::signed_in(&office);
