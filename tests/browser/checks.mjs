@@ -41,9 +41,13 @@ try {
     for (const view of VIEWS) {
         await checkView(view, { lin, anna });
     }
-    await checkEveryEntity();
-    await checkDevices();
-    for (const task of await tasks(world, { lin, anna })) {
+    // One session for the rest: attempts with one login are rationed, as they should be.
+    const desk = await world.page({ language: 'en', width: 1280 });
+    await desk.goto(world.address);
+    await signIn(desk, world.password);
+    await checkEveryEntity(desk);
+    await checkDevices(desk);
+    for (const task of await tasks(desk, world, { lin, anna })) {
         await check(`task: ${task.name}`, task.run);
     }
 } finally {
@@ -199,10 +203,7 @@ async function checkView(view, { lin, anna }) {
 }
 
 /** Every entity has a list and a form that opens and saves nothing by itself. */
-async function checkEveryEntity() {
-    const page = await world.page({ language: 'zh', width: 1280 });
-    await page.goto(world.address);
-    await signIn(page, world.password);
+async function checkEveryEntity(page) {
     const lists = await page.locator('#menu a[href^="/records/"]').evaluateAll(
         (links) => links.map((link) => link.getAttribute('href')));
     for (const list of lists) {
@@ -218,14 +219,10 @@ async function checkEveryEntity() {
     await check('every entity without an error on the console', () => {
         must(page.faults.length === 0, page.faults.slice(0, 3).join('; '));
     });
-    await page.context().close();
 }
 
 /** A code made on a page lets a real device in. */
-async function checkDevices() {
-    const page = await world.page({ language: 'en', width: 1280 });
-    await page.goto(world.address);
-    await signIn(page, world.password);
+async function checkDevices(page) {
     await check('a code from the devices page lets a device in', async () => {
         await page.goto(`${world.address}/devices`);
         await page.locator('main input[name=user]').fill('Wei Qiang');
@@ -238,7 +235,6 @@ async function checkDevices() {
         await page.goto(`${world.address}/devices`);
         await page.locator('tr', { hasText: 'Wei Qiang' }).first().waitFor();
     });
-    await page.context().close();
 }
 
 async function accessibility(page) {

@@ -53,7 +53,7 @@ class Person {
     }
 }
 
-export async function tasks(world, { lin, anna }) {
+export async function tasks(page, world, { lin, anna }) {
     const customer = lin('create', 'customer', 'company_name=Northern Windparks', 'phone=+44 113 496 0101').record;
     const deal = lin('create', 'opportunity', 'name=Gearbox service', `customer_id=${customer}`,
         'sales_stage=proposal', 'expected_amount=120000 GBP').record;
@@ -68,12 +68,6 @@ export async function tasks(world, { lin, anna }) {
     lin('sync');
     anna('sync');
 
-    const page = await world.page({ language: 'en', width: 1280 });
-    await page.goto(world.address);
-    await page.locator('#login').fill('admin');
-    await page.locator('#password').fill(world.password);
-    await page.locator('.sign-in button.primary').click();
-    await page.locator('#menu').waitFor();
     const figures = [];
 
     const task = (name, steps) => ({
