@@ -6,6 +6,7 @@
 //! Rooms, in reading order; imports point only upwards in this list:
 //!
 //! * [`ids`], [`time`], [`value`]: what everything is made of.
+//! * [`writing`]: what people mean by the same text.
 //! * [`schema`]: what entities and fields there are, and what their values look like.
 //! * [`crdt`]: how they are written and merged.
 //! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
@@ -15,6 +16,8 @@
 pub mod ids;
 pub mod time;
 pub mod value;
+
+pub mod writing;
 
 pub mod schema;
 

@@ -7,7 +7,7 @@
 //! ([`undo`]: and what stood there before),
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
-//! files said, [`watch`] which records were written.
+//! files said, [`watch`] which records were written, [`index`] keeps what records are found by.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,6 +20,7 @@ pub mod copy;
 pub mod document;
 pub mod imports;
 pub mod inbox;
+pub mod index;
 pub mod meta;
 pub mod outbox;
 pub mod query;

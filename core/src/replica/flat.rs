@@ -20,7 +20,7 @@ use crate::{
     store::{
         StoreError,
         document::{self, StoredDocument, decode_state},
-        inbox,
+        inbox, index,
         outbox::{self, NewOwnChange, OwnChange},
         rows,
         undo::Before,
@@ -141,8 +141,7 @@ impl Writer<'_> {
         }
         self.queue(&document, &change, &base, before.as_ref())?;
         let touched = if is_new { None } else { Some(&touched) };
-        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, touched)
-            .map_err(StoreError::from)?;
+        self.project(entity, id, &document.state, touched)?;
         Ok(())
     }
 
@@ -168,6 +167,21 @@ impl Writer<'_> {
                 before,
             },
         )?;
+        Ok(())
+    }
+
+    /// Writes what a document says into its record's row; what it is found by follows.
+    pub(super) fn project(
+        &mut self,
+        entity: &Entity,
+        id: &DocumentId,
+        state: &State,
+        touched: Option<&BTreeSet<String>>,
+    ) -> Result<(), StoreError> {
+        rows::project_fields(self.tx, entity, id.record, &id.part, state, touched)?;
+        if touched.is_none_or(|touched| index::depends_on(entity, touched)) {
+            self.changed.note(entity, id.record);
+        }
         Ok(())
     }
 
@@ -289,8 +303,7 @@ impl Writer<'_> {
         let id = &document.id;
         // An entity that a newer app knows is kept without a row.
         if let Some(entity) = self.schema.entity(entity) {
-            rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
-                .map_err(StoreError::from)?;
+            self.project(entity, id, &document.state, None)?;
         }
         Ok(())
     }
@@ -364,8 +377,7 @@ impl Writer<'_> {
             return Ok(self.drop_document(id, entity)?);
         }
         self.save_flat(&document)?;
-        rows::project_fields(self.tx, entity, id.record, &id.part, &document.state, None)
-            .map_err(StoreError::from)?;
+        self.project(entity, id, &document.state, None)?;
         Ok(())
     }
 

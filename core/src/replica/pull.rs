@@ -318,6 +318,7 @@ impl Writer<'_> {
             document::remove(self.tx, &id)?;
             if let Some(entity) = self.schema.entity(&stored.entity) {
                 rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
+                self.changed.note(entity, record);
             }
         }
         Ok(true)

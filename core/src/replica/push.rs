@@ -7,9 +7,8 @@ use crate::{
     crdt::State,
     ids::{ChangeHash, DocumentId},
     store::{
-        StoreError, document, inbox, meta,
+        document, inbox, meta,
         outbox::{self, OwnChange},
-        rows,
     },
     sync::{
         frame::{
@@ -244,8 +243,7 @@ impl Writer<'_> {
             self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
-            rows::project_flat(self.tx, entity, id.record, &id.part, &state)
-                .map_err(StoreError::from)?;
+            self.project(entity, id, &state, None)?;
         }
         Ok(())
     }

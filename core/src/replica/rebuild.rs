@@ -10,7 +10,7 @@ use crate::{
     store::{
         StoreError,
         document::{self, decode_state},
-        meta, rows,
+        index, meta, rows,
     },
 };
 
@@ -42,6 +42,7 @@ impl Replica {
             let Some(entity) = schema.entity(entity) else { return Ok(()) };
             project_stored(&tx, entity, id, state)
         })?;
+        index::rebuild(&tx, schema)?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())
     }

@@ -105,7 +105,13 @@ impl Writer<'_> {
         }
     }
 
-    fn project_text(&self, id: &DocumentId, entity: &Entity, text: &str) -> Result<(), StoreError> {
+    fn project_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        text: &str,
+    ) -> Result<(), StoreError> {
+        self.changed.note(entity, id.record);
         Ok(rows::project_text(self.tx, entity, id.record, id.part.as_str(), text)?)
     }
 

@@ -21,7 +21,12 @@ use crate::{
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, Kind, RowId, Schema},
-    store::{StoreError, document, meta, outbox, rows, undo::Before},
+    store::{
+        StoreError, document,
+        index::{self, Changed},
+        meta, outbox, rows,
+        undo::Before,
+    },
     sync::{
         digest,
         frame::{Digest, GROUP_CHANGES_MAX},
@@ -43,6 +48,8 @@ pub struct Writer<'a> {
     pub(super) actor: ActorId,
     /// Whether the actor was drawn anew, so that it must be kept.
     is_actor_drawn: bool,
+    /// Records whose rows this transaction wrote: what they are found by follows at its end.
+    pub(super) changed: Changed,
     /// What this transaction changed in the digest over all confirmed documents.
     held_change: Digest,
     is_held_changed: bool,
@@ -89,6 +96,7 @@ impl<'a> Writer<'a> {
             rng,
             actor,
             is_actor_drawn: false,
+            changed: Changed::default(),
             held_change: Digest::default(),
             is_held_changed: false,
             group: None,
@@ -103,6 +111,7 @@ impl<'a> Writer<'a> {
 
     /// Writes what is kept once per transaction; returns the actor under which to go on.
     pub(super) fn finish(mut self) -> Result<ActorId, StoreError> {
+        index::follow(self.tx, self.schema, &self.changed)?;
         if self.is_held_changed {
             self.write_held()?;
         }
@@ -203,6 +212,7 @@ impl<'a> Writer<'a> {
     ) -> Result<(), StoreError> {
         document::remove(self.tx, id)?;
         rows::delete(self.tx, entity, id.record)?;
+        self.changed.note(entity, id.record);
         for (part, stored) in document::load_all(self.tx, id.record)? {
             let other = DocumentId { record: id.record, part };
             project_stored(self.tx, entity, &other, &stored.state)?;

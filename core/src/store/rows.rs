@@ -11,6 +11,7 @@ use rusqlite::{
 };
 use serde_json::Value as Json;
 
+use super::index;
 use crate::{
     crdt::{State, archive::Archival},
     domain::values::{count_conflicts, entries, members, rows_json, shown},
@@ -67,10 +68,10 @@ pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
             }
         }
         for field in entity.fields.iter().filter(|field| field.indexed) {
-            conn.execute_batch(&index(&entity.name, field))?;
+            conn.execute_batch(&index_of(&entity.name, field))?;
         }
     }
-    Ok(())
+    index::create_tables(conn)
 }
 
 fn table(name: &str, columns: &[(String, &str)]) -> String {
@@ -88,7 +89,7 @@ fn table(name: &str, columns: &[(String, &str)]) -> String {
     )
 }
 
-fn index(table: &str, field: &Field) -> String {
+fn index_of(table: &str, field: &Field) -> String {
     let names: Vec<String> = columns_of(field).into_iter().map(|(name, _)| name).collect();
     format!(
         "CREATE INDEX IF NOT EXISTS {table}_by_{} ON {table} ({}) WHERE {} IS NOT NULL;",

@@ -4,7 +4,11 @@ use outrider_core::{
     crdt::State,
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Schema},
-    store::{StoreError, rows},
+    store::{
+        StoreError,
+        index::{self, Changed},
+        rows,
+    },
 };
 use rusqlite::{Connection, params};
 
@@ -90,6 +94,11 @@ pub(super) fn asked(error: StoreError) -> StorageError {
     }
 }
 
+/// Brings up to date what the changed records are found by.
+pub(super) fn index(conn: &Connection, changed: &Changed) -> Result<(), StorageError> {
+    index::follow(conn, Schema::current(), changed).map_err(asked)
+}
+
 /// Drops all rows and writes them again from the documents.
 pub(super) fn rebuild(conn: &Connection) -> Result<(), StorageError> {
     rows::clear(conn, Schema::current()).doing(DOING)?;
@@ -101,5 +110,5 @@ pub(super) fn rebuild(conn: &Connection) -> Result<(), StorageError> {
             project(conn, &id, &stored.entity, &stored.content)?;
         }
     }
-    Ok(())
+    index::rebuild(conn, Schema::current()).map_err(asked)
 }

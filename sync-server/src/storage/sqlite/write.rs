@@ -4,12 +4,14 @@ use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
 
 use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
+    schema::Schema,
+    store::index::Changed,
     time::TimestampMs,
 };
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Doing, change, device, document, feed, read::Connected, stream::StreamChanges};
+use super::{Doing, change, device, document, feed, read::Connected, rows, stream::StreamChanges};
 use crate::storage::{
     AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
 };
@@ -19,6 +21,8 @@ pub(super) struct SqliteWrite<'s> {
     conn: MutexGuard<'s, Connection>,
     /// The position that a commit takes. Known from the start: nobody else can take it meanwhile.
     next_position: u64,
+    /// Records whose rows were written: what they are found by follows with the commit.
+    changed: Changed,
     /// Whether a commit takes a position.
     is_changed: bool,
     /// What it does to the digests of streams; written before anything reads them.
@@ -47,6 +51,7 @@ impl<'s> SqliteWrite<'s> {
         let mut write = Self {
             conn,
             next_position: 0,
+            changed: Changed::default(),
             is_changed: false,
             streams,
             added: Vec::new(),
@@ -86,6 +91,9 @@ impl Write for SqliteWrite<'_> {
         content: &Content,
     ) -> Result<(), StorageError> {
         self.is_changed = true;
+        if let Some(entity) = Schema::current().entity(entity) {
+            self.changed.note(entity, id.record);
+        }
         let streams = self.streams.get_mut();
         document::put(&self.conn, streams, id, (entity, family), content, self.next_position)
     }
@@ -141,6 +149,7 @@ impl Write for SqliteWrite<'_> {
     fn commit(self: Box<Self>) -> Result<u64, StorageError> {
         let position = if self.is_changed {
             self.settle_streams()?;
+            rows::index(&self.conn, &self.changed)?;
             for (device, count) in &self.counts {
                 device::count_changes(&self.conn, *device, *count)?;
             }
