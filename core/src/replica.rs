@@ -140,6 +140,12 @@ impl Replica {
         &self.store
     }
 
+    /// The time now, by the device's clock.
+    #[must_use]
+    pub fn clock_ms(&self) -> crate::time::TimestampMs {
+        self.clock.now_ms()
+    }
+
     /// The public half of the device's key (uncompressed SEC1 bytes), for enrolment.
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {

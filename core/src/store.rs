@@ -38,6 +38,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0002_import.sql"),
     include_str!("store/migrations/0003_documents_by_row.sql"),
     include_str!("store/migrations/0004_undo.sql"),
+    include_str!("store/migrations/0005_import_batches.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;

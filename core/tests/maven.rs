@@ -16,7 +16,7 @@ use outrider_core::{
     replica::{Options, Replica},
     reports::pipeline,
     store::Durability,
-    transfer::{ImportOptions, ImportReport, Mapping, import},
+    transfer::{ImportReport, Job, Mapping, import},
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -38,8 +38,7 @@ fn import_file(replica: &mut Replica, data: &Path, name: &str, dry_run: bool) ->
     let mapping = root().join("tests/maven").join(name).with_extension("toml");
     let mapping = Mapping::from_toml(&std::fs::read_to_string(mapping).unwrap()).unwrap();
     let file = data.join(name).with_extension("csv");
-    let options = ImportOptions { dry_run, ..ImportOptions::default() };
-    let report = import(replica, &mapping, &file, &options, &mut |_| {}).unwrap();
+    let report = import(replica, Job::new(&mapping, &file), dry_run, &mut |_| {}).unwrap();
     assert_eq!(report.accounted(), report.rows, "{report}");
     assert_eq!(report.rejected, 0, "{report}");
     report

@@ -147,8 +147,18 @@ pub(crate) enum Command {
         id: i64,
     },
 
-    /// Import a CSV file by a mapping; running it again changes only what the file changed
+    /// Import files (CSV, XLSX, vCard, JSON) by mappings, given or proposed; running it again
+    /// changes only what the files changed
+    #[command(after_help = IMPORT_HELP)]
     Import(ImportArgs),
+    /// Show the imports of this device
+    Imports(LimitArgs),
+    /// Take an import back: what it made is archived, what it changed is as before, where nobody
+    /// has written since
+    UndoImport {
+        /// Its number, as `imports` shows it
+        id: i64,
+    },
     /// Show what the records add up to
     #[command(subcommand)]
     Report(Report),
@@ -334,18 +344,51 @@ pub(crate) struct LimitArgs {
     pub(crate) limit: usize,
 }
 
+/// Examples below the help of `import`.
+const IMPORT_HELP: &str = "Examples:
+  outrider import customers.xlsx --propose            what would become of which column
+  outrider import customers.xlsx --yes --region CN    import by what is proposed
+  outrider import customers.csv --save-mapping customers.toml --propose
+  outrider import customers.csv --mapping customers.toml --dry-run
+  outrider import customers.csv deals.csv --mapping customers.toml --mapping deals.toml
+  outrider imports; outrider undo-import 3";
+
 /// Arguments of `import`.
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The CSV file, in UTF-8
-    pub(crate) file: PathBuf,
-    /// Which column becomes which field, as TOML
+    /// The files; those of one run may name each other's records in any order
+    #[arg(required = true)]
+    pub(crate) files: Vec<PathBuf>,
+    /// Which column becomes which field, as TOML: one for each file, in their order. Without it a
+    /// mapping is proposed from the file
     #[arg(long, value_name = "MAP.toml")]
-    pub(crate) mapping: PathBuf,
+    pub(crate) mapping: Vec<PathBuf>,
+    /// Show the proposed mappings, and import nothing
+    #[arg(long, conflicts_with = "mapping")]
+    pub(crate) propose: bool,
+    /// Import by the proposed mapping without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// Write the proposed mapping here, to change it and use it again; for one file
+    #[arg(long, value_name = "MAP.toml")]
+    pub(crate) save_mapping: Option<PathBuf>,
+    /// The entity that a proposed mapping is for; found out if not given
+    #[arg(long)]
+    pub(crate) entity: Option<String>,
+    /// Name of the system that the file comes from, for a proposed mapping
+    #[arg(long)]
+    pub(crate) source: Option<String>,
+    /// ISO code of the currency of amounts that name none, for a proposed mapping
+    #[arg(long)]
+    pub(crate) currency: Option<String>,
+    /// Country (such as CN) of phone numbers without a country's code, for a proposed mapping
+    #[arg(long)]
+    pub(crate) region: Option<String>,
     /// Check and count everything, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Write the rejected rows here, with the reasons
+    /// Write the rejected rows here, with the reasons, and the references that stayed empty; for
+    /// several files it is a folder
     #[arg(long, value_name = "FILE")]
     pub(crate) errors: Option<PathBuf>,
     /// Exit with 6 if a row was rejected; the other rows are imported all the same

@@ -63,6 +63,8 @@ pub(crate) fn run(
         Command::Inbox(args) => device::inbox(context, args.limit, output),
         Command::Dismiss { id } => device::dismiss(context, id, output),
         Command::Import(args) => import::import(context, &args, output),
+        Command::Imports(args) => import::list(context, args.limit, output),
+        Command::UndoImport { id } => import::undo(context, id, output),
         Command::Report(which) => report::report(context, &which, output),
         Command::Export(args) => export::export(context, &args, output),
         Command::Batch => batch::batch(context, output),

@@ -28,21 +28,26 @@ impl Table {
 
     /// Writes the table.
     pub(crate) fn write(&self, output: &mut Output) -> Result<(), CliError> {
+        self.lines().iter().try_for_each(|line| output.line(line))
+    }
+
+    /// The table as lines.
+    pub(crate) fn lines(&self) -> Vec<String> {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
             .map(|at| self.rows.iter().filter_map(|row| row.get(at)).map(|c| c.width()).max())
             .map(Option::unwrap_or_default)
             .collect();
-        for row in &self.rows {
+        let line = |row: &Vec<String>| {
             let mut line = String::new();
             for (cell, width) in row.iter().zip(&widths) {
                 line.push_str(cell);
                 line.extend(std::iter::repeat_n(' ', width.saturating_sub(cell.width())));
                 line.push_str(GAP);
             }
-            output.line(line.trim_end())?;
-        }
-        Ok(())
+            line.trim_end().to_owned()
+        };
+        self.rows.iter().map(line).collect()
     }
 }
 

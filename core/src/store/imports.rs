@@ -1,32 +1,55 @@
-//! What imports remember: the fingerprint of each row between imports, the keys seen during one.
+//! What imports remember: the fingerprint of each row, references that wait for their record, what
+//! each import did.
 //!
-//! The tables of one run are temporary: SQLite moves them to disk when they grow, so that memory
-//! does not grow with the file, and takes them back when a rehearsal is rolled back.
+//! [`Notes`] is what an import needs of a database beside the records; a device's and a server's
+//! SQLite give it alike. What a single run needs while it runs is in [`scratch`](mod@scratch).
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 
 use super::StoreError;
 use crate::{
     ids::RecordId,
     schema::{Entity, SqlValue},
+    time::TimestampMs,
 };
+
+pub mod scratch;
 
 /// What the last import of a row left.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ImportedRow {
     /// 8 bytes per mapped field: a digest of its name and its value in the file.
     pub fingerprint: Vec<u8>,
-    /// JSON object field -> text: references to records that were not here; empty if none.
+    /// JSON: references to records that were not here; empty if none.
     pub pending: String,
 }
 
-/// A row of this run with references to records that were not here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WaitingRow {
-    /// The row's record.
-    pub record: RecordId,
-    /// Whether the row has been counted as unchanged.
-    pub is_unchanged: bool,
+/// An import that was run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Batch {
+    /// Its number; 0 until it is kept.
+    pub id: i64,
+    /// When it began.
+    pub begun_at: TimestampMs,
+    /// When it ended; none while it runs, or when it was interrupted.
+    pub ended_at: Option<TimestampMs>,
+    /// When it was taken back.
+    pub undone_at: Option<TimestampMs>,
+    /// Name of the file.
+    pub file: String,
+    /// Name of the entity.
+    pub entity: String,
+    /// Name of the system that the file comes from.
+    pub source: String,
+    /// Rows of the file.
+    pub rows: u64,
+    /// Rows that made a record.
+    pub created: u64,
+    /// Rows that changed one.
+    pub updated: u64,
+    /// Rows that could not be imported.
+    pub rejected: u64,
 }
 
 /// What a text names.
@@ -40,19 +63,210 @@ pub enum Found {
     Several,
 }
 
+/// What imports remember, within the transaction that writes the records.
+#[expect(clippy::missing_errors_doc, reason = "all methods fail when the database does")]
+pub trait Notes {
+    /// What the last import of a record's row left, if there was one.
+    fn imported(&self, record: RecordId) -> Result<Option<ImportedRow>, StoreError>;
+    /// Keeps what the import of a record's row left.
+    fn keep_imported(&self, record: RecordId, row: &ImportedRow) -> Result<(), StoreError>;
+    /// Forgets that a record's row was imported.
+    fn forget_imported(&self, record: RecordId) -> Result<(), StoreError>;
+    /// Rows whose references wait, by record, after one, at most `limit`.
+    fn pending(
+        &self,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<(RecordId, String)>, StoreError>;
+    /// Keeps a new batch, and returns its number.
+    fn add_batch(&self, batch: &Batch) -> Result<i64, StoreError>;
+    /// Keeps what became of a batch.
+    fn save_batch(&self, batch: &Batch) -> Result<(), StoreError>;
+    /// A batch.
+    fn batch(&self, id: i64) -> Result<Option<Batch>, StoreError>;
+    /// The latest batches first, at most `limit`.
+    fn batches(&self, limit: usize) -> Result<Vec<Batch>, StoreError>;
+    /// Notes what a batch did to a record; a second effect replaces the first.
+    fn keep_effect(&self, batch: i64, record: RecordId, effect: &str) -> Result<(), StoreError>;
+    /// What a batch did to a record.
+    fn effect(&self, batch: i64, record: RecordId) -> Result<Option<String>, StoreError>;
+    /// What a batch did, by record, after one, at most `limit`.
+    fn effects(
+        &self,
+        batch: i64,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<(RecordId, String)>, StoreError>;
+}
+
+impl Notes for Connection {
+    fn imported(&self, record: RecordId) -> Result<Option<ImportedRow>, StoreError> {
+        Ok(self
+            .prepare_cached("SELECT fingerprint, pending FROM import_row WHERE record = ?1")?
+            .query_row([record.as_bytes()], |row| {
+                Ok(ImportedRow { fingerprint: row.get(0)?, pending: row.get(1)? })
+            })
+            .optional()?)
+    }
+
+    fn keep_imported(&self, record: RecordId, row: &ImportedRow) -> Result<(), StoreError> {
+        self.prepare_cached(
+            "INSERT INTO import_row (record, fingerprint, pending) VALUES (?1, ?2, ?3)
+             ON CONFLICT (record) DO UPDATE
+             SET fingerprint = excluded.fingerprint, pending = excluded.pending",
+        )?
+        .execute((record.as_bytes(), &row.fingerprint, &row.pending))?;
+        Ok(())
+    }
+
+    fn forget_imported(&self, record: RecordId) -> Result<(), StoreError> {
+        self.prepare_cached("DELETE FROM import_row WHERE record = ?1")?
+            .execute([record.as_bytes()])?;
+        Ok(())
+    }
+
+    fn pending(
+        &self,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<(RecordId, String)>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT record, pending FROM import_row
+             WHERE pending <> '' AND record > ?1 ORDER BY record LIMIT ?2",
+        )?;
+        let rows = statement.query_map((bytes(after.as_ref()), count(limit)), |row| {
+            Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn add_batch(&self, batch: &Batch) -> Result<i64, StoreError> {
+        self.prepare_cached(
+            "INSERT INTO import_batch (begun_at, file, entity, source) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute((batch.begun_at, &batch.file, &batch.entity, &batch.source))?;
+        Ok(self.last_insert_rowid())
+    }
+
+    fn save_batch(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.prepare_cached(
+            "UPDATE import_batch SET ended_at = ?2, undone_at = ?3,
+                 rows = ?4, created = ?5, updated = ?6, rejected = ?7
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            batch.id,
+            batch.ended_at,
+            batch.undone_at,
+            batch.rows.cast_signed(),
+            batch.created.cast_signed(),
+            batch.updated.cast_signed(),
+            batch.rejected.cast_signed(),
+        ])?;
+        Ok(())
+    }
+
+    fn batch(&self, id: i64) -> Result<Option<Batch>, StoreError> {
+        let sql = "SELECT id, begun_at, ended_at, undone_at, file, entity, source,
+                       rows, created, updated, rejected
+                   FROM import_batch WHERE id = ?1";
+        Ok(self.prepare_cached(sql)?.query_row([id], read_batch).optional()?)
+    }
+
+    fn batches(&self, limit: usize) -> Result<Vec<Batch>, StoreError> {
+        let sql = "SELECT id, begun_at, ended_at, undone_at, file, entity, source,
+                       rows, created, updated, rejected
+                   FROM import_batch ORDER BY id DESC LIMIT ?1";
+        let mut statement = self.prepare_cached(sql)?;
+        let rows = statement.query_map([count(limit)], read_batch)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn keep_effect(&self, batch: i64, record: RecordId, effect: &str) -> Result<(), StoreError> {
+        self.prepare_cached(
+            "INSERT INTO import_effect (batch, record, effect) VALUES (?1, ?2, ?3)
+             ON CONFLICT (batch, record) DO UPDATE SET effect = excluded.effect",
+        )?
+        .execute((batch, record.as_bytes(), effect))?;
+        Ok(())
+    }
+
+    fn effect(&self, batch: i64, record: RecordId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT effect FROM import_effect WHERE batch = ?1 AND record = ?2";
+        let mut statement = self.prepare_cached(sql)?;
+        Ok(statement.query_row((batch, record.as_bytes()), |row| row.get(0)).optional()?)
+    }
+
+    fn effects(
+        &self,
+        batch: i64,
+        after: Option<RecordId>,
+        limit: usize,
+    ) -> Result<Vec<(RecordId, String)>, StoreError> {
+        let mut statement = self.prepare_cached(
+            "SELECT record, effect FROM import_effect
+             WHERE batch = ?1 AND record > ?2 ORDER BY record LIMIT ?3",
+        )?;
+        let rows = statement.query_map((batch, bytes(after.as_ref()), count(limit)), |row| {
+            Ok((RecordId::from_bytes(row.get(0)?), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn read_batch(row: &rusqlite::Row<'_>) -> rusqlite::Result<Batch> {
+    let number = |at| row.get::<_, i64>(at).map(i64::unsigned_abs);
+    Ok(Batch {
+        id: row.get(0)?,
+        begun_at: row.get(1)?,
+        ended_at: row.get(2)?,
+        undone_at: row.get(3)?,
+        file: row.get(4)?,
+        entity: row.get(5)?,
+        source: row.get(6)?,
+        rows: number(7)?,
+        created: number(8)?,
+        updated: number(9)?,
+        rejected: number(10)?,
+    })
+}
+
+fn bytes(record: Option<&RecordId>) -> &[u8] {
+    record.map_or(&[], |record| record.as_bytes())
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// Creates the tables of [`Notes`] where they are not: a server has no migrations of a device.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn create_tables(conn: &Connection) -> Result<(), StoreError> {
+    let has: bool = conn.query_row(
+        "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'import_row')",
+        [],
+        |row| row.get(0),
+    )?;
+    if !has {
+        conn.execute_batch(include_str!("migrations/0002_import.sql"))?;
+        conn.execute_batch(include_str!("migrations/0005_import_batches.sql"))?;
+    }
+    Ok(())
+}
+
 /// Page cache during an import, in KiB.
 const CACHE_KIB: i64 = 65_536;
 /// Pages of the write-ahead log between checkpoints during an import (about 64 MiB).
 const CHECKPOINT_PAGES: i64 = 16_384;
 
-/// How the connection was set before an import.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    cache_size: i64,
-    checkpoint_pages: i64,
-}
+/// How the connection is set otherwise: what the store has, and SQLite's own.
+const USUAL_CACHE_KIB: i64 = super::CACHE_KIB;
+const USUAL_CHECKPOINT_PAGES: i64 = 1_000;
 
-/// Sets the connection for many writes, and returns how it was set before.
+/// Sets the connection for many writes, or as it is otherwise.
 ///
 /// Ids are scattered over the tables, so that each batch touches most pages of the indexes; a
 /// larger cache and rarer checkpoints write each page less often.
@@ -60,169 +274,16 @@ pub struct Pace {
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn quicken(conn: &Connection) -> Result<Pace, StoreError> {
-    let before = Pace {
-        cache_size: conn.pragma_query_value(None, "cache_size", |row| row.get(0))?,
-        checkpoint_pages: conn.pragma_query_value(None, "wal_autocheckpoint", |row| row.get(0))?,
+pub fn set_bulk(conn: &Connection, is_bulk: bool) -> Result<(), StoreError> {
+    let (cache, pages) = if is_bulk {
+        (CACHE_KIB, CHECKPOINT_PAGES)
+    } else {
+        (USUAL_CACHE_KIB, USUAL_CHECKPOINT_PAGES)
     };
-    set_pace(conn, Pace { cache_size: -CACHE_KIB, checkpoint_pages: CHECKPOINT_PAGES })?;
-    Ok(before)
-}
-
-/// Sets the connection as it was before.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn set_pace(conn: &Connection, pace: Pace) -> Result<(), StoreError> {
-    conn.pragma_update(None, "cache_size", pace.cache_size)?;
+    conn.pragma_update(None, "cache_size", -cache)?;
     // The pragma answers with the new value, so that a plain update would fail.
-    conn.pragma_update_and_check(None, "wal_autocheckpoint", pace.checkpoint_pages, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
     Ok(())
-}
-
-/// Makes empty tables for one run.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn begin_run(conn: &Connection) -> Result<(), StoreError> {
-    end_run(conn)?;
-    conn.execute_batch(
-        "-- records of the run, with the row of the file that came first
-         CREATE TEMP TABLE import_seen (
-             record BLOB PRIMARY KEY NOT NULL,
-             first_row INTEGER NOT NULL
-         ) STRICT, WITHOUT ROWID;
-         -- keys that may come several times, with how often they came
-         CREATE TEMP TABLE import_key (
-             key BLOB PRIMARY KEY NOT NULL,
-             times INTEGER NOT NULL
-         ) STRICT, WITHOUT ROWID;
-         -- records of the run whose references are tried again at its end
-         CREATE TEMP TABLE import_waiting (
-             record BLOB PRIMARY KEY NOT NULL,
-             is_unchanged INTEGER NOT NULL
-         ) STRICT, WITHOUT ROWID;",
-    )?;
-    Ok(())
-}
-
-/// Removes the tables of the run.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn end_run(conn: &Connection) -> Result<(), StoreError> {
-    conn.execute_batch(
-        "DROP TABLE IF EXISTS temp.import_seen;
-         DROP TABLE IF EXISTS temp.import_key;
-         DROP TABLE IF EXISTS temp.import_waiting;",
-    )?;
-    Ok(())
-}
-
-/// Notes that `row` of the file makes `record`; returns the earlier row that did, if any.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn note_seen(conn: &Connection, record: RecordId, row: u64) -> Result<Option<u64>, StoreError> {
-    let is_new = conn
-        .prepare_cached(
-            "INSERT INTO temp.import_seen (record, first_row) VALUES (?1, ?2)
-             ON CONFLICT (record) DO NOTHING",
-        )?
-        .execute((record.as_bytes(), row.cast_signed()))?
-        > 0;
-    if is_new {
-        return Ok(None);
-    }
-    let first: i64 = conn
-        .prepare_cached("SELECT first_row FROM temp.import_seen WHERE record = ?1")?
-        .query_row([record.as_bytes()], |row| row.get(0))?;
-    Ok(Some(first.unsigned_abs()))
-}
-
-/// Counts a key that may come several times; returns how often it came, this time included.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn count_key(conn: &Connection, key: RecordId) -> Result<u64, StoreError> {
-    let times: i64 = conn
-        .prepare_cached(
-            "INSERT INTO temp.import_key (key, times) VALUES (?1, 1)
-             ON CONFLICT (key) DO UPDATE SET times = times + 1 RETURNING times",
-        )?
-        .query_row([key.as_bytes()], |row| row.get(0))?;
-    Ok(times.unsigned_abs())
-}
-
-/// What the last import of a record's row left, if there was one.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn load(conn: &Connection, record: RecordId) -> Result<Option<ImportedRow>, StoreError> {
-    Ok(conn
-        .prepare_cached("SELECT fingerprint, pending FROM import_row WHERE record = ?1")?
-        .query_row([record.as_bytes()], |row| {
-            Ok(ImportedRow { fingerprint: row.get(0)?, pending: row.get(1)? })
-        })
-        .optional()?)
-}
-
-/// Keeps what the import of a record's row left.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn save(conn: &Connection, record: RecordId, row: &ImportedRow) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT INTO import_row (record, fingerprint, pending) VALUES (?1, ?2, ?3)
-         ON CONFLICT (record) DO UPDATE
-         SET fingerprint = excluded.fingerprint, pending = excluded.pending",
-    )?
-    .execute((record.as_bytes(), &row.fingerprint, &row.pending))?;
-    Ok(())
-}
-
-/// Notes that references of a row are to be tried again at the end of the run.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn add_waiting(
-    conn: &Connection,
-    record: RecordId,
-    is_unchanged: bool,
-) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT INTO temp.import_waiting (record, is_unchanged) VALUES (?1, ?2)")?
-        .execute((record.as_bytes(), is_unchanged))?;
-    Ok(())
-}
-
-/// Rows of the run whose references are tried again, by record, `after` one, at most `limit`.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn waiting(
-    conn: &Connection,
-    after: Option<RecordId>,
-    limit: usize,
-) -> Result<Vec<WaitingRow>, StoreError> {
-    let after: &[u8] = after.as_ref().map_or(&[], |record| record.as_bytes());
-    let mut statement = conn.prepare_cached(
-        "SELECT record, is_unchanged FROM temp.import_waiting
-         WHERE record > ?1 ORDER BY record LIMIT ?2",
-    )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = statement.query_map((after, limit), |row| {
-        Ok(WaitingRow { record: RecordId::from_bytes(row.get(0)?), is_unchanged: row.get(1)? })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The record that is not archived and has `value` in a column.

@@ -8,8 +8,9 @@ use toml::Spanned;
 
 use super::{
     error::MappingProblem,
-    file::{MappingFile, Order},
-    mapping::{Column, Mapping, Target},
+    file::{FieldEntry, MappingFile, Order},
+    mapping::{Column, Mapping, RowsInto, Target},
+    table::TableOptions,
 };
 use crate::{
     schema::{Entity, Field, Kind, Schema},
@@ -19,7 +20,8 @@ use crate::{
 mod field;
 mod reference;
 
-use field::check_field;
+use field::{check_field, source_of};
+use reference::check_parent;
 
 /// A problem and the place of its cause in the file.
 type Placed = (usize, MappingProblem);
@@ -40,12 +42,14 @@ pub(super) fn check_mapping(file: MappingFile) -> Result<Mapping, Placed> {
         check_currency(currency.get_ref()).map_err(at(currency))?;
     }
     let delimiter = match &file.delimiter {
-        None => b',',
-        Some(given) => u8::try_from(*given.get_ref())
-            .ok()
-            .filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte))
-            .ok_or(MappingProblem::Delimiter)
-            .map_err(at(given))?,
+        None => None,
+        Some(given) => Some(
+            u8::try_from(*given.get_ref())
+                .ok()
+                .filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte))
+                .ok_or(MappingProblem::Delimiter)
+                .map_err(at(given))?,
+        ),
     };
     let mut columns = Columns::default();
     let key_place = file.key.span().start;
@@ -60,22 +64,91 @@ pub(super) fn check_mapping(file: MappingFile) -> Result<Mapping, Placed> {
         currency: file.currency.map(Spanned::into_inner),
         utc_offset_minutes: file.utc_offset_minutes,
     };
+    let rows = match (file.rows, file.parent) {
+        (None, None) => None,
+        (Some(rows), Some(parent)) => {
+            let place = rows.span().start;
+            let problem = |problem| (place, problem);
+            let field = rows_field(entity, rows.get_ref()).map_err(problem)?;
+            let into = parent_of(entity, field, parent.into_inner(), &defaults, &mut columns);
+            Some(into.map_err(problem)?)
+        }
+        (Some(rows), None) => return Err((rows.span().start, MappingProblem::NoParent)),
+        (None, Some(parent)) => return Err((parent.span().start, MappingProblem::NoParent)),
+    };
     let mut targets: Vec<Target> = Vec::new();
+    let of = rows.as_ref().map_or(Of::Record, |into| Of::Row(into.field));
     for (name, entry) in file.fields {
         let place = name.span().start;
-        check_field(entity, name.get_ref(), entry, &defaults, &mut columns, &mut targets)
+        check_field(entity, of, name.get_ref(), entry, &defaults, &mut columns, &mut targets)
             .map_err(|problem| (place, problem))?;
     }
-    check_required(entity, &targets).map_err(at(&file.entity))?;
+    check_required(entity, of, &targets).map_err(at(&file.entity))?;
+    let table = TableOptions {
+        format: file.format,
+        encoding: file.encoding,
+        delimiter,
+        sheet: file.sheet,
+        record_type: file.record_type,
+        columns: file.columns,
+    };
     Ok(Mapping {
         entity,
+        rows,
+        table,
+        is_tidied: file.clean,
+        region: file.region,
         source: defaults.source,
         key,
         key_occurrence: file.key_occurrence,
-        delimiter,
         columns: columns.into_list(),
         targets,
     })
+}
+
+/// What the fields of a mapping are fields of.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    /// The entity's records.
+    Record,
+    /// The rows of a field.
+    Row(&'static Field),
+}
+
+impl Of {
+    fn fields(self, entity: &'static Entity) -> &'static [Field] {
+        match self {
+            Self::Record => &entity.fields,
+            Self::Row(field) => &field.columns,
+        }
+    }
+}
+
+fn rows_field(entity: &'static Entity, name: &str) -> Result<&'static Field, MappingProblem> {
+    let field = entity.field(name).filter(|field| field.kind == Kind::Rows);
+    field.ok_or_else(|| MappingProblem::UnknownField {
+        entity: entity.name.clone(),
+        field: name.to_owned(),
+        known: entity
+            .fields
+            .iter()
+            .filter(|field| field.kind == Kind::Rows)
+            .map(|field| field.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
+    })
+}
+
+fn parent_of(
+    entity: &'static Entity,
+    field: &'static Field,
+    mut entry: FieldEntry,
+    defaults: &Defaults,
+    columns: &mut Columns,
+) -> Result<RowsInto, MappingProblem> {
+    let reference = entry.reference.take().ok_or(MappingProblem::NoParent)?;
+    let reference = check_parent(entity, &reference, defaults)?;
+    Ok(RowsInto { field, parent: source_of("parent", entry, columns)?, reference })
 }
 
 fn at<T>(spanned: &Spanned<T>) -> impl FnOnce(MappingProblem) -> Placed + use<T> {
@@ -135,10 +208,14 @@ fn check_currency(code: &str) -> Result<(), MappingProblem> {
     }
 }
 
-fn check_required(entity: &Entity, targets: &[Target]) -> Result<(), MappingProblem> {
+fn check_required(
+    entity: &'static Entity,
+    of: Of,
+    targets: &[Target],
+) -> Result<(), MappingProblem> {
     let is_mapped = |field: &Field| targets.iter().any(|target| target.field.name == field.name);
     let asked = |field: &&Field| field.required && field.kind != Kind::Office;
-    match entity.fields.iter().filter(asked).find(|field| !is_mapped(field)) {
+    match of.fields(entity).iter().filter(asked).find(|field| !is_mapped(field)) {
         None => Ok(()),
         Some(field) => {
             Err(MappingProblem::Required { entity: entity.name.clone(), field: field.name.clone() })

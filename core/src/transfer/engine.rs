@@ -1,32 +1,47 @@
-//! One import at work: rows become records within transactions that it is given.
-
-use std::collections::BTreeMap;
+//! One file of an import at work: rows become records within transactions that it is given.
 
 use serde_json::Value as Json;
 
 use super::{
+    clean::trimmed,
+    effect::{Effect, imprint},
     error::RowProblem,
-    links::{parse_pending, write_pending},
-    lookup::Lookup,
-    mapping::Mapping,
+    lookup::{Lookup, MADE, id_value, made_place},
+    mapping::{Mapping, RowsInto},
+    pending::{Pending, RowPlace},
     reader::RawRow,
-    report::{ERRORS_KEPT_MAX, ImportReport, RowError, count},
+    report::{ImportReport, RowNote, count},
     row::{Cells, Fault, Said, changed, fingerprint},
-    write::{Resolved, Stop, refused},
+    target::{Target, TargetError},
+    write::{Resolved, Stop},
 };
 use crate::{
     ids::RecordId,
-    replica::{ReplicaError, Writer},
-    store::imports::{self, ImportedRow},
+    schema::{RowId, SqlValue},
+    store::imports::{
+        ImportedRow,
+        scratch::{Scratch, WaitingRow},
+    },
 };
 
-/// A rejected row and why, for the error file.
-pub(super) type Rejected = (RowError, csv::StringRecord);
+/// A row that is told of in the error file, with its cells.
+pub(super) type Told = (RowNote, csv::StringRecord);
 
-/// What an import knows while it runs.
+/// What all files of a run share.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) scratch: Scratch,
+    pub(super) is_dry_run: bool,
+    /// What rows of the run's files are named by: entity and field.
+    pub(super) named_by: Vec<(String, String)>,
+}
+
+/// What an import of one file knows while it runs.
 #[derive(Debug)]
 pub(super) struct Engine<'m> {
     pub(super) mapping: &'m Mapping,
+    /// Which file of the run it is.
+    pub(super) file: usize,
     /// Places of the columns in a row, by slot.
     places: Vec<usize>,
     /// Columns of the header.
@@ -34,9 +49,9 @@ pub(super) struct Engine<'m> {
     pub(super) lookup: Lookup,
     pub(super) report: ImportReport,
     /// Rejected rows since they were last taken.
-    pub(super) rejected: Vec<Rejected>,
-    /// Whether rows wait for records that may come later in the file.
-    pub(super) has_waiting: bool,
+    pub(super) told: Vec<Told>,
+    /// The import that is kept for undo; none in a rehearsal.
+    pub(super) batch: Option<i64>,
 }
 
 /// What becomes of a row.
@@ -48,51 +63,56 @@ enum Outcome {
 
 /// A row that is fit to be written.
 struct Ready {
+    /// The record; for a row of another record, what stands for it in the notes.
     record: RecordId,
+    row: u64,
     key: String,
     said: Vec<Said>,
+    /// Whose row it is, where it is no record of its own.
+    place: Option<RowPlace>,
 }
 
 impl<'m> Engine<'m> {
     pub(super) fn new(
         mapping: &'m Mapping,
+        file: usize,
         places: Vec<usize>,
         header: &[String],
-        is_dry_run: bool,
+        report: ImportReport,
     ) -> Self {
-        let is_unused = |name: &&String| mapping.columns.iter().all(|used| used.name != **name);
-        let report = ImportReport {
-            entity: mapping.entity.name.clone(),
-            source: mapping.source.clone(),
-            is_dry_run,
-            unused_columns: header.iter().filter(is_unused).cloned().collect(),
-            ..ImportReport::default()
-        };
         Self {
             mapping,
+            file,
             places,
             width: header.len(),
             lookup: Lookup::default(),
             report,
-            rejected: Vec::new(),
-            has_waiting: false,
+            told: Vec::new(),
+            batch: None,
         }
+    }
+
+    /// A row of empty cells with `text` in the column of a slot.
+    pub(super) fn width_cells(&self, slot: Option<usize>, text: &str) -> csv::StringRecord {
+        let place = slot.and_then(|slot| self.places.get(slot).copied());
+        (0..self.width).map(|at| if Some(at) == place { text } else { "" }).collect()
     }
 
     /// Imports one row, or rejects it.
     pub(super) fn take(
         &mut self,
-        writer: &mut Writer<'_>,
+        run: &Run,
+        target: &mut dyn Target,
         raw: &RawRow,
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<(), TargetError> {
         self.report.rows += 1;
-        let done = self.prepare(writer, raw).and_then(|ready| self.write(writer, ready));
+        let done = self.prepare(run, target, raw).and_then(|ready| self.write(run, target, ready));
         match done {
             Ok(Outcome::Created) => self.report.created += 1,
             Ok(Outcome::Updated) => self.report.updated += 1,
             Ok(Outcome::Unchanged) => self.report.unchanged += 1,
             Err(Stop::Fault(fault)) => self.reject(raw, fault),
-            Err(Stop::Store(error)) => return Err(error),
+            Err(Stop::Failed(error)) => return Err(error),
         }
         Ok(())
     }
@@ -100,19 +120,17 @@ impl<'m> Engine<'m> {
     fn reject(&mut self, raw: &RawRow, (slot, problem): Fault) {
         self.report.rejected += 1;
         let column = slot.and_then(|slot| self.mapping.columns.get(slot));
-        let error = RowError {
+        let note = RowNote {
             row: raw.row,
             column: column.map_or_else(String::new, |column| column.name.clone()),
             reason: problem.to_string(),
         };
-        if self.report.errors.len() < ERRORS_KEPT_MAX {
-            self.report.errors.push(error.clone());
-        }
-        self.rejected.push((error, raw.cells.clone()));
+        self.report.keep_error(&note);
+        self.told.push((note, raw.cells.clone()));
     }
 
     /// Reads the row: its cells, its key, what it says about the fields.
-    fn prepare(&mut self, writer: &Writer<'_>, raw: &RawRow) -> Result<Ready, Stop> {
+    fn prepare(&mut self, run: &Run, target: &mut dyn Target, raw: &RawRow) -> Result<Ready, Stop> {
         if raw.cells.len() != self.width {
             let problem = RowProblem::CellCount { found: raw.cells.len(), expected: self.width };
             return Err(Stop::Fault((None, problem)));
@@ -120,14 +138,53 @@ impl<'m> Engine<'m> {
         let mapping = self.mapping;
         let cells = self.clean(raw);
         let key = cells.key(mapping).map_err(Stop::Fault)?;
-        let (record, key) = number_key(writer, mapping, key)?;
-        if let Some(first) = imports::note_seen(writer.conn(), record, raw.row)? {
+        let (record, key) = number_key(&run.scratch, mapping, key)?;
+        if let Some(first) = run.scratch.note_seen(record, raw.row)? {
             let slot = mapping.key.first().copied();
             return Err(Stop::Fault((slot, RowProblem::SameKey(first))));
         }
-        let said = mapping.targets.iter().map(|target| cells.read(target));
-        let said = said.collect::<Result<Vec<_>, _>>().map_err(Stop::Fault)?;
-        Ok(Ready { record, key, said })
+        let mut said = Vec::with_capacity(mapping.targets.len());
+        for field in &mapping.targets {
+            let (value, tidied) = cells.read(mapping, field).map_err(Stop::Fault)?;
+            for what in tidied {
+                let counts = self.report.cleaned.entry(field.field.name.clone());
+                count(counts.or_default(), what);
+            }
+            said.push(value);
+        }
+        let place = match &mapping.rows {
+            None => None,
+            Some(into) => Some(self.place_of(run, target, into, &cells, record)?),
+        };
+        Ok(Ready { record, row: raw.row, key, said, place })
+    }
+
+    /// Whose row it is.
+    fn place_of(
+        &mut self,
+        run: &Run,
+        target: &mut dyn Target,
+        into: &RowsInto,
+        cells: &Cells<'_>,
+        row: RecordId,
+    ) -> Result<RowPlace, Stop> {
+        let fault = |problem| Stop::Fault((into.parent.first_slot(), problem));
+        let text = cells.text(&into.parent);
+        let field = into.field.name.clone();
+        if text.is_empty() {
+            return Err(fault(RowProblem::Required(field)));
+        }
+        let found = self.lookup.find(target, &run.scratch, &into.reference, &text)?;
+        let crate::store::imports::Found::One(record) = found else {
+            let entity = into.reference.entity.name.clone();
+            return Err(fault(RowProblem::MissingReference { field, entity }));
+        };
+        // The same row on every device that imports the file.
+        let mut bytes = [0; 10];
+        for (to, from) in bytes.iter_mut().zip(row.as_bytes()) {
+            *to = *from;
+        }
+        Ok(RowPlace { record, field, id: RowId::new(bytes).to_string() })
     }
 
     /// The cells of the columns that are used, trimmed, and replaced where the mapping says so.
@@ -137,7 +194,7 @@ impl<'m> Engine<'m> {
     {
         let mut cells = Vec::with_capacity(self.places.len());
         for (column, place) in self.mapping.columns.iter().zip(&self.places) {
-            let cell = raw.cells.get(*place).unwrap_or_default().trim();
+            let cell = trimmed(raw.cells.get(*place).unwrap_or_default());
             match column.map.get(cell) {
                 None => cells.push(cell),
                 Some(meant) => {
@@ -150,22 +207,23 @@ impl<'m> Engine<'m> {
         Cells(cells)
     }
 
-    fn write(&mut self, writer: &mut Writer<'_>, ready: Ready) -> Result<Outcome, Stop> {
+    fn write(&mut self, run: &Run, target: &mut dyn Target, ready: Ready) -> Result<Outcome, Stop> {
         self.count_empty_references(&ready.said);
         let fresh = fingerprint(self.mapping, &ready.said);
-        let before = imports::load(writer.conn(), ready.record)?;
-        if !writer.exists(ready.record)? {
-            return self.create(writer, ready, fresh);
+        let before = target.notes().imported(ready.record)?;
+        if let Some(place) = ready.place.clone() {
+            return self.write_row(run, target, ready, place, before, fresh);
+        }
+        if !target.exists(ready.record)? {
+            return self.create(run, target, ready, fresh);
         }
         match before {
-            None => self.adopt(writer, ready, fresh),
+            None => self.adopt(run, target, ready, fresh),
             Some(before) if before.fingerprint == fresh => {
-                if !before.pending.is_empty() {
-                    self.wait(writer, ready.record, true)?;
-                }
+                self.wait(run, &ready, Pending::read(&before.pending), true)?;
                 Ok(Outcome::Unchanged)
             }
-            Some(before) => self.update(writer, ready, &before, fresh),
+            Some(before) => self.update(run, target, ready, &before, fresh),
         }
     }
 
@@ -177,108 +235,218 @@ impl<'m> Engine<'m> {
         }
     }
 
+    /// Has references tried again at the end of the run.
     fn wait(
         &mut self,
-        writer: &Writer<'_>,
-        record: RecordId,
+        run: &Run,
+        ready: &Ready,
+        pending: Pending,
         is_unchanged: bool,
-    ) -> Result<(), ReplicaError> {
-        self.has_waiting = true;
-        Ok(imports::add_waiting(writer.conn(), record, is_unchanged)?)
+    ) -> Result<(), TargetError> {
+        if pending.links.is_empty() {
+            return Ok(());
+        }
+        Ok(run.scratch.add_waiting(&WaitingRow {
+            record: ready.record,
+            file: self.file,
+            row: ready.row,
+            is_unchanged,
+            pending: pending.write(),
+        })?)
+    }
+
+    fn pending(&self, ready: &Ready) -> Pending {
+        Pending::new(&self.mapping.entity.name, ready.place.clone())
     }
 
     fn create(
         &mut self,
-        writer: &mut Writer<'_>,
-        ready: Ready,
+        run: &Run,
+        target: &mut dyn Target,
+        mut ready: Ready,
         fresh: Vec<u8>,
     ) -> Result<Outcome, Stop> {
         let mapping = self.mapping;
-        let Ready { record, key, said } = ready;
+        let said = std::mem::take(&mut ready.said);
         let all = mapping.targets.iter().zip(said);
-        let Resolved { mut fields, pending } = self.resolve(writer, all)?;
+        let pending = self.pending(&ready);
+        let Resolved { mut fields, pending } = self.resolve(run, target, all, pending)?;
         fields.retain(|_, json| !json.is_null());
-        let external = [mapping.source.as_str(), ":", &key].concat();
+        let external = [mapping.source.as_str(), ":", &ready.key].concat();
         fields.insert("external_id".to_owned(), external.into());
-        let entity = &mapping.entity.name;
-        let created = writer.attempt(|writer| writer.create_with_gaps(entity, record, &fields));
-        created.map_err(refused)?;
-        self.keep(writer, record, fresh, pending, false)?;
+        target.create(&mapping.entity.name, ready.record, &fields)?;
+        if run.is_dry_run {
+            self.note_made(run, ready.record, &fields)?;
+        }
+        let effect = Effect::Created { imprint: imprint(mapping.entity, &fields) };
+        self.keep_effect(target, ready.record, &effect)?;
+        self.keep(run, target, &ready, fresh, pending, false)?;
         Ok(Outcome::Created)
+    }
+
+    /// What later rows may name, although it will not be there.
+    fn note_made(
+        &self,
+        run: &Run,
+        record: RecordId,
+        fields: &serde_json::Map<String, Json>,
+    ) -> Result<(), TargetError> {
+        run.scratch.note_made(MADE, &id_value(record), record)?;
+        let entity = self.mapping.entity;
+        for (_, name) in run.named_by.iter().filter(|(of, _)| *of == entity.name) {
+            let Some(field) = entity.field(name) else { continue };
+            let value = fields.get(name).and_then(|json| field.ty.from_json(json).ok());
+            let value: Option<SqlValue> =
+                value.and_then(|value| field.ty.to_sql(&value).into_iter().next());
+            if let Some(value) = value {
+                run.scratch.note_made(&made_place(entity, name), &value, record)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the fields that the file has changed since the last import.
     fn update(
         &mut self,
-        writer: &mut Writer<'_>,
-        ready: Ready,
+        run: &Run,
+        target: &mut dyn Target,
+        mut ready: Ready,
         before: &ImportedRow,
         fresh: Vec<u8>,
     ) -> Result<Outcome, Stop> {
         let is_changed = changed(&before.fingerprint, &fresh);
-        let targets = self.mapping.targets.iter().zip(ready.said).zip(is_changed);
-        let mut still: BTreeMap<String, String> = parse_pending(&before.pending);
+        let said = std::mem::take(&mut ready.said);
+        let targets = self.mapping.targets.iter().zip(said).zip(is_changed);
+        let mut still = self.pending(&ready);
+        still.links = Pending::read(&before.pending).links;
         let mut wanted = Vec::new();
-        for ((target, said), is_changed) in targets {
+        for ((field, said), is_changed) in targets {
             if is_changed {
-                still.remove(&target.field.name);
-                wanted.push((target, said));
+                still.links.remove(&field.field.name);
+                wanted.push((field, said));
             }
         }
-        let resolved = self.resolve(writer, wanted.into_iter())?;
-        still.extend(resolved.pending);
-        let is_written = self.write_fields(writer, ready.record, resolved.fields)?;
-        self.keep(writer, ready.record, fresh, still, !is_written)?;
+        let resolved = self.resolve(run, target, wanted.into_iter(), still)?;
+        let old = target.read(ready.record)?.unwrap_or_default();
+        let is_written = self.write_fields(target, ready.record, &old, resolved.fields)?;
+        if is_written {
+            self.keep_change(target, ready.record, &old, &before.fingerprint)?;
+        }
+        self.keep(run, target, &ready, fresh, resolved.pending, !is_written)?;
         Ok(if is_written { Outcome::Updated } else { Outcome::Unchanged })
     }
 
     /// Fills what is empty in a record that came from elsewhere: another device's import, perhaps
-    /// edited since.
+    /// edited since; or one of ours that was taken back, which is brought back.
     fn adopt(
         &mut self,
-        writer: &mut Writer<'_>,
-        ready: Ready,
+        run: &Run,
+        target: &mut dyn Target,
+        mut ready: Ready,
         fresh: Vec<u8>,
     ) -> Result<Outcome, Stop> {
         self.report.adopted += 1;
-        let current = writer.read(ready.record)?.unwrap_or_default();
-        let targets = self.mapping.targets.iter().zip(ready.said);
+        let old = target.read(ready.record)?.unwrap_or_default();
+        let is_archived = old.get("is_archived").is_some();
+        if is_archived {
+            target.restore(ready.record)?;
+        }
+        let said = std::mem::take(&mut ready.said);
+        let targets = self.mapping.targets.iter().zip(said);
         let gaps: Vec<_> =
-            targets.filter(|(target, _)| current.get(&target.field.name).is_none()).collect();
-        let Resolved { mut fields, pending } = self.resolve(writer, gaps.into_iter())?;
+            targets.filter(|(field, _)| old.get(&field.field.name).is_none()).collect();
+        let pending = self.pending(&ready);
+        let Resolved { mut fields, pending } =
+            self.resolve(run, target, gaps.into_iter(), pending)?;
         fields.retain(|_, json| !json.is_null());
-        let is_written = self.write_fields(writer, ready.record, fields)?;
-        self.keep(writer, ready.record, fresh, pending, !is_written)?;
+        let is_written = self.write_fields(target, ready.record, &old, fields)? || is_archived;
+        if is_written {
+            self.keep_change(target, ready.record, &old, &[])?;
+        }
+        self.keep(run, target, &ready, fresh, pending, !is_written)?;
         Ok(if is_written { Outcome::Updated } else { Outcome::Unchanged })
     }
 
     fn keep(
         &mut self,
-        writer: &Writer<'_>,
-        record: RecordId,
+        run: &Run,
+        target: &dyn Target,
+        ready: &Ready,
         fingerprint: Vec<u8>,
-        pending: BTreeMap<String, String>,
+        pending: Pending,
         is_unchanged: bool,
-    ) -> Result<(), ReplicaError> {
-        let is_waiting = !pending.is_empty();
-        let row = ImportedRow { fingerprint, pending: write_pending(&pending) };
-        imports::save(writer.conn(), record, &row)?;
-        if is_waiting { self.wait(writer, record, is_unchanged) } else { Ok(()) }
+    ) -> Result<(), TargetError> {
+        let row = ImportedRow { fingerprint, pending: pending.write() };
+        target.notes().keep_imported(ready.record, &row)?;
+        self.wait(run, ready, pending, is_unchanged)
     }
+
+    /// A row of another record: added, or its cells changed.
+    fn write_row(
+        &mut self,
+        run: &Run,
+        target: &mut dyn Target,
+        mut ready: Ready,
+        place: RowPlace,
+        before: Option<ImportedRow>,
+        fresh: Vec<u8>,
+    ) -> Result<Outcome, Stop> {
+        let record = target.read(place.record)?.unwrap_or_default();
+        let is_there = has_row(&record, &place);
+        if let Some(before) = before.as_ref().filter(|before| before.fingerprint == fresh)
+            && is_there
+        {
+            self.wait(run, &ready, Pending::read(&before.pending), true)?;
+            return Ok(Outcome::Unchanged);
+        }
+        let said = std::mem::take(&mut ready.said);
+        let pending = self.pending(&ready);
+        let all = self.mapping.targets.iter().zip(said);
+        let Resolved { mut fields, pending } = self.resolve(run, target, all, pending)?;
+        let edit = if is_there {
+            // A rehearsal has not written the record that it would have made.
+            serde_json::json!({ "edit": { place.id.as_str(): fields } })
+        } else {
+            fields.retain(|_, json| !json.is_null());
+            fields.insert("id".to_owned(), place.id.as_str().into());
+            serde_json::json!({ "add": [fields] })
+        };
+        let fields = serde_json::Map::from_iter([(place.field.clone(), edit)]);
+        if target.exists(place.record)? {
+            target.update(place.record, &fields)?;
+        }
+        if !is_there {
+            self.keep_effect(target, ready.record, &Effect::Row { place })?;
+        }
+        self.keep(run, target, &ready, fresh, pending, false)?;
+        Ok(if is_there { Outcome::Updated } else { Outcome::Created })
+    }
+}
+
+/// Whether a record has a row.
+pub(super) fn has_row(record: &Json, place: &RowPlace) -> bool {
+    let rows = record.get(&place.field).and_then(Json::as_array);
+    let is_it = |row: &Json| row.get("id").and_then(Json::as_str) == Some(place.id.as_str());
+    rows.is_some_and(|rows| rows.iter().any(is_it))
 }
 
 /// The record of a key; one that may come several times gets its number, from the second on.
 fn number_key(
-    writer: &Writer<'_>,
+    scratch: &Scratch,
     mapping: &Mapping,
     key: String,
-) -> Result<(RecordId, String), ReplicaError> {
-    let id = |key: &str| RecordId::external(&mapping.entity.name, &mapping.source, key);
+) -> Result<(RecordId, String), TargetError> {
+    let entity = match &mapping.rows {
+        None => mapping.entity.name.clone(),
+        // No record has this id: it stands for the row in the notes.
+        Some(into) => [&mapping.entity.name, "/", &into.field.name].concat(),
+    };
+    let id = |key: &str| RecordId::external(&entity, &mapping.source, key);
     let first = id(&key);
     if !mapping.key_occurrence {
         return Ok((first, key));
     }
-    match imports::count_key(writer.conn(), first)? {
+    match scratch.count_key(first)? {
         1 => Ok((first, key)),
         times => {
             let key = format!("{key}#{times}");

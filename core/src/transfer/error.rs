@@ -2,7 +2,8 @@
 
 use std::{io, path::PathBuf};
 
-use crate::{replica::ReplicaError, schema::ValueError};
+use super::{table::ENCODINGS, target::TargetError};
+use crate::schema::ValueError;
 
 /// What is wrong with a mapping file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,8 +63,14 @@ pub enum MappingProblem {
         /// The field.
         field: String,
     },
-    /// Not exactly one of column, const and template.
-    #[error("`{0}` needs exactly one of `column`, `const` and `template`")]
+    /// Rows of a record without the record, or the other way about.
+    #[error(
+        "`rows` names the field that has rows, and `parent` the record: \
+         `parent = {{ column = \"order\", ref = {{ by = \"key\" }} }}`; write both"
+    )]
+    NoParent,
+    /// Not exactly one of column, const, template and sum.
+    #[error("`{0}` needs exactly one of `column`, `const`, `template` and `sum`")]
     Source(String),
     /// A setting that does not go with the field.
     #[error("`{field}`: `{setting}` is for {usable}; leave it out")]
@@ -151,20 +158,130 @@ pub enum ImportError {
         #[source]
         source: io::Error,
     },
-    /// The file is not UTF-8.
+    /// The file is not in its encoding throughout.
     #[error(
-        "{path} is not UTF-8 (line {line}, byte {offset}); it looks like {looks_like}. Nothing was \
-         imported. Save it as \"CSV UTF-8\", or run `iconv -f {looks_like} -t UTF-8`"
+        "{path} is read as {encoding}, which fits only up to line {line} (byte {offset}). Nothing \
+         was imported. Save it as \"CSV UTF-8\", or say which encoding it has"
     )]
-    NotUtf8 {
+    Encoding {
         /// Which file.
         path: PathBuf,
+        /// The encoding, guessed or said.
+        encoding: &'static str,
         /// Line of the first wrong byte, from 1.
         line: u64,
-        /// Its place in the file, from 0.
+        /// Its place in the file, from 0, more or less.
         offset: u64,
-        /// What it looks like instead.
-        looks_like: &'static str,
+    },
+    /// There is no such encoding.
+    #[error("there is no encoding `{0}`; known are {ENCODINGS} and others that the web uses")]
+    UnknownEncoding(String),
+    /// The file holds what no text holds.
+    #[error(
+        "{path} is no table of text: row {row} holds a zero byte. Nothing was imported. Save it as \
+         CSV or XLSX"
+    )]
+    NotText {
+        /// Which file.
+        path: PathBuf,
+        /// Which row.
+        row: u64,
+    },
+    /// The file is larger than is read.
+    #[error("{path} is larger than {max} bytes; split it into several files. Nothing was imported")]
+    FileTooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Bytes, at most.
+        max: u64,
+    },
+    /// The table is wider than is read.
+    #[error("{path} has {found} columns, at most {max} are read. Nothing was imported")]
+    TooManyColumns {
+        /// Which file.
+        path: PathBuf,
+        /// How many it has, as far as they were counted.
+        found: usize,
+        /// How many are read.
+        max: usize,
+    },
+    /// A quote is never closed.
+    #[error(
+        "{path}: a quote that opens in row {row} is never closed. Nothing was imported. Close it, or \
+         double quotes that stand for themselves"
+    )]
+    OpenQuote {
+        /// Which file.
+        path: PathBuf,
+        /// The row in which it opens.
+        row: u64,
+    },
+    /// The workbook cannot be read.
+    #[error("{path} cannot be read as a workbook: {problem}. Nothing was imported. Save it as CSV")]
+    Workbook {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The workbook has no such sheet.
+    #[error("{path} has no sheet `{wanted}` of cells; it has {found}")]
+    NoSheet {
+        /// Which file.
+        path: PathBuf,
+        /// The wanted sheet; empty if any would do.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// The cards cannot be read.
+    #[error("{path} cannot be read as vCard: {problem}. Nothing was imported")]
+    Cards {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The JSON cannot be read.
+    #[error("{path} cannot be read as JSON: {problem}. Nothing was imported")]
+    Json {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A temporary file cannot be written.
+    #[error("cannot write a temporary file: {source}; is the disk full?")]
+    Temporary {
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no such entity.
+    #[error("there is no entity `{0}`; `schema` lists them")]
+    UnknownEntity(String),
+    /// The entity has no such field, or it cannot come from a file.
+    #[error("no column can become `{field}` of {entity}")]
+    UnknownField {
+        /// The entity.
+        entity: String,
+        /// The field.
+        field: String,
+    },
+    /// More files than one run takes.
+    #[error("at most {max} files at once; import the others afterwards")]
+    TooManyFiles {
+        /// Files, at most.
+        max: usize,
+    },
+    /// There is no such import.
+    #[error("there is no import {0}; `imports` lists them")]
+    UnknownBatch(i64),
+    /// The import was long ago.
+    #[error("an import can be taken back for {days} days; archive its records instead")]
+    TooLate {
+        /// For how many days.
+        days: i64,
     },
     /// The file has no header.
     #[error("{0} is empty; its first line must name the columns")]
@@ -210,7 +327,7 @@ pub enum ImportError {
     },
     /// The records cannot be written.
     #[error(transparent)]
-    Replica(#[from] ReplicaError),
+    Target(#[from] TargetError),
 }
 
 /// Why one row was rejected. It never repeats the value, which may be personal.

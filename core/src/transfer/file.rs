@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::table::Format;
 use crate::schema::DateOrder;
 
 /// The whole file.
@@ -20,8 +21,27 @@ pub(super) struct MappingFile {
     /// Whether a key may come several times; the second is told apart by its number.
     #[serde(default)]
     pub(super) key_occurrence: bool,
+    /// What the file is, if it is not to be found out.
+    pub(super) format: Option<Format>,
+    /// Its encoding, by the name that the web has for it.
+    pub(super) encoding: Option<String>,
     /// What stands between cells.
     pub(super) delimiter: Option<Spanned<char>>,
+    /// The sheet of a workbook.
+    pub(super) sheet: Option<String>,
+    /// The type of the records of a data tree.
+    pub(super) record_type: Option<String>,
+    /// Names of the columns, for a file whose first row has none.
+    pub(super) columns: Option<Vec<String>>,
+    /// The field of a record that the rows become rows of.
+    pub(super) rows: Option<Spanned<String>>,
+    /// Which record that is.
+    pub(super) parent: Option<Spanned<FieldEntry>>,
+    /// Whether spaces, width and the like are tidied.
+    #[serde(default = "yes")]
+    pub(super) clean: bool,
+    /// Country (ISO 3166) of telephone numbers without a country's code.
+    pub(super) region: Option<String>,
     /// The order of dates, unless a field says otherwise.
     #[serde(default)]
     pub(super) date_order: Order,
@@ -34,7 +54,7 @@ pub(super) struct MappingFile {
     pub(super) fields: BTreeMap<Spanned<String>, FieldEntry>,
 }
 
-/// What a field is made from: one of `column`, `const` and `template`.
+/// What a field is made from: one of `column`, `const`, `template` and `sum`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(super) struct FieldEntry {
@@ -45,6 +65,8 @@ pub(super) struct FieldEntry {
     pub(super) constant: Option<toml::Value>,
     /// Text with columns in braces.
     pub(super) template: Option<String>,
+    /// Columns whose numbers are added.
+    pub(super) sum: Option<Vec<String>>,
     /// Values of the column and what they mean.
     pub(super) map: Option<BTreeMap<String, String>>,
     /// The order of dates.
@@ -71,7 +93,7 @@ pub(super) struct FieldEntry {
 pub(super) struct ReferenceEntry {
     /// Its entity; the link's own if none.
     pub(super) entity: Option<String>,
-    /// `key`, or an indexed field of that entity.
+    /// `key`, `id`, or an indexed field of that entity.
     #[serde(default = "by_key")]
     pub(super) by: String,
     /// The system whose key it is; that of the file if none.
@@ -79,6 +101,10 @@ pub(super) struct ReferenceEntry {
     /// What happens when there is no such record.
     #[serde(default)]
     pub(super) missing: Missing,
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn by_key() -> String {

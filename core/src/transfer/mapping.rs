@@ -24,6 +24,7 @@ use super::{
     check,
     error::{MappingError, MappingProblem},
     file::{MappingFile, Missing},
+    table::TableOptions,
 };
 use crate::{
     schema::{Entity, Field, TextHints},
@@ -34,13 +35,31 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Mapping {
     pub(super) entity: &'static Entity,
+    /// Where rows become rows of a record instead of records.
+    pub(super) rows: Option<RowsInto>,
+    /// How the file is read.
+    pub(super) table: TableOptions,
+    /// Whether cells are tidied.
+    pub(super) is_tidied: bool,
+    /// Where telephone numbers without a country's code belong.
+    pub(super) region: Option<String>,
     pub(super) source: String,
     /// Slots of the columns that make the key.
     pub(super) key: Vec<usize>,
     pub(super) key_occurrence: bool,
-    pub(super) delimiter: u8,
     pub(super) columns: Vec<Column>,
     pub(super) targets: Vec<Target>,
+}
+
+/// Which record each row becomes a row of.
+#[derive(Debug, Clone)]
+pub(super) struct RowsInto {
+    /// The field that has rows.
+    pub(super) field: &'static Field,
+    /// What names the record.
+    pub(super) parent: Source,
+    /// How it is found.
+    pub(super) reference: Reference,
 }
 
 /// A column of the file that the mapping uses; its place in the list is its slot.
@@ -86,6 +105,8 @@ pub(super) enum Source {
     Constant(String),
     /// Texts one after another.
     Template(Vec<Source>),
+    /// The numbers of the columns of these slots, added.
+    Sum(Vec<usize>),
 }
 
 impl Source {
@@ -95,6 +116,7 @@ impl Source {
             Self::Column(slot) => Some(*slot),
             Self::Constant(_) => None,
             Self::Template(pieces) => pieces.iter().find_map(Self::first_slot),
+            Self::Sum(slots) => slots.first().copied(),
         }
     }
 }
@@ -122,6 +144,8 @@ pub(super) enum By {
         /// The system.
         source: String,
     },
+    /// The record's own id.
+    Id,
     /// The value of a field.
     Field(&'static Field),
 }
@@ -142,6 +166,22 @@ impl Mapping {
     #[must_use]
     pub fn entity(&self) -> &str {
         &self.entity.name
+    }
+
+    /// How its files are read.
+    #[must_use]
+    pub fn table(&self) -> &TableOptions {
+        &self.table
+    }
+
+    /// Entities and fields by which the rows of its file name other records.
+    pub(super) fn names_by(&self) -> impl Iterator<Item = (String, String)> {
+        let into = self.rows.iter().map(|into| &into.reference);
+        let links = self.targets.iter().filter_map(|target| target.reference.as_ref());
+        links.chain(into).filter_map(|reference| match &reference.by {
+            By::Field(field) => Some((reference.entity.name.clone(), field.name.clone())),
+            By::Key { .. } | By::Id => None,
+        })
     }
 
     /// Name of the system that the file comes from.
@@ -172,6 +212,7 @@ impl By {
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Key { .. } => "key",
+            Self::Id => "id",
             Self::Field(field) => &field.name,
         }
     }

@@ -1,4 +1,4 @@
-//! The CSV file, row by row: UTF-8 only, no row without an end.
+//! A table, row by row: no row without an end, no column twice.
 
 use std::{
     fs::File,
@@ -15,17 +15,23 @@ pub const ROW_BYTES_MAX: u64 = 1 << 20;
 /// Bytes that are read at once.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// One row of the file.
+/// One row of the table.
 #[derive(Debug, Clone)]
 pub(super) struct RawRow {
-    /// Its number as spreadsheets count: the header is row 1; blank lines are none.
+    /// Its number as spreadsheets count: the header is row 1; empty lines are none.
     pub(super) row: u64,
     pub(super) cells: StringRecord,
 }
 
-/// Reads the rows of a file.
+/// Whether nothing stands in a row, as in those that spreadsheets leave behind their tables.
+pub(super) fn blank(cells: &StringRecord) -> bool {
+    cells.iter().all(|cell| cell.trim().is_empty())
+}
+
+/// Reads the rows of a table.
 #[derive(Debug)]
 pub(super) struct RowReader {
+    /// The file that people know.
     path: PathBuf,
     csv: csv::Reader<Limited>,
     header: Vec<String>,
@@ -54,10 +60,16 @@ impl Read for Limited {
 }
 
 impl RowReader {
-    /// Opens a file whose encoding has been checked, and reads its header.
-    pub(super) fn open(path: &Path, delimiter: u8) -> Result<Self, ImportError> {
+    /// Opens `readable`, which stands for the file `path`, and reads its header, unless the names
+    /// of the columns are given.
+    pub(super) fn open(
+        path: &Path,
+        readable: &Path,
+        delimiter: u8,
+        columns: Option<&[String]>,
+    ) -> Result<Self, ImportError> {
         let read_error = |source| ImportError::Read { path: path.to_owned(), source };
-        let file = File::open(path).map_err(read_error)?;
+        let file = File::open(readable).map_err(read_error)?;
         let bytes_total = file.metadata().map_err(read_error)?.len();
         let limited = Limited { file, left: ROW_BYTES_MAX, is_spent: false };
         let csv = csv::ReaderBuilder::new()
@@ -68,11 +80,22 @@ impl RowReader {
             .from_reader(limited);
         let path = path.to_owned();
         let mut reader = Self { path, csv, header: Vec::new(), next_row: 1, bytes_total };
+        if let Some(columns) = columns {
+            reader.header = columns.to_vec();
+            return Ok(reader);
+        }
         let Some(header) = reader.next_row()? else {
             return Err(ImportError::NoHeader(reader.path));
         };
         let name = |cell: &str| cell.trim_start_matches('\u{feff}').trim().to_owned();
         reader.header = header.cells.iter().map(name).collect();
+        // Spreadsheets save empty columns behind the last one.
+        while reader.header.last().is_some_and(String::is_empty) {
+            reader.header.pop();
+        }
+        if reader.header.is_empty() {
+            return Err(ImportError::NoHeader(reader.path));
+        }
         Ok(reader)
     }
 
@@ -86,7 +109,7 @@ impl RowReader {
         self.csv.position().byte()
     }
 
-    /// Bytes of the file.
+    /// Bytes of the table.
     pub(super) fn bytes_total(&self) -> u64 {
         self.bytes_total
     }
@@ -110,10 +133,15 @@ impl RowReader {
             return Ok(None);
         }
         // The whole file has been checked; it could only have changed since.
-        let cells = StringRecord::from_byte_record(record).map_err(|error| {
+        let mut cells = StringRecord::from_byte_record(record).map_err(|error| {
             let source = io::Error::new(io::ErrorKind::InvalidData, error);
             ImportError::Read { path: self.path.clone(), source }
         })?;
+        // Beside the header's columns nothing may stand; empty cells there are none.
+        let width = self.header.len();
+        if width > 0 && cells.len() > width && cells.iter().skip(width).all(str::is_empty) {
+            cells.truncate(width);
+        }
         let row = self.next_row;
         self.next_row += 1;
         Ok(Some(RawRow { row, cells }))
@@ -149,41 +177,5 @@ impl RowReader {
             missing: missing.join(", "),
             found: self.header.join(", "),
         })
-    }
-}
-
-/// Checks that the whole file is UTF-8, so that nothing is imported from one that is not.
-pub(super) fn check_encoding(path: &Path) -> Result<(), ImportError> {
-    let read_error = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(read_error)?;
-    let mut buffer = vec![0; CHUNK_BYTES];
-    // Bytes of a character that the chunk before began.
-    let mut carried = 0;
-    let (mut offset, mut line, mut head) = (0_u64, 1_u64, [0_u8; 2]);
-    loop {
-        let free = buffer.get_mut(carried..).unwrap_or_default();
-        let count = file.read(free).map_err(read_error)?;
-        let filled = buffer.get(..carried + count).unwrap_or_default();
-        if let (0, [first, second, ..]) = (offset, filled) {
-            head = [*first, *second];
-        }
-        let (valid, is_cut) = match std::str::from_utf8(filled) {
-            Ok(_) => (filled.len(), true),
-            Err(error) => (error.valid_up_to(), error.error_len().is_none() && count > 0),
-        };
-        let good = filled.get(..valid).unwrap_or_default();
-        line += good.iter().filter(|byte| **byte == b'\n').count() as u64;
-        offset += valid as u64;
-        if !is_cut {
-            let looks_like =
-                if head == [0xff, 0xfe] || head == [0xfe, 0xff] { "UTF-16" } else { "GB18030" };
-            return Err(ImportError::NotUtf8 { path: path.to_owned(), line, offset, looks_like });
-        }
-        if count == 0 {
-            return Ok(());
-        }
-        let end = filled.len();
-        buffer.copy_within(valid..end, 0);
-        carried = end - valid;
     }
 }

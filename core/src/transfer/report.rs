@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
+use super::table::Format;
+
 /// Rejected rows that a report keeps; the error file has all of them.
 pub const ERRORS_KEPT_MAX: usize = 100;
 
@@ -34,17 +36,31 @@ pub struct ImportReport {
     pub missing_references: BTreeMap<String, u64>,
     /// References by field that several records answer to; left empty as missing ones are.
     pub ambiguous_references: BTreeMap<String, u64>,
+    /// References that earlier imports had left empty, and that this one brought the record of.
+    pub linked_earlier: u64,
+    /// Rows in which nothing stands; they count for nothing else.
+    pub blank: u64,
+    /// What the file is.
+    pub format: Option<Format>,
+    /// The encoding that it was read in.
+    pub encoding: String,
+    /// The number by which this import can be taken back; none in a rehearsal.
+    pub batch: Option<i64>,
+    /// What was tidied, by field and sort.
+    pub cleaned: BTreeMap<String, BTreeMap<String, u64>>,
     /// Values that the mapping replaced, by column and value.
     pub mapped_values: BTreeMap<String, BTreeMap<String, u64>>,
     /// Columns of the file that the mapping does not use.
     pub unused_columns: Vec<String>,
     /// The first rejected rows, at most [`ERRORS_KEPT_MAX`].
-    pub errors: Vec<RowError>,
+    pub errors: Vec<RowNote>,
+    /// The first rows of which a reference stayed empty, at most [`ERRORS_KEPT_MAX`].
+    pub left_empty: Vec<RowNote>,
 }
 
-/// A row that could not be imported.
+/// What is told of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RowError {
+pub struct RowNote {
     /// Its number as spreadsheets count: the header is row 1; blank lines are none.
     pub row: u64,
     /// The column at fault; empty if it is the row as a whole.
@@ -54,6 +70,18 @@ pub struct RowError {
 }
 
 impl ImportReport {
+    pub(super) fn keep_error(&mut self, note: &RowNote) {
+        if self.errors.len() < ERRORS_KEPT_MAX {
+            self.errors.push(note.clone());
+        }
+    }
+
+    pub(super) fn keep_left_empty(&mut self, note: &RowNote) {
+        if self.left_empty.len() < ERRORS_KEPT_MAX {
+            self.left_empty.push(note.clone());
+        }
+    }
+
     /// Rows whose fate is known; the same as `rows` once an import has ended.
     #[must_use]
     pub fn accounted(&self) -> u64 {
@@ -97,11 +125,19 @@ impl fmt::Display for ImportReport {
                 writeln!(f, "  {column}: {count} times \"{from}\" replaced")?;
             }
         }
+        for (field, sorts) in &self.cleaned {
+            for (sort, count) in sorts {
+                writeln!(f, "  {field}: {sort} tidied {count} times")?;
+            }
+        }
+        if self.linked_earlier > 0 {
+            writeln!(f, "  {} links of earlier imports found their record", self.linked_earlier)?;
+        }
         if !self.unused_columns.is_empty() {
             writeln!(f, "  columns not used: {}", self.unused_columns.join(", "))?;
         }
-        for error in &self.errors {
-            let RowError { row, column, reason } = error;
+        for error in self.errors.iter().chain(&self.left_empty) {
+            let RowNote { row, column, reason } = error;
             let at = if column.is_empty() { String::new() } else { format!(", {column}") };
             writeln!(f, "  row {row}{at}: {reason}")?;
         }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    clean::{Tidied, tidy},
     error::RowProblem,
     mapping::{Content, Mapping, Rescale, Source, Target},
 };
@@ -38,14 +39,29 @@ impl Cells<'_> {
         self.0.get(slot).copied().unwrap_or_default()
     }
 
-    fn text(&self, source: &Source) -> String {
+    pub(super) fn text(&self, source: &Source) -> String {
         match source {
             Source::Column(slot) => self.get(*slot).to_owned(),
             Source::Constant(text) => text.clone(),
             Source::Template(pieces) => {
                 pieces.iter().map(|piece| self.text(piece)).collect::<String>().trim().to_owned()
             }
+            Source::Sum(slots) => self.sum(slots),
         }
+    }
+
+    /// The numbers of columns added; empty if all are, and what is no number stands as it is, so
+    /// that the field refuses it.
+    fn sum(&self, slots: &[usize]) -> String {
+        let mut sum: Option<rust_decimal::Decimal> = None;
+        for cell in slots.iter().map(|slot| self.get(*slot)).filter(|cell| !cell.is_empty()) {
+            let Ok(number) = cell.parse::<rust_decimal::Decimal>() else { return cell.to_owned() };
+            match sum.unwrap_or_default().checked_add(number) {
+                Some(added) => sum = Some(added),
+                None => return cell.to_owned(),
+            }
+        }
+        sum.map_or_else(String::new, |sum| sum.normalize().to_string())
     }
 
     /// The key of the row: the cells of its columns, told apart by a slash.
@@ -72,30 +88,44 @@ impl Cells<'_> {
         Ok(key)
     }
 
-    /// What the row says about a field.
+    /// What the row says about a field, and what was tidied on the way.
     ///
     /// # Errors
     ///
     /// The value does not fit, or is missing.
-    pub(super) fn read(&self, target: &Target) -> Result<Said, Fault> {
+    pub(super) fn read(
+        &self,
+        mapping: &Mapping,
+        target: &Target,
+    ) -> Result<(Said, Vec<Tidied>), Fault> {
+        let mut tidied = Vec::new();
+        let mut text_of = |source: &Source| {
+            let text = self.text(source);
+            if !mapping.is_tidied {
+                return text;
+            }
+            let (clean, what) = tidy(target, &text, mapping.region.as_deref());
+            tidied.extend(what);
+            clean.into_owned()
+        };
         let field = target.field;
         let fault = |problem| (target.first_slot(), problem);
         let value_fault = |source| fault(RowProblem::Value { field: field.name.clone(), source });
         let said = match &target.content {
-            Content::Whole(source) if target.reference.is_some() => match self.text(source) {
+            Content::Whole(source) if target.reference.is_some() => match text_of(source) {
                 text if text.is_empty() => Said::Value(Json::Null),
                 text => Said::Reference(text),
             },
             Content::Whole(source) => {
-                let text = self.text(source);
+                let text = text_of(source);
                 if let Some(choice) = target.choices.get(&text) {
-                    return Ok(Said::Value(choice.as_str().into()));
+                    return Ok((Said::Value(choice.as_str().into()), tidied));
                 }
                 let json = parse_text(field, &text, &target.hints, target.rescale);
                 Said::Value(json.map_err(value_fault)?)
             }
             Content::Parts(parts) => {
-                let parts = parts.iter().map(|(part, source)| (part, self.text(source)));
+                let parts = parts.iter().map(|(part, source)| (part, text_of(source)));
                 let object: Map<String, Json> = parts
                     .filter(|(_, text)| !text.is_empty())
                     .map(|(part, text)| (part.clone(), text.into()))
@@ -112,7 +142,7 @@ impl Cells<'_> {
                 Said::Value(parse_members(field, members, &target.hints).map_err(value_fault)?)
             }
             Content::Split(source, between) => {
-                let text = self.text(source);
+                let text = text_of(source);
                 let members = if between.is_empty() {
                     vec![text.as_str()]
                 } else {
@@ -125,7 +155,7 @@ impl Cells<'_> {
         if said == Said::Value(Json::Null) && target.must_be_filled() {
             return Err(fault(RowProblem::Required(field.name.clone())));
         }
-        Ok(said)
+        Ok((said, tidied))
     }
 }
 

@@ -1,45 +1,46 @@
 //! What a row says made into what a record takes: links found, parts laid over parts.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value as Json};
 
 use super::{
-    engine::Engine,
+    engine::{Engine, Run},
     error::RowProblem,
     file::Missing,
-    mapping::{Content, Target},
+    mapping::{Content, Target as FieldTarget},
+    pending::Pending,
     row::{Fault, Said},
+    target::{Target, TargetError},
 };
 use crate::{
     ids::RecordId,
-    replica::{ReplicaError, Writer},
     schema::Kind,
     store::{StoreError, imports::Found},
 };
 
-/// Fields to write, and references whose record is not here, by field.
-#[derive(Default)]
+/// Fields to write, and references whose record is not here.
 pub(super) struct Resolved {
     pub(super) fields: Map<String, Json>,
-    pub(super) pending: BTreeMap<String, String>,
+    pub(super) pending: Pending,
 }
 
-/// Why a row was not written: its own fault, or the store's.
+/// Why a row was not written: its own fault, or the target's.
 pub(super) enum Stop {
     Fault(Fault),
-    Store(ReplicaError),
+    Failed(TargetError),
 }
 
-impl From<ReplicaError> for Stop {
-    fn from(error: ReplicaError) -> Self {
-        Self::Store(error)
+impl From<TargetError> for Stop {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Refused(words) => Self::Fault((None, RowProblem::Refused(words))),
+            failed @ TargetError::Failed(_) => Self::Failed(failed),
+        }
     }
 }
 
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
-        Self::Store(error.into())
+        Self::Failed(error.into())
     }
 }
 
@@ -47,13 +48,15 @@ impl<'m> Engine<'m> {
     /// Finds the records that references name.
     pub(super) fn resolve(
         &mut self,
-        writer: &Writer<'_>,
-        targets: impl Iterator<Item = (&'m Target, Said)>,
+        run: &Run,
+        target: &dyn Target,
+        fields: impl Iterator<Item = (&'m FieldTarget, Said)>,
+        pending: Pending,
     ) -> Result<Resolved, Stop> {
-        let mut resolved = Resolved::default();
-        for (target, said) in targets {
-            let name = &target.field.name;
-            let (text, reference) = match (said, &target.reference) {
+        let mut resolved = Resolved { fields: Map::new(), pending };
+        for (field, said) in fields {
+            let name = &field.field.name;
+            let (text, reference) = match (said, &field.reference) {
                 (Said::Reference(text), Some(reference)) => (text, reference),
                 (Said::Reference(text), None) => {
                     resolved.fields.insert(name.clone(), text.into());
@@ -64,14 +67,14 @@ impl<'m> Engine<'m> {
                     continue;
                 }
             };
-            let found = self.lookup.find(writer, name, reference, &text)?;
+            let found = self.lookup.find(target, &run.scratch, reference, &text)?;
             if let Found::One(id) = found {
                 resolved.fields.insert(name.clone(), id.to_string().into());
-            } else if reference.missing == Missing::Reject || target.must_be_filled() {
-                return Err(Stop::Fault((target.first_slot(), not_found(target, found))));
+            } else if reference.missing == Missing::Reject || field.must_be_filled() {
+                return Err(Stop::Fault((field.first_slot(), not_found(field, found))));
             } else {
                 resolved.fields.insert(name.clone(), Json::Null);
-                resolved.pending.insert(name.clone(), text);
+                resolved.pending.add(field, reference, text);
             }
         }
         Ok(resolved)
@@ -80,52 +83,38 @@ impl<'m> Engine<'m> {
     /// Writes fields of a record that exists; returns whether anything changed.
     pub(super) fn write_fields(
         &self,
-        writer: &mut Writer<'_>,
+        target: &mut dyn Target,
         record: RecordId,
+        current: &Json,
         fields: Map<String, Json>,
     ) -> Result<bool, Stop> {
         let mut edits = Map::new();
-        let mut current = None;
-        for target in &self.mapping.targets {
-            let Some(json) = fields.get(&target.field.name) else { continue };
-            let edit = match target.field.kind {
+        for field in &self.mapping.targets {
+            let Some(json) = fields.get(&field.field.name) else { continue };
+            let edit = match field.field.kind {
                 // A file sets them once; afterwards people count, and who wrote first stays.
                 Kind::Counter | Kind::Once => continue,
                 // What people added beside the file's members stays.
                 Kind::Set if json.is_null() => continue,
                 Kind::Set => serde_json::json!({ "add": json }),
                 Kind::Register | Kind::Text | Kind::Office | Kind::Rows | Kind::Log => {
-                    if matches!(target.content, Content::Parts(_)) {
-                        if current.is_none() {
-                            current = writer.read(record)?;
-                        }
-                        overlay(target, current.as_ref(), json)
+                    if matches!(field.content, Content::Parts(_)) {
+                        overlay(field, current, json)
                     } else {
                         json.clone()
                     }
                 }
             };
-            edits.insert(target.field.name.clone(), edit);
+            edits.insert(field.field.name.clone(), edit);
         }
         if edits.is_empty() {
             return Ok(false);
         }
-        writer.attempt(|writer| writer.update(record, &edits)).map_err(refused)
+        Ok(target.update(record, &edits)?)
     }
 }
 
-/// What a record does not take is the row's fault; everything else stops the import.
-pub(super) fn refused(error: ReplicaError) -> Stop {
-    let is_own =
-        matches!(error, ReplicaError::Edit(_) | ReplicaError::Write(_) | ReplicaError::Text(_));
-    if is_own {
-        Stop::Fault((None, RowProblem::Refused(error.to_string())))
-    } else {
-        Stop::Store(error)
-    }
-}
-
-fn not_found(target: &Target, found: Found) -> RowProblem {
+fn not_found(target: &FieldTarget, found: Found) -> RowProblem {
     let field = target.field.name.clone();
     let (entity, by) = target.reference.as_ref().map_or_else(Default::default, |reference| {
         (reference.entity.name.clone(), reference.by.name().to_owned())
@@ -137,9 +126,9 @@ fn not_found(target: &Target, found: Found) -> RowProblem {
 }
 
 /// The parts that the file gives over those that the record has.
-fn overlay(target: &Target, current: Option<&Json>, json: &Json) -> Json {
+fn overlay(target: &FieldTarget, current: &Json, json: &Json) -> Json {
     let Content::Parts(parts) = &target.content else { return json.clone() };
-    let known = current.and_then(|record| record.get(&target.field.name)).and_then(Json::as_object);
+    let known = current.get(&target.field.name).and_then(Json::as_object);
     let mut object = known.cloned().unwrap_or_default();
     for (part, _) in parts {
         match json.get(part) {

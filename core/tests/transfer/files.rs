@@ -1,6 +1,5 @@
 //! Files as other programs write them: byte order marks, quotes, encodings, headers.
 
-use outrider_core::transfer::ImportError;
 use serde_json::json;
 
 use crate::world::{CUSTOMERS, World, counts};
@@ -38,23 +37,6 @@ fn quoted_cells_may_have_lines_commas_and_quotes() {
     assert_eq!(counts(&report), [1, 0, 0, 1]);
     assert_eq!(world.get("customer", "1")["company_name"], "Acme, \"Inc\"\nShanghai");
     assert_eq!(report.errors[0].row, 3);
-}
-
-#[test]
-fn other_encodings_are_refused_before_anything_is_written() {
-    let mut world = World::new();
-    let mut csv = b"no,name,industry,employees\n1,Acme,retail,1\n2,".to_vec();
-    csv.extend([0xc9, 0xcf, 0xba, 0xa3]);
-    csv.extend(b",retail,2\n");
-    let error = world.try_import(CUSTOMERS, &csv, false).unwrap_err();
-    let words = error.to_string();
-    assert!(matches!(error, ImportError::NotUtf8 { line: 3, offset: 45, .. }), "{words}");
-    assert!(words.contains("looks like GB18030") && words.contains("CSV UTF-8"), "{words}");
-    assert_eq!(world.waiting(), 0);
-
-    let wide = [0xff, 0xfe, b'n', 0, b'o', 0];
-    let words = world.try_import(CUSTOMERS, &wide, false).unwrap_err().to_string();
-    assert!(words.contains("UTF-16"), "{words}");
 }
 
 #[test]
@@ -100,10 +82,9 @@ fn another_delimiter_and_progress() {
     let mapping = outrider_core::transfer::Mapping::from_toml(&mapping).unwrap();
     let mut seen = Vec::new();
     let file = world.path("import.csv");
-    let options = outrider_core::transfer::ImportOptions::default();
     let mut note = |progress: outrider_core::transfer::Progress| seen.push(progress);
-    outrider_core::transfer::import(&mut world.replica, &mapping, &file, &options, &mut note)
-        .unwrap();
+    let job = outrider_core::transfer::Job::new(&mapping, &file);
+    outrider_core::transfer::import(&mut world.replica, job, false, &mut note).unwrap();
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].rows, seen[0].bytes), (1, seen[0].bytes_total));
 }

@@ -51,10 +51,10 @@ fn settings_must_go_with_their_fields() {
         "customer_no = { column = \"x\" }",
         "`customer_no` cannot be imported: the office alone writes it; leave it out",
     );
-    check("phone = {}", "`phone` needs exactly one of `column`, `const` and `template`");
+    check("phone = {}", "`phone` needs exactly one of `column`, `const`, `template` and `sum`");
     check(
         "phone = { column = \"x\", const = \"y\" }",
-        "`phone` needs exactly one of `column`, `const` and `template`",
+        "`phone` needs exactly one of `column`, `const`, `template` and `sum`",
     );
     check(
         "phone = { column = \"x\", times = 3 }",

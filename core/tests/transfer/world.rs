@@ -7,7 +7,7 @@ use outrider_core::{
     replica::{Options, Replica},
     store::Durability,
     time::ManualClock,
-    transfer::{ImportError, ImportOptions, ImportReport, Mapping, import},
+    transfer::{ImportError, ImportReport, Job, Mapping, import},
 };
 use serde_json::{Map, Value as Json};
 use tempfile::TempDir;
@@ -55,8 +55,8 @@ impl World {
         fs::write(&file, csv).unwrap();
         let mapping = Mapping::from_toml(mapping).unwrap();
         let errors = self.path("errors.csv");
-        let options = ImportOptions { dry_run, error_file: Some(&errors) };
-        let report = import(&mut self.replica, &mapping, &file, &options, &mut |_| {})?;
+        let job = Job { error_file: Some(errors), ..Job::new(&mapping, &file) };
+        let report = import(&mut self.replica, job, dry_run, &mut |_| {})?;
         assert_eq!(report.accounted(), report.rows, "{report}");
         Ok(report)
     }

@@ -16,7 +16,7 @@ use outrider_core::{
     schema::Schema,
     store::{Durability, document, meta::Enrolment, rows},
     time::{Clock, ManualClock, TimestampMs},
-    transfer::{ImportOptions, ImportReport, Mapping, import},
+    transfer::{ImportReport, Job, Mapping, import},
 };
 use outrider_sync_server::{
     enrol::Draw,
@@ -355,7 +355,7 @@ impl World {
         fs::write(&path, file)?;
         let mapping = Mapping::from_toml(mapping)?;
         let replica = self.act(at)?.replica_mut()?;
-        Ok(import(replica, &mapping, &path, &ImportOptions::default(), &mut |_| {})?)
+        Ok(import(replica, Job::new(&mapping, &path), false, &mut |_| {})?)
     }
 
     /// Every enrolled device syncs, in this order, until nothing moves any more.

@@ -1,52 +1,217 @@
-//! Import: files of other systems, by a mapping that says which column becomes which field.
+//! Import: files of other systems, by mappings that say which column becomes which field, given or
+//! proposed.
 
-use std::fs;
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use outrider_core::transfer::{self, ImportError, ImportOptions, ImportReport, Mapping};
+use outrider_core::{
+    replica::{Replica, ReplicaError},
+    transfer::{self, ImportError, ImportReport, Job, Mapping, Table, TargetError, propose},
+};
+use serde_json::json;
 
 use crate::{cli::ImportArgs, context::Context, error::CliError, output::Output};
 
-/// Imports a file, or says what importing it would do.
+mod told;
+
+/// Imports files, or says what importing them would do.
 pub(crate) fn import(
     context: &Context,
     args: &ImportArgs,
     output: &mut Output,
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
-    let text = fs::read_to_string(&args.mapping)
-        .map_err(|source| CliError::File { path: args.mapping.clone(), source })?;
-    let mapping = Mapping::from_toml(&text)
-        .map_err(|error| CliError::Usage(format!("{}: {error}", args.mapping.display())))?;
-    let options = ImportOptions { dry_run: args.dry_run, error_file: args.errors.as_deref() };
+    let Some(mappings) = mappings(context, &replica, args, output)? else { return Ok(()) };
+    let errors = error_files(args)?;
+    let jobs: Vec<Job<'_>> = args
+        .files
+        .iter()
+        .zip(&mappings)
+        .zip(errors)
+        .map(|((file, mapping), error_file)| Job { error_file, ..Job::new(mapping, file) })
+        .collect();
     let bar = if context.json { ProgressBar::hidden() } else { progress_bar() };
-    let report = transfer::import(&mut replica, &mapping, &args.file, &options, &mut |progress| {
+    let reports = transfer::import_all(&mut replica, &jobs, args.dry_run, &mut |file, progress| {
+        let entity = mappings.get(file).map_or("", |mapping| mapping.entity());
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes);
-        bar.set_message(format!("{}: {}", mapping.entity(), progress.rows));
+        let rate = progress.rows as f64 / bar.elapsed().as_secs_f64().max(0.001);
+        bar.set_message(format!("{entity}: {} ({rate:.0}/s)", progress.rows));
     });
     bar.finish_and_clear();
-    let report = report.map_err(import_error)?;
-    output.answer(&report, report.to_string().trim_end())?;
-    check_rejected(args, &report)
+    let reports = reports.map_err(import_error)?;
+    match reports.as_slice() {
+        [only] => output.answer(only, told::report(only, context.language).trim_end())?,
+        all => {
+            let texts: Vec<String> =
+                all.iter().map(|report| told::report(report, context.language)).collect();
+            output.answer(&all, texts.concat().trim_end())?;
+        }
+    }
+    check_rejected(args, &reports)
 }
 
-fn check_rejected(args: &ImportArgs, report: &ImportReport) -> Result<(), CliError> {
-    let nothing_came = report.rows > 0 && report.rejected == report.rows;
-    if nothing_came || (args.strict && report.rejected > 0) {
-        Err(CliError::Rejected(report.rejected))
+/// The mappings of the files; none if there is nothing to import.
+fn mappings(
+    context: &Context,
+    replica: &Replica,
+    args: &ImportArgs,
+    output: &mut Output,
+) -> Result<Option<Vec<Mapping>>, CliError> {
+    if !args.mapping.is_empty() {
+        if args.mapping.len() != args.files.len() {
+            return Err(CliError::Usage(format!(
+                "{} files and {} mappings: give one --mapping for each file, in their order",
+                args.files.len(),
+                args.mapping.len()
+            )));
+        }
+        return args
+            .mapping
+            .iter()
+            .map(|path| read_mapping(path))
+            .collect::<Result<_, _>>()
+            .map(Some);
+    }
+    let mut proposals = Vec::new();
+    for file in &args.files {
+        let table = Table::open(file, &transfer::TableOptions::default()).map_err(import_error)?;
+        let wishes = propose::Wishes {
+            entity: args.entity.clone(),
+            source: args.source.clone().or_else(|| Some(source_of(file))),
+            currency: args.currency.clone(),
+            region: args.region.clone(),
+            ..propose::Wishes::default()
+        };
+        proposals.push(propose::propose(&table, &wishes, replica).map_err(import_error)?);
+    }
+    if let Some(path) = &args.save_mapping {
+        let [only] = proposals.as_slice() else {
+            return Err(CliError::Usage("--save-mapping is for one file at a time".to_owned()));
+        };
+        fs::write(path, &only.mapping)
+            .map_err(|source| CliError::File { path: path.clone(), source })?;
+    }
+    if args.propose {
+        for (file, proposal) in args.files.iter().zip(&proposals) {
+            let words = told::proposal(file, proposal, context.language);
+            output.answer(proposal, &format!("{words}\n{}", proposal.mapping))?;
+        }
+        return Ok(None);
+    }
+    for (file, proposal) in args.files.iter().zip(&proposals) {
+        output.note(&told::proposal(file, proposal, context.language));
+    }
+    if !args.yes && !args.dry_run && !agrees(context)? {
+        return Ok(None);
+    }
+    let read = |proposal: &propose::Proposal| {
+        Mapping::from_toml(&proposal.mapping).map_err(|error| CliError::Usage(error.to_string()))
+    };
+    proposals.iter().map(read).collect::<Result<_, _>>().map(Some)
+}
+
+fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
+    let text = fs::read_to_string(path)
+        .map_err(|source| CliError::File { path: path.to_owned(), source })?;
+    Mapping::from_toml(&text)
+        .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
+}
+
+/// A name for the system that a file comes from: the file's own.
+fn source_of(file: &Path) -> String {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
+    let is_part = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
+    let name: String = stem.unwrap_or_default().chars().filter(is_part).take(40).collect();
+    if name.is_empty() { "import".to_owned() } else { name }
+}
+
+/// Whether a person who was shown the mapping agrees with it.
+fn agrees(context: &Context) -> Result<bool, CliError> {
+    if context.json || !io::stdin().is_terminal() {
+        return Err(CliError::Usage(
+            "nobody is here to agree with the proposed mapping: look at it with --propose, then \
+             give it with --mapping, or say --yes"
+                .to_owned(),
+        ));
+    }
+    let _ = write!(io::stderr(), "{} ", told::question(context.language));
+    let mut answer = String::new();
+    let failed = |source| CliError::File { path: PathBuf::from("stdin"), source };
+    io::stdin().read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes" | "j" | "是" | "好"))
+}
+
+/// Where what is wrong with each file goes.
+fn error_files(args: &ImportArgs) -> Result<Vec<Option<PathBuf>>, CliError> {
+    let Some(path) = &args.errors else { return Ok(vec![None; args.files.len()]) };
+    if args.files.len() == 1 {
+        return Ok(vec![Some(path.clone())]);
+    }
+    fs::create_dir_all(path).map_err(|source| CliError::File { path: path.clone(), source })?;
+    let name = |file: &PathBuf| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Some(path.join(format!("{stem}.errors.csv")))
+    };
+    Ok(args.files.iter().map(name).collect())
+}
+
+fn check_rejected(args: &ImportArgs, reports: &[ImportReport]) -> Result<(), CliError> {
+    let rejected: u64 = reports.iter().map(|report| report.rejected).sum();
+    let nothing_came =
+        reports.iter().any(|report| report.rows > 0 && report.rejected == report.rows);
+    if nothing_came || (args.strict && rejected > 0) {
+        Err(CliError::Rejected(rejected))
     } else {
         Ok(())
     }
 }
 
+/// Lists the imports of this device.
+pub(crate) fn list(context: &Context, limit: usize, output: &mut Output) -> Result<(), CliError> {
+    let mut replica = context.open()?;
+    let batches = transfer::imports(&mut replica, limit).map_err(target_error)?;
+    output.answer(&batches, &told::batches(&batches, context.language))
+}
+
+/// Takes an import back.
+pub(crate) fn undo(context: &Context, id: i64, output: &mut Output) -> Result<(), CliError> {
+    let mut replica = context.open()?;
+    let bar = if context.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    let undone = transfer::undo_import(&mut replica, id, &mut |progress| {
+        bar.set_message(progress.rows.to_string());
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    let undone = undone.map_err(import_error)?;
+    output.answer(&json!(undone), &told::undone(&undone, context.language))
+}
+
 fn import_error(error: ImportError) -> CliError {
-    if let ImportError::Replica(error) = error { error.into() } else { CliError::Import(error) }
+    match error {
+        ImportError::Target(error) => target_error(error),
+        other => CliError::Import(other),
+    }
+}
+
+/// The replica's own error where it was one, so that it has its own words and exit code.
+fn target_error(error: TargetError) -> CliError {
+    match error {
+        TargetError::Failed(error) => match error.downcast::<ReplicaError>() {
+            Ok(error) => (*error).into(),
+            Err(error) => CliError::Import(ImportError::Target(TargetError::Failed(error))),
+        },
+        refused @ TargetError::Refused(_) => CliError::Import(ImportError::Target(refused)),
+    }
 }
 
 /// How much of the file is read; nothing is drawn where no person watches.
 fn progress_bar() -> ProgressBar {
-    let style = "{msg} {wide_bar} {percent}% ({bytes_per_sec}, {eta})";
+    let style = "{msg} {wide_bar} {percent}% ({eta})";
     let style = ProgressStyle::with_template(style);
     let bar = ProgressBar::new(0);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use super::{Columns, Defaults, check_currency, reference::check_reference};
+use super::{Columns, Defaults, Of, check_currency, reference::check_reference};
 use crate::{
     schema::{Entity, Field, Kind, TextHints, Type},
     transfer::{
@@ -18,6 +18,7 @@ use crate::{
 /// Checks one entry of the file and adds it to the targets.
 pub(super) fn check_field(
     entity: &'static Entity,
+    of: Of,
     name: &str,
     entry: FieldEntry,
     defaults: &Defaults,
@@ -28,10 +29,12 @@ pub(super) fn check_field(
         Some((field, part)) => (field, Some(part)),
         None => (name, None),
     };
-    let field = entity.field(field_name).ok_or_else(|| MappingProblem::UnknownField {
+    let fields = of.fields(entity);
+    let field = fields.iter().find(|field| field.name == field_name);
+    let field = field.ok_or_else(|| MappingProblem::UnknownField {
         entity: entity.name.clone(),
         field: field_name.to_owned(),
-        known: entity.fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "),
+        known: fields.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", "),
     })?;
     check_importable(field)?;
     check_settings(field, part, &entry)?;
@@ -145,31 +148,17 @@ fn content_of(
     entry: FieldEntry,
     columns: &mut Columns,
 ) -> Result<Content, MappingProblem> {
-    let source = match (entry.column, entry.constant, entry.template) {
-        (Some(column), None, None) => {
-            if let Some(map) = entry.map {
-                columns.add_map(&column, map)?;
-            }
-            Source::Column(columns.slot(&column))
-        }
-        (None, Some(toml::Value::Array(items)), None) => {
-            let members: Option<Vec<String>> = items.into_iter().map(constant_text).collect();
-            return members
-                .map(Content::Members)
-                .ok_or_else(|| MappingProblem::Source(field.name.clone()));
-        }
-        (None, Some(constant), None) => Source::Constant(
-            constant_text(constant).ok_or_else(|| MappingProblem::Source(field.name.clone()))?,
-        ),
-        (None, None, Some(template)) => {
-            let template = parse_template(&template, columns);
-            Source::Template(template.ok_or_else(|| MappingProblem::Template(field.name.clone()))?)
-        }
-        _ => return Err(MappingProblem::Source(field.name.clone())),
-    };
+    if let Some(toml::Value::Array(items)) = &entry.constant {
+        let members: Option<Vec<String>> = items.iter().cloned().map(constant_text).collect();
+        let is_only = entry.column.is_none() && entry.template.is_none() && entry.sum.is_none();
+        let members = members.filter(|_| is_only).map(Content::Members);
+        return members.ok_or_else(|| MappingProblem::Source(field.name.clone()));
+    }
+    let split = entry.split.clone().unwrap_or_default();
+    let source = source_of(&field.name, entry, columns)?;
     Ok(match (part, field.kind) {
         (Some(part), _) => Content::Parts(vec![(part.to_owned(), source)]),
-        (None, Kind::Set) => Content::Split(source, entry.split.unwrap_or_default()),
+        (None, Kind::Set) => Content::Split(source, split),
         (
             None,
             Kind::Register
@@ -181,6 +170,34 @@ fn content_of(
             | Kind::Text,
         ) => Content::Whole(source),
     })
+}
+
+/// Where the text of an entry comes from.
+pub(super) fn source_of(
+    name: &str,
+    entry: FieldEntry,
+    columns: &mut Columns,
+) -> Result<Source, MappingProblem> {
+    let wrong = || MappingProblem::Source(name.to_owned());
+    match (entry.column, entry.constant, entry.template, entry.sum) {
+        (Some(column), None, None, None) => {
+            if let Some(map) = entry.map {
+                columns.add_map(&column, map)?;
+            }
+            Ok(Source::Column(columns.slot(&column)))
+        }
+        (None, Some(constant), None, None) => {
+            constant_text(constant).map(Source::Constant).ok_or_else(wrong)
+        }
+        (None, None, Some(template), None) => {
+            let template = parse_template(&template, columns);
+            template.map(Source::Template).ok_or_else(|| MappingProblem::Template(name.to_owned()))
+        }
+        (None, None, None, Some(names)) if !names.is_empty() => {
+            Ok(Source::Sum(names.iter().map(|name| columns.slot(name)).collect()))
+        }
+        _ => Err(wrong()),
+    }
 }
 
 fn constant_text(value: toml::Value) -> Option<String> {

@@ -33,18 +33,41 @@ pub(super) fn check_reference(
     if target.name == entity.name && entry.missing == Missing::Reject {
         return Err(MappingProblem::RejectsItself(field.name.clone()));
     }
-    let by = if entry.by == "key" {
+    Ok(Reference {
+        entity: target,
+        by: by(target, &field.name, entry, defaults)?,
+        missing: entry.missing,
+    })
+}
+
+/// Checks how the record is found that rows become rows of.
+pub(super) fn check_parent(
+    entity: &'static Entity,
+    entry: &ReferenceEntry,
+    defaults: &Defaults,
+) -> Result<Reference, MappingProblem> {
+    Ok(Reference { entity, by: by(entity, "parent", entry, defaults)?, missing: Missing::Reject })
+}
+
+fn by(
+    target: &'static Entity,
+    field: &str,
+    entry: &ReferenceEntry,
+    defaults: &Defaults,
+) -> Result<By, MappingProblem> {
+    if entry.by == "key" {
         let source = entry.source.clone().unwrap_or_else(|| defaults.source.clone());
         check_source_name(&source)?;
-        By::Key { source }
-    } else {
-        if entry.source.is_some() {
-            let (setting, usable) = ("source", "references by key");
-            return Err(MappingProblem::Setting { field: field.name.clone(), setting, usable });
-        }
-        By::Field(find_lookup(target, &entry.by)?)
-    };
-    Ok(Reference { entity: target, by, missing: entry.missing })
+        return Ok(By::Key { source });
+    }
+    if entry.source.is_some() {
+        let (setting, usable) = ("source", "references by key");
+        return Err(MappingProblem::Setting { field: field.to_owned(), setting, usable });
+    }
+    if entry.by == "id" {
+        return Ok(By::Id);
+    }
+    Ok(By::Field(find_lookup(target, &entry.by)?))
 }
 
 /// A field by which records can be looked up: indexed, in the part that everyone has.

@@ -1,0 +1,78 @@
+//! A device's store as the place of an import.
+
+use serde_json::{Map, Value as Json};
+
+use super::target::{Place, Target, TargetError, Work};
+use crate::{
+    ids::RecordId,
+    replica::{Replica, Writer},
+    schema::{Entity, SqlValue},
+    store::imports::{self, Found, Notes},
+    time::TimestampMs,
+};
+
+impl Place for Replica {
+    fn write(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        self.transaction(|writer| Ok(work(writer)))?
+    }
+
+    fn rehearse(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        Self::rehearse(self, |writer| work(writer))
+    }
+
+    fn set_bulk(&mut self, is_bulk: bool) -> Result<(), TargetError> {
+        Ok(imports::set_bulk(self.store().conn(), is_bulk)?)
+    }
+
+    fn now_ms(&self) -> TimestampMs {
+        self.clock_ms()
+    }
+}
+
+impl Target for Writer<'_> {
+    fn exists(&self, record: RecordId) -> Result<bool, TargetError> {
+        Ok(Self::exists(self, record)?)
+    }
+
+    fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError> {
+        Ok(Self::read(self, record)?)
+    }
+
+    fn create(
+        &mut self,
+        entity: &str,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<(), TargetError> {
+        Ok(self.attempt(|writer| writer.create_with_gaps(entity, record, fields))?)
+    }
+
+    fn update(
+        &mut self,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<bool, TargetError> {
+        Ok(self.attempt(|writer| writer.update(record, fields))?)
+    }
+
+    fn archive(&mut self, record: RecordId) -> Result<(), TargetError> {
+        Ok(self.attempt(|writer| writer.archive(record))?)
+    }
+
+    fn restore(&mut self, record: RecordId) -> Result<(), TargetError> {
+        Ok(self.attempt(|writer| writer.restore(record))?)
+    }
+
+    fn find_by(
+        &self,
+        entity: &Entity,
+        column: &str,
+        value: &SqlValue,
+    ) -> Result<Found, TargetError> {
+        Ok(imports::find_by(self.conn(), entity, column, value)?)
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self.conn()
+    }
+}

@@ -1,0 +1,370 @@
+//! A mapping proposed from the file itself: which column means which field, how dates are written,
+//! which misspelt choices mean which, what names a row.
+//!
+//! A proposal is a mapping file with comments: to be read, changed and kept. What cannot be known
+//! (a unit of thousands, a choice that resembles none) is said in its notes, never guessed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{error::ImportError, table::Table};
+use crate::schema::{Entity, Kind, Schema, Type};
+
+mod columns;
+mod headers;
+pub mod names;
+pub mod values;
+mod written;
+
+use columns::Column;
+use headers::{LIKELY, Place, SAME};
+pub use names::{Names, NoNames};
+use values::Fit;
+
+/// Percent of a column's values that must fit a typed field for it to be proposed.
+const FIT_PERCENT_MIN: u32 = 50;
+/// Unknown values that are named of one column, at most.
+const UNKNOWN_MAX: usize = 10;
+
+/// What is known beside the file.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    /// The entity; found out if none.
+    pub entity: Option<String>,
+    /// Name of the system that the file comes from.
+    pub source: Option<String>,
+    /// The currency of amounts that name none.
+    pub currency: Option<String>,
+    /// Country of telephone numbers without a country's code.
+    pub region: Option<String>,
+    /// Fields that a person chose for columns; none for a column that is to be left out.
+    pub fields: BTreeMap<String, Option<String>>,
+    /// The columns that name a row.
+    pub key: Vec<String>,
+}
+
+/// What is proposed.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proposal {
+    /// Name of the entity.
+    pub entity: String,
+    /// Each column with what becomes of it.
+    pub columns: Vec<ColumnProposal>,
+    /// The columns that name a row.
+    pub key: Vec<String>,
+    /// What a person should look at.
+    pub notes: Vec<Note>,
+    /// The mapping file.
+    pub mapping: String,
+}
+
+/// What becomes of a column.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct ColumnProposal {
+    /// Its name.
+    pub column: String,
+    /// The field, or part of one such as `address.city`; none if it is left out.
+    pub field: Option<String>,
+    /// How sure that is, in percent.
+    pub confidence: u32,
+    /// Rows that have something in it.
+    pub filled: u64,
+    /// A value.
+    pub example: String,
+    /// Values that are misspelt choices or names, and what they mean.
+    pub replaced: BTreeMap<String, String>,
+    /// The order of its dates.
+    pub date_order: Option<&'static str>,
+    /// How a link finds its record: `key`, `id` or a field.
+    pub by: Option<String>,
+}
+
+/// What a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "note", rename_all = "snake_case")]
+pub enum Note {
+    /// Values of a column that its field does not take; their rows would be rejected.
+    Unknown {
+        /// The column.
+        column: String,
+        /// Some of the values.
+        values: Vec<String>,
+    },
+    /// Dates that may be read in two ways.
+    AmbiguousDates {
+        /// The column.
+        column: String,
+        /// The order that was taken.
+        order: String,
+    },
+    /// A field that the entity requires and no column fills; rows are imported without it.
+    Required {
+        /// The field.
+        field: String,
+    },
+    /// No column names a row: those with the same values in the key's columns are told apart by
+    /// their order.
+    NoKey,
+    /// Amounts without a currency; one was taken.
+    Currency {
+        /// Which one.
+        currency: String,
+    },
+}
+
+/// A column with the place that was found for it.
+struct Chosen {
+    place: Place,
+    confidence: u32,
+    fit: Fit,
+    by: Option<String>,
+    replaced: BTreeMap<String, String>,
+}
+
+/// Proposes a mapping for a table.
+///
+/// # Errors
+///
+/// The file cannot be read, or the wishes name what is not there.
+pub fn propose(table: &Table, wishes: &Wishes, names: &dyn Names) -> Result<Proposal, ImportError> {
+    let columns = columns::look_at(table)?;
+    let entity = match &wishes.entity {
+        Some(name) => Schema::current()
+            .entity(name)
+            .ok_or_else(|| ImportError::UnknownEntity(name.chars().take(80).collect()))?,
+        None => find_entity(&columns, wishes.currency.as_deref()),
+    };
+    let mut chosen = choose(entity, &columns, wishes)?;
+    for (at, chosen) in &mut chosen {
+        if let Some(column) = columns.get(*at) {
+            refer(column, chosen, names)?;
+        }
+    }
+    let key = Key::find(entity, &columns, &chosen, wishes);
+    let notes = notes(entity, &columns, &chosen, &key, wishes);
+    let mapping = written::write(entity, table, &columns, &chosen, &key, wishes);
+    let proposals = columns.iter().enumerate().map(|(at, column)| {
+        let found = chosen.get(&at);
+        ColumnProposal {
+            column: column.name.clone(),
+            field: found.map(|chosen| chosen.place.name()),
+            confidence: found.map_or(0, |chosen| chosen.confidence),
+            filled: column.filled,
+            example: column.values.keys().next().cloned().unwrap_or_default(),
+            replaced: found.map(|chosen| chosen.replaced.clone()).unwrap_or_default(),
+            date_order: found.and_then(|chosen| chosen.fit.date_order),
+            by: found.and_then(|chosen| chosen.by.clone()),
+        }
+    });
+    Ok(Proposal {
+        entity: entity.name.clone(),
+        columns: proposals.collect(),
+        key: key.names,
+        notes,
+        mapping,
+    })
+}
+
+/// The entity whose fields the columns' names and values fit best.
+fn find_entity(columns: &[Column], currency: Option<&str>) -> &'static Entity {
+    let schema = Schema::current();
+    let wishes = Wishes { currency: currency.map(str::to_owned), ..Wishes::default() };
+    let rate = |entity: &'static Entity| -> u32 {
+        let chosen = choose(entity, columns, &wishes).unwrap_or_default();
+        let total: u32 = chosen.values().map(|chosen| chosen.confidence).sum();
+        // A record without its name is hardly one of these.
+        let has_title = chosen.values().any(|chosen| chosen.place.field.name == entity.title);
+        let key = [entity.name.as_str(), "id"].concat();
+        let is_named =
+            columns.iter().any(|column| headers::plain(&column.name) == headers::plain(&key));
+        total + if has_title { SAME } else { 0 } + if is_named { 3 * SAME } else { 0 }
+    };
+    let mut best: Option<(u32, &'static Entity)> = None;
+    for entity in schema.entities() {
+        let rating = rate(entity);
+        if best.is_none_or(|(most, _)| rating > most) {
+            best = Some((rating, entity));
+        }
+    }
+    // A schema without entities is refused where it is made.
+    best.map_or_else(|| unreachable_entity(schema), |(_, entity)| entity)
+}
+
+fn unreachable_entity(schema: &'static Schema) -> &'static Entity {
+    schema.entities().next().expect("the schema's check refuses one without entities")
+}
+
+/// Gives each column its place, the surest pair first.
+fn choose(
+    entity: &'static Entity,
+    columns: &[Column],
+    wishes: &Wishes,
+) -> Result<BTreeMap<usize, Chosen>, ImportError> {
+    let places = headers::places(entity);
+    let currency = wishes.currency.as_deref();
+    let mut pairs: Vec<(u32, usize, usize)> = Vec::new();
+    let mut chosen: BTreeMap<usize, Chosen> = BTreeMap::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for (at, column) in columns.iter().enumerate() {
+        if let Some(wish) = wishes.fields.get(&column.name) {
+            let Some(name) = wish else { continue };
+            let place = places.iter().find(|place| place.name() == *name);
+            let place = place.cloned().ok_or_else(|| ImportError::UnknownField {
+                entity: entity.name.clone(),
+                field: name.chars().take(80).collect(),
+            })?;
+            let fit = values::fit(column, place.field, currency);
+            taken.insert(name.clone());
+            let (by, replaced) = (None, BTreeMap::new());
+            chosen.insert(at, Chosen { place, confidence: SAME, fit, by, replaced });
+            continue;
+        }
+        for (place_at, place) in places.iter().enumerate() {
+            let score = headers::score(&column.name, entity, place);
+            if score >= LIKELY {
+                pairs.push((score, at, place_at));
+            }
+        }
+    }
+    // The surest first; among equals the place that stands first in the definition.
+    pairs.sort_by(|a, b| b.0.cmp(&a.0).then(a.2.cmp(&b.2)).then(a.1.cmp(&b.1)));
+    for (score, at, place_at) in pairs {
+        let (Some(column), Some(place)) = (columns.get(at), places.get(place_at)) else { continue };
+        if chosen.contains_key(&at) || is_taken(&taken, place) {
+            continue;
+        }
+        let fit = values::fit(column, place.field, currency);
+        let is_part = place.part.is_some();
+        if !is_part && column.filled > 0 && fit.percent < FIT_PERCENT_MIN {
+            continue;
+        }
+        taken.insert(place.name());
+        let (place, by, replaced) = (place.clone(), None, BTreeMap::new());
+        chosen.insert(at, Chosen { place, confidence: score, fit, by, replaced });
+    }
+    Ok(chosen)
+}
+
+/// A field is filled whole or by its parts.
+fn is_taken(taken: &BTreeSet<String>, place: &Place) -> bool {
+    let whole = &place.field.name;
+    match place.part {
+        Some(_) => taken.contains(&place.name()) || taken.contains(whole),
+        None => {
+            let parts = [whole, "."].concat();
+            taken.contains(whole) || taken.iter().any(|name| name.starts_with(&parts))
+        }
+    }
+}
+
+/// How a link finds its record, and which values misspell a choice or a name.
+fn refer(column: &Column, chosen: &mut Chosen, names: &dyn Names) -> Result<(), ImportError> {
+    chosen.replaced.clone_from(&chosen.fit.near);
+    let field = chosen.place.field;
+    let Type::Link(target) = &field.ty else { return Ok(()) };
+    let Some(target) = Schema::current().entity(target).filter(|_| field.kind.is_single()) else {
+        return Ok(());
+    };
+    let is_uuid = |value: &String| value.parse::<crate::ids::RecordId>().is_ok();
+    if !column.values.is_empty() && column.values.keys().all(is_uuid) {
+        chosen.by = Some("id".to_owned());
+        return Ok(());
+    }
+    let title = target.title_field().filter(|title| title.indexed && title.kind.is_single());
+    match title {
+        Some(title) if !headers::is_key(&column.name) => {
+            chosen.by = Some(title.name.clone());
+            let known = names
+                .names(target, title, names::NAMES_MAX)
+                .map_err(|words| ImportError::Target(super::TargetError::Refused(words)))?;
+            chosen.replaced = names::near_names(&known, column.values.keys());
+        }
+        Some(_) | None => chosen.by = Some("key".to_owned()),
+    }
+    Ok(())
+}
+
+/// What names a row.
+struct Key {
+    names: Vec<String>,
+    /// Whether rows may share it.
+    may_repeat: bool,
+}
+
+impl Key {
+    /// A column whose values are all different and there, called like a key, else any such one,
+    /// else the columns of the title, told apart by their order.
+    fn find(
+        entity: &Entity,
+        columns: &[Column],
+        chosen: &BTreeMap<usize, Chosen>,
+        wishes: &Wishes,
+    ) -> Self {
+        if !wishes.key.is_empty() {
+            let is_unique = |name: &String| {
+                columns.iter().any(|column| column.name == *name && column.is_unique)
+            };
+            let may_repeat = !wishes.key.iter().any(is_unique);
+            return Self { names: wishes.key.clone(), may_repeat };
+        }
+        let rows = columns.iter().map(|column| column.filled).max().unwrap_or_default();
+        let fits = |column: &&Column| column.is_unique && column.filled == rows && rows > 0;
+        let unique: Vec<&Column> = columns.iter().filter(fits).collect();
+        let own = [entity.name.as_str(), "id"].concat();
+        let is_own = |column: &&&Column| headers::plain(&column.name) == headers::plain(&own);
+        let best = unique
+            .iter()
+            .find(is_own)
+            .or_else(|| unique.iter().find(|column| headers::is_key(&column.name)))
+            .or_else(|| unique.first());
+        if let Some(column) = best {
+            return Self { names: vec![column.name.clone()], may_repeat: false };
+        }
+        let title = |(at, chosen): (&usize, &Chosen)| {
+            let is_title = chosen.place.field.name == entity.title;
+            columns.get(*at).filter(|_| is_title).map(|column| column.name.clone())
+        };
+        let mut names: Vec<String> = chosen.iter().filter_map(title).collect();
+        if names.is_empty() {
+            names.extend(columns.first().map(|column| column.name.clone()));
+        }
+        Self { names, may_repeat: true }
+    }
+}
+
+fn notes(
+    entity: &Entity,
+    columns: &[Column],
+    chosen: &BTreeMap<usize, Chosen>,
+    key: &Key,
+    wishes: &Wishes,
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for (at, chosen) in chosen {
+        let Some(column) = columns.get(*at) else { continue };
+        if !chosen.fit.unknown.is_empty() && chosen.place.part.is_none() {
+            notes.push(Note::Unknown {
+                column: column.name.clone(),
+                values: chosen.fit.unknown.iter().take(UNKNOWN_MAX).cloned().collect(),
+            });
+        }
+        if let (Some(order), true) = (chosen.fit.date_order, chosen.fit.is_ambiguous) {
+            let (column, order) = (column.name.clone(), order.to_owned());
+            notes.push(Note::AmbiguousDates { column, order });
+        }
+    }
+    let is_filled = |name: &str| chosen.values().any(|chosen| chosen.place.field.name == name);
+    let asked = entity.fields.iter().filter(|field| field.required && field.kind != Kind::Office);
+    for field in asked.filter(|field| !is_filled(&field.name)) {
+        notes.push(Note::Required { field: field.name.clone() });
+    }
+    let has_money = chosen.values().any(|chosen| chosen.place.field.ty == Type::Money);
+    if has_money && wishes.currency.is_none() {
+        notes.push(Note::Currency { currency: written::CURRENCY.to_owned() });
+    }
+    if key.may_repeat {
+        notes.push(Note::NoKey);
+    }
+    notes
+}

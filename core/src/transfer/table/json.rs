@@ -1,0 +1,194 @@
+//! Objects of JSON as CSV: what this program exports, and what other programs do.
+//!
+//! A list and an object with the member `records` are read whole, so they have a limit; a file
+//! with one object on each line may be as long as any other. Lists and objects within a record
+//! stay JSON in their cell.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+};
+
+use serde_json::{Map, Value as Json};
+use tempfile::NamedTempFile;
+
+use super::{COLUMNS_MAX, WHOLE_BYTES_MAX};
+use crate::transfer::error::ImportError;
+
+/// Bytes of one line, at most.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// Writes the objects as CSV.
+pub(super) fn to_csv(path: &Path) -> Result<NamedTempFile, ImportError> {
+    if is_lines(path)? {
+        let mut columns = Columns::default();
+        each_line(path, |object| {
+            columns.add(object.keys()).map_err(|found| too_many(path, found))
+        })?;
+        let mut rows = Rows::begin(&columns)?;
+        each_line(path, |object| rows.write(&columns, &object))?;
+        return rows.finish();
+    }
+    let objects = match read_whole(path)? {
+        Json::Array(objects) => objects,
+        Json::Object(mut members) => match members.remove("records") {
+            Some(Json::Array(objects)) => objects,
+            _ => vec![Json::Object(members)],
+        },
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Vec::new(),
+    };
+    let objects: Vec<Map<String, Json>> =
+        objects.into_iter().map(object_of).collect::<Option<_>>().ok_or_else(|| {
+            ImportError::Json {
+                path: path.to_owned(),
+                problem: "a list of objects was expected".to_owned(),
+            }
+        })?;
+    write(path, &objects)
+}
+
+/// Writes objects as CSV, their members as columns in the order in which they come.
+pub(super) fn write(
+    path: &Path,
+    objects: &[Map<String, Json>],
+) -> Result<NamedTempFile, ImportError> {
+    let mut columns = Columns::default();
+    for object in objects {
+        columns.add(object.keys()).map_err(|found| too_many(path, found))?;
+    }
+    let mut rows = Rows::begin(&columns)?;
+    objects.iter().try_for_each(|object| rows.write(&columns, object))?;
+    rows.finish()
+}
+
+/// Reads a file as one value.
+pub(super) fn read_whole(path: &Path) -> Result<Json, ImportError> {
+    let read_error = |source| ImportError::Read { path: path.to_owned(), source };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(read_error)?;
+    file.take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text).map_err(read_error)?;
+    if text.len() as u64 > WHOLE_BYTES_MAX {
+        return Err(ImportError::FileTooLarge { path: path.to_owned(), max: WHOLE_BYTES_MAX });
+    }
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    serde_json::from_slice(text).map_err(|error| wrong(path, &error))
+}
+
+fn wrong(path: &Path, error: &serde_json::Error) -> ImportError {
+    // The library's words without the text itself.
+    let problem = format!("line {}, column {}", error.line(), error.column());
+    ImportError::Json { path: path.to_owned(), problem }
+}
+
+fn too_many(path: &Path, found: usize) -> ImportError {
+    ImportError::TooManyColumns { path: path.to_owned(), found, max: COLUMNS_MAX }
+}
+
+fn object_of(json: Json) -> Option<Map<String, Json>> {
+    match json {
+        Json::Object(object) => Some(object),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+    }
+}
+
+/// Whether the first line is an object of its own.
+fn is_lines(path: &Path) -> Result<bool, ImportError> {
+    let read_error = |source| ImportError::Read { path: path.to_owned(), source };
+    let mut lines = BufReader::new(File::open(path).map_err(read_error)?);
+    let mut first = Vec::new();
+    lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut first).map_err(read_error)?;
+    let is_object = serde_json::from_slice::<Map<String, Json>>(&first).is_ok();
+    let is_last = lines.fill_buf().map_err(read_error)?.is_empty();
+    Ok(is_object && !is_last)
+}
+
+fn each_line(
+    path: &Path,
+    mut visit: impl FnMut(Map<String, Json>) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let read_error = |source| ImportError::Read { path: path.to_owned(), source };
+    let mut lines = BufReader::new(File::open(path).map_err(read_error)?);
+    let mut line = Vec::new();
+    let mut number = 0_u64;
+    loop {
+        line.clear();
+        let mut limited = lines.by_ref().take(LINE_BYTES_MAX + 1);
+        if limited.read_until(b'\n', &mut line).map_err(read_error)? == 0 {
+            return Ok(());
+        }
+        number += 1;
+        if line.len() as u64 > LINE_BYTES_MAX {
+            let (path, max) = (path.to_owned(), LINE_BYTES_MAX);
+            return Err(ImportError::RowTooLong { path, line: number, max });
+        }
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let object = serde_json::from_slice(&line).map_err(|_| ImportError::Json {
+            path: path.to_owned(),
+            problem: format!("line {number} is no object"),
+        })?;
+        visit(object)?;
+    }
+}
+
+/// The columns in the order in which they first came.
+#[derive(Debug, Default)]
+struct Columns {
+    names: Vec<String>,
+    places: BTreeMap<String, usize>,
+}
+
+impl Columns {
+    fn add<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Result<(), usize> {
+        for name in names {
+            if !self.places.contains_key(name) {
+                self.places.insert(name.clone(), self.names.len());
+                self.names.push(name.clone());
+            }
+        }
+        if self.names.len() > COLUMNS_MAX { Err(self.names.len()) } else { Ok(()) }
+    }
+}
+
+struct Rows {
+    csv: csv::Writer<NamedTempFile>,
+}
+
+impl Rows {
+    fn begin(columns: &Columns) -> Result<Self, ImportError> {
+        let made = NamedTempFile::new().map_err(|source| ImportError::Temporary { source })?;
+        let mut rows = Self { csv: csv::Writer::from_writer(made) };
+        rows.record(columns.names.iter().map(String::as_str))?;
+        Ok(rows)
+    }
+
+    fn write(&mut self, columns: &Columns, object: &Map<String, Json>) -> Result<(), ImportError> {
+        let cells: Vec<String> = columns
+            .names
+            .iter()
+            .map(|name| object.get(name).map_or_else(String::new, cell))
+            .collect();
+        self.record(cells.iter().map(String::as_str))
+    }
+
+    fn record<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), ImportError> {
+        let failed = |error: csv::Error| ImportError::Temporary { source: error.into() };
+        self.csv.write_record(cells).map_err(failed)
+    }
+
+    fn finish(self) -> Result<NamedTempFile, ImportError> {
+        let failed = |source| ImportError::Temporary { source };
+        self.csv.into_inner().map_err(|error| failed(error.into_error()))
+    }
+}
+
+fn cell(json: &Json) -> String {
+    match json {
+        Json::Null => String::new(),
+        Json::String(text) => text.clone(),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => json.to_string(),
+    }
+}

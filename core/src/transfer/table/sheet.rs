@@ -1,0 +1,173 @@
+//! A sheet of a workbook as CSV, cell by cell.
+//!
+//! A workbook is a compressed archive of XML: a few kilobytes may unpack to gigabytes. So the
+//! archive is unpacked once into nothing, with limits, before the library sees it. Formulas are
+//! never reckoned: the value that the workbook was saved with counts.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError, open_workbook};
+use tempfile::NamedTempFile;
+use zip::ZipArchive;
+
+use super::COLUMNS_MAX;
+use crate::transfer::error::ImportError;
+
+/// Files in the archive of a workbook, at most.
+pub const ENTRIES_MAX: usize = 10_000;
+/// Bytes that a workbook unpacks to, at most.
+pub const UNPACKED_BYTES_MAX: u64 = 1 << 30;
+/// Bytes of a workbook's shared texts and styles, at most: the library keeps them in memory.
+pub const SHARED_BYTES_MAX: u64 = 48 << 20;
+/// Rows of a sheet, at most: what the format has.
+pub const SHEET_ROWS_MAX: u32 = 1 << 20;
+
+/// Writes a sheet as CSV.
+pub(super) fn to_csv(path: &Path, sheet: Option<&str>) -> Result<NamedTempFile, ImportError> {
+    check_size(path)?;
+    let damaged = |error: XlsxError| ImportError::Workbook {
+        path: path.to_owned(),
+        problem: error.to_string().chars().take(200).collect(),
+    };
+    let mut workbook: Xlsx<BufReader<File>> = open_workbook(path).map_err(damaged)?;
+    let name = sheet_name(path, &workbook, sheet)?;
+    let mut cells = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
+    let made_error = |source| ImportError::Temporary { source };
+    let made = NamedTempFile::new().map_err(made_error)?;
+    let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(made);
+    let write_error = |error: csv::Error| ImportError::Temporary { source: error.into() };
+    let mut row: Vec<String> = Vec::new();
+    let (mut row_at, mut width) = (0_u32, 0);
+    loop {
+        let cell = cells.next_cell().map_err(damaged)?;
+        let (at, column) = match &cell {
+            Some(cell) => cell.get_position(),
+            None => (row_at.saturating_add(1), 0),
+        };
+        if cell.is_some() && at < row_at {
+            let problem = "its rows are not in order".to_owned();
+            return Err(ImportError::Workbook { path: path.to_owned(), problem });
+        }
+        if at > SHEET_ROWS_MAX {
+            let problem = format!("it has more than {SHEET_ROWS_MAX} rows");
+            return Err(ImportError::Workbook { path: path.to_owned(), problem });
+        }
+        // Rows without cells keep their numbers.
+        while row_at < at {
+            if row_at == 0 {
+                width = row.len();
+            }
+            // The header says how wide the sheet is; what stands beside it is another row's fault.
+            if row.len() < width.max(1) {
+                row.resize(width.max(1), String::new());
+            }
+            csv.write_record(&row).map_err(write_error)?;
+            row.clear();
+            row_at += 1;
+            if cell.is_none() {
+                break;
+            }
+        }
+        let Some(cell) = cell else { break };
+        let text = text_of(cell.get_value());
+        if text.is_empty() {
+            continue;
+        }
+        let column = column as usize;
+        if column >= COLUMNS_MAX {
+            let (path, found) = (path.to_owned(), column + 1);
+            return Err(ImportError::TooManyColumns { path, found, max: COLUMNS_MAX });
+        }
+        if row.len() <= column {
+            row.resize(column + 1, String::new());
+        }
+        if let Some(place) = row.get_mut(column) {
+            *place = text;
+        }
+    }
+    let made = csv.into_inner().map_err(|error| made_error(error.into_error()))?;
+    Ok(made)
+}
+
+/// The sheet of that name, or the first one that people see.
+fn sheet_name(
+    path: &Path,
+    workbook: &Xlsx<BufReader<File>>,
+    wanted: Option<&str>,
+) -> Result<String, ImportError> {
+    let sheets = workbook.sheets_metadata();
+    let is_table = |sheet: &&calamine::Sheet| sheet.typ == SheetType::WorkSheet;
+    let mut tables = sheets.iter().filter(is_table);
+    let found = match wanted {
+        Some(wanted) => tables.find(|sheet| sheet.name == wanted),
+        None => tables.find(|sheet| sheet.visible == SheetVisible::Visible),
+    };
+    found.map(|sheet| sheet.name.clone()).ok_or_else(|| ImportError::NoSheet {
+        path: path.to_owned(),
+        wanted: wanted.unwrap_or_default().chars().take(80).collect(),
+        found: sheets.iter().take(20).map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// Unpacks the archive into nothing, to see that it does not burst.
+fn check_size(path: &Path) -> Result<(), ImportError> {
+    let wrong = |problem: &str| ImportError::Workbook {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let file =
+        File::open(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
+    let mut archive =
+        ZipArchive::new(BufReader::new(file)).map_err(|_| wrong("it is no workbook"))?;
+    if archive.len() > ENTRIES_MAX {
+        return Err(wrong("its archive has too many files"));
+    }
+    let mut left = UNPACKED_BYTES_MAX;
+    for at in 0..archive.len() {
+        let entry = archive.by_index(at).map_err(|_| wrong("its archive is damaged"))?;
+        let is_sheet = entry.name().is_ok_and(|name| name.starts_with("xl/worksheets/"));
+        let max = if is_sheet { left } else { left.min(SHARED_BYTES_MAX) };
+        let unpacked = io::copy(&mut entry.take(max + 1), &mut io::sink())
+            .map_err(|_| wrong("its archive is damaged"))?;
+        if unpacked > max {
+            return Err(wrong("it unpacks to more than a workbook should"));
+        }
+        left -= unpacked;
+    }
+    Ok(())
+}
+
+/// A cell as text that the types of fields read.
+fn text_of(value: &DataRef<'_>) -> String {
+    match value {
+        DataRef::Empty => String::new(),
+        DataRef::Int(number) => number.to_string(),
+        // Fifteen digits are all that a workbook keeps; more would be noise.
+        DataRef::Float(number) => float_text(*number),
+        DataRef::String(text) => text.clone(),
+        DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::Bool(flag) => flag.to_string(),
+        DataRef::DateTime(at) => match at.as_datetime() {
+            Some(moment) if at.is_datetime() => {
+                let text = moment.format("%Y-%m-%dT%H:%M:%S%.f").to_string();
+                text.strip_suffix("T00:00:00").map(str::to_owned).unwrap_or(text)
+            }
+            Some(_) | None => float_text(at.as_f64()),
+        },
+        DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
+        DataRef::Error(error) => error.to_string(),
+    }
+}
+
+fn float_text(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return format!("{number:.0}");
+    }
+    // The shortest text that gives the number back, without an exponent.
+    let rounded: f64 = format!("{number:.14e}").parse().unwrap_or(number);
+    format!("{rounded}")
+}

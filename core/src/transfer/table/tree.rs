@@ -1,0 +1,81 @@
+//! Salesforce's data tree as CSV.
+//!
+//! Its command line exports records with a name each (`referenceId`), by which others refer to
+//! them (`@AccountRef1`), and may nest the records of a child relationship in their parent. Every
+//! record of the wanted type becomes a row, wherever it stands; a nested one has its parent's name
+//! in the column `@parent`.
+
+use std::path::Path;
+
+use serde_json::{Map, Value as Json};
+use tempfile::NamedTempFile;
+
+use super::json;
+use crate::transfer::error::ImportError;
+
+/// The column that holds a record's name in the tree.
+pub const REFERENCE_ID: &str = "referenceId";
+/// The column that holds the name of the record that a nested one belongs to.
+pub const PARENT: &str = "@parent";
+/// How deep records may be nested: what Salesforce allows.
+const DEPTH_MAX: u32 = 5;
+
+/// Writes the records of one type as CSV.
+pub(super) fn to_csv(path: &Path, wanted: Option<&str>) -> Result<NamedTempFile, ImportError> {
+    let wrong =
+        |problem: &str| ImportError::Json { path: path.to_owned(), problem: problem.to_owned() };
+    let tree = json::read_whole(path)?;
+    let records = tree.get("records").and_then(Json::as_array);
+    let records = records.ok_or_else(|| wrong("a data tree has a list `records`"))?;
+    let wanted = match wanted {
+        Some(wanted) => wanted.to_owned(),
+        None => records.first().and_then(type_of).unwrap_or_default().to_owned(),
+    };
+    let mut found = Vec::new();
+    gather(records, &wanted, None, DEPTH_MAX, &mut found)
+        .ok_or_else(|| wrong("its records are nested deeper than Salesforce allows"))?;
+    json::write(path, &found)
+}
+
+fn type_of(record: &Json) -> Option<&str> {
+    record.get("attributes")?.get("type")?.as_str()
+}
+
+fn gather(
+    records: &[Json],
+    wanted: &str,
+    parent: Option<&str>,
+    depth: u32,
+    found: &mut Vec<Map<String, Json>>,
+) -> Option<()> {
+    let depth = depth.checked_sub(1)?;
+    for record in records {
+        let name = record.get("attributes").and_then(|about| about.get(REFERENCE_ID));
+        let Some(members) = record.as_object() else { continue };
+        if type_of(record) == Some(wanted) {
+            let mut row = Map::new();
+            if let Some(name) = name {
+                row.insert(REFERENCE_ID.to_owned(), name.clone());
+            }
+            if let Some(parent) = parent {
+                row.insert(PARENT.to_owned(), parent.into());
+            }
+            let own = members.iter().filter(|(name, _)| *name != "attributes");
+            let own = own.filter(|(_, json)| !json.is_object());
+            row.extend(own.map(|(name, json)| (name.clone(), without_mark(json))));
+            found.push(row);
+        }
+        for children in members.values().filter_map(|json| json.get("records")?.as_array()) {
+            gather(children, wanted, name.and_then(Json::as_str), depth, found)?;
+        }
+    }
+    Some(())
+}
+
+/// A reference without the mark that tells it from text.
+fn without_mark(json: &Json) -> Json {
+    match json.as_str().and_then(|text| text.strip_prefix('@')) {
+        Some(name) if name.contains("Ref") => name.into(),
+        Some(_) | None => json.clone(),
+    }
+}
