@@ -252,7 +252,8 @@ fn run_file(
 ) -> Result<(), ImportError> {
     let bytes_total = file.reader.bytes_total();
     loop {
-        let batch = next_batch(&mut file.reader, &mut engine.report)?;
+        let limit = place.batch_rows().min(BATCH_ROWS_MAX);
+        let batch = next_batch(&mut file.reader, &mut engine.report, limit)?;
         if batch.is_empty() {
             return Ok(());
         }
@@ -272,10 +273,11 @@ fn tell(file: &mut OpenFile<'_>, engine: &mut Engine<'_>) -> Result<(), ImportEr
 fn next_batch(
     reader: &mut RowReader,
     report: &mut ImportReport,
+    limit: usize,
 ) -> Result<Vec<RawRow>, ImportError> {
     let mut batch = Vec::new();
     let mut bytes = 0;
-    while batch.len() < BATCH_ROWS_MAX && bytes < BATCH_BYTES_MAX {
+    while batch.len() < limit && bytes < BATCH_BYTES_MAX {
         let Some(row) = reader.next_row()? else { break };
         if blank(&row.cells) {
             report.blank += 1;
@@ -295,7 +297,7 @@ fn link_waiting(
 ) -> Result<(), TargetError> {
     let mut after: Option<(usize, u64)> = None;
     loop {
-        let waiting: Vec<WaitingRow> = run.scratch.waiting(after, BATCH_ROWS_MAX)?;
+        let waiting: Vec<WaitingRow> = run.scratch.waiting(after, place.batch_rows())?;
         let Some(last) = waiting.last() else { return Ok(()) };
         after = Some((last.file, last.row));
         transact(place, run, &mut |target| {
@@ -316,10 +318,11 @@ fn link_earlier(
     let mut lookup = Lookup::default();
     let mut after = None;
     let mut linked = 0;
+    let limit = place.batch_rows();
     loop {
         let mut last = None;
         transact(place, run, &mut |target| {
-            let pending = target.notes().pending(after, BATCH_ROWS_MAX)?;
+            let pending = target.notes().pending(after, limit)?;
             last = pending.last().map(|(record, _)| *record);
             for (record, pending) in pending {
                 let is_linked = links::link_earlier(run, target, &mut lookup, record, &pending)?;

@@ -242,19 +242,35 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Writes the changed documents and makes everything durable; returns the position reached.
-    pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
+    /// Writes the changed documents, so that the transaction's own reads find them.
+    pub(crate) fn flush(&mut self) -> Result<(), StorageError> {
         let moved = self.find_families()?;
-        let changed = self.documents.iter().filter(|(_, held)| held.is_changed);
-        for (id, held) in changed {
+        for (id, held) in self.documents.iter_mut().filter(|(_, held)| held.is_changed) {
             let Some(entity) = held.entity.as_deref() else { continue };
             self.tx.put_document(id, entity, held.family, &held.content)?;
+            held.stored_family = Some(held.family);
+            held.is_changed = false;
         }
         for (id, family) in moved {
             if let Some(stored) = self.tx.document(&id)? {
                 self.tx.put_document(&id, &stored.entity, family, &stored.content)?;
             }
         }
+        Ok(())
+    }
+
+    /// Writes what is left and forgets which documents it met, and how many texts it tried: many
+    /// groups follow in one transaction.
+    pub(crate) fn begin_anew(&mut self) -> Result<(), StorageError> {
+        self.flush()?;
+        self.documents.clear();
+        self.texts = 0;
+        Ok(())
+    }
+
+    /// Writes the changed documents and makes everything durable; returns the position reached.
+    pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
+        self.flush()?;
         self.tx.commit()
     }
 }

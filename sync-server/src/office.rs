@@ -13,6 +13,7 @@ mod edit;
 
 mod devices;
 mod history;
+mod import;
 mod list;
 mod users;
 mod view;
@@ -24,6 +25,7 @@ pub use history::{
     HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
     history,
 };
+pub use import::OfficePlace;
 pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
     timeline,

@@ -14,6 +14,7 @@ use outrider_core::{
     reports::PipelineReport,
     schema::Entity,
     store::{
+        imports::Notes,
         query::{IdPage, Query},
         timeline::{TimelinePage, TimelineQuery},
     },
@@ -499,6 +500,8 @@ pub trait Write: Read + accounts::WriteAccounts {
     fn add_device(&mut self, device: &Device) -> Result<(), StorageError>;
     /// Says which record the user of a device is.
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError>;
+    /// What imports remember, within this transaction.
+    fn import_notes(&self) -> &dyn Notes;
     /// Notes when a device was last heard of; no news.
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was

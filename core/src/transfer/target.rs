@@ -55,6 +55,10 @@ pub trait Place {
     fn set_bulk(&mut self, _is_bulk: bool) -> Result<(), TargetError> {
         Ok(())
     }
+    /// Rows of one transaction, at most: everybody else who writes waits for it.
+    fn batch_rows(&self) -> usize {
+        super::BATCH_ROWS_MAX
+    }
     /// The time now.
     fn now_ms(&self) -> TimestampMs;
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    BATCH_ROWS_MAX, Progress,
+    Progress,
     effect::{Effect, imprint},
     engine::has_row,
     error::ImportError,
@@ -66,10 +66,11 @@ pub fn undo_import(
     let mut undone = ImportUndone::default();
     let mut after: Option<RecordId> = None;
     let mut rows = 0;
+    let limit = place.batch_rows();
     loop {
         let mut last = None;
         place.write(&mut |target| {
-            let effects = target.notes().effects(id, after, BATCH_ROWS_MAX)?;
+            let effects = target.notes().effects(id, after, limit)?;
             last = effects.last().map(|(record, _)| *record);
             for (record, effect) in &effects {
                 rows += 1;

@@ -207,6 +207,7 @@ pub(super) struct Tap<'a> {
     author: &'a Author,
     now_ms: TimestampMs,
     changes: Vec<PushChange>,
+    takes_gaps: bool,
 }
 
 impl<'a> Tap<'a> {
@@ -217,7 +218,7 @@ impl<'a> Tap<'a> {
         now_ms: TimestampMs,
     ) -> Result<Self, StorageError> {
         let desk = Desk::open(storage, policy, &author.device, now_ms)?;
-        Ok(Self { desk, author, now_ms, changes: Vec::new() })
+        Ok(Self { desk, author, now_ms, changes: Vec::new(), takes_gaps: false })
     }
 
     /// Adds a new record, which nobody has written yet.
@@ -232,6 +233,41 @@ impl<'a> Tap<'a> {
             .ok_or_else(|| OfficeError::UnknownEntity(entity.chars().take(80).collect()))?;
         let base = Base::of_new(entity, record, self.author);
         self.write_fields(record, base, fields, true, None)
+    }
+
+    /// From now on new records may leave required fields empty.
+    pub(super) fn take_gaps(&mut self) {
+        self.takes_gaps = true;
+    }
+
+    /// Changes fields of a record as it is.
+    pub(super) fn update(
+        &mut self,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<(), OfficeError> {
+        let base = Base::load(&*self.desk.tx, record, None, self.author)?;
+        self.write_fields(record, base, fields, false, None)
+    }
+
+    /// Archives a record as it is, or brings it back.
+    pub(super) fn set_archived(
+        &mut self,
+        record: RecordId,
+        is_archived: bool,
+    ) -> Result<(), OfficeError> {
+        let mut base = Base::load(&*self.desk.tx, record, None, self.author)?;
+        let flat = base.flat.remove(&Part::Main).ok_or(OfficeError::UnknownRecord(record))?;
+        let action = if is_archived {
+            let by = self.author.device.user_record;
+            Action::Put(Archived::new(&flat.state, by, self.now_ms).to_value())
+        } else if flat.state.survivors(ARCHIVED).is_empty() {
+            return Ok(());
+        } else {
+            Action::Delete
+        };
+        let edit = Edit { key: ARCHIVED.to_owned(), action };
+        self.write_flat(DocumentId { record, part: Part::Main }, base.entity, flat, vec![edit])
     }
 
     fn write_fields(
@@ -249,7 +285,7 @@ impl<'a> Tap<'a> {
             user: self.author.device.user_record,
             now_ms: self.now_ms,
             is_new,
-            takes_gaps: false,
+            takes_gaps: self.takes_gaps,
             is_office: true,
             draw_row: || RowId::new(self.author.draw()),
         }
@@ -302,13 +338,24 @@ impl<'a> Tap<'a> {
 
     /// Has everything judged and makes it durable; returns whether there was anything.
     pub(super) fn finish(mut self) -> Result<bool, OfficeError> {
-        if self.changes.is_empty() {
+        let is_any = self.judge()?;
+        if is_any {
+            self.desk.finish()?;
+        }
+        Ok(is_any)
+    }
+
+    /// Has what was added judged as one group; returns whether there was anything. What is refused
+    /// leaves nothing.
+    pub(super) fn judge(&mut self) -> Result<bool, OfficeError> {
+        let changes = std::mem::take(&mut self.changes);
+        if changes.is_empty() {
             return Ok(false);
         }
-        if self.changes.len() > GROUP_CHANGES_MAX {
+        if changes.len() > GROUP_CHANGES_MAX {
             return Err(OfficeError::TooLarge);
         }
-        let group = PushGroup { changes: self.changes };
+        let group = PushGroup { changes };
         let answers = self.desk.take_group(&group)?;
         let mut is_too_large = false;
         for answer in answers {
@@ -329,7 +376,6 @@ impl<'a> Tap<'a> {
         if is_too_large {
             return Err(OfficeError::TooLarge);
         }
-        self.desk.finish()?;
         Ok(true)
     }
 }

@@ -5,7 +5,7 @@ use outrider_core::{
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Schema},
     store::{
-        StoreError,
+        StoreError, imports,
         index::{self, Changed},
         rows,
     },
@@ -50,6 +50,7 @@ fn project_flat(
 pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
     let schema = Schema::current();
     rows::create_tables(conn, schema).doing(DOING)?;
+    imports::create_tables(conn).map_err(asked)?;
     for entity in schema.entities() {
         conn.execute_batch(&list_indexes(entity)).doing(DOING)?;
     }

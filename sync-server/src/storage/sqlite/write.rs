@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
 use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
     schema::Schema,
-    store::index::Changed,
+    store::{imports::Notes, index::Changed},
     time::TimestampMs,
 };
 use rusqlite::Connection;
@@ -140,6 +140,10 @@ impl Write for SqliteWrite<'_> {
 
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError> {
         device::set_user_record(&self.conn, id, record)
+    }
+
+    fn import_notes(&self) -> &dyn Notes {
+        &*self.conn
     }
 
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError> {

@@ -1,0 +1,175 @@
+//! The office as the place of an import: the engine of the devices, each row a change of the
+//! office's author, judged by the gate like any other.
+
+use std::sync::Arc;
+
+use outrider_core::{
+    access::Policy,
+    domain::record,
+    ids::{DocumentId, Part, RecordId},
+    schema::{Entity, Schema, SqlValue},
+    store::{
+        imports::{Found, Notes},
+        query::{Compare, Filter, Query},
+    },
+    time::{Clock, TimestampMs},
+    transfer::{Place, Target, TargetError, Work},
+};
+use serde_json::{Map, Value as Json};
+
+use super::{Author, OfficeError, edit::Tap, view::documents};
+use crate::storage::{Storage, StorageError};
+
+/// The storage, and in whose name records are written.
+#[derive(Debug)]
+pub struct OfficePlace<'a> {
+    storage: &'a dyn Storage,
+    policy: &'a Policy,
+    author: &'a Author,
+    clock: Arc<dyn Clock>,
+}
+
+impl<'a> OfficePlace<'a> {
+    /// Imports go into `storage` as edits of `author`.
+    #[must_use]
+    pub fn new(
+        storage: &'a dyn Storage,
+        policy: &'a Policy,
+        author: &'a Author,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { storage, policy, author, clock }
+    }
+
+    fn open(&self) -> Result<OfficeTarget<'a>, TargetError> {
+        let tap = Tap::open(self.storage, self.policy, self.author, self.clock.now_ms());
+        let mut tap = tap.map_err(failed)?;
+        tap.take_gaps();
+        Ok(OfficeTarget { tap })
+    }
+}
+
+impl Place for OfficePlace<'_> {
+    fn write(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        let mut target = self.open()?;
+        work(&mut target)?;
+        target.tap.desk.finish().map(drop).map_err(failed)
+    }
+
+    fn rehearse(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        // Dropped without a commit, the transaction leaves nothing.
+        work(&mut self.open()?)
+    }
+
+    fn batch_rows(&self) -> usize {
+        BATCH_ROWS
+    }
+
+    fn now_ms(&self) -> TimestampMs {
+        self.clock.now_ms()
+    }
+}
+
+/// Rows of one transaction: devices that push wait for it.
+const BATCH_ROWS: usize = 200;
+
+struct OfficeTarget<'a> {
+    tap: Tap<'a>,
+}
+
+impl OfficeTarget<'_> {
+    /// Has the row judged, and lets the transaction's own reads find it.
+    fn judge(&mut self) -> Result<bool, TargetError> {
+        let is_written = self.tap.judge().map_err(refused)?;
+        self.tap.desk.begin_anew().map_err(failed)?;
+        Ok(is_written)
+    }
+}
+
+impl Target for OfficeTarget<'_> {
+    fn exists(&self, record: RecordId) -> Result<bool, TargetError> {
+        let main = DocumentId { record, part: Part::Main };
+        Ok(self.tap.desk.tx.document(&main).map_err(failed)?.is_some())
+    }
+
+    fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError> {
+        let found = documents(&*self.tap.desk.tx, record).map_err(refused)?;
+        Ok(found.map(|(entity, documents)| record::to_json(entity, record, &documents)))
+    }
+
+    fn create(
+        &mut self,
+        entity: &str,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<(), TargetError> {
+        self.tap.create(entity, record, fields).map_err(refused)?;
+        self.judge().map(drop)
+    }
+
+    fn update(
+        &mut self,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<bool, TargetError> {
+        self.tap.update(record, fields).map_err(refused)?;
+        self.judge()
+    }
+
+    fn archive(&mut self, record: RecordId) -> Result<(), TargetError> {
+        self.tap.set_archived(record, true).map_err(refused)?;
+        self.judge().map(drop)
+    }
+
+    fn restore(&mut self, record: RecordId) -> Result<(), TargetError> {
+        self.tap.set_archived(record, false).map_err(refused)?;
+        self.judge().map(drop)
+    }
+
+    fn find_by(
+        &self,
+        entity: &Entity,
+        column: &str,
+        value: &SqlValue,
+    ) -> Result<Found, TargetError> {
+        let value = match value {
+            SqlValue::Null => return Ok(Found::None),
+            SqlValue::Integer(number) => number.to_string(),
+            SqlValue::Text(text) => text.clone(),
+        };
+        let filter = Filter { column: column.to_owned(), compare: Compare::Is, value };
+        let query = Query { filters: vec![filter], limit: 2, ..Query::default() };
+        let Some(entity) = Schema::current().entity(&entity.name) else { return Ok(Found::None) };
+        let page = self.tap.desk.tx.list(entity, &query).map_err(failed)?;
+        Ok(match page.ids.as_slice() {
+            [] => Found::None,
+            [only] => Found::One(*only),
+            [..] => Found::Several,
+        })
+    }
+
+    fn notes(&self) -> &dyn Notes {
+        self.tap.desk.tx.import_notes()
+    }
+}
+
+fn failed(error: StorageError) -> TargetError {
+    TargetError::Failed(Box::new(error))
+}
+
+/// What the row does not say well is its own fault; everything else ends the import.
+fn refused(error: OfficeError) -> TargetError {
+    match error {
+        OfficeError::Storage(_) | OfficeError::Random(_) => TargetError::Failed(Box::new(error)),
+        OfficeError::UnknownEntity(_)
+        | OfficeError::UnknownRecord(_)
+        | OfficeError::UnknownPosition(_)
+        | OfficeError::Edit(_)
+        | OfficeError::Write(_)
+        | OfficeError::Text(_)
+        | OfficeError::Export(_)
+        | OfficeError::NoConflict { .. }
+        | OfficeError::TooLarge
+        | OfficeError::Refused { .. } => TargetError::Refused(error.to_string()),
+    }
+}
