@@ -5,7 +5,7 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`office`], [`enrol`], [`accounts`]: what it does, without any
+//! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
@@ -21,6 +21,8 @@ pub mod accept;
 pub mod feed;
 
 pub mod office;
+
+pub mod imports;
 
 pub mod accounts;
 pub mod enrol;

@@ -13,6 +13,7 @@ use crate::{
     contacts::Contacts,
     door::Door,
     error::AppError,
+    imports::Imports,
     live::Live,
     storage::Storage,
 };
@@ -33,6 +34,8 @@ pub struct AppState {
     pub policy: Arc<Policy>,
     /// Who may try to sign in.
     pub(crate) door: Arc<Door>,
+    /// Files that people import.
+    pub imports: Arc<Imports>,
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -52,6 +55,7 @@ impl AppState {
             bodies: semaphore(limits.bodies_bytes_max / BODY_UNIT_BYTES),
             contacts: Arc::default(),
             live: Arc::new(Live::new(&config.live)),
+            imports: Arc::new(Imports::new(&config.storage.data)),
             storage,
             clock,
             config,

@@ -20,7 +20,7 @@ use axum::{
 };
 use std::time::Duration;
 
-use crate::{limits::rate_limit, state::AppState};
+use crate::{imports::UPLOAD_BYTES_MAX, limits::rate_limit, state::AppState};
 
 mod assets;
 mod words;
@@ -41,6 +41,7 @@ mod act;
 mod devices;
 mod edit;
 mod history;
+mod import;
 mod list;
 mod live;
 mod pipeline;
@@ -61,6 +62,8 @@ pub(crate) const FOR_EVER: HeaderValue =
 pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     let per_minute = state.config.limits.sign_ins_per_minute;
     let attempts = rate_limit(Duration::from_secs(60) / per_minute.get(), per_minute);
+    // What stands beside the file in the form is short.
+    let upload = DefaultBodyLimit::max(UPLOAD_BYTES_MAX + form::FORM_BYTES_MAX as usize);
     Router::new()
         .route("/sign-in", post(sign_in::sign_in).layer(attempts).get(sign_in::show_sign_in))
         .route("/send-again", post(sign_in::send_again))
@@ -70,6 +73,11 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/reports/pipeline", get(pipeline::show_pipeline))
         .route("/devices", get(devices::show_devices))
         .route("/devices/codes", post(devices::create_device_code))
+        .route("/import", get(import::show_imports).post(import::bring).layer(upload))
+        .route("/import/{id}", get(import::show_import).post(import::work))
+        .route("/import/{id}/undo", post(import::undo))
+        .route("/import/{id}/remove", post(import::remove))
+        .route("/import/{id}/errors.csv", get(import::download_errors))
         .route("/live", get(live::follow))
         .route("/suggest/{entity}", get(list::suggest))
         .route("/records/{entity}", get(list::show_list))

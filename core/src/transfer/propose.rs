@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{error::ImportError, table::Table};
-use crate::schema::{Entity, Kind, Schema, Type};
+use crate::schema::{Entity, Kind, Label, Schema, Type};
 
 mod columns;
 mod headers;
@@ -111,6 +111,21 @@ pub enum Note {
         /// Which one.
         currency: String,
     },
+}
+
+/// The places of an entity that a column can fill, by the name that a mapping has for each, with
+/// what people call it.
+#[must_use]
+pub fn choices(entity: &'static Entity) -> Vec<(String, Label)> {
+    let with_part = |words: &str, place: &Place| match place.part {
+        Some(part) => format!("{words} · {part}"),
+        None => words.to_owned(),
+    };
+    let label = |place: &Place| Label {
+        en: with_part(&place.field.label.en, place),
+        zh: with_part(&place.field.label.zh, place),
+    };
+    headers::places(entity).iter().map(|place| (place.name(), label(place))).collect()
 }
 
 /// A column with the place that was found for it.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::table::Format;
 
@@ -10,7 +10,7 @@ use super::table::Format;
 pub const ERRORS_KEPT_MAX: usize = 100;
 
 /// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
     /// Name of the entity.
     pub entity: String,
@@ -59,7 +59,7 @@ pub struct ImportReport {
 }
 
 /// What is told of a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowNote {
     /// Its number as spreadsheets count: the header is row 1; blank lines are none.
     pub row: u64,

@@ -77,7 +77,7 @@ impl FromRequest<AppState> for OpenForm {
 }
 
 /// Refuses what another site made the browser send.
-fn check_site(headers: &HeaderMap) -> Result<(), Failure> {
+pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Failure> {
     let refused = || Failure::Stale { next: "/".to_owned(), fields: Vec::new() };
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
