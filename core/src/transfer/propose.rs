@@ -24,6 +24,8 @@ use values::Fit;
 
 /// Percent of a column's values that must fit a typed field for it to be proposed.
 const FIT_PERCENT_MIN: u32 = 50;
+/// The part of an address whose misspelt values are told, by the names of ISO 3166.
+const COUNTRY: &str = "country";
 /// Unknown values that are named of one column, at most.
 const UNKNOWN_MAX: usize = 10;
 
@@ -276,6 +278,12 @@ fn is_taken(taken: &BTreeSet<String>, place: &Place) -> bool {
 /// How a link finds its record, and which values misspell a choice or a name.
 fn refer(column: &Column, chosen: &mut Chosen, names: &dyn Names) -> Result<(), ImportError> {
     chosen.replaced.clone_from(&chosen.fit.near);
+    if chosen.place.part == Some(COUNTRY) {
+        let countries = iso_country::data::all();
+        let countries: Vec<String> =
+            countries.into_iter().map(|country| country.name.to_owned()).collect();
+        chosen.replaced = names::near_names(&countries, column.values.keys());
+    }
     let field = chosen.place.field;
     let Type::Link(target) = &field.ty else { return Ok(()) };
     let Some(target) = Schema::current().entity(target).filter(|_| field.kind.is_single()) else {

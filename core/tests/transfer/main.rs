@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod files;
+mod formats;
 mod mappings;
 mod pipeline;
 mod references;
 mod rows;
+mod runs;
 mod world;

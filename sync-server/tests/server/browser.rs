@@ -93,7 +93,31 @@ impl<'o> Browser<'o> {
         found.and_then(|rest| rest.split('"').next()).unwrap_or_default().to_owned()
     }
 
+    /// Sends a form with a file, as browsers do; the session's mark comes first.
+    pub(crate) fn upload(&mut self, path: &str, name: &str, bytes: &[u8], csrf: &str) -> Seen {
+        const EDGE: &str = "----edge-of-parts";
+        let mut body = Vec::new();
+        for (field, value) in [("_csrf", csrf), ("entity", "")] {
+            let part = format!(
+                "--{EDGE}\r\ncontent-disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend_from_slice(part.as_bytes());
+        }
+        let part = format!(
+            "--{EDGE}\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             content-type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(part.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(format!("\r\n--{EDGE}--\r\n").as_bytes());
+        self.ask_with("POST", path, body, &format!("multipart/form-data; boundary={EDGE}"))
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: String) -> Seen {
+        self.ask_with(method, path, body.into_bytes(), "application/x-www-form-urlencoded")
+    }
+
+    fn ask_with(&mut self, method: &str, path: &str, body: Vec<u8>, content_type: &str) -> Seen {
         let config = ureq::Agent::config_builder();
         let config =
             config.http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
@@ -110,7 +134,7 @@ impl<'o> Browser<'o> {
             request = request.header(*name, value);
         }
         if method == "POST" {
-            request = request.header("content-type", "application/x-www-form-urlencoded");
+            request = request.header("content-type", content_type);
         }
         let mut response = agent.run(request.body(body).unwrap()).unwrap();
         for cookie in response.headers().get_all("set-cookie") {

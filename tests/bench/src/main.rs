@@ -68,6 +68,8 @@ struct Args {
 enum Name {
     /// New records, 1,000 in a transaction
     Import,
+    /// A CSV file of customers, and the same file again
+    ImportFile,
     /// One field of one record, in a transaction of its own
     Edit,
     /// Everything from the server into a new device
@@ -106,6 +108,7 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
     for name in names {
         let mut found = match name {
             Name::Import => runs::import::run(&setting),
+            Name::ImportFile => runs::import_file::run(&setting),
             Name::Edit => runs::edit::run(world.synced()?),
             Name::FirstSync => runs::first_sync::run(world.synced()?),
             Name::Accept => runs::accept::run(world.synced()?),

@@ -17,6 +17,8 @@ use crate::{
 
 pub(crate) mod import;
 
+pub(crate) mod import_file;
+
 pub(crate) mod edit;
 
 pub(crate) mod first_sync;

@@ -11,16 +11,25 @@ use crate::{
 
 /// Words between the two days of a period.
 pub(super) const UNTIL: &[&str] = &[" - ", "~", "至", "–", " to "];
+/// Forms with the name of a month in English, short or whole.
+const NAMED: &[&str] = &["%d %b %Y", "%d-%b-%Y", "%b %d, %Y", "%b %d %Y"];
 /// Forms of a time of day.
 const TIMES: &[&str] = &["%H:%M:%S%.f", "%H:%M", "%I:%M:%S %p", "%I:%M %p"];
 
 const DATE: ValueError = ValueError::Malformed("a date such as 2026-12-31, or of the agreed order");
 const MOMENT: ValueError = ValueError::Malformed("a date and time");
 
-/// Reads `2026-11-23`, `2026/1/5`, `2026年1月5日`, and with a hint `11/23/2026` or `23.11.2026`.
+/// Reads `2026-11-23`, `2026/1/5`, `2026年1月5日`, `20261123`, `23 Nov 2026`, and with a hint
+/// `11/23/2026` or `23.11.2026`.
 pub(super) fn parse_date(text: &str, hints: &TextHints) -> Result<NaiveDate, ValueError> {
     let text = narrow(text);
+    if let Some(date) = NAMED.iter().find_map(|form| NaiveDate::parse_from_str(&text, form).ok()) {
+        return Ok(date);
+    }
     let text = text.strip_suffix(['日', '号']).unwrap_or(&text);
+    if text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()) {
+        return NaiveDate::parse_from_str(text, "%Y%m%d").map_err(|_| DATE);
+    }
     let parts: Vec<&str> = text.split(['-', '/', '.', '年', '月']).map(str::trim).collect();
     let &[first, second, third] = parts.as_slice() else { return Err(DATE) };
     let (year, month, day) = match (first.len(), hints.date_order) {

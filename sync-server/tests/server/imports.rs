@@ -1,0 +1,154 @@
+//! Files imported on office pages: brought, looked at, tried, imported, taken back.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use outrider_sync_server::imports::UPLOAD_BYTES_MAX;
+
+use crate::{
+    browser::{Browser, Seen},
+    world::Office,
+};
+
+/// How long an import of the tests may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+const CUSTOMERS: &str = "编号,公司名称,所属行业,联系电话\n\
+    1,三川实业有限公司,制造业,13812345678\n2,四海贸易,贸易,\n3,,零售,\n";
+
+/// Waits until a file is no longer worked on.
+fn wait(browser: &mut Browser<'_>, page: &str) -> Seen {
+    let begin = Instant::now();
+    loop {
+        let seen = browser.get(page);
+        if !seen.text.contains("<progress") {
+            return seen;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{}", seen.text);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+fn bring(browser: &mut Browser<'_>, name: &str, bytes: &[u8]) -> String {
+    let csrf = browser.csrf();
+    browser.upload("/import", name, bytes, &csrf).location().to_owned()
+}
+
+/// Sends the form of a file as it stands, with one of its buttons.
+fn press(browser: &mut Browser<'_>, page: &str, change: &[(&str, &str)], button: &str) -> Seen {
+    let mut form = browser.get(page).fields();
+    for (name, value) in change {
+        let field = form.iter_mut().find(|(found, _)| found == name).unwrap();
+        value.clone_into(&mut field.1);
+    }
+    form.push(("do".to_owned(), button.to_owned()));
+    assert_eq!(browser.send(page, &form).location(), page);
+    wait(browser, page)
+}
+
+#[test]
+fn a_file_is_looked_at_tried_imported_and_taken_back() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let page = bring(&mut browser, "客户.csv", CUSTOMERS.as_bytes());
+    let seen = browser.get(&page);
+    assert!(seen.text.contains("客户.csv") && seen.text.contains("value=\"customer\" selected"));
+    assert!(seen.text.contains("value=\"company_name\" selected"), "{}", seen.text);
+
+    let seen = press(&mut browser, &page, &[("region", "CN")], "try");
+    assert!(seen.text.contains("What importing would do"), "{}", seen.text);
+    assert!(!browser.get("/records/customer").text.contains("三川实业"));
+
+    let seen = press(&mut browser, &page, &[], "import");
+    assert!(seen.text.contains("What was imported") && seen.text.contains("phone tidied"));
+    let list = browser.get("/records/customer");
+    assert!(list.text.contains("三川实业有限公司") && list.text.contains("四海贸易"));
+    let errors = browser.get(&format!("{page}/errors.csv"));
+    assert_eq!(errors.status, 200);
+    assert!(errors.text.starts_with("row,column,reason,编号"), "{}", errors.text);
+
+    assert_eq!(browser.post(&format!("{page}/undo"), &[]).location(), page);
+    assert!(!browser.get("/records/customer").text.contains("三川实业"));
+    assert!(!browser.get(&page).text.contains("/undo"));
+    assert!(browser.get("/import").text.contains("客户.csv"));
+    assert_eq!(browser.post(&format!("{page}/remove"), &[]).location(), "/import");
+    assert_eq!(browser.get(&page).status, 404);
+}
+
+#[test]
+fn a_column_is_given_another_field_and_the_mapping_is_changed_as_text() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let page = bring(&mut browser, "x.csv", b"no,name,remark\n1,Acme,VIP\n");
+    let seen = press(&mut browser, &page, &[("entity", "customer")], "look");
+    assert!(seen.text.contains("value=\"company_name\" selected"), "{}", seen.text);
+    let at = seen.text.split(">remark</label>").next().unwrap().rsplit("for=\"").next().unwrap();
+    let input = at.split('"').next().unwrap().to_owned();
+    let seen = press(&mut browser, &page, &[(&input, "short_name")], "look");
+    let mapping = seen.fields().into_iter().find(|(name, _)| name == "mapping").unwrap().1;
+    assert!(mapping.contains("short_name = { column = \"remark\" }"), "{mapping}");
+    let other = mapping.replace("short_name", "pool_reason");
+    let seen = press(&mut browser, &page, &[("mapping", &other)], "import");
+    assert!(seen.text.contains("What was imported"), "{}", seen.text);
+    let wrong = bring(&mut browser, "x.csv", b"no,name\n1,Acme\n");
+    let seen = press(&mut browser, &wrong, &[("mapping", "entity = 1")], "import");
+    assert!(seen.text.contains("class=\"problem\" role=\"alert\""), "{}", seen.text);
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why_and_strangers_bring_nothing() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    for (bytes, expected) in [
+        (&b"a,b\n1,\"open\n2,3\n"[..], "is never closed"),
+        (b"a,b\n1,\0\n", "zero byte"),
+        (b"PK\x03\x04 nothing", "no workbook"),
+        (b"", "is empty"),
+    ] {
+        let page = bring(&mut browser, "bad.bin", bytes);
+        let seen = browser.get(&page);
+        assert!(seen.text.contains(expected), "{expected}: {}", seen.text);
+        assert!(seen.text.contains("bad.bin") && !seen.text.contains("/file"), "{}", seen.text);
+    }
+    assert_eq!(browser.upload("/import", "x.csv", b"a\n1\n", "another session's").status, 403);
+    let csrf = browser.csrf();
+    let large = vec![b'x'; UPLOAD_BYTES_MAX + (5 << 20)];
+    let status = browser.upload("/import", "large.csv", &large, &csrf).status;
+    assert_eq!(status, 413);
+    let mut nobody = Browser::new(&office);
+    assert_eq!(nobody.get("/import").location(), "/sign-in?next=%2Fimport");
+    assert_eq!(nobody.upload("/import", "x.csv", b"a\n", "").location(), "/sign-in?next=%2Fimport");
+}
+
+fn data_folder() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let shared = std::env::var_os("OUTRIDER_SHARED_DATA")
+        .map_or_else(|| root.join("../shared/data"), PathBuf::from);
+    Some(shared.join("maven")).filter(|folder| folder.is_dir())
+}
+
+#[test]
+fn the_maven_set_gives_its_golden_numbers_on_the_page() {
+    let Some(data) = data_folder() else {
+        eprintln!("skipped: the Maven set is not here; OUTRIDER_SHARED_DATA says where it is");
+        return;
+    };
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    for name in ["accounts", "products", "sales_teams", "sales_pipeline"] {
+        let file = std::fs::read(data.join(name).with_extension("csv")).unwrap();
+        let page = bring(&mut browser, &format!("{name}.csv"), &file);
+        let mapping = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/maven").join(name);
+        let mapping = std::fs::read_to_string(mapping.with_extension("toml")).unwrap();
+        let seen = press(&mut browser, &page, &[("mapping", &mapping)], "import");
+        assert!(seen.text.contains("What was imported"), "{name}: {}", seen.text);
+    }
+    let page = browser.get("/reports/pipeline").text;
+    for golden in ["10,005,534", "4,238", "2,473", "63.15", "3,568,647", "3,346,293", "3,090,594"] {
+        assert!(page.contains(golden), "{golden}: {page}");
+    }
+    assert!(page.contains("Darcel Schlecht") && page.contains("1,153,214"), "{page}");
+    assert!(page.contains("4,966,215"), "{page}");
+}
