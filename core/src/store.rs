@@ -8,7 +8,7 @@
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
-//! [`search`] finds them.
+//! [`search`] and [`near`] find them.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,6 +23,7 @@ pub mod imports;
 pub mod inbox;
 pub mod index;
 pub mod meta;
+pub mod near;
 pub mod outbox;
 pub mod query;
 pub mod reports;

@@ -14,7 +14,9 @@ use outrider_core::{
     reports::PipelineReport,
     schema::Entity,
     store::{
+        near::{NearQuery, NearRecord},
         query::{IdPage, Query},
+        search::{SearchPage, SearchQuery},
         timeline::{TimelinePage, TimelineQuery},
     },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
@@ -423,6 +425,24 @@ pub trait Read: accounts::ReadAccounts {
     /// Records with fields that have several values, at most `limit`, and how many such fields
     /// there are in all.
     fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError>;
+    /// Searches all records for what a person typed, the best hits first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for an entity that there is not or a cursor that is none.
+    fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError>;
+    /// The ids of what a search finds, the best first, and whether there may be more.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    fn search_ids(&self, query: &SearchQuery) -> Result<(Vec<RecordId>, bool), StorageError>;
+    /// Records near a place, nearest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for a place that is not on Earth, and an entity without positions.
+    fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, StorageError>;
     /// What happened in a family, newest first.
     ///
     /// # Errors

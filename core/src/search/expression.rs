@@ -169,7 +169,11 @@ fn han_slips(run: &[char]) -> Vec<String> {
         .windows(2)
         .map(|pair| {
             let sounds: Vec<String> = sounds(pair).iter().map(|sound| quoted(sound)).collect();
-            if sounds.is_empty() { String::new() } else { format!("sound : ({})", sounds.join(" OR ")) }
+            if sounds.is_empty() {
+                String::new()
+            } else {
+                format!("sound : ({})", sounds.join(" OR "))
+            }
         })
         .collect();
     if !sounding.is_empty() && sounding.iter().all(|sound| !sound.is_empty()) {

@@ -146,8 +146,8 @@ fn find_plain(words: &[String], text: &Text) -> Vec<(Range<usize>, Fit)> {
     let length = last.chars().count();
     let place = |run: &[Word]| {
         let (end, begin) = run.split_last()?;
-        let fits = begin.iter().zip(before).all(|(word, asked)| is_word(text, word, asked))
-            && !end.is_han;
+        let fits =
+            begin.iter().zip(before).all(|(word, asked)| is_word(text, word, asked)) && !end.is_han;
         let word = text.word(end);
         let fit = match () {
             () if !fits => return None,
@@ -208,9 +208,8 @@ fn find_sound(asked: &str, text: &Text) -> Vec<(Range<usize>, Fit)> {
 }
 
 fn find_slip(asked: &str, text: &Text) -> Vec<(Range<usize>, Fit)> {
-    let fits = |word: &&Word| {
-        may_slip(asked) && !word.is_han && is_slip_of(asked, &text.word(word))
-    };
+    let fits =
+        |word: &&Word| may_slip(asked) && !word.is_han && is_slip_of(asked, &text.word(word));
     text.words.iter().filter(fits).map(|word| (word.chars.clone(), Fit::Slip)).collect()
 }
 

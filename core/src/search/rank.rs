@@ -5,12 +5,15 @@ use super::{
     hits::{Fit, Freedom, find},
     words::Text,
 };
+use crate::writing::is_han;
 
 /// How well a record fits a question, the best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Its title is what was asked.
     Whole,
+    /// Its title begins so, with whole words.
+    StartWords,
     /// Its title begins so.
     Start,
     /// Its title has all of it as words.
@@ -41,8 +44,11 @@ pub fn class(asked: &Asked, title: &str, with_slips: bool) -> Class {
     if title == asked.folded() {
         return Class::Whole;
     }
-    if !asked.folded().is_empty() && title.starts_with(asked.folded()) {
-        return Class::Start;
+    if let Some(rest) = title.strip_prefix(asked.folded())
+        && !asked.folded().is_empty()
+    {
+        let is_whole = rest.chars().next().is_some_and(|c| !c.is_alphanumeric() || is_han(c));
+        return if is_whole { Class::StartWords } else { Class::Start };
     }
     let text = Text::of_folded(title);
     let freedom = Freedom { is_name: true, with_slips };
@@ -69,10 +75,11 @@ mod tests {
 
     #[test]
     fn titles_are_told_by_how_well_they_fit() {
-        let fits = |typed: &str, title: &str| {
-            class(&Asked::read(typed), &Class::folded(title), true)
-        };
+        let fits =
+            |typed: &str, title: &str| class(&Asked::read(typed), &Class::folded(title), true);
         assert_eq!(fits("MÜLLER  gmbh", "Muller GmbH"), Class::Whole);
+        assert_eq!(fits("muller", "Müller GmbH"), Class::StartWords);
+        assert_eq!(fits("三川", "三川实业"), Class::StartWords);
         assert_eq!(fits("mull", "Müller GmbH"), Class::Start);
         assert_eq!(fits("gmbh müller", "Müller GmbH"), Class::Words);
         assert_eq!(fits("gm", "Müller GmbH"), Class::Begun);

@@ -26,7 +26,9 @@ pub(super) fn syllables_of(c: char) -> Vec<&'static str> {
         }
     }
     // Without a vowel nobody types it, and it would cut everything into pieces.
-    found.retain(|syllable| syllable.is_ascii() && syllable.contains(['a', 'e', 'i', 'o', 'u', 'v']));
+    found.retain(|syllable| {
+        syllable.is_ascii() && syllable.contains(['a', 'e', 'i', 'o', 'u', 'v'])
+    });
     found
 }
 

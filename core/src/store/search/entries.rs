@@ -90,7 +90,8 @@ pub(super) fn read<'a>(
         let columns = fields.iter().flat_map(|field| columns_of(field)).map(|(name, _)| name);
         let redirect = entity.field(REDIRECT).map_or("NULL", |_| REDIRECT);
         let columns: Vec<String> = columns.collect();
-        let columns = if columns.is_empty() { String::new() } else { format!(", {}", columns.join(", ")) };
+        let columns =
+            if columns.is_empty() { String::new() } else { format!(", {}", columns.join(", ")) };
         // Names come from the schema, which admits only `[a-z_]+`.
         format!(
             "SELECT is_archived OR {redirect} IS NOT NULL{columns} FROM {} WHERE id = ?1",

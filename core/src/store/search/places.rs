@@ -20,7 +20,12 @@ pub(super) fn hit(
     let is_slip = *class == Class::Slip;
     let mut found = hits(asked, title, true, is_slip);
     let mut place = None;
-    if !matches!(class, Class::Whole | Class::Start) && found.terms < asked.terms_count() {
+    if *class <= Class::Start {
+        // A single letter is no word to mark elsewhere; here it is how the title begins.
+        if let (true, Some(first)) = (found.marks.is_empty(), title.chars().next()) {
+            found.marks.push(0..first.len_utf8());
+        }
+    } else if found.terms < asked.terms_count() {
         place = place_of(conn, schema, asked, candidate, is_slip)?;
     }
     let mut title = title.clone();

@@ -47,14 +47,16 @@ fn words_near(conn: &Connection, word: &str) -> Result<Vec<String>, StoreError> 
         })?;
         for term in terms {
             let term = term?;
-            let term = if range.is_mirrored { term.chars().skip(1).collect::<String>() } else { term };
+            let term =
+                if range.is_mirrored { term.chars().skip(1).collect::<String>() } else { term };
             let term = if range.is_mirrored { term.chars().rev().collect() } else { term };
             if is_slip_of(word, &term) {
                 found.push(term);
             }
         }
     }
-    let mut is_word = conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM search_word WHERE term = ?1)")?;
+    let mut is_word =
+        conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM search_word WHERE term = ?1)")?;
     for variant in variants(word) {
         if is_word.query_row([&variant], |row| row.get(0))? {
             found.push(variant);

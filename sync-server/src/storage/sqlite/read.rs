@@ -6,8 +6,10 @@ use outrider_core::{
     reports::{PipelineReport, pipeline_of},
     schema::{Entity, Schema},
     store::{
+        near::{self, NearQuery, NearRecord},
         query::{self, IdPage, Query},
         rollup,
+        search::{self, SearchPage, SearchQuery},
         timeline::{self, TimelinePage, TimelineQuery},
     },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
@@ -200,6 +202,18 @@ impl<T: Connected> Read for T {
         let (conn, schema) = (self.conn()?, Schema::current());
         let records = query::with_conflicts(conn, schema, limit).map_err(rows::asked)?;
         Ok((records, query::count_conflicts(conn, schema).map_err(rows::asked)?))
+    }
+
+    fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError> {
+        search::search(self.conn()?, Schema::current(), query).map_err(rows::asked)
+    }
+
+    fn search_ids(&self, query: &SearchQuery) -> Result<(Vec<RecordId>, bool), StorageError> {
+        search::search_ids(self.conn()?, Schema::current(), query).map_err(rows::asked)
+    }
+
+    fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, StorageError> {
+        near::near(self.conn()?, Schema::current(), query).map_err(rows::asked)
     }
 
     fn timeline(
