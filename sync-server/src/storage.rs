@@ -416,6 +416,17 @@ pub trait Read: accounts::ReadAccounts {
     ///
     /// [`StorageError::Query`] for what the entity does not know.
     fn list(&self, entity: &Entity, query: &Query) -> Result<IdPage, StorageError>;
+    /// A page of some of an entity's records, as [`list`](Self::list), and how many there are.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the entity does not know.
+    fn list_among(
+        &self,
+        entity: &Entity,
+        query: &Query,
+        among: &[RecordId],
+    ) -> Result<(IdPage, u64), StorageError>;
     /// For how many of an entity's records the conditions of a query hold.
     ///
     /// # Errors

@@ -194,6 +194,15 @@ impl<T: Connected> Read for T {
         query::list(self.conn()?, entity, query).map_err(rows::asked)
     }
 
+    fn list_among(
+        &self,
+        entity: &Entity,
+        query: &Query,
+        among: &[RecordId],
+    ) -> Result<(IdPage, u64), StorageError> {
+        query::list_among(self.conn()?, entity, query, among).map_err(rows::asked)
+    }
+
     fn count(&self, entity: &Entity, query: &Query) -> Result<u64, StorageError> {
         query::count(self.conn()?, entity, query).map_err(rows::asked)
     }
