@@ -8,7 +8,7 @@
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
-//! [`search`] and [`near`] find them.
+//! [`search`] and [`near`] find them, [`saved`] keeps lists.
 
 use std::{
     path::{Path, PathBuf},
@@ -29,6 +29,7 @@ pub mod query;
 pub mod reports;
 pub mod rollup;
 pub mod rows;
+pub mod saved;
 pub mod search;
 pub mod sizes;
 pub mod timeline;

@@ -416,16 +416,17 @@ pub trait Read: accounts::ReadAccounts {
     ///
     /// [`StorageError::Query`] for what the entity does not know.
     fn list(&self, entity: &Entity, query: &Query) -> Result<IdPage, StorageError>;
-    /// A page of some of an entity's records, as [`list`](Self::list), and how many there are.
+    /// A page of an entity's records that a search finds, and how many there are: the best hits
+    /// first, unless the query has an order or conditions of its own.
     ///
     /// # Errors
     ///
     /// [`StorageError::Query`] for what the entity does not know.
-    fn list_among(
+    fn list_found(
         &self,
         entity: &Entity,
+        text: &str,
         query: &Query,
-        among: &[RecordId],
     ) -> Result<(IdPage, u64), StorageError>;
     /// For how many of an entity's records the conditions of a query hold.
     ///
@@ -442,12 +443,6 @@ pub trait Read: accounts::ReadAccounts {
     ///
     /// [`StorageError::Query`] for an entity that there is not or a cursor that is none.
     fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError>;
-    /// The ids of what a search finds, the best first, and whether there may be more.
-    ///
-    /// # Errors
-    ///
-    /// As [`search`](Self::search).
-    fn search_ids(&self, query: &SearchQuery) -> Result<(Vec<RecordId>, bool), StorageError>;
     /// Records near a place, nearest first.
     ///
     /// # Errors

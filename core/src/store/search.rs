@@ -18,10 +18,13 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    query::{self, IdPage, Query},
+};
 use crate::{
     ids::RecordId,
-    schema::{Label, Schema},
+    schema::{Entity, Label, Schema},
     search::{Asked, Class, Reach, Snippet, class, expression},
 };
 
@@ -168,22 +171,39 @@ pub fn search(
     Ok(page)
 }
 
-/// The ids of what was found, the best first, and whether there may be more: for lists.
+/// A page of an entity's records that a search finds, and how many there are: the best hits first,
+/// unless the query has an order or conditions of its own.
 ///
 /// # Errors
 ///
-/// As [`search`].
-pub fn search_ids(
+/// As [`search`] and [`query::list`].
+pub fn list(
     conn: &Connection,
     schema: &Schema,
-    query: &SearchQuery,
-) -> Result<(Vec<RecordId>, bool), StoreError> {
-    let asked = Asked::read(&query.text);
-    if asked.is_empty() {
-        return Ok((Vec::new(), false));
+    entity: &Entity,
+    text: &str,
+    query: &Query,
+) -> Result<(IdPage, u64), StoreError> {
+    let asked = Asked::read(text);
+    let wanted = SearchQuery {
+        entities: vec![entity.name.clone()],
+        with_archived: query.with_archived,
+        ..SearchQuery::default()
+    };
+    let found = match asked.is_empty() {
+        true => Vec::new(),
+        false => ranked(conn, schema, &wanted, &asked)?.0,
+    };
+    let ids: Vec<RecordId> = found.into_iter().map(|candidate| candidate.record).collect();
+    if query.sort.is_some() || !query.filters.is_empty() {
+        return query::list_among(conn, entity, query, &ids);
     }
-    let (found, is_cut) = ranked(conn, schema, query, &asked)?;
-    Ok((found.into_iter().map(|candidate| candidate.record).collect(), is_cut))
+    let from = query.after.as_deref().map_or(Ok(0), read_cursor)?;
+    let limit = query.limit.clamp(1, query::PAGE_MAX);
+    let page: Vec<RecordId> = ids.iter().skip(from).take(limit).copied().collect();
+    let end = from + page.len();
+    let next = (end < ids.len() && !page.is_empty()).then(|| end.to_string());
+    Ok((IdPage { ids: page, next }, ids.len() as u64))
 }
 
 fn ranked(

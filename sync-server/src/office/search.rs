@@ -6,14 +6,14 @@ use outrider_core::{
     store::{
         near::{NearQuery, NearRecord},
         query::{Compare, Filter, IdPage, Query},
+        saved::{SAVED_FILTER, SavedFilter},
         search::{SearchPage, SearchQuery},
     },
 };
-use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 
 use super::{ListPage, OfficeError, list::views, view::view};
-use crate::storage::{Read, StorageError};
+use crate::storage::Read;
 
 /// Saved filters that a list offers, at most.
 pub const SAVED_MAX: usize = 50;
@@ -22,7 +22,7 @@ pub const SAVED_MAX: usize = 50;
 ///
 /// # Errors
 ///
-/// [`StorageError::Query`] for an entity that there is not or a cursor that is none.
+/// [`StorageError::Query`](crate::storage::StorageError::Query) for an entity that there is not or a cursor that is none.
 pub fn search(read: &dyn Read, query: &SearchQuery) -> Result<SearchPage, OfficeError> {
     Ok(read.search(query)?)
 }
@@ -31,7 +31,7 @@ pub fn search(read: &dyn Read, query: &SearchQuery) -> Result<SearchPage, Office
 ///
 /// # Errors
 ///
-/// [`StorageError::Query`] for a place that is not on Earth, and an entity without positions.
+/// [`StorageError::Query`](crate::storage::StorageError::Query) for a place that is not on Earth, and an entity without positions.
 pub fn near(read: &dyn Read, query: &NearQuery) -> Result<Vec<(NearRecord, String)>, OfficeError> {
     let found = read.near(query)?;
     let titles = super::titles(read, found.iter().map(|near| near.record))?;
@@ -55,92 +55,8 @@ pub fn list_found(
     text: &str,
     query: &Query,
 ) -> Result<ListPage, OfficeError> {
-    let asked = SearchQuery {
-        text: text.to_owned(),
-        entities: vec![entity.name.clone()],
-        with_archived: query.with_archived,
-        ..SearchQuery::default()
-    };
-    let (ids, _) = read.search_ids(&asked)?;
-    if query.sort.is_some() || !query.filters.is_empty() {
-        let (page, total) = read.list_among(entity, query, &ids)?;
-        return Ok(ListPage { records: views(read, page.ids)?, next: page.next, total });
-    }
-    let wrong = || StorageError::Query("this is not a cursor of an earlier page".to_owned());
-    let from: usize = match &query.after {
-        Some(after) => after.parse().map_err(|_| wrong())?,
-        None => 0,
-    };
-    let page: Vec<RecordId> = ids.iter().skip(from).take(query.limit).copied().collect();
-    let end = from.saturating_add(page.len());
-    let next = (end < ids.len() && !page.is_empty()).then(|| end.to_string());
-    Ok(ListPage { records: views(read, page)?, next, total: ids.len() as u64 })
-}
-
-/// A list that somebody kept: what is searched, and under which conditions in which order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SavedFilter {
-    /// Its record.
-    pub id: Option<RecordId>,
-    /// What it is called.
-    pub name: String,
-    /// What is searched; nothing if empty.
-    pub search: String,
-    /// The conditions and the order.
-    pub query: Query,
-    /// Whether it is for everybody.
-    pub is_shared: bool,
-}
-
-/// What of a query is kept.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Definition {
-    filters: Vec<Filter>,
-    sort: Option<String>,
-    descending: bool,
-    with_archived: bool,
-}
-
-impl SavedFilter {
-    /// Reads one from its record.
-    #[must_use]
-    pub fn read(record: &Map<String, Json>) -> Self {
-        let text =
-            |name: &str| record.get(name).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let definition = record.get("definition").cloned().unwrap_or_else(|| json!({}));
-        // What a newer program keeps and this one cannot read is left out.
-        let Definition { filters, sort, descending, with_archived } =
-            serde_json::from_value(definition).unwrap_or_default();
-        Self {
-            id: text("id").parse().ok(),
-            name: text("name"),
-            search: text("search"),
-            query: Query { filters, sort, descending, with_archived, ..Query::default() },
-            is_shared: record.get("shared").and_then(Json::as_bool).unwrap_or_default(),
-        }
-    }
-
-    /// The fields of its record.
-    #[must_use]
-    pub fn fields(&self, entity: &Entity) -> Map<String, Json> {
-        let Query { filters, sort, descending, with_archived, .. } = &self.query;
-        let mut fields = Map::new();
-        fields.insert("name".to_owned(), self.name.as_str().into());
-        fields.insert("about_entity".to_owned(), entity.name.as_str().into());
-        if !self.search.is_empty() {
-            fields.insert("search".to_owned(), self.search.as_str().into());
-        }
-        fields.insert("shared".to_owned(), self.is_shared.into());
-        let definition = json!({
-            "filters": filters,
-            "sort": sort,
-            "descending": descending,
-            "with_archived": with_archived,
-        });
-        fields.insert("definition".to_owned(), definition);
-        fields
-    }
+    let (page, total) = read.list_found(entity, text, query)?;
+    Ok(ListPage { records: views(read, page.ids)?, next: page.next, total })
 }
 
 /// The filters that a user may take for lists of an entity: those for everybody and the own ones,
@@ -154,7 +70,7 @@ pub fn saved_filters(
     entity: &Entity,
     user: Option<RecordId>,
 ) -> Result<Vec<SavedFilter>, OfficeError> {
-    let Some(kept) = Schema::current().entity("saved_filter") else { return Ok(Vec::new()) };
+    let Some(kept) = Schema::current().entity(SAVED_FILTER) else { return Ok(Vec::new()) };
     let filter = Filter {
         column: "about_entity".to_owned(),
         compare: Compare::Is,
@@ -187,7 +103,7 @@ pub fn saved_filters(
 ///
 /// [`OfficeError::UnknownRecord`]; fails when the storage does.
 pub fn saved_filter(read: &dyn Read, id: RecordId) -> Result<SavedFilter, OfficeError> {
-    let found = view(read, id)?.filter(|record| record.entity.name == "saved_filter");
+    let found = view(read, id)?.filter(|record| record.entity.name == SAVED_FILTER);
     let record = found.ok_or(OfficeError::UnknownRecord(id))?;
     Ok(SavedFilter { id: Some(id), ..SavedFilter::read(&record.json) })
 }

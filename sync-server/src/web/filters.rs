@@ -5,6 +5,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
+use outrider_core::store::saved::SAVED_FILTER;
+
 use super::{
     edit::{author_of, entity_of},
     failure::Failure,
@@ -30,7 +32,7 @@ pub(super) async fn save_filter(
     let saved = state.run(move |storage| {
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         let fields = filter_of(&*storage.read()?, &fields)?.fields(entity);
-        let id = office::create(storage, &policy, &author, "saved_filter", &fields, now_ms)?;
+        let id = office::create(storage, &policy, &author, SAVED_FILTER, &fields, now_ms)?;
         Ok::<_, OfficeError>(id)
     });
     let id = saved.await?;

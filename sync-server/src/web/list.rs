@@ -10,7 +10,10 @@ use axum::{
 use outrider_core::{
     ids::RecordId,
     schema::{Entity, Field, Kind, Language, Type},
-    store::query::{Compare, Filter, Query},
+    store::{
+        query::{Compare, Filter, Query},
+        saved::SavedFilter,
+    },
 };
 use serde::Serialize;
 
@@ -24,7 +27,7 @@ use super::{
     show::{Shown, show},
 };
 use crate::{
-    office::{self, ListPage, OfficeError, RecordView, SavedFilter},
+    office::{self, ListPage, OfficeError, RecordView},
     state::AppState,
     storage::Read,
 };

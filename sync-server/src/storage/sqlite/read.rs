@@ -194,13 +194,13 @@ impl<T: Connected> Read for T {
         query::list(self.conn()?, entity, query).map_err(rows::asked)
     }
 
-    fn list_among(
+    fn list_found(
         &self,
         entity: &Entity,
+        text: &str,
         query: &Query,
-        among: &[RecordId],
     ) -> Result<(IdPage, u64), StorageError> {
-        query::list_among(self.conn()?, entity, query, among).map_err(rows::asked)
+        search::list(self.conn()?, Schema::current(), entity, text, query).map_err(rows::asked)
     }
 
     fn count(&self, entity: &Entity, query: &Query) -> Result<u64, StorageError> {
@@ -215,10 +215,6 @@ impl<T: Connected> Read for T {
 
     fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError> {
         search::search(self.conn()?, Schema::current(), query).map_err(rows::asked)
-    }
-
-    fn search_ids(&self, query: &SearchQuery) -> Result<(Vec<RecordId>, bool), StorageError> {
-        search::search_ids(self.conn()?, Schema::current(), query).map_err(rows::asked)
     }
 
     fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, StorageError> {
