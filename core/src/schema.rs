@@ -52,7 +52,7 @@ pub use sql::{Column, SqlValue};
 pub use types::{Type, ValueError};
 
 /// Version of the built-in definitions; every change of them counts it up.
-pub const BUILTIN_VERSION: u32 = 2;
+pub const BUILTIN_VERSION: u32 = 3;
 
 /// All entities and picklists at one version.
 #[derive(Debug, Clone, PartialEq, Eq)]

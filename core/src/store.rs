@@ -7,7 +7,8 @@
 //! ([`undo`]: and what stood there before),
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
-//! files said, [`watch`] which records were written, [`index`] keeps what records are found by.
+//! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
+//! [`search`] and [`near`] find them, [`saved`] keeps lists.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,11 +23,14 @@ pub mod imports;
 pub mod inbox;
 pub mod index;
 pub mod meta;
+pub mod near;
 pub mod outbox;
 pub mod query;
 pub mod reports;
 pub mod rollup;
 pub mod rows;
+pub mod saved;
+pub mod search;
 pub mod sizes;
 pub mod timeline;
 pub mod undo;

@@ -55,6 +55,27 @@ today-more = { $count ->
 }
 today-cut = Only the latest are shown.
 
+search-everywhere = Search everything
+search-title = Search
+search-of = Search: { $name }
+search-total = { $count ->
+    [one] { $count } record
+   *[other] { $count } records
+}
+search-sorts = Sorts of records
+search-slip = Nothing is written exactly so. These differ by one letter, or sound the same.
+search-cut = There are more. The best of the first 2,000 are shown; another word narrows it down.
+search-how = Type words or their beginnings, Chinese characters, pinyin or initials, part of a phone number or e-mail address. Quotes keep words together.
+search-empty = Nothing was found.
+near-title = Near a place
+near-at = Degrees north, then east
+near-all = All with a position
+near-empty = Nothing has a position there.
+near-this = Near here
+filter-saved = Saved filters
+filter-save = Save as filter
+filter-name = Name of the filter
+filter-shared = For everybody
 list-search = Search by name
 list-find = Search
 list-archived = With archived

@@ -3,5 +3,6 @@
 pub(crate) mod enrolment;
 pub(crate) mod history;
 pub(crate) mod records;
+pub(crate) mod search;
 pub(crate) mod status;
 pub(crate) mod sync;

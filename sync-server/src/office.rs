@@ -15,6 +15,7 @@ mod devices;
 mod history;
 mod import;
 mod list;
+mod search;
 mod users;
 mod view;
 
@@ -30,6 +31,7 @@ pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
     timeline,
 };
+pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 

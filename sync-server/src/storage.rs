@@ -15,7 +15,9 @@ use outrider_core::{
     schema::Entity,
     store::{
         imports::Notes,
+        near::{NearQuery, NearRecord},
         query::{IdPage, Query},
+        search::{SearchPage, SearchQuery},
         timeline::{TimelinePage, TimelineQuery},
     },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
@@ -415,6 +417,18 @@ pub trait Read: accounts::ReadAccounts {
     ///
     /// [`StorageError::Query`] for what the entity does not know.
     fn list(&self, entity: &Entity, query: &Query) -> Result<IdPage, StorageError>;
+    /// A page of an entity's records that a search finds, and how many there are: the best hits
+    /// first, unless the query has an order or conditions of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for what the entity does not know.
+    fn list_found(
+        &self,
+        entity: &Entity,
+        text: &str,
+        query: &Query,
+    ) -> Result<(IdPage, u64), StorageError>;
     /// For how many of an entity's records the conditions of a query hold.
     ///
     /// # Errors
@@ -424,6 +438,18 @@ pub trait Read: accounts::ReadAccounts {
     /// Records with fields that have several values, at most `limit`, and how many such fields
     /// there are in all.
     fn conflicts(&self, limit: usize) -> Result<(Vec<RecordId>, u64), StorageError>;
+    /// Searches all records for what a person typed, the best hits first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for an entity that there is not or a cursor that is none.
+    fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError>;
+    /// Records near a place, nearest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Query`] for a place that is not on Earth, and an entity without positions.
+    fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, StorageError>;
     /// What happened in a family, newest first.
     ///
     /// # Errors

@@ -40,12 +40,14 @@ mod sheet;
 mod act;
 mod devices;
 mod edit;
+mod filters;
 mod history;
 mod import;
 mod list;
 mod live;
 mod pipeline;
 mod record;
+mod search;
 mod sign_in;
 mod today;
 
@@ -79,8 +81,11 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/import/{id}/remove", post(import::remove))
         .route("/import/{id}/errors.csv", get(import::download_errors))
         .route("/live", get(live::follow))
+        .route("/search", get(search::show_search))
+        .route("/near", get(search::show_near))
         .route("/suggest/{entity}", get(list::suggest))
         .route("/records/{entity}", get(list::show_list))
+        .route("/records/{entity}/filters", post(filters::save_filter))
         .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
         .route("/records/{entity}/{id}", get(record::show_record))
         .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))

@@ -74,6 +74,17 @@
     list.replaceChildren(...options);
   }
 
+  // --- The search box: a key of its own ------------------------------------------------------
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+    const find = document.getElementById("find");
+    if (!find) return;
+    event.preventDefault();
+    find.focus();
+    find.select();
+  });
+
   // --- Rows of tables -----------------------------------------------------------------------
   function offerRows(root) {
     for (const button of root.querySelectorAll("button[data-add]")) button.hidden = false;

@@ -7,9 +7,13 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod find;
 mod replica;
 mod taps;
 
+pub(crate) use find::{
+    ConditionArgs, FilterCommand, FilterSaveArgs, NearArgs, SearchArgs, WatchArgs,
+};
 pub(crate) use replica::{HistoryArgs, NoteArgs, StoreCommand, TimelineArgs, UndoArgs};
 pub(crate) use taps::{CheckInArgs, CheckOutArgs, CompleteArgs, UsePartArgs};
 
@@ -81,6 +85,15 @@ pub(crate) enum Command {
     /// List records of an entity
     #[command(visible_alias = "ls")]
     List(ListArgs),
+    /// Search all records: names, numbers, addresses, notes
+    Search(SearchArgs),
+    /// List records near a place, nearest first
+    Near(NearArgs),
+    /// Stay with a list or a search, and tell what becomes of it until Ctrl-C
+    Watch(WatchArgs),
+    /// Keep lists as filters, and list them
+    #[command(subcommand)]
+    Filter(FilterCommand),
     /// Show a record
     #[command(visible_alias = "show")]
     Get {
@@ -247,39 +260,26 @@ pub(crate) struct EnrollArgs {
 pub(crate) struct ListArgs {
     /// The entity, such as customer or opportunity
     pub(crate) entity: String,
-    /// Only records with this value: field=value, field!=value; field= for none
-    #[arg(long = "where", value_name = "FIELD=VALUE")]
-    pub(crate) is: Vec<String>,
-    /// Only records with at least this value
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub(crate) from: Vec<String>,
-    /// Only records with at most this value
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub(crate) to: Vec<String>,
-    /// Only records whose field contains this text
-    #[arg(long, value_name = "FIELD=TEXT")]
-    pub(crate) contains: Vec<String>,
-    /// Sort by this field; by time of creation if not given
-    #[arg(long, value_name = "FIELD")]
-    pub(crate) sort: Option<String>,
-    /// The greatest first
-    #[arg(long)]
-    pub(crate) desc: bool,
+    #[command(flatten)]
+    pub(crate) conditions: ConditionArgs,
+    /// Only what this search finds, the best hits first unless sorted
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) search: Option<String>,
+    /// Take a saved filter: its conditions, search and order, with what is given besides
+    #[arg(long, value_name = "NAME")]
+    pub(crate) saved: Option<String>,
     /// Records on the page, at most 1000
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
     /// Go on where an earlier page ended
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
-    /// List archived records too
-    #[arg(long)]
-    pub(crate) archived: bool,
     /// Fields to show, with commas
     #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
     /// Stay, and tell what is inserted, moved, changed and removed, until Ctrl-C; at most 500
     /// records. With --json one object per line: first the list, then what became of it
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["search", "saved"])]
     pub(crate) watch: bool,
 }
 

@@ -5,6 +5,8 @@ use crate::{cli::Command, context::Context, error::CliError, output::Output};
 mod record;
 mod show;
 
+mod filter;
+mod find;
 mod list;
 
 mod past;
@@ -42,6 +44,10 @@ pub(crate) fn run(
         Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
         Command::List(args) => list::list(context, &args, output),
+        Command::Search(args) => find::search(context, &args, output),
+        Command::Near(args) => find::near(context, &args, output),
+        Command::Watch(args) => list::watch_list(context, &args, output),
+        Command::Filter(which) => filter::filter(context, &which, output),
         Command::Get { record } => record::get(context, &record, output),
         Command::Create(args) => record::create(context, &args, output),
         Command::Edit(args) => record::edit(context, &args, output),

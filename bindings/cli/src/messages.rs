@@ -63,6 +63,10 @@ pub(crate) enum Word {
     To,
     From,
     NothingHappened,
+    NothingFound,
+    OneTypo,
+    Narrower,
+    Distance,
 }
 
 /// The word in a language.
@@ -82,6 +86,16 @@ fn both(word: Word) -> (&'static str, &'static str) {
         Word::Restored => ("brought back", "已恢复"),
         Word::Settled => ("settled", "已裁定"),
         Word::Dismissed => ("put away", "已处理"),
+        Word::NothingFound => ("nothing found", "没有找到"),
+        Word::OneTypo => (
+            "not written exactly so: one letter differs, or it sounds the same",
+            "没有完全一致的内容：相差一个字母或一个字，或读音相同",
+        ),
+        Word::Narrower => (
+            "there are more than were ranked; another word narrows it down",
+            "还有更多未参与排序；再加一个词可缩小范围",
+        ),
+        Word::Distance => ("Distance", "距离"),
         Word::NoRecords => ("no records", "没有记录"),
         Word::NoConflicts => ("no conflicts", "没有冲突"),
         Word::NothingWaits => ("nothing waits to be sent", "没有待发送的修改"),

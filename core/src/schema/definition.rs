@@ -70,6 +70,7 @@ const ENTITIES: &[&str] = &[
     include_str!("entities/team.toml"),
     include_str!("entities/territory.toml"),
     include_str!("entities/proposal.toml"),
+    include_str!("entities/saved_filter.toml"),
 ];
 const ENVELOPE: &str = include_str!("envelope.toml");
 const PICKLISTS: &str = include_str!("picklists.toml");

@@ -100,6 +100,37 @@ enum CursorValue {
 /// Returns [`StoreError::Query`] for a column that the entity does not have, a value that does
 /// not fit it, or a cursor that is none.
 pub fn list(conn: &Connection, entity: &Entity, query: &Query) -> Result<IdPage, StoreError> {
+    page(conn, entity, query, None)
+}
+
+/// Lists ids of records as [`list`] does, of these records alone, and how many of them fit in all.
+///
+/// # Errors
+///
+/// As [`list`].
+pub fn list_among(
+    conn: &Connection,
+    entity: &Entity,
+    query: &Query,
+    among: &[RecordId],
+) -> Result<(IdPage, u64), StoreError> {
+    let among = among_text(among);
+    let page = page(conn, entity, query, Some(&among))?;
+    Ok((page, count_of(conn, entity, query, Some(&among))?))
+}
+
+/// Ids as one text, for [`among_condition`].
+fn among_text(ids: &[RecordId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| to_hex(id.as_bytes())).collect();
+    serde_json::to_string(&ids).unwrap_or_default()
+}
+
+fn page(
+    conn: &Connection,
+    entity: &Entity,
+    query: &Query,
+    among: Option<&str>,
+) -> Result<IdPage, StoreError> {
     if query.filters.len() > FILTERS_MAX {
         return Err(StoreError::Query(format!("at most {FILTERS_MAX} filters")));
     }
@@ -112,6 +143,9 @@ pub fn list(conn: &Connection, entity: &Entity, query: &Query) -> Result<IdPage,
     }
     for filter in &query.filters {
         conditions.push(condition(entity, filter, &mut values)?);
+    }
+    if let Some(among) = among {
+        conditions.push(among_condition(among, &mut values));
     }
     let sort = query.sort.as_deref().map(|name| column(entity, name)).transpose()?;
     let sort_name = sort.as_ref().map_or("NULL", |(name, _)| name.as_str());
@@ -168,6 +202,15 @@ pub fn list(conn: &Connection, entity: &Entity, query: &Query) -> Result<IdPage,
 ///
 /// As [`list`].
 pub fn count(conn: &Connection, entity: &Entity, query: &Query) -> Result<u64, StoreError> {
+    count_of(conn, entity, query, None)
+}
+
+fn count_of(
+    conn: &Connection,
+    entity: &Entity,
+    query: &Query,
+    among: Option<&str>,
+) -> Result<u64, StoreError> {
     let mut values: Vec<SqlValue> = Vec::new();
     let mut conditions: Vec<String> = vec!["1".to_owned()];
     if !query.with_archived {
@@ -176,10 +219,19 @@ pub fn count(conn: &Connection, entity: &Entity, query: &Query) -> Result<u64, S
     for filter in &query.filters {
         conditions.push(condition(entity, filter, &mut values)?);
     }
+    if let Some(among) = among {
+        conditions.push(among_condition(among, &mut values));
+    }
     let sql = format!("SELECT count(*) FROM {} WHERE {}", entity.name, conditions.join(" AND "));
     let count: i64 =
         conn.prepare_cached(&sql)?.query_row(params_from_iter(values.iter()), |row| row.get(0))?;
     Ok(count.unsigned_abs())
+}
+
+/// Holds for records whose ids are among those of a JSON text.
+fn among_condition(among: &str, values: &mut Vec<SqlValue>) -> String {
+    values.push(SqlValue::Text(among.to_owned()));
+    format!("id IN (SELECT unhex(value) FROM json_each(?{}))", values.len())
 }
 
 /// Finds a column by name, with the type of its field if it is a plain one.

@@ -11,7 +11,7 @@ use rusqlite::{
 };
 use serde_json::Value as Json;
 
-use super::index;
+use super::{index, near};
 use crate::{
     crdt::{State, archive::Archival},
     domain::values::{count_conflicts, entries, members, rows_json, shown},
@@ -67,7 +67,7 @@ pub fn create_tables(conn: &Connection, schema: &Schema) -> rusqlite::Result<()>
                 conn.execute_batch(&sql)?;
             }
         }
-        for field in entity.fields.iter().filter(|field| field.indexed) {
+        for field in entity.fields.iter().filter(|field| field.indexed || near::is_place(field)) {
             conn.execute_batch(&index_of(&entity.name, field))?;
         }
     }

@@ -64,7 +64,7 @@ pub fn list(read: &dyn Read, entity: &Entity, query: &Query) -> Result<ListPage,
     Ok(ListPage { records: views(read, page.ids)?, next: page.next, total })
 }
 
-fn views(
+pub(super) fn views(
     read: &dyn Read,
     ids: impl IntoIterator<Item = RecordId>,
 ) -> Result<Vec<RecordView>, StorageError> {

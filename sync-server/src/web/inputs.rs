@@ -24,7 +24,7 @@ mod shown;
 mod view;
 
 pub(super) use entered::{Problem, Problems, entered};
-pub(super) use links::{Candidates, label, resolve, search, search_filters};
+pub(super) use links::{Candidates, label, resolve, search};
 pub(super) use shown::{Titles, shown};
 pub(super) use view::{Control, Group, Look, Names, groups, tell};
 

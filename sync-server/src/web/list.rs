@@ -10,7 +10,10 @@ use axum::{
 use outrider_core::{
     ids::RecordId,
     schema::{Entity, Field, Kind, Language, Type},
-    store::query::{Compare, Filter, Query},
+    store::{
+        query::{Compare, Filter, Query},
+        saved::SavedFilter,
+    },
 };
 use serde::Serialize;
 
@@ -18,7 +21,7 @@ use super::{
     edit::{entity_of, titles_in},
     failure::Failure,
     form::Fields,
-    inputs::{self, parts, search_filters},
+    inputs::{self, parts},
     page::{Page, name_of, respond},
     session::Session,
     show::{Shown, show},
@@ -26,6 +29,7 @@ use super::{
 use crate::{
     office::{self, ListPage, OfficeError, RecordView},
     state::AppState,
+    storage::Read,
 };
 
 /// Records on one page.
@@ -47,9 +51,32 @@ struct Asked {
     after: Option<String>,
     /// A field, and the record that it links to.
     by: Option<(String, String)>,
+    /// The saved filter that is taken.
+    saved: Option<RecordId>,
+    /// What it asks for besides.
+    filters: Vec<Filter>,
 }
 
 impl Asked {
+    /// Takes a saved filter; an order or a search of one's own stays.
+    fn take(&mut self, filter: SavedFilter) {
+        if self.sort.is_none() {
+            self.sort = filter.query.sort;
+            self.is_descending = filter.query.descending;
+        }
+        if self.search.is_empty() {
+            self.search = filter.search;
+        }
+        self.with_archived |= filter.query.with_archived;
+        self.filters = filter.query.filters;
+    }
+
+    /// As a saved filter keeps it.
+    fn keep(&self, name: String, is_shared: bool) -> SavedFilter {
+        let query = Query { after: None, ..self.query() };
+        SavedFilter { id: None, name, search: self.search.clone(), query, is_shared }
+    }
+
     fn read(query: &str) -> Self {
         let fields = Fields(
             form_urlencoded::parse(query.as_bytes())
@@ -65,6 +92,8 @@ impl Asked {
             with_archived: fields.get("archived") == "yes",
             after: some("after"),
             by: some("by").zip(some("of")),
+            saved: fields.get("saved").parse().ok(),
+            filters: Vec::new(),
         }
     }
 
@@ -82,14 +111,15 @@ impl Asked {
         add("sort", self.sort.as_deref());
         add("dir", self.is_descending.then_some("down"));
         add("archived", self.with_archived.then_some("yes"));
+        add("saved", self.saved.map(|id| id.to_string()).as_deref());
         add("after", self.after.as_deref());
         let query = query.finish();
         let path = format!("/records/{}", entity.name);
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 
-    fn query(&self, entity: &Entity) -> Query {
-        let mut filters = search_filters(entity, &self.search);
+    fn query(&self) -> Query {
+        let mut filters = self.filters.clone();
         filters.extend(self.by.clone().map(|(column, value)| Filter {
             column,
             compare: Compare::Is,
@@ -105,6 +135,21 @@ impl Asked {
             with_archived: self.with_archived,
         }
     }
+}
+
+/// What a form says of the list that it was sent from, as a saved filter.
+///
+/// # Errors
+///
+/// Fails when the filter that the list took is not there any more.
+pub(super) fn filter_of(read: &dyn Read, fields: &Fields) -> Result<SavedFilter, OfficeError> {
+    let query = fields.get("list");
+    let name: String = fields.get("name").trim().chars().take(SEARCH_CHARS_MAX).collect();
+    let mut asked = Asked::read(query);
+    if let Some(id) = asked.saved {
+        asked.take(office::saved_filter(read, id)?);
+    }
+    Ok(asked.keep(name, fields.get("shared") == "yes"))
 }
 
 /// The head of a column.
@@ -140,6 +185,12 @@ struct ListTemplate {
     of: Option<(String, String)>,
     heads: Vec<Head>,
     rows: Vec<Row>,
+    /// Filters to take: where, what they are called, whether it is this one.
+    saved: Vec<(String, String, bool)>,
+    /// The address of this list without its path, to keep.
+    list: String,
+    /// Whether there is something to keep.
+    can_save: bool,
     total: u64,
     first: Option<String>,
     next: Option<String>,
@@ -206,18 +257,26 @@ pub(super) async fn show_list(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Failure> {
     let entity = entity_of(&entity)?;
-    let asked = Asked::read(&query.unwrap_or_default());
-    let wanted = asked.query(entity);
+    let mut asked = Asked::read(&query.unwrap_or_default());
+    let user = session.user_record;
     let of = asked.by.as_ref().and_then(|(_, id)| id.parse::<RecordId>().ok());
-    let (position, list, titles) = state
+    let (position, list, titles, saved, asked) = state
         .run(move |storage| {
             let read = storage.read()?;
-            let list = office::list(&*read, entity, &wanted)?;
+            if let Some(id) = asked.saved {
+                asked.take(office::saved_filter(&*read, id)?);
+            }
+            let wanted = asked.query();
+            let list = match asked.search.is_empty() {
+                true => office::list(&*read, entity, &wanted)?,
+                false => office::list_found(&*read, entity, &asked.search, &wanted)?,
+            };
+            let saved = office::saved_filters(&*read, entity, user)?;
             let mut titles = office::titles(&*read, of)?;
             for record in &list.records {
                 titles.extend(titles_in(&*read, &record.json, &Fields::default())?);
             }
-            Ok::<_, OfficeError>((read.position()?, list, titles))
+            Ok::<_, OfficeError>((read.position()?, list, titles, saved, asked))
         })
         .await?;
     let language = session.language;
@@ -259,6 +318,18 @@ pub(super) async fn show_list(
         first: asked.after.is_some().then(|| first.address(entity)),
         next: next.map(|next| Asked { after: Some(next), ..asked.clone() }.address(entity)),
         of,
+        saved: saved
+            .into_iter()
+            .filter_map(|filter| {
+                let href = format!("/records/{}?saved={}", entity.name, filter.id?);
+                Some((href, filter.name, filter.id == asked.saved))
+            })
+            .collect(),
+        list: Asked { after: None, ..asked.clone() }
+            .address(entity)
+            .split_once('?')
+            .map_or_else(String::new, |(_, query)| query.to_owned()),
+        can_save: !asked.search.is_empty() || asked.sort.is_some() || asked.by.is_some(),
         asked,
     }))
 }

@@ -68,6 +68,8 @@ pub(super) struct Page {
     pub(super) position: Option<u64>,
     /// What was just done, to be said once.
     pub(super) notice: Option<String>,
+    /// What the search box says.
+    pub(super) search: String,
     pub(super) status: u16,
 }
 
@@ -108,6 +110,7 @@ impl Page {
             here: here.to_owned(),
             position: None,
             notice: None,
+            search: String::new(),
             status: 200,
         }
     }
@@ -124,6 +127,7 @@ impl Page {
             here: "/".to_owned(),
             position: None,
             notice: None,
+            search: String::new(),
             status: 200,
         }
     }
@@ -131,6 +135,12 @@ impl Page {
     /// The page follows the feed from this position.
     pub(super) fn at(mut self, position: u64) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// The page shows what this search found.
+    pub(super) fn searching(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.search);
         self
     }
 

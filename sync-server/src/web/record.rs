@@ -12,7 +12,10 @@ use axum::{
 use outrider_core::{
     ids::RecordId,
     schema::{Entity, Family, Schema},
-    store::timeline::{TimelineEntry, TimelineQuery},
+    store::{
+        near::geo_field,
+        timeline::{TimelineEntry, TimelineQuery},
+    },
 };
 use serde_json::{Map, Value as Json};
 
@@ -22,6 +25,7 @@ use super::{
     form::Fields,
     inputs::{Titles, is_common, linked},
     page::{Page, When, name_of, respond},
+    search::address_of,
     session::Session,
     sheet::Sheet,
     show::{Shown, show},
@@ -105,6 +109,8 @@ struct RecordPage {
     earlier: Option<String>,
     relations: Vec<Relation>,
     parts: Vec<String>,
+    /// What is near it, if it has a position.
+    near: Option<String>,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -186,8 +192,16 @@ pub(super) async fn show_record(
         sheet,
         disputes: disputes.collect(),
         relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
+        near: near_of(entity, &json),
         parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),
     }))
+}
+
+/// The address of what is near a record, if it has a position.
+fn near_of(entity: &Entity, json: &Map<String, Json>) -> Option<String> {
+    let geo = json.get(&geo_field(entity)?.name)?;
+    let degrees = |name: &str| geo.get(name).and_then(Json::as_str);
+    Some(address_of(&format!("{},{}", degrees("lat")?, degrees("lon")?), &entity.name))
 }
 
 /// Whether a record of this entity is the head of a family.

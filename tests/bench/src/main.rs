@@ -80,6 +80,8 @@ enum Name {
     NothingNew,
     /// Bytes on disk and on the wire
     Size,
+    /// What people type, among all records
+    Search,
 }
 
 fn main() -> ExitCode {
@@ -114,6 +116,7 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
             Name::Accept => runs::accept::run(world.synced()?),
             Name::NothingNew => runs::nothing_new::run(world.synced()?),
             Name::Size => runs::size::run(world.synced()?),
+            Name::Search => runs::search::run(&setting),
         }?;
         if args.json {
             print_json(&found)?;

@@ -29,6 +29,8 @@ pub(crate) mod nothing_new;
 
 pub(crate) mod size;
 
+pub(crate) mod search;
+
 /// Records in one transaction of an import.
 pub(crate) const BATCH: usize = 1_000;
 /// Milliseconds between two transactions, so that ids of later ones are higher, as they are in

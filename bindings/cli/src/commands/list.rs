@@ -1,6 +1,7 @@
 //! Lists of records.
 
 mod watch;
+mod watch_search;
 
 use outrider_core::{
     replica::Replica,
@@ -8,13 +9,14 @@ use outrider_core::{
     store::{
         query::{Compare, Filter, Query},
         rows::columns_of,
+        search::SearchQuery,
     },
 };
 use serde_json::Value as Json;
 
-use super::show;
+use super::{filter, show};
 use crate::{
-    cli::ListArgs,
+    cli::{ConditionArgs, ListArgs, WatchArgs},
     context::Context,
     error::CliError,
     messages::{Word, word},
@@ -37,12 +39,21 @@ pub(crate) fn list(
 ) -> Result<(), CliError> {
     let replica = context.open()?;
     let entity = replica.entity(&args.entity)?;
-    let query = query_of(&replica, entity, args)?;
+    let mut query = query_of(&replica, entity, &args.conditions)?;
+    query.after.clone_from(&args.after);
+    query.limit = args.limit.into();
     let columns = columns(entity, &args.columns)?;
     if args.watch {
         return watch::watch(context, replica, (entity, &columns), query, output);
     }
-    let page = replica.list(&entity.name, &query)?;
+    let mut search = args.search.clone().unwrap_or_default();
+    if let Some(name) = &args.saved {
+        filter::take(&replica, entity, name, &mut query, &mut search)?;
+    }
+    let page = match search.is_empty() {
+        true => replica.list(&entity.name, &query)?,
+        false => replica.list_found(&entity.name, &search, &query)?,
+    };
     if output.is_json {
         return output.json(&page);
     }
@@ -81,7 +92,37 @@ fn cells(
     Ok(cells)
 }
 
-fn query_of(replica: &Replica, entity: &Entity, args: &ListArgs) -> Result<Query, CliError> {
+/// Stays with a list, or with what a search finds.
+pub(crate) fn watch_list(
+    context: &Context,
+    args: &WatchArgs,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let replica = context.open()?;
+    let entity = args.entity.as_deref().map(|name| replica.entity(name)).transpose()?;
+    if let Some(text) = &args.search {
+        let query = SearchQuery {
+            text: text.clone(),
+            entities: entity.into_iter().map(|entity| entity.name.clone()).collect(),
+            with_archived: args.conditions.archived,
+            limit: args.limit.into(),
+            ..SearchQuery::default()
+        };
+        return watch_search::watch(context, &replica, &query, output);
+    }
+    let Some(entity) = entity else { return Ok(()) };
+    let limit = args.limit.into();
+    let query = Query { limit, ..query_of(&replica, entity, &args.conditions)? };
+    let columns = columns(entity, &args.columns)?;
+    watch::watch(context, replica, (entity, &columns), query, output)
+}
+
+/// What conditions and an order ask for.
+pub(super) fn query_of(
+    replica: &Replica,
+    entity: &Entity,
+    args: &ConditionArgs,
+) -> Result<Query, CliError> {
     let mut filters = Vec::new();
     let groups = [
         (Compare::Is, &args.is),
@@ -101,9 +142,8 @@ fn query_of(replica: &Replica, entity: &Entity, args: &ListArgs) -> Result<Query
         filters,
         sort: args.sort.clone(),
         descending: args.desc,
-        after: args.after.clone(),
-        limit: args.limit.into(),
         with_archived: args.archived,
+        ..Query::default()
     })
 }
 

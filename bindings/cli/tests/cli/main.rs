@@ -18,6 +18,8 @@ mod office;
 
 mod maintain;
 
+mod find;
+
 mod folders;
 
 mod past;

@@ -70,6 +70,21 @@ fn a_watched_list_tells_what_another_process_writes() {
     assert_eq!(device.fail(&too_many), (2, "live_window".to_owned()));
 }
 
+#[test]
+fn a_watched_search_tells_what_another_process_writes() {
+    let device = Device::new();
+    let first = device.create(&["customer", "company_name=Acme"]);
+    let mut lines = Watch::new(&device, &["--json", "watch", "--search", "acme"]);
+    assert_eq!(lines.json()["hits"][0]["record"], first);
+    let mut words = Watch::new(&device, &["watch", "customer", "--sort", "company_name"]);
+    assert!(words.next().starts_with("= 1  "));
+    let second = device.create(&["customer", "company_name=Acme Two"]);
+    assert_eq!(lines.json()["inserted"][0]["record"], second);
+    assert!(words.next().starts_with("+ 2  "));
+    device.json(&["archive", &first]);
+    assert_eq!(lines.json()["removed"], json!([first]));
+}
+
 /// A command that stays, and the lines that it says; it ends with this.
 struct Watch {
     child: Child,

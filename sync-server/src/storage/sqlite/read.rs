@@ -6,8 +6,10 @@ use outrider_core::{
     reports::{PipelineReport, pipeline_of},
     schema::{Entity, Schema},
     store::{
+        near::{self, NearQuery, NearRecord},
         query::{self, IdPage, Query},
         rollup,
+        search::{self, SearchPage, SearchQuery},
         timeline::{self, TimelinePage, TimelineQuery},
     },
     sync::frame::{Author, Digest, DocumentDigest, Provenance, Stream, StreamDigest},
@@ -192,6 +194,15 @@ impl<T: Connected> Read for T {
         query::list(self.conn()?, entity, query).map_err(rows::asked)
     }
 
+    fn list_found(
+        &self,
+        entity: &Entity,
+        text: &str,
+        query: &Query,
+    ) -> Result<(IdPage, u64), StorageError> {
+        search::list(self.conn()?, Schema::current(), entity, text, query).map_err(rows::asked)
+    }
+
     fn count(&self, entity: &Entity, query: &Query) -> Result<u64, StorageError> {
         query::count(self.conn()?, entity, query).map_err(rows::asked)
     }
@@ -200,6 +211,14 @@ impl<T: Connected> Read for T {
         let (conn, schema) = (self.conn()?, Schema::current());
         let records = query::with_conflicts(conn, schema, limit).map_err(rows::asked)?;
         Ok((records, query::count_conflicts(conn, schema).map_err(rows::asked)?))
+    }
+
+    fn search(&self, query: &SearchQuery) -> Result<SearchPage, StorageError> {
+        search::search(self.conn()?, Schema::current(), query).map_err(rows::asked)
+    }
+
+    fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, StorageError> {
+        near::near(self.conn()?, Schema::current(), query).map_err(rows::asked)
     }
 
     fn timeline(

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use outrider_core::{
     ids::RecordId,
     schema::{Entity, Schema, Type},
-    store::query::{Compare, FILTERS_MAX, Filter, Query},
+    store::{
+        query::{Compare, FILTERS_MAX, Filter, Query},
+        search::SearchQuery,
+    },
 };
 
 use super::link_inputs;
@@ -109,13 +112,24 @@ fn find(
     }
 }
 
-/// Records of an entity whose name contains a text, at most [`CANDIDATES_MAX`].
+/// Records of an entity that a text finds, those of that name first, at most [`CANDIDATES_MAX`].
 pub(in crate::web) fn search(
     read: &dyn Read,
     entity: &str,
     text: &str,
 ) -> Result<Vec<(RecordId, String)>, OfficeError> {
     let Some(entity) = Schema::current().entity(entity) else { return Ok(Vec::new()) };
+    let asked = SearchQuery {
+        text: text.to_owned(),
+        entities: vec![entity.name.clone()],
+        limit: CANDIDATES_MAX,
+        ..SearchQuery::default()
+    };
+    let found = office::search(read, &asked)?.hits;
+    if !found.is_empty() {
+        return Ok(found.into_iter().map(|hit| (hit.record, hit.title)).collect());
+    }
+    // Names of signs alone have no words.
     let query = Query {
         filters: search_filters(entity, text),
         sort: Some(entity.title.clone()),
@@ -130,7 +144,7 @@ pub(in crate::web) fn search(
 ///
 /// The parts of a person's name are kept apart, so each word and each Han character is looked
 /// for by itself.
-pub(in crate::web) fn search_filters(entity: &Entity, text: &str) -> Vec<Filter> {
+fn search_filters(entity: &Entity, text: &str) -> Vec<Filter> {
     let filter =
         |value: String| Filter { column: entity.title.clone(), compare: Compare::Contains, value };
     let text = text.trim();
