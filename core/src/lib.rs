@@ -8,6 +8,7 @@
 //! * [`ids`], [`time`], [`value`]: what everything is made of.
 //! * [`writing`]: what people mean by the same text.
 //! * [`schema`]: what entities and fields there are, and what their values look like.
+//! * [`likeness`]: who is the same.
 //! * [`crdt`]: how they are written and merged.
 //! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
 //! * [`transfer`]: files of other systems made into records.
@@ -20,6 +21,8 @@ pub mod value;
 pub mod writing;
 
 pub mod schema;
+
+pub mod likeness;
 
 pub mod crdt;
 

@@ -7,7 +7,8 @@
 //! ([`undo`]: and what stood there before),
 //! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
-//! files said, [`watch`] which records were written, [`index`] keeps what records are found by.
+//! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
+//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
 
 use std::{
     path::{Path, PathBuf},
@@ -21,9 +22,11 @@ pub mod document;
 pub mod imports;
 pub mod inbox;
 pub mod index;
+pub mod likeness;
 pub mod meta;
 pub mod outbox;
 pub mod query;
+pub mod redirect;
 pub mod reports;
 pub mod rollup;
 pub mod rows;

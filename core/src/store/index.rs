@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::StoreError;
+use super::{StoreError, likeness};
 use crate::{
     ids::RecordId,
     schema::{Entity, Schema},
@@ -30,14 +30,14 @@ impl Changed {
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn create_tables(_conn: &Connection) -> rusqlite::Result<()> {
-    Ok(())
+pub fn create_tables(conn: &Connection) -> rusqlite::Result<()> {
+    likeness::create_tables(conn)
 }
 
 /// Whether what a record is found by depends on one of these fields.
 #[must_use]
-pub fn depends_on(_entity: &Entity, _fields: &BTreeSet<String>) -> bool {
-    true
+pub fn depends_on(entity: &Entity, fields: &BTreeSet<String>) -> bool {
+    likeness::depends_on(entity, fields)
 }
 
 /// Brings up to date what the changed records are found by.
@@ -60,6 +60,7 @@ pub fn follow(conn: &Connection, schema: &Schema, changed: &Changed) -> Result<(
 ///
 /// Fails when the database does.
 pub fn rebuild(conn: &Connection, schema: &Schema) -> Result<(), StoreError> {
+    likeness::clear(conn)?;
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`.
         let mut query = conn.prepare(&format!("SELECT id FROM {} ORDER BY id", entity.name))?;
@@ -72,6 +73,6 @@ pub fn rebuild(conn: &Connection, schema: &Schema) -> Result<(), StoreError> {
 }
 
 /// Writes one record's entries from its row, or takes them away when there is no row.
-fn refresh(_conn: &Connection, _entity: &Entity, _record: RecordId) -> Result<(), StoreError> {
-    Ok(())
+fn refresh(conn: &Connection, entity: &Entity, record: RecordId) -> Result<(), StoreError> {
+    likeness::refresh(conn, entity, record)
 }

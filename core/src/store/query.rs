@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, rows::columns_of};
+use super::{StoreError, redirect, rows::columns_of};
 use crate::{
     ids::{RecordId, from_hex, to_hex},
     schema::{Entity, Schema, SqlValue, Type},
@@ -111,7 +111,7 @@ pub fn list(conn: &Connection, entity: &Entity, query: &Query) -> Result<IdPage,
         conditions.push("is_archived = 0".to_owned());
     }
     for filter in &query.filters {
-        conditions.push(condition(entity, filter, &mut values)?);
+        conditions.push(condition(conn, entity, filter, &mut values)?);
     }
     let sort = query.sort.as_deref().map(|name| column(entity, name)).transpose()?;
     let sort_name = sort.as_ref().map_or("NULL", |(name, _)| name.as_str());
@@ -174,7 +174,7 @@ pub fn count(conn: &Connection, entity: &Entity, query: &Query) -> Result<u64, S
         conditions.push("is_archived = 0".to_owned());
     }
     for filter in &query.filters {
-        conditions.push(condition(entity, filter, &mut values)?);
+        conditions.push(condition(conn, entity, filter, &mut values)?);
     }
     let sql = format!("SELECT count(*) FROM {} WHERE {}", entity.name, conditions.join(" AND "));
     let count: i64 =
@@ -202,6 +202,7 @@ fn column<'a>(entity: &'a Entity, name: &str) -> Result<(String, Option<&'a Type
 }
 
 fn condition(
+    conn: &Connection,
     entity: &Entity,
     filter: &Filter,
     values: &mut Vec<SqlValue>,
@@ -216,6 +217,20 @@ fn condition(
         return Ok(format!("instr(lower({name}), lower(?{})) > 0", values.len()));
     }
     values.push(parameter(filter, ty)?);
+    // Whoever links to what was merged into a record links to the record.
+    if let (Compare::Is, Some(Type::Link(target)), Ok(id)) =
+        (filter.compare, ty, filter.value.parse::<RecordId>())
+        && let Some(target) = Schema::current().entity(target)
+    {
+        let mut places = vec![format!("?{}", values.len())];
+        for half in redirect::halves(conn, target, id)? {
+            values.push(SqlValue::Text(half.to_string()));
+            places.push(format!("?{}", values.len()));
+        }
+        if let [_, _, ..] = places.as_slice() {
+            return Ok(format!("{name} IN ({})", places.join(", ")));
+        }
+    }
     let operator = match filter.compare {
         // Not IS: for that an index of the values that are there cannot be used.
         Compare::Is => "=",
