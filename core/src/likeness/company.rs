@@ -144,7 +144,9 @@ fn note_place(places: &mut Vec<String>, place: String) {
 /// `…公司合肥分公司`, `…广东分公司`.
 fn take_branch(chars: &mut Vec<char>, company: &mut Company) {
     let text: String = chars.iter().collect();
-    let Some(head) = BRANCHES.iter().find_map(|end| text.strip_suffix(end)) else { return };
+    let Some(head) = BRANCHES.iter().find_map(|end| text.strip_suffix(end)) else {
+        return take_short_branch(&text, chars, company);
+    };
     let mut head: Vec<char> = head.chars().collect();
     let head_text: String = head.iter().collect();
     let own = head_text.rfind("公司").and_then(|at| head_text.get(at + "公司".len()..));
@@ -159,6 +161,18 @@ fn take_branch(chars: &mut Vec<char>, company: &mut Company) {
     head.truncate(left);
     company.branch = Some(places::without_end(&branch).to_owned());
     *chars = head;
+}
+
+/// `…有限公司合肥`, `…有限公司合肥分`: a place behind the form, the word for branch left out.
+fn take_short_branch(text: &str, chars: &mut Vec<char>, company: &mut Company) {
+    let Some((head, tail)) = text.rsplit_once("公司") else { return };
+    let tail: Vec<char> = tail.trim_end_matches('分').chars().collect();
+    if let Some((place, taken)) = places::leading(&tail)
+        && taken == tail.len()
+    {
+        company.branch = Some(place);
+        *chars = [head, "公司"].concat().chars().collect();
+    }
 }
 
 /// Takes legal forms off the end, also with one slip in them.
@@ -278,6 +292,7 @@ mod tests {
         assert_eq!(branch("杭州青禾环保有限公司合肥分公司").as_deref(), Some("合肥"));
         assert_eq!(branch("青禾环保广东分公司").as_deref(), Some("广东"));
         assert_eq!(branch("青禾环保有限公司分公司").as_deref(), Some(""));
+        assert_eq!(branch("青禾环保有限公司合肥").as_deref(), Some("合肥"));
         assert_eq!(branch("青禾环保有限公司"), None);
     }
 

@@ -81,7 +81,7 @@ impl Keys<'_> {
 }
 
 /// A company in Han characters: its brand's sound, the brand with one character left out, both
-/// ends of the whole.
+/// ends of the whole, and its characters in any order.
 fn of_han(keys: &mut Keys<'_>, company: &Company) {
     let whole: Vec<char> = company.whole().chars().collect();
     if company.is_generic {
@@ -94,6 +94,9 @@ fn of_han(keys: &mut Keys<'_>, company: &Company) {
         let tail: String = whole.iter().skip(whole.len().saturating_sub(TAIL_CHARS)).collect();
         keys.add("head", &[&head]);
         keys.add("tail", &[&tail]);
+        let mut sorted = whole.clone();
+        sorted.sort_unstable();
+        keys.add("letters", &[&sorted.into_iter().collect::<String>()]);
     }
     let brand: Vec<char> = company.brand.chars().collect();
     if brand.len() + 1 >= DROPPED_FROM && brand.len() < DROPPED_TO {

@@ -108,14 +108,16 @@ fn latin(left: &Company, right: &Company) -> f64 {
 }
 
 fn han(left: &Company, right: &Company) -> f64 {
-    let mut bits = match outside_slip(left, right) {
+    let mut bits = match swapped(left, right).or_else(|| outside_slip(left, right)) {
         Some(bits) => bits,
         None => {
             let brand = brand(left, right);
             if brand <= 0.0 {
                 return w::NAME_MIN;
             }
-            brand + places(left, right) + trade(left, right)
+            let is_whole = left.whole() == right.whole();
+            let whole = if is_whole { w::WHOLE_SAME } else { 0.0 };
+            brand + places(left, right) + trade(left, right) + whole
         }
     };
     if left.branch != right.branch {
@@ -160,6 +162,13 @@ fn is_anagram(left: &str, right: &str) -> bool {
         chars
     };
     sorted(left) == sorted(right)
+}
+
+/// Two neighbours changed over, wherever in the name: no two companies differ by that.
+fn swapped(left: &Company, right: &Company) -> Option<f64> {
+    let (a, b) = (left.whole(), right.whole());
+    let is_long = a.chars().count() >= WHOLE_CHARS_MIN;
+    (is_long && a != b && is_anagram(&a, &b) && osa_distance(&a, &b) == 1).then_some(w::NEIGHBOURS)
 }
 
 /// One slip in a place or trade leaves a name that is taken apart in another way: then the whole

@@ -111,6 +111,10 @@ pub const BRAND_CHAR_OTHER: f64 = -5.0;
 pub const BRAND_MAX: f64 = 15.0;
 /// A slip outside the brand, which then could not be taken apart.
 pub const OUTSIDE_SLIP: f64 = -1.0;
+/// A long name in which two neighbours are changed over.
+pub const NEIGHBOURS: f64 = 12.0;
+/// Place, brand and trade all the same: for names of everyday words, which have no brand.
+pub const WHOLE_SAME: f64 = 3.0;
 /// The same place.
 pub const PLACE_SAME: f64 = 3.0;
 /// A province and one of its cities.
