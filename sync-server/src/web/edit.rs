@@ -444,6 +444,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
             Some((at(field), Problem::Said(error.to_string())))
         }
         OfficeError::Edit(_)
+        | OfficeError::Merge(_)
         | OfficeError::TooLarge
         | OfficeError::Refused { .. }
         | OfficeError::Write(_)
