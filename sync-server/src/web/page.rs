@@ -80,8 +80,11 @@ impl Page {
             label,
             is_here: here.split('?').next() == Some(href),
         };
-        let mut office =
-            vec![way("/", words.t("nav-today")), way("/reports/pipeline", words.t("nav-pipeline"))];
+        let mut office = vec![
+            way("/", words.t("nav-today")),
+            way("/reports/pipeline", words.t("nav-pipeline")),
+            way("/duplicates", words.t("duplicates-title")),
+        ];
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));
         }
