@@ -44,13 +44,21 @@ fn listed(replica: &Replica, entity: &str, by: Option<(&str, RecordId)>) -> usiz
 
 /// Two customers that are the same, each with a contact.
 fn twins(replica: &mut Replica) -> (RecordId, RecordId) {
-    let loser = add(replica, "customer", json!({
-        "company_name": "Acme Pumps Ltd", "phone": "021 5555 1234", "website": "https://acme.example",
-        "tags": ["east"], "credit_limit": { "currency": "CNY", "minor": 100 }, "notes": "old friend",
-    }));
-    let survivor = add(replica, "customer", json!({
-        "company_name": "Acme Pumps", "phone": "+86 21 5555 1234", "tags": ["vip"],
-    }));
+    let loser = add(
+        replica,
+        "customer",
+        json!({
+            "company_name": "Acme Pumps Ltd", "phone": "021 5555 1234", "website": "https://acme.example",
+            "tags": ["east"], "credit_limit": { "currency": "CNY", "minor": 100 }, "notes": "old friend",
+        }),
+    );
+    let survivor = add(
+        replica,
+        "customer",
+        json!({
+            "company_name": "Acme Pumps", "phone": "+86 21 5555 1234", "tags": ["vip"],
+        }),
+    );
     add(replica, "contact", json!({ "name": "Anna Bell", "customer_id": loser }));
     add(replica, "contact", json!({ "name": "Otto Marsh", "customer_id": survivor }));
     (loser, survivor)
@@ -156,12 +164,11 @@ fn what_cannot_be_merged_is_said() {
     let (a, b) = twins(&mut replica);
     let c = add(&mut replica, "customer", json!({ "company_name": "Zenith" }));
     let lead = add(&mut replica, "lead", json!({ "name": "Acme Pumps", "status": "new" }));
-    let fails = |replica: &mut Replica, loser, survivor| {
-        match replica.merge(loser, survivor, &none()) {
+    let fails =
+        |replica: &mut Replica, loser, survivor| match replica.merge(loser, survivor, &none()) {
             Err(ReplicaError::Merge(error)) => error,
             other => panic!("{other:?}"),
-        }
-    };
+        };
     assert_eq!(fails(&mut replica, a, a), MergeError::Itself(a));
     assert!(matches!(fails(&mut replica, a, lead), MergeError::OtherEntity { .. }));
     replica.merge(a, b, &none()).unwrap();
@@ -180,7 +187,10 @@ fn likely_records_are_found_while_typing_and_in_the_store() {
     let other = add(&mut replica, "customer", json!({ "company_name": "Zenith Tools" }));
     let typed = fields(json!({ "company_name": "ACME PUMPS", "phone": "（021）5555-1234" }));
     let likely = replica.likely("customer", &typed, None).unwrap();
-    assert_eq!(likely.iter().map(|l| l.likely.record).collect::<BTreeSet<_>>(), BTreeSet::from([a, b]));
+    assert_eq!(
+        likely.iter().map(|l| l.likely.record).collect::<BTreeSet<_>>(),
+        BTreeSet::from([a, b])
+    );
     assert_eq!(likely[0].likely.likeness.verdict, Verdict::Sure);
     let pairs = |replica: &Replica| replica.duplicates("customer", None, 100).unwrap().pairs;
     assert_eq!(pairs(&replica).len(), 1);

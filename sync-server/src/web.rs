@@ -83,10 +83,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/archive", post(act::archive))
         .route("/records/{entity}/{id}/restore", post(act::restore))
         .route("/records/{entity}/{id}/settle", post(act::settle))
-        .route(
-            "/records/{entity}/{id}/merge/{other}",
-            get(merge::show_merge).post(merge::merge),
-        )
+        .route("/records/{entity}/{id}/merge/{other}", get(merge::show_merge).post(merge::merge))
         .route("/records/{entity}/{id}/unmerge", post(merge::unmerge))
         .route("/records/{entity}/{id}/distinct", post(duplicates::tell_apart))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))

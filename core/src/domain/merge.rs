@@ -32,7 +32,9 @@ pub enum MergeError {
     #[error("record {0} cannot be merged with itself")]
     Itself(RecordId),
     /// Records of different entities.
-    #[error("record {loser} is a {loser_entity} and {survivor} a {survivor_entity}: only records of one entity can be merged")]
+    #[error(
+        "record {loser} is a {loser_entity} and {survivor} a {survivor_entity}: only records of one entity can be merged"
+    )]
     OtherEntity {
         /// The record that was to go.
         loser: RecordId,
@@ -44,7 +46,9 @@ pub enum MergeError {
         survivor_entity: String,
     },
     /// One of them was merged before.
-    #[error("record {record} was merged into {into} already; merge that one, or undo the merge first")]
+    #[error(
+        "record {record} was merged into {into} already; merge that one, or undo the merge first"
+    )]
     Already {
         /// The record.
         record: RecordId,
@@ -144,9 +148,7 @@ pub fn plan(
 }
 
 fn is_choice(field: &Field) -> bool {
-    field.kind == Kind::Register
-        && !field.by_program
-        && !NOT_TAKEN.contains(&field.name.as_str())
+    field.kind == Kind::Register && !field.by_program && !NOT_TAKEN.contains(&field.name.as_str())
 }
 
 impl MergePlan {
@@ -165,18 +167,24 @@ impl MergePlan {
             }
             Kind::Set => {
                 let (theirs, ours) = (items(theirs), items(ours));
-                let more: Vec<Json> = theirs.filter(|item| !ours.clone().any(|o| o == *item)).cloned().collect();
+                let more: Vec<Json> =
+                    theirs.filter(|item| !ours.clone().any(|o| o == *item)).cloned().collect();
                 self.add(field, "members", more.clone(), more)
             }
             Kind::Rows => {
                 let known: BTreeSet<&str> = items(ours).filter_map(id_of).collect();
-                let more = items(theirs).filter(|row| id_of(row).is_some_and(|id| !known.contains(id)));
+                let more =
+                    items(theirs).filter(|row| id_of(row).is_some_and(|id| !known.contains(id)));
                 let more: Vec<Json> = more.map(without_flag).collect();
                 let ids = more.iter().filter_map(|row| row.get("id").cloned()).collect();
                 self.add(field, "rows", more, ids)
             }
             Kind::Register | Kind::Once | Kind::Office => {
-                if theirs.is_null() { Taken::Survivor } else { Taken::Apart }
+                if theirs.is_null() {
+                    Taken::Survivor
+                } else {
+                    Taken::Apart
+                }
             }
             Kind::Counter | Kind::Log | Kind::Text => Taken::Apart,
         }
@@ -351,10 +359,13 @@ mod tests {
         let (loser, survivor) = halves();
         let chosen = BTreeSet::from(["phone".to_owned()]);
         let plan = plan(customer(), &loser, &survivor, &chosen).unwrap();
-        assert_eq!(Json::Object(plan.fields.clone()), json!({
-            "phone": "021", "website": "https://a.example", "tags": { "add": ["vip"] },
-            "phones": { "add": [{ "id": "aaaaaaaaaa", "number": "1" }] },
-        }));
+        assert_eq!(
+            Json::Object(plan.fields.clone()),
+            json!({
+                "phone": "021", "website": "https://a.example", "tags": { "add": ["vip"] },
+                "phones": { "add": [{ "id": "aaaaaaaaaa", "number": "1" }] },
+            })
+        );
         let taken = |name: &str| plan.sides.iter().find(|side| side.field == name).unwrap().taken;
         assert_eq!(taken("company_name"), Taken::Survivor);
         assert_eq!(taken("visits"), Taken::Apart);
@@ -381,9 +392,12 @@ mod tests {
         merged.insert("tags".to_owned(), json!(["vip", "east", "new"]));
         merged.insert("phones".to_owned(), loser["phones"].clone());
         let back = unmerge(customer(), &loser, &merged);
-        assert_eq!(Json::Object(back.fields), json!({
-            "phone": "022", "tags": { "remove": ["vip"] }, "phones": { "remove": ["aaaaaaaaaa"] },
-        }));
+        assert_eq!(
+            Json::Object(back.fields),
+            json!({
+                "phone": "022", "tags": { "remove": ["vip"] }, "phones": { "remove": ["aaaaaaaaaa"] },
+            })
+        );
         assert_eq!(back.stays, ["website"]);
     }
 }

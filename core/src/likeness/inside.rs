@@ -67,7 +67,10 @@ mod tests {
         };
         let mut inside = Inside::new(entity);
         let letters = |n: usize| -> String {
-            [n / 17, n / 5, n].map(|n| char::from(b'a' + u8::try_from(n % 17).unwrap())).iter().collect()
+            [n / 17, n / 5, n]
+                .map(|n| char::from(b'a' + u8::try_from(n % 17).unwrap()))
+                .iter()
+                .collect()
         };
         for n in 0..MATCHES_PER_KEY_MAX {
             inside.add(profile(format!("{0}{0} {0}", letters(n))));

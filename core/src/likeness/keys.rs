@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn a_record_has_bounded_keys_and_entities_never_meet() {
-        let rows: Vec<Json> = (0..9).map(|n| json!({ "number": format!("02155550{n:03}") })).collect();
+        let rows: Vec<Json> =
+            (0..9).map(|n| json!({ "number": format!("02155550{n:03}") })).collect();
         let full = json!({
             "company_name": "one two three four five", "short_name": "six seven eight nine",
             "phones": rows, "tax_no": "GB123456789", "email": "a@example.com",

@@ -11,9 +11,30 @@ use crate::writing::{digits, fold, is_han};
 const STREET_CHARS_MAX: usize = 80;
 /// Words of a street that say what sort of way it is.
 const WAYS: &[&str] = &[
-    "street", "st", "road", "rd", "avenue", "ave", "drive", "dr", "lane", "ln", "place", "pl",
-    "court", "ct", "crescent", "cres", "close", "circuit", "cct", "way", "square", "terrace",
-    "parade", "boulevard",
+    "street",
+    "st",
+    "road",
+    "rd",
+    "avenue",
+    "ave",
+    "drive",
+    "dr",
+    "lane",
+    "ln",
+    "place",
+    "pl",
+    "court",
+    "ct",
+    "crescent",
+    "cres",
+    "close",
+    "circuit",
+    "cct",
+    "way",
+    "square",
+    "terrace",
+    "parade",
+    "boulevard",
 ];
 
 /// An address, taken apart.

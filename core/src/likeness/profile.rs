@@ -137,7 +137,8 @@ fn each<T: PartialEq>(
             Some((field, column)) => {
                 let json = fields.get(field);
                 // A list of rows, or rows that are added to those that are there.
-                let rows = json.and_then(|json| json.as_array().or_else(|| json.get("add")?.as_array()));
+                let rows =
+                    json.and_then(|json| json.as_array().or_else(|| json.get("add")?.as_array()));
                 rows.into_iter().flatten().filter_map(|row| row.get(column)).for_each(&mut take);
             }
         }
@@ -159,24 +160,33 @@ mod tests {
 
     #[test]
     fn ways_of_writing_make_one_profile() {
-        let one = profile("contact", &json!({
-            "name": { "family": "陳", "given": "小明" },
-            "phone": "（０２１）5555-1234", "email": " Chen@Example.COM ",
-            "phones": [{ "number": "+86 138 1234 5678" }], "birthday": "05-17",
-        }));
-        let other = profile("contact", &json!({
-            "name": "陈小明", "phone": "021 55551234", "email": "chen@example.com",
-            "phones": { "add": [{ "number": "8613812345678" }] }, "birthday": "0517",
-        }));
+        let one = profile(
+            "contact",
+            &json!({
+                "name": { "family": "陳", "given": "小明" },
+                "phone": "（０２１）5555-1234", "email": " Chen@Example.COM ",
+                "phones": [{ "number": "+86 138 1234 5678" }], "birthday": "05-17",
+            }),
+        );
+        let other = profile(
+            "contact",
+            &json!({
+                "name": "陈小明", "phone": "021 55551234", "email": "chen@example.com",
+                "phones": { "add": [{ "number": "8613812345678" }] }, "birthday": "0517",
+            }),
+        );
         assert_eq!(one, other);
         assert_eq!(one.phones, ["2155551234", "8613812345678"]);
     }
 
     #[test]
     fn what_tells_nothing_is_left_out() {
-        let empty = profile("customer", &json!({
-            "company_name": "()", "phone": "110", "email": "none", "tax_no": "-", "address": {},
-        }));
+        let empty = profile(
+            "customer",
+            &json!({
+                "company_name": "()", "phone": "110", "email": "none", "tax_no": "-", "address": {},
+            }),
+        );
         assert!(empty.is_empty());
     }
 

@@ -82,17 +82,24 @@ pub fn compare(left: &Profile, right: &Profile) -> Likeness {
     let found = [
         (Feature::Name, best_name),
         (Feature::Phone, best(&left.phones, &right.phones, phone)),
-        (Feature::Email, best(&left.emails, &right.emails, |a, b| {
-            Some(if a == b { w::EMAIL_SAME } else { w::EMAIL_OTHER })
-        })),
+        (
+            Feature::Email,
+            best(&left.emails, &right.emails, |a, b| {
+                Some(if a == b { w::EMAIL_SAME } else { w::EMAIL_OTHER })
+            }),
+        ),
         (Feature::Number, best(&left.numbers, &right.numbers, number)),
         (Feature::Born, best(&left.born, &right.born, |a, b| Some(born(a.compare(b))))),
         (Feature::Address, best(&left.places, &right.places, address)),
-        (Feature::Within, best(&left.within, &right.within, |a, b| {
-            Some(if a == b { w::WITHIN_SAME } else { w::WITHIN_OTHER })
-        })),
+        (
+            Feature::Within,
+            best(&left.within, &right.within, |a, b| {
+                Some(if a == b { w::WITHIN_SAME } else { w::WITHIN_OTHER })
+            }),
+        ),
     ];
-    let reasons = found.into_iter().filter_map(|(feature, bits)| Some(Reason { feature, bits: bits? }));
+    let reasons =
+        found.into_iter().filter_map(|(feature, bits)| Some(Reason { feature, bits: bits? }));
     let mut reasons: Vec<Reason> = reasons.filter(|reason| reason.bits != 0.0).collect();
     reasons.sort_by(|a, b| b.bits.total_cmp(&a.bits).then(a.feature.cmp(&b.feature)));
     let score: f64 = reasons.iter().map(|reason| reason.bits).sum();
@@ -189,7 +196,10 @@ mod tests {
     fn fields_add_up_to_a_verdict() {
         let acme = json!({ "company_name": "Acme Pumps", "phone": "021 5555 1234" });
         for (other, wanted) in [
-            (json!({ "company_name": "ACME Pumps Ltd", "phone": "+86 21 5555 1234" }), Verdict::Sure),
+            (
+                json!({ "company_name": "ACME Pumps Ltd", "phone": "+86 21 5555 1234" }),
+                Verdict::Sure,
+            ),
             (json!({ "company_name": "ACME Pumps Ltd" }), Verdict::Possible),
             (json!({ "company_name": "Zenith Tools", "phone": "5555 1234" }), Verdict::Possible),
             (json!({ "phone": "(021) 5555-1234" }), Verdict::Possible),
@@ -211,7 +221,8 @@ mod tests {
         let anna = json!({ "name": "Anna Bell", "email": "team@example.com" });
         let otto = json!({ "name": "Otto Marsh", "email": "team@example.com" });
         assert_eq!(of("contact", &anna, &otto).verdict, Verdict::Possible);
-        let otto = json!({ "name": "Otto Marsh", "email": "team@example.com", "birthday": "05-17" });
+        let otto =
+            json!({ "name": "Otto Marsh", "email": "team@example.com", "birthday": "05-17" });
         let anna = json!({ "name": "Anna Bell", "email": "team@example.com", "birthday": "12-01" });
         assert_eq!(of("contact", &anna, &otto).verdict, Verdict::No);
     }

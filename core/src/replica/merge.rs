@@ -105,7 +105,10 @@ impl Writer<'_> {
         Ok(redirect::resolve(self.tx, entity, record)?)
     }
 
-    fn shown(&self, record: RecordId) -> Result<(&'static Entity, Map<String, Json>), ReplicaError> {
+    fn shown(
+        &self,
+        record: RecordId,
+    ) -> Result<(&'static Entity, Map<String, Json>), ReplicaError> {
         let (entity, _, documents) = self.load(record)?;
         match record::to_json(entity, record, &documents) {
             Json::Object(shown) => Ok((entity, shown)),

@@ -180,7 +180,8 @@ impl Replica {
         let mut json = record::to_json(entity, id, &documents);
         if let Json::Object(members) = &mut json {
             rollup::add_rollups(self.store.conn(), self.schema, entity, id, members)?;
-            let halves = redirect::halves(self.store.conn(), entity, id).map_err(StoreError::from)?;
+            let halves =
+                redirect::halves(self.store.conn(), entity, id).map_err(StoreError::from)?;
             if !halves.is_empty() {
                 members.insert("merged_from".to_owned(), serde_json::json!(halves));
             }

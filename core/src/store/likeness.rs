@@ -246,7 +246,9 @@ fn candidates(
     for key in keys_of(entity, profile) {
         let limit = MATCHES_PER_KEY_MAX + 1;
         let under = query
-            .query_map(params![key, i64::try_from(limit).unwrap_or(i64::MAX)], |row| Ok(RecordId::from_bytes(row.get(0)?)))?
+            .query_map(params![key, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+                Ok(RecordId::from_bytes(row.get(0)?))
+            })?
             .collect::<rusqlite::Result<Vec<_>>>()?;
         if under.len() <= MATCHES_PER_KEY_MAX {
             for record in under {
@@ -317,11 +319,7 @@ pub fn distinct_id(one: RecordId, other: RecordId) -> RecordId {
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn are_distinct(
-    conn: &Connection,
-    one: RecordId,
-    other: RecordId,
-) -> Result<bool, StoreError> {
+pub fn are_distinct(conn: &Connection, one: RecordId, other: RecordId) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS (SELECT 1 FROM distinct_pair WHERE id = ?1 AND is_archived = 0)";
     let id = distinct_id(one, other);
     Ok(conn.prepare_cached(sql)?.query_row([id.as_bytes()], |row| row.get(0))?)

@@ -32,10 +32,8 @@ fn next(
 ) -> rusqlite::Result<Option<RecordId>> {
     // Names come from the schema, which admits only `[a-z0-9_]`.
     let sql = format!("SELECT {REDIRECT} FROM {} WHERE id = ?1", entity.name);
-    let found: Option<Option<String>> = conn
-        .prepare_cached(&sql)?
-        .query_row([record.as_bytes()], |row| row.get(0))
-        .optional()?;
+    let found: Option<Option<String>> =
+        conn.prepare_cached(&sql)?.query_row([record.as_bytes()], |row| row.get(0)).optional()?;
     let next = found.flatten().and_then(|text| text.parse::<RecordId>().ok());
     let next = next.filter(|next| *next != record);
     let Some(next) = next else { return Ok(None) };
@@ -46,11 +44,7 @@ fn next(
 }
 
 /// Which records lead straight to one.
-fn before(
-    conn: &Connection,
-    entity: &Entity,
-    record: RecordId,
-) -> rusqlite::Result<Vec<RecordId>> {
+fn before(conn: &Connection, entity: &Entity, record: RecordId) -> rusqlite::Result<Vec<RecordId>> {
     let sql = format!(
         "SELECT id FROM {} WHERE {REDIRECT} = ?1 AND {REDIRECT} IS NOT NULL
          ORDER BY id LIMIT {HALVES_MAX}",
@@ -68,11 +62,7 @@ fn before(
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn resolve(
-    conn: &Connection,
-    entity: &Entity,
-    record: RecordId,
-) -> rusqlite::Result<RecordId> {
+pub fn resolve(conn: &Connection, entity: &Entity, record: RecordId) -> rusqlite::Result<RecordId> {
     let mut seen = vec![record];
     let mut at = record;
     for _ in 0..HOPS_MAX {
@@ -114,11 +104,7 @@ pub fn halves(
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn settle_rows(
-    conn: &Connection,
-    entity: &Entity,
-    record: RecordId,
-) -> rusqlite::Result<()> {
+pub fn settle_rows(conn: &Connection, entity: &Entity, record: RecordId) -> rusqlite::Result<()> {
     let mut touched: BTreeSet<RecordId> = halves(conn, entity, record)?.into_iter().collect();
     let mut at = record;
     for _ in 0..HOPS_MAX {

@@ -62,7 +62,10 @@ pub fn measure(what: &str, entity: &str, records: &[Known]) -> Measured {
                 sure.1 += 1;
             }
             if !is_right && std::env::var_os("OUTRIDER_SHOW").is_some() {
-                println!("wrong {:?}\n      {:?}\n {likeness:?}", records[other].fields, record.fields);
+                println!(
+                    "wrong {:?}\n      {:?}\n {likeness:?}",
+                    records[other].fields, record.fields
+                );
             }
         }
     }
@@ -81,7 +84,8 @@ pub fn measure(what: &str, entity: &str, records: &[Known]) -> Measured {
             }
         }
     }
-    let ratio = |part: usize, whole: usize| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
+    let ratio =
+        |part: usize, whole: usize| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
     let (precision, recall) = (ratio(right, found.len()), ratio(right, wanted));
     let f1 = 2.0 * precision * recall / (precision + recall);
     println!(

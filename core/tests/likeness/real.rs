@@ -1,6 +1,9 @@
 //! Two public sets, where they are found beside the project; the tests say so where they are not.
 
-use std::{env, fs, path::{Path, PathBuf}};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -56,11 +59,14 @@ fn parts_of(name: &str, places: &[String]) -> Parts {
     let suffixes = ["有限责任公司", "股份有限公司", "有限公司", "公司"];
     let suffix = suffixes.iter().find(|end| name.ends_with(**end)).copied().unwrap_or("");
     let middle = name.strip_suffix(suffix).unwrap();
-    let place = places.iter().filter(|place| middle.starts_with(place.as_str())).max_by_key(|p| p.len());
+    let place =
+        places.iter().filter(|place| middle.starts_with(place.as_str())).max_by_key(|p| p.len());
     let place = place.map_or("", String::as_str);
     let middle = middle.strip_prefix(place).unwrap();
     // What is a place alone has no place to move.
-    let (place, middle) = if middle.chars().count() < 2 || name.contains('(') || name.contains('（')
+    let (place, middle) = if middle.chars().count() < 2
+        || name.contains('(')
+        || name.contains('（')
         || name.ends_with("分公司")
     {
         ("", name.strip_suffix(suffix).unwrap())
@@ -90,9 +96,11 @@ fn chinese_companies_are_found_however_they_are_written() {
     for seed in [1, 2, 3, 4, 5] {
         let mut dice = Dice::new(seed);
         let mut known = Vec::new();
-        for (who, name) in names.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate() {
+        for (who, name) in names.lines().map(str::trim).filter(|line| !line.is_empty()).enumerate()
+        {
             let mut add = |way, name: &str| {
-                let fields: Map<String, Json> = Map::from_iter([("company_name".to_owned(), json!(name))]);
+                let fields: Map<String, Json> =
+                    Map::from_iter([("company_name".to_owned(), json!(name))]);
                 known.push(Known { who, way, fields });
             };
             add("original", name);

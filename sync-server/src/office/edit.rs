@@ -186,7 +186,11 @@ fn edit_main(
 }
 
 /// The fields that say something else than the form showed.
-pub(super) fn without_shown(base: &Base, record: RecordId, fields: &Map<String, Json>) -> Map<String, Json> {
+pub(super) fn without_shown(
+    base: &Base,
+    record: RecordId,
+    fields: &Map<String, Json>,
+) -> Map<String, Json> {
     let shown = record::to_json(base.entity, record, &base.documents);
     let is_shown = |name: &String, json: &Json| {
         let field = base.entity.field(name).filter(|field| field.kind != Kind::Text);

@@ -22,12 +22,7 @@ use outrider_core::{
 };
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    Author, Draws, OfficeError,
-    author::author_in,
-    base::Base,
-    edit::flat_change,
-};
+use super::{Author, Draws, OfficeError, author::author_in, base::Base, edit::flat_change};
 use crate::{
     accept::{Applied, Desk},
     storage::{AuditLine, Content, StorageError},
@@ -51,7 +46,14 @@ pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
         };
         let (at, device) = (desk.now_ms(), Some(desk.device().id));
         let (document, hash) = (Some(applied.id), Some(hash));
-        desk.tx.add_audit(&AuditLine { at, device, action, document, hash, code: String::new() })?;
+        desk.tx.add_audit(&AuditLine {
+            at,
+            device,
+            action,
+            document,
+            hash,
+            code: String::new(),
+        })?;
     }
     Ok(())
 }
@@ -66,10 +68,7 @@ struct Due {
 }
 
 /// What of a change goes on, and to which record.
-fn due(
-    desk: &Desk<'_>,
-    applied: &Applied,
-) -> Result<Option<(RecordId, Due)>, StorageError> {
+fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, StorageError> {
     let record = applied.id.record;
     let main = DocumentId { record, part: Part::Main };
     let Some(stored) = desk.tx.document(&main)? else { return Ok(None) };

@@ -50,11 +50,7 @@ pub fn plan_merge(
     Ok(merge::plan(entity, &theirs, &ours, take)?)
 }
 
-fn shown(
-    read: &dyn Read,
-    entity: &Entity,
-    id: RecordId,
-) -> Result<Map<String, Json>, OfficeError> {
+fn shown(read: &dyn Read, entity: &Entity, id: RecordId) -> Result<Map<String, Json>, OfficeError> {
     let documents = super::documents(read, id)?.ok_or(OfficeError::UnknownRecord(id))?.1;
     match record::to_json(entity, id, &documents) {
         Json::Object(shown) => Ok(shown),

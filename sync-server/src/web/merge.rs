@@ -88,7 +88,11 @@ pub(super) async fn show_merge(
     };
     let name = |title: &str, id| name_of(title, id, &entity.name, words.0);
     Ok(respond(&MergePage {
-        page: Page::new(&session, words.t("merge-title"), &format!("{}/merge/{survivor}", path(loser))),
+        page: Page::new(
+            &session,
+            words.t("merge-title"),
+            &format!("{}/merge/{survivor}", path(loser)),
+        ),
         action: format!("{}/merge/{survivor}", path(loser)),
         turned: format!("{}/merge/{loser}", path(survivor)),
         loser: (path(loser), name(&loser_title, loser)),

@@ -20,7 +20,8 @@ fn world() -> (World, Phone, Phone, RecordId, RecordId) {
     let world = World::open();
     let (mut anna, mut ben) = (world.phone("anna"), world.phone("ben"));
     let wang = world.author("wang");
-    let loser = world.create(&wang, "customer", json!({ "company_name": "Acme Ltd", "phone": "110" }));
+    let loser =
+        world.create(&wang, "customer", json!({ "company_name": "Acme Ltd", "phone": "110" }));
     let survivor = world.create(&wang, "customer", json!({ "company_name": "Acme" }));
     world.sync(&mut anna);
     world.sync(&mut ben);
@@ -42,7 +43,10 @@ fn agree(world: &World, phones: [&mut Phone; 2], record: RecordId) -> Json {
 fn an_edit_of_a_record_that_was_merged_elsewhere_goes_on_to_the_survivor() {
     let (world, mut anna, mut ben, loser, survivor) = world();
     anna.replica.merge(loser, survivor, &none()).unwrap();
-    ben.update(loser, json!({ "phone": "111", "tags": ["vip"], "website": "https://acme.example" }));
+    ben.update(
+        loser,
+        json!({ "phone": "111", "tags": ["vip"], "website": "https://acme.example" }),
+    );
     world.sync(&mut anna);
     let seen = agree(&world, [&mut anna, &mut ben], survivor);
     assert_eq!(seen["phone"], "111");
@@ -53,7 +57,8 @@ fn an_edit_of_a_record_that_was_merged_elsewhere_goes_on_to_the_survivor() {
     assert_eq!(ben.get(loser)["phone"], "111");
     // The history names who really wrote.
     let read = world.storage.read().unwrap();
-    let entries = office::history(&*read, survivor, &office::HistoryQuery::default()).unwrap().entries;
+    let entries =
+        office::history(&*read, survivor, &office::HistoryQuery::default()).unwrap().entries;
     let website = entries.iter().find(|entry| entry.field == "website").unwrap();
     assert_eq!(website.user, "ben");
 }
@@ -114,9 +119,8 @@ fn two_survivors_of_one_record_are_a_conflict_that_leads_everybody_the_same_way(
 fn the_office_merges_and_takes_back_and_devices_follow() {
     let (world, mut anna, mut ben, loser, survivor) = world();
     let wang = world.author("wang");
-    let merge = |pair| {
-        office::merge(&world.storage, &world.policy, &wang, pair, &none(), world.now())
-    };
+    let merge =
+        |pair| office::merge(&world.storage, &world.policy, &wang, pair, &none(), world.now());
     merge((loser, survivor)).unwrap();
     let again = merge((loser, survivor));
     assert!(matches!(again, Err(OfficeError::Merge(MergeError::Already { .. }))), "{again:?}");
@@ -128,7 +132,8 @@ fn the_office_merges_and_takes_back_and_devices_follow() {
     let seen = agree(&world, [&mut anna, &mut ben], survivor);
     assert!(seen.get("phone").is_none());
     assert_eq!(anna.replica.resolve(loser).unwrap(), loser);
-    office::tell_apart(&world.storage, &world.policy, &wang, (loser, survivor), world.now()).unwrap();
+    office::tell_apart(&world.storage, &world.policy, &wang, (loser, survivor), world.now())
+        .unwrap();
     world.sync(&mut anna);
     assert!(anna.replica.duplicates("customer", None, 100).unwrap().pairs.is_empty());
 }

@@ -70,11 +70,16 @@ pub(crate) fn duplicates(
     let named = best.iter().map(|(entity, pair)| named(&replica, entity, pair));
     let named = named.collect::<Result<Vec<_>, CliError>>()?;
     if output.is_json {
-        let pairs: Vec<_> = named.iter().map(|(pair, names)| json!({
-            "entity": names[0], "one": pair.one, "one_title": names[1], "other": pair.other,
-            "other_title": names[2], "score": pair.likeness.score,
-            "verdict": pair.likeness.verdict, "reasons": pair.likeness.reasons,
-        })).collect();
+        let pairs: Vec<_> = named
+            .iter()
+            .map(|(pair, names)| {
+                json!({
+                    "entity": names[0], "one": pair.one, "one_title": names[1], "other": pair.other,
+                    "other_title": names[2], "score": pair.likeness.score,
+                    "verdict": pair.likeness.verdict, "reasons": pair.likeness.reasons,
+                })
+            })
+            .collect();
         return output.json(&json!({ "pairs": pairs, "measured": measured.map(|m| m.told()) }));
     }
     show(context, &named, output)?;
@@ -84,11 +89,7 @@ pub(crate) fn duplicates(
 /// The pair with the names of its entity and of both records.
 type Named<'a> = (&'a LikelyPair, [String; 3]);
 
-fn named<'a>(
-    replica: &Replica,
-    entity: &str,
-    pair: &'a LikelyPair,
-) -> Result<Named<'a>, CliError> {
+fn named<'a>(replica: &Replica, entity: &str, pair: &'a LikelyPair) -> Result<Named<'a>, CliError> {
     let title = |id| -> Result<String, CliError> {
         Ok(replica.title(id)?.map(|(_, title)| title).unwrap_or_default())
     };
@@ -129,9 +130,11 @@ fn threshold(text: &str) -> Result<f64, CliError> {
         "sure" => Some(SURE_FROM),
         bits => bits.parse().ok().filter(|bits: &f64| *bits >= POSSIBLE_FROM && bits.is_finite()),
     };
-    bits.ok_or_else(|| CliError::Usage(format!(
-        "--threshold {text}: write possible, sure, or a number of bits from {POSSIBLE_FROM} on"
-    )))
+    bits.ok_or_else(|| {
+        CliError::Usage(format!(
+            "--threshold {text}: write possible, sure, or a number of bits from {POSSIBLE_FROM} on"
+        ))
+    })
 }
 
 /// A score with what it means.
@@ -141,9 +144,10 @@ fn score(likeness: &Likeness, language: Language) -> String {
 
 /// What speaks for and against, in words.
 fn reasons(likeness: &Likeness, language: Language) -> String {
-    let words = likeness.reasons.iter().map(|reason| {
-        format!("{} {:+.1}", merge::feature(reason.feature, language), reason.bits)
-    });
+    let words = likeness
+        .reasons
+        .iter()
+        .map(|reason| format!("{} {:+.1}", merge::feature(reason.feature, language), reason.bits));
     words.collect::<Vec<_>>().join(", ")
 }
 

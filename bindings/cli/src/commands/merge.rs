@@ -97,7 +97,11 @@ fn side_by_side(
 }
 
 /// Takes a merge back.
-pub(crate) fn unmerge(context: &Context, record: &str, output: &mut Output) -> Result<(), CliError> {
+pub(crate) fn unmerge(
+    context: &Context,
+    record: &str,
+    output: &mut Output,
+) -> Result<(), CliError> {
     let mut replica = context.open()?;
     let record = record_ref::find(&replica, record)?;
     let done = replica.unmerge(record)?;

@@ -86,7 +86,11 @@ fn company(left: &Company, right: &Company) -> f64 {
         (false, false) => han(left, right),
         // One in letters, one in characters: the sound of the brand.
         (true, false) | (false, true) => {
-            if left.sound() == right.sound() { w::HAN_SOUND_SAME } else { 0.0 }
+            if left.sound() == right.sound() {
+                w::HAN_SOUND_SAME
+            } else {
+                0.0
+            }
         }
     }
 }
@@ -120,21 +124,19 @@ fn han(left: &Company, right: &Company) -> f64 {
             brand + places(left, right) + trade(left, right) + whole
         }
     };
+    bits = bits.min(w::COMPANY_MAX);
     if left.branch != right.branch {
         bits += w::BRANCH_OTHER;
     }
-    bits.min(w::COMPANY_MAX)
+    bits
 }
 
 /// The brands as they were taken apart.
 fn brand(left: &Company, right: &Company) -> f64 {
     let (a, b) = (&left.brand, &right.brand);
     let len = a.chars().count().max(b.chars().count());
-    let one = if left.is_generic || right.is_generic {
-        w::GENERIC_CHAR_SAME
-    } else {
-        w::BRAND_CHAR_SAME
-    };
+    let one =
+        if left.is_generic || right.is_generic { w::GENERIC_CHAR_SAME } else { w::BRAND_CHAR_SAME };
     if a == b {
         return (count(len) * one).min(w::BRAND_MAX);
     }
@@ -179,11 +181,8 @@ fn outside_slip(left: &Company, right: &Company) -> Option<f64> {
     }
     let (a, b) = (left.whole(), right.whole());
     let len = a.chars().count().min(b.chars().count());
-    let (short, long) = if left.brand.len() <= right.brand.len() {
-        (left, right)
-    } else {
-        (right, left)
-    };
+    let (short, long) =
+        if left.brand.len() <= right.brand.len() { (left, right) } else { (right, left) };
     if len < WHOLE_CHARS_MIN || short.is_generic || !long.brand.contains(short.brand.as_str()) {
         return None;
     }
@@ -202,9 +201,10 @@ fn places(left: &Company, right: &Company) -> f64 {
     }
     // A province and a city of it do not contradict; two cities of one do.
     let is_within = |inner: &[String], outer: &[String]| {
-        inner.iter().filter_map(|place| province_of(place)).any(|province| {
-            outer.iter().any(|place| place == province)
-        })
+        inner
+            .iter()
+            .filter_map(|place| province_of(place))
+            .any(|province| outer.iter().any(|place| place == province))
     };
     if is_within(&left.places, &right.places) || is_within(&right.places, &left.places) {
         w::PLACE_WITHIN
@@ -221,9 +221,8 @@ fn trade(left: &Company, right: &Company) -> f64 {
     if a == b {
         return w::TRADE_SAME;
     }
-    let pairs = |text: &str| -> BTreeSet<(char, char)> {
-        text.chars().zip(text.chars().skip(1)).collect()
-    };
+    let pairs =
+        |text: &str| -> BTreeSet<(char, char)> { text.chars().zip(text.chars().skip(1)).collect() };
     let (a, b) = (pairs(a), pairs(b));
     // One word in common is enough: 信息科技 and 科技.
     if a.is_disjoint(&b) { w::TRADE_OTHER } else { w::TRADE_NEAR }

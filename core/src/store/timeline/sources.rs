@@ -177,8 +177,11 @@ impl Source<'_> {
 
     /// The condition under which a row belongs to the head.
     fn belongs(&self) -> String {
-        let mut conditions: Vec<String> =
-            self.links.iter().map(|field| format!("r.{} IN (SELECT value FROM json_each(?1))", field.name)).collect();
+        let mut conditions: Vec<String> = self
+            .links
+            .iter()
+            .map(|field| format!("r.{} IN (SELECT value FROM json_each(?1))", field.name))
+            .collect();
         // The head itself, and where the whole family is one table, its own row.
         conditions.push("r.id = ?2".to_owned());
         format!("({})", conditions.join(" OR "))

@@ -48,8 +48,11 @@ pub(super) fn duplicates(
         what: path.display().to_string(),
         cause: error.to_string(),
     };
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_path(path).map_err(failed)?;
+    let mut reader = csv::ReaderBuilder::new()
+        .trim(csv::Trim::All)
+        .flexible(true)
+        .from_path(path)
+        .map_err(failed)?;
     let head: Vec<String> = reader.headers().map_err(failed)?.iter().map(str::to_owned).collect();
     let columns = columns(entity, &head, &args.map)?;
     let answer = args.answer_key.as_deref();

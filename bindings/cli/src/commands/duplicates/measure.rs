@@ -70,7 +70,8 @@ impl Measured {
     /// Precision, recall and F1.
     fn ratios(&self) -> (f64, f64, f64) {
         #[expect(clippy::cast_precision_loss, reason = "counts of pairs, for people")]
-        let ratio = |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
+        let ratio =
+            |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
         let (precision, recall) = (ratio(self.right, self.found), ratio(self.right, self.wanted()));
         let sum = precision + recall;
         (precision, recall, if sum > 0.0 { 2.0 * precision * recall / sum } else { 0.0 })
@@ -90,7 +91,9 @@ impl Measured {
         let (precision, recall, f1) = self.ratios();
         format!(
             "pairs {}, found {}, right {}; precision {precision:.4}, recall {recall:.4}, F1 {f1:.4}",
-            self.wanted(), self.found, self.right
+            self.wanted(),
+            self.found,
+            self.right
         )
     }
 }
@@ -122,7 +125,10 @@ mod tests {
         measured.found("a", "b");
         measured.found("a", "d");
         let told = measured.told();
-        assert_eq!((&told["pairs"], &told["right"], &told["found"]), (&json!(3), &json!(1), &json!(2)));
+        assert_eq!(
+            (&told["pairs"], &told["right"], &told["found"]),
+            (&json!(3), &json!(1), &json!(2))
+        );
         assert_eq!(told["precision"], json!(0.5));
     }
 }
