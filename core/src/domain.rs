@@ -17,3 +17,5 @@ pub mod compose;
 pub mod history;
 
 pub mod taps;
+
+pub mod merge;

@@ -9,6 +9,7 @@
 //! * [`writing`]: what people mean by the same text.
 //! * [`schema`]: what entities and fields there are, and what their values look like.
 //! * [`search`]: what a text is found by.
+//! * [`likeness`]: who is the same.
 //! * [`crdt`]: how they are written and merged.
 //! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
 //! * [`transfer`]: files of other systems made into records.
@@ -22,6 +23,7 @@ pub mod writing;
 
 pub mod schema;
 
+pub mod likeness;
 pub mod search;
 
 pub mod crdt;

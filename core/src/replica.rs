@@ -4,7 +4,8 @@
 //! Nothing here waits for a network; every write is durable when its call returns.
 //!
 //! In reading order: [`writer`] edits records, [`flat`] and [`text`] keep their documents,
-//! [`taps`] does what one press of a button does, [`read`] answers questions, [`find`] searches, [`live`] keeps lists up to date, [`history`] says who changed what,
+//! [`taps`] does what one press of a button does, [`likeness`] finds who may be the same, [`merge`] makes two
+//! records one, [`read`] answers questions, [`find`] searches, [`live`] keeps lists up to date, [`history`] says who changed what,
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
 //! [`copy`] the support.
@@ -32,7 +33,9 @@ pub mod find;
 pub mod flat;
 pub mod history;
 pub mod identity;
+pub mod likeness;
 pub mod live;
+pub mod merge;
 pub mod pull;
 pub mod push;
 pub mod read;

@@ -12,6 +12,7 @@ mod entity;
 mod field;
 mod types;
 
+mod likeness;
 mod picklist;
 mod rollup;
 
@@ -46,6 +47,7 @@ pub use key::{
     ENTRY_BYTES_MAX, KEY_BYTES_MAX, Key, KeyError, MEMBER_CHARS_MAX, ROW_GONE, RowId,
     VALUE_BYTES_MAX, cell_key, counter_key, entry_key, member_key, register_key, row_gone_key,
 };
+pub use likeness::Likeness;
 pub use picklist::{Choice, Picklist, StageType};
 pub use rollup::{Rollup, RollupHow, RollupWhen};
 pub use sql::{Column, SqlValue};
@@ -85,7 +87,8 @@ impl Schema {
     }
 
     /// The built-in definitions with further entities, each a TOML file like the built-in ones. A
-    /// file with the name of an entity that is there adds its fields to that one's.
+    /// file with the name of an entity that is there adds its fields to that one's, and may say
+    /// anew what tells that two records are the same.
     ///
     /// # Errors
     ///
@@ -96,7 +99,10 @@ impl Schema {
         for file in files {
             let more: EntityDefinition = toml::from_str(file).map_err(wrong)?;
             match entities.iter_mut().find(|entity| entity.name == more.name) {
-                Some(entity) => entity.fields.extend(more.fields),
+                Some(entity) => {
+                    entity.fields.extend(more.fields);
+                    entity.likeness = more.likeness.or(entity.likeness.take());
+                }
                 None => entities.push(more),
             }
         }

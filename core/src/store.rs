@@ -9,6 +9,7 @@
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
+//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
 
 use std::{
     path::{Path, PathBuf},
@@ -22,10 +23,12 @@ pub mod document;
 pub mod imports;
 pub mod inbox;
 pub mod index;
+pub mod likeness;
 pub mod meta;
 pub mod near;
 pub mod outbox;
 pub mod query;
+pub mod redirect;
 pub mod reports;
 pub mod rollup;
 pub mod rows;

@@ -312,3 +312,47 @@ import-note-dates = dates fit more than one order; taken was
 import-note-required = required, and no column fills it; it stays empty
 import-note-key = No column names a row; equal rows are told apart by their order.
 import-note-currency = Amounts name no currency; taken was
+# Records that may be the same
+duplicates-title = Duplicates
+duplicates-words = Pairs that may be the same. Merging keeps both halves and can be undone.
+duplicates-none = No pairs were found.
+duplicates-one = Record
+duplicates-other = Other record
+duplicates-why = Because of
+duplicates-do = What to do
+duplicates-merge = Merge…
+duplicates-distinct = Not the same
+duplicates-scanned = { $count ->
+    [one] 1 record was compared
+   *[other] { $count } records were compared
+}
+duplicates-next = Go on
+likely-sure = surely the same
+likely-possible = possibly the same
+likely-name = name
+likely-phone = phone
+likely-email = e-mail
+likely-number = tax number
+likely-born = birthday
+likely-address = address
+likely-within = customer
+likely-words = This may be here already:
+likely-asked = This may be here already. Look before you create it once more.
+likely-anyway = Create anyway
+merge-title = Merge two records
+merge-words = Choose for each field which value goes on. Nothing of either record is lost, and the merge can be undone.
+merge-turn = The other way round
+merge-field = Field
+merge-goes = Is merged:
+merge-goes-on = Goes on:
+merge-both = both
+merge-apart = each in its half
+merge-do = Merge
+merged-title = Merged
+merged-into = This record was merged into
+merged-words = What is written here goes on there.
+merged-undo = Undo the merge
+halves-title = Merged into this record
+halves-words = Their related records are shown here; their notes and counters are in their own halves.
+done-merged = Merged. It can be undone.
+done-unmerged = The merge was undone.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use outrider_core::{
     access::Policy,
-    crdt::{self, ChangeError, gate::FOREIGN_ACTOR, text},
+    crdt::{self, ChangeError, Clock, EncodedChange, gate::FOREIGN_ACTOR, text},
     ids::{ChangeHash, DocumentId},
     schema::{Entity, Schema},
     sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
@@ -61,12 +61,26 @@ pub fn push(
     Ok(PushResponse { answers })
 }
 
+/// A flat change that was taken over.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    /// The document.
+    pub(crate) id: DocumentId,
+    /// The change.
+    pub(crate) change: EncodedChange,
+    /// The clock of its past with itself.
+    pub(crate) clock: Clock,
+}
+
 /// One push, or one edit of the office, on its way through.
 pub(crate) struct Desk<'a> {
     pub(crate) tx: Box<dyn Write + 'a>,
     policy: &'a Policy,
-    device: &'a Device,
+    /// Who writes: the device, or who stands for its user when an edit goes on to another record.
+    device: Device,
     now_ms: TimestampMs,
+    /// Flat changes that were taken over and not yet looked at for going on to another record.
+    applied: Vec<Applied>,
     /// Documents met so far, as they stand.
     documents: BTreeMap<DocumentId, Held>,
     /// Changes of long texts that were tried so far.
@@ -82,7 +96,35 @@ impl<'a> Desk<'a> {
         now_ms: TimestampMs,
     ) -> Result<Self, StorageError> {
         let tx = storage.write()?;
-        Ok(Self { tx, policy, device, now_ms, documents: BTreeMap::new(), texts: 0 })
+        let (device, documents, applied) = (device.clone(), BTreeMap::new(), Vec::new());
+        Ok(Self { tx, policy, device, now_ms, applied, documents, texts: 0 })
+    }
+
+    /// Who writes.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The time now.
+    pub(crate) fn now_ms(&self) -> TimestampMs {
+        self.now_ms
+    }
+
+    /// The flat changes that were taken over since it was last asked.
+    pub(crate) fn take_applied(&mut self) -> Vec<Applied> {
+        std::mem::take(&mut self.applied)
+    }
+
+    /// Does something in another's name.
+    pub(crate) fn as_device<T>(
+        &mut self,
+        device: Device,
+        work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let own = std::mem::replace(&mut self.device, device);
+        let done = work(self);
+        self.device = own;
+        done
     }
 
     /// Judges a group whole. If one member is refused, the others may be sent again at once.
@@ -235,6 +277,8 @@ impl<'a> Desk<'a> {
             self.tx.add_change(id, change, self.now_ms)?;
             self.audit("applied", id, change.hash, "")?;
         }
+        let applied = staged.flat.into_iter();
+        self.applied.extend(applied.map(|(id, change, clock)| Applied { id, change, clock }));
         for (id, mut held) in staged.documents {
             held.is_changed = true;
             self.documents.insert(id, held);
@@ -259,10 +303,17 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// Writes what is left, and hands on what was written in records that were merged away.
+    fn settle(&mut self) -> Result<(), StorageError> {
+        self.flush()?;
+        crate::office::forward(self)?;
+        self.flush()
+    }
+
     /// Writes what is left and forgets which documents it met, and how many texts it tried: many
     /// groups follow in one transaction.
     pub(crate) fn begin_anew(&mut self) -> Result<(), StorageError> {
-        self.flush()?;
+        self.settle()?;
         self.documents.clear();
         self.texts = 0;
         Ok(())
@@ -270,7 +321,7 @@ impl<'a> Desk<'a> {
 
     /// Writes the changed documents and makes everything durable; returns the position reached.
     pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
-        self.flush()?;
+        self.settle()?;
         self.tx.commit()
     }
 }

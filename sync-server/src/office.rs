@@ -10,6 +10,8 @@
 mod author;
 mod base;
 mod edit;
+mod forward;
+mod merge;
 
 mod devices;
 mod history;
@@ -22,6 +24,7 @@ mod view;
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub(crate) use forward::forward;
 pub use history::{
     HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
     history,
@@ -31,13 +34,14 @@ pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
     timeline,
 };
+pub use merge::{merge, plan_merge, tell_apart, unmerge};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 
 use outrider_core::{
     crdt::{TextError, WriteError, export::ExportError},
-    domain::edit::EditError,
+    domain::{edit::EditError, merge::MergeError},
     ids::RecordId,
 };
 
@@ -61,6 +65,9 @@ pub enum OfficeError {
     /// What was entered does not fit.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// Two records that cannot be merged, or a merge that cannot be taken back.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The edits do not fit into the record.
     #[error(transparent)]
     Write(#[from] WriteError),

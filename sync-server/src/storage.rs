@@ -15,6 +15,7 @@ use outrider_core::{
     schema::Entity,
     store::{
         imports::Notes,
+        likeness::{Likely, PairPage},
         near::{NearQuery, NearRecord},
         query::{IdPage, Query},
         search::{SearchPage, SearchQuery},
@@ -467,6 +468,25 @@ pub trait Read: accounts::ReadAccounts {
         id: RecordId,
         json: &mut Map<String, Json>,
     ) -> Result<(), StorageError>;
+    /// The record that goes on for one: itself, unless it was merged.
+    fn heir(&self, entity: &Entity, record: RecordId) -> Result<RecordId, StorageError>;
+    /// The records that were merged into one.
+    fn halves(&self, entity: &Entity, record: RecordId) -> Result<Vec<RecordId>, StorageError>;
+    /// The records that may be the same as one with these fields, the likeliest first; `except` is
+    /// the record itself, if it is stored.
+    fn likely(
+        &self,
+        entity: &Entity,
+        fields: &Map<String, Json>,
+        except: Option<RecordId>,
+    ) -> Result<Vec<Likely>, StorageError>;
+    /// A page of pairs of records that may be the same, of at most `scan` records after one.
+    fn likely_pairs(
+        &self,
+        entity: &Entity,
+        after: Option<RecordId>,
+        scan: usize,
+    ) -> Result<PairPage, StorageError>;
     /// Where the sales stand.
     fn pipeline(&self) -> Result<PipelineReport, StorageError>;
     /// Number of records, devices (without those of the office) and changes, for the status page.

@@ -39,12 +39,14 @@ mod sheet;
 
 mod act;
 mod devices;
+mod duplicates;
 mod edit;
 mod filters;
 mod history;
 mod import;
 mod list;
 mod live;
+mod merge;
 mod pipeline;
 mod record;
 mod search;
@@ -83,6 +85,8 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/live", get(live::follow))
         .route("/search", get(search::show_search))
         .route("/near", get(search::show_near))
+        .route("/duplicates", get(duplicates::show_duplicates))
+        .route("/likely/{entity}", get(duplicates::likely))
         .route("/suggest/{entity}", get(list::suggest))
         .route("/records/{entity}", get(list::show_list))
         .route("/records/{entity}/filters", post(filters::save_filter))
@@ -92,6 +96,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/archive", post(act::archive))
         .route("/records/{entity}/{id}/restore", post(act::restore))
         .route("/records/{entity}/{id}/settle", post(act::settle))
+        .route("/records/{entity}/{id}/merge/{other}", get(merge::show_merge).post(merge::merge))
+        .route("/records/{entity}/{id}/unmerge", post(merge::unmerge))
+        .route("/records/{entity}/{id}/distinct", post(duplicates::tell_apart))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
         .route("/records/{entity}/{id}/history", get(history::show_history))
         .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))

@@ -84,6 +84,36 @@
     find.focus();
     find.select();
   });
+  // --- Records that may be the same as what is typed ------------------------------------------
+  let comparing = 0;
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-likely]");
+    if (!form) return;
+    clearTimeout(comparing);
+    comparing = setTimeout(() => compare(form), 400);
+  });
+  async function compare(form) {
+    const box = document.getElementById("likely");
+    const query = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) {
+      // What is long tells nothing, and an address has an end.
+      if (name.startsWith("f.") && value && value.length <= 200) query.append(name, value);
+    }
+    if (form.dataset.except) query.append("except", form.dataset.except);
+    const answer = await fetch(`/likely/${form.dataset.likely}?${query}`).catch(() => null);
+    if (!answer || !answer.ok) return;
+    const list = document.createElement("ul");
+    for (const { href, title, why } of await answer.json()) {
+      const link = document.createElement("a");
+      link.href = href;
+      link.target = "_blank";
+      link.textContent = title;
+      const item = document.createElement("li");
+      item.append(link, ` (${why})`);
+      list.append(item);
+    }
+    box.replaceChildren(...(list.children.length ? [box.dataset.words, list] : []));
+  }
 
   // --- Rows of tables -----------------------------------------------------------------------
   function offerRows(root) {

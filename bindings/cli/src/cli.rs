@@ -8,12 +8,14 @@ use outrider_core::schema::Language;
 use crate::{context::standard_language, demo::DemoArgs};
 
 mod find;
+mod merge;
 mod replica;
 mod taps;
 
 pub(crate) use find::{
     ConditionArgs, FilterCommand, FilterSaveArgs, NearArgs, SearchArgs, WatchArgs,
 };
+pub(crate) use merge::{DistinctArgs, DuplicatesArgs, MergeArgs};
 pub(crate) use replica::{HistoryArgs, NoteArgs, StoreCommand, TimelineArgs, UndoArgs};
 pub(crate) use taps::{CheckInArgs, CheckOutArgs, CompleteArgs, UsePartArgs};
 
@@ -142,6 +144,18 @@ pub(crate) enum Command {
     CheckOut(CheckOutArgs),
     /// Use a part on a visit, and take it from stock
     UsePart(UsePartArgs),
+
+    /// Find records that may be the same, in the store or in a file
+    Duplicates(DuplicatesArgs),
+    /// Make a record lead to another one that is the same; both halves stay
+    Merge(MergeArgs),
+    /// Take a merge back
+    Unmerge {
+        /// The record that was merged into another
+        record: String,
+    },
+    /// Remember that two records look the same and are not
+    Distinct(DistinctArgs),
 
     /// Show fields that several people changed at once, with who wrote what and when
     Conflicts {

@@ -15,6 +15,9 @@ mod timeline;
 mod note;
 mod taps;
 
+mod duplicates;
+mod merge;
+
 mod conflict;
 
 mod device;
@@ -63,6 +66,10 @@ pub(crate) fn run(
         Command::History(args) => past::history(context, &args, output),
         Command::Undo(args) => past::undo(context, &args, output),
         Command::Note(args) => note::note(context, &args, output),
+        Command::Duplicates(args) => duplicates::duplicates(context, &args, output),
+        Command::Merge(args) => merge::merge(context, &args, output),
+        Command::Unmerge { record } => merge::unmerge(context, &record, output),
+        Command::Distinct(args) => merge::distinct(context, &args, output),
         Command::Conflicts { record } => conflict::list(context, record.as_deref(), output),
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),

@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use outrider_core::{
     crdt::export::ExportError,
-    domain::{edit::EditError, taps::TapError},
+    domain::{edit::EditError, merge::MergeError, taps::TapError},
     replica::{ReplicaError, copy::CopyError},
     store::StoreError,
     transfer::ImportError,
@@ -290,7 +290,8 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Exists(_)
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
         | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
-        ReplicaError::Tap(_) => EXIT_USAGE,
+        ReplicaError::Tap(_) | ReplicaError::Merge(MergeError::NoChoice { .. }) => EXIT_USAGE,
+        ReplicaError::Merge(_) => EXIT_REFUSED,
         ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
@@ -305,6 +306,11 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::Merge(MergeError::Itself(_)) => "merge_itself",
+        ReplicaError::Merge(MergeError::OtherEntity { .. }) => "wrong_entity",
+        ReplicaError::Merge(MergeError::Already { .. }) => "merged_already",
+        ReplicaError::Merge(MergeError::NotMerged(_)) => "not_merged",
+        ReplicaError::Merge(_) => "bad_merge",
         ReplicaError::Tap(TapError::WrongEntity { .. }) => "wrong_entity",
         ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
         ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",

@@ -1,5 +1,6 @@
 //! Words that people read, in English and Chinese.
 
+pub(crate) mod merge;
 pub(crate) mod past;
 
 use outrider_core::{replica::session::Summary, schema::Language};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::copy::CopyError;
 use crate::{
     crdt::{TextError, WriteError},
-    domain::{edit::EditError, taps::TapError},
+    domain::{edit::EditError, merge::MergeError, taps::TapError},
     ids::RecordId,
     store::StoreError,
     sync::codec::CodecError,
@@ -46,6 +46,9 @@ pub enum ReplicaError {
     /// A tap that does nothing.
     #[error(transparent)]
     Tap(#[from] TapError),
+    /// Two records that cannot be merged, or a merge that cannot be taken back.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     /// The document cannot take the edit.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -237,6 +237,14 @@ impl<'a> Writer<'a> {
         done
     }
 
+    /// Makes everything that `write` does part of the open group, or a group of its own.
+    pub(super) fn in_group<T>(
+        &mut self,
+        write: impl FnOnce(&mut Self) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
+        if self.is_group_open { write(self) } else { self.group(write) }
+    }
+
     pub(super) fn begin_tap(&mut self) {
         if !self.is_group_open {
             self.group = None;
@@ -279,12 +287,30 @@ impl<'a> Writer<'a> {
         Ok(record)
     }
 
-    /// Changes fields of a record; returns whether anything was written.
+    /// Changes fields of a record; returns whether anything was written. What is written of a
+    /// record that was merged into another goes to that one.
     ///
     /// # Errors
     ///
     /// Returns [`ReplicaError`] when the record is not here or a value does not fit.
     pub fn update(
+        &mut self,
+        record: RecordId,
+        fields: &Map<String, Json>,
+    ) -> Result<bool, ReplicaError> {
+        self.begin_tap();
+        let (entity, flat, documents) = self.load(record)?;
+        if documents.flat.get(&Part::Main).is_some_and(super::merge::leads) {
+            let heir = self.heir(entity, record)?;
+            if heir != record {
+                return self.update_itself(heir, fields);
+            }
+        }
+        self.write_fields(entity, record, flat, documents, false, fields)
+    }
+
+    /// As [`Writer::update`], but of the record itself, wherever it leads.
+    pub(super) fn update_itself(
         &mut self,
         record: RecordId,
         fields: &Map<String, Json>,
@@ -340,7 +366,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Loads a record for writing.
-    fn load(
+    pub(super) fn load(
         &self,
         record: RecordId,
     ) -> Result<(&'static Entity, BTreeMap<Part, FlatDocument>, Documents), ReplicaError> {

@@ -8,6 +8,7 @@ use crate::{
         Schema,
         entity::{Entity, Family, Label},
         field::{Field, Kind, Settle},
+        likeness::Likeness,
         names::{is_choice_id, is_field_name, is_name},
         picklist::Picklist,
         rollup::{Rollup, RollupHow, RollupWhen},
@@ -94,7 +95,25 @@ fn check_entity(schema: &Schema, entity: &Entity) -> Checked {
         require(names.insert(name), &place, "computed twice")?;
         check_label(label, &place)?;
     }
-    entity.rollups.iter().try_for_each(|rollup| check_rollup(schema, entity, rollup))
+    entity.rollups.iter().try_for_each(|rollup| check_rollup(schema, entity, rollup))?;
+    entity.likeness.iter().try_for_each(|likeness| check_likeness(entity, likeness))
+}
+
+/// What tells that records are the same is readable by everybody who reads the record.
+fn check_likeness(entity: &Entity, likeness: &Likeness) -> Checked {
+    for path in likeness.paths() {
+        let place = format!("{}.likeness.{path}", entity.name);
+        let known = |field: &&Field| field.part == Part::Main;
+        let is_known = match path.split_once('.') {
+            None => entity.field(path).filter(known).is_some_and(|field| field.kind.is_single()),
+            Some((rows, column)) => {
+                let rows = entity.field(rows).filter(known);
+                rows.is_some_and(|rows| rows.kind == Kind::Rows && rows.column(column).is_some())
+            }
+        };
+        require(is_known, &place, "no single field and no column of the main part")?;
+    }
+    Ok(())
 }
 
 fn is_moment(field: &Field) -> bool {

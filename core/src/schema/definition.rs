@@ -16,6 +16,7 @@ use crate::{
         entity::{Derived, Entity, Family, Label},
         field::{Field, Kind, Settle},
         key::VALUE_BYTES_MAX,
+        likeness::Likeness,
         picklist::{Choice, Picklist},
         rollup::Rollup,
         sql::Texts,
@@ -71,6 +72,7 @@ const ENTITIES: &[&str] = &[
     include_str!("entities/territory.toml"),
     include_str!("entities/proposal.toml"),
     include_str!("entities/saved_filter.toml"),
+    include_str!("entities/distinct_pair.toml"),
 ];
 const ENVELOPE: &str = include_str!("envelope.toml");
 const PICKLISTS: &str = include_str!("picklists.toml");
@@ -102,6 +104,9 @@ pub struct EntityDefinition {
     /// What is computed from the records that link here.
     #[serde(default)]
     pub rollups: Vec<Rollup>,
+    /// What tells that two records are the same.
+    #[serde(default)]
+    pub likeness: Option<Likeness>,
     /// What a newer version says besides.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Json>,
@@ -243,6 +248,7 @@ fn resolve_entity(
         fields,
         derived,
         rollups,
+        likeness,
         unknown: _,
     } = definition;
     let id_label = id
@@ -251,7 +257,10 @@ fn resolve_entity(
     let (renamed, own): (Vec<_>, Vec<_>) = fields
         .into_iter()
         .partition(|field| envelope.iter().any(|common| common.name == field.name));
-    let common = envelope.iter().map(|common| {
+    // A common field of the restricted part is there where the entity has such a part.
+    let has_restricted = own.iter().any(|field| field.part.is_some());
+    let envelope = envelope.iter().filter(|common| common.part.is_none() || has_restricted);
+    let common = envelope.map(|common| {
         let mut common = common.clone();
         if let Some(words) = renamed.iter().find(|field| field.name == common.name) {
             common.en.clone_from(&words.en);
@@ -278,6 +287,7 @@ fn resolve_entity(
         fields,
         derived,
         rollups,
+        likeness,
         positions,
         texts,
     })

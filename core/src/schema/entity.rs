@@ -8,6 +8,7 @@ use crate::{
     ids::Part,
     schema::{
         field::{Field, Kind},
+        likeness::Likeness,
         rollup::Rollup,
         sql::Texts,
     },
@@ -88,6 +89,8 @@ pub struct Entity {
     pub derived: Vec<Derived>,
     /// What is computed from the records that link here.
     pub rollups: Vec<Rollup>,
+    /// What tells that two records are the same; none where nobody asks.
+    pub likeness: Option<Likeness>,
     pub(in crate::schema) positions: HashMap<String, usize>,
     pub(crate) texts: Texts,
 }

@@ -80,6 +80,7 @@ fn write_entity(entity: &Entity) -> String {
         fields,
         derived,
         rollups,
+        likeness,
         positions: _,
         texts: _,
     } = entity;
@@ -99,6 +100,10 @@ fn write_entity(entity: &Entity) -> String {
         for column in &field.columns {
             text.push_str(&write_field(column, Some(field)));
         }
+    }
+    if let Some(likeness) = likeness {
+        let paths: Vec<String> = likeness.paths().map(|path| format!("`{path}`")).collect();
+        text.push_str(&format!("\nTwo are the same by: {}.\n", paths.join(", ")));
     }
     if derived.is_empty() && rollups.is_empty() {
         return text;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::{StoreError, search};
+use super::{StoreError, likeness, search};
 use crate::{
     ids::RecordId,
     schema::{Entity, Schema},
@@ -31,13 +31,14 @@ impl Changed {
 ///
 /// Fails when the database does.
 pub fn create_tables(conn: &Connection) -> rusqlite::Result<()> {
-    search::create_tables(conn)
+    search::create_tables(conn)?;
+    likeness::create_tables(conn)
 }
 
 /// Whether what a record is found by depends on one of these fields.
 #[must_use]
 pub fn depends_on(entity: &Entity, fields: &BTreeSet<String>) -> bool {
-    search::depends_on(entity, fields)
+    search::depends_on(entity, fields) || likeness::depends_on(entity, fields)
 }
 
 /// Brings up to date what the changed records are found by.
@@ -61,6 +62,7 @@ pub fn follow(conn: &Connection, schema: &Schema, changed: &Changed) -> Result<(
 /// Fails when the database does.
 pub fn rebuild(conn: &Connection, schema: &Schema) -> Result<(), StoreError> {
     search::clear(conn)?;
+    likeness::clear(conn)?;
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`.
         let mut query = conn.prepare(&format!("SELECT id FROM {} ORDER BY id", entity.name))?;
@@ -74,5 +76,6 @@ pub fn rebuild(conn: &Connection, schema: &Schema) -> Result<(), StoreError> {
 
 /// Writes one record's entries from its row, or takes them away when there is no row.
 fn refresh(conn: &Connection, entity: &Entity, record: RecordId) -> Result<(), StoreError> {
-    search::refresh(conn, entity, record)
+    search::refresh(conn, entity, record)?;
+    likeness::refresh(conn, entity, record)
 }

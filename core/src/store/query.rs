@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, rows::columns_of};
+use super::{StoreError, redirect, rows::columns_of};
 use crate::{
     ids::{RecordId, from_hex, to_hex},
     schema::{Entity, Schema, SqlValue, Type},
@@ -142,7 +142,7 @@ fn page(
         conditions.push("is_archived = 0".to_owned());
     }
     for filter in &query.filters {
-        conditions.push(condition(entity, filter, &mut values)?);
+        conditions.push(condition(conn, entity, filter, &mut values)?);
     }
     if let Some(among) = among {
         conditions.push(among_condition(among, &mut values));
@@ -217,7 +217,7 @@ fn count_of(
         conditions.push("is_archived = 0".to_owned());
     }
     for filter in &query.filters {
-        conditions.push(condition(entity, filter, &mut values)?);
+        conditions.push(condition(conn, entity, filter, &mut values)?);
     }
     if let Some(among) = among {
         conditions.push(among_condition(among, &mut values));
@@ -254,6 +254,7 @@ fn column<'a>(entity: &'a Entity, name: &str) -> Result<(String, Option<&'a Type
 }
 
 fn condition(
+    conn: &Connection,
     entity: &Entity,
     filter: &Filter,
     values: &mut Vec<SqlValue>,
@@ -268,6 +269,20 @@ fn condition(
         return Ok(format!("instr(lower({name}), lower(?{})) > 0", values.len()));
     }
     values.push(parameter(filter, ty)?);
+    // Whoever links to what was merged into a record links to the record.
+    if let (Compare::Is, Some(Type::Link(target)), Ok(id)) =
+        (filter.compare, ty, filter.value.parse::<RecordId>())
+        && let Some(target) = Schema::current().entity(target)
+    {
+        let mut places = vec![format!("?{}", values.len())];
+        for half in redirect::halves(conn, target, id)? {
+            values.push(SqlValue::Text(half.to_string()));
+            places.push(format!("?{}", values.len()));
+        }
+        if let [_, _, ..] = places.as_slice() {
+            return Ok(format!("{name} IN ({})", places.join(", ")));
+        }
+    }
     let operator = match filter.compare {
         // Not IS: for that an index of the values that are there cannot be used.
         Compare::Is => "=",

@@ -13,7 +13,7 @@ use rusqlite::{Connection, ToSql, params_from_iter, types::ValueRef};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value as Json, json};
 
-use super::{StoreError, rows::columns_of};
+use super::{StoreError, redirect, rows::columns_of};
 use crate::{
     domain::derived::add_with_rollups,
     ids::RecordId,
@@ -44,9 +44,15 @@ pub fn add_rollups(
     id: RecordId,
     json: &mut Map<String, Json>,
 ) -> Result<(), StoreError> {
+    if entity.rollups.is_empty() {
+        add_with_rollups(entity, json);
+        return Ok(());
+    }
+    let mut ids = vec![id];
+    ids.extend(redirect::halves(conn, entity, id)?);
     for rollup in &entity.rollups {
         let Some(of) = schema.entity(&rollup.of) else { continue };
-        let Some(value) = (Source { conn, of, rollup, id }).compute()? else { continue };
+        let Some(value) = (Source { conn, of, rollup, ids: &ids }).compute()? else { continue };
         json.insert(rollup.name.clone(), value);
     }
     add_with_rollups(entity, json);
@@ -58,7 +64,8 @@ struct Source<'a> {
     conn: &'a Connection,
     of: &'a Entity,
     rollup: &'a Rollup,
-    id: RecordId,
+    /// The record and what was merged into it.
+    ids: &'a [RecordId],
 }
 
 impl Source<'_> {
@@ -82,11 +89,14 @@ impl Source<'_> {
     /// admits only `[a-z0-9_]`; the id and the conditions' values are parameters.
     fn linking(&self) -> (String, Vec<Parameter>) {
         let Rollup { by, when, .. } = self.rollup;
+        let mut parameters: Vec<Parameter> =
+            self.ids.iter().map(|id| Parameter::Text(id.to_string())).collect();
+        let places: Vec<String> = (1..=parameters.len()).map(|place| format!("?{place}")).collect();
         let mut text = format!(
-            "FROM {} WHERE {by} = ?1 AND {by} IS NOT NULL AND is_archived = 0",
-            self.of.name
+            "FROM {} WHERE {by} IN ({}) AND {by} IS NOT NULL AND is_archived = 0",
+            self.of.name,
+            places.join(", ")
         );
-        let mut parameters = vec![Parameter::Text(self.id.to_string())];
         for RollupWhen { field, is } in when {
             let is_bool = self.of.field(field).is_some_and(|field| field.ty == Type::Bool);
             let mut places = Vec::new();
@@ -351,7 +361,7 @@ mod tests {
             for rollup in &entity.rollups {
                 let of = Schema::builtin().entity(&rollup.of).unwrap();
                 let id = PRODUCT.parse().unwrap();
-                let source = Source { conn: &conn, of, rollup, id };
+                let source = Source { conn: &conn, of, rollup, ids: &[id] };
                 let (linking, parameters) = source.linking();
                 let sql = format!("EXPLAIN QUERY PLAN SELECT count(*) {linking}");
                 let mut query = conn.prepare(&sql).unwrap();

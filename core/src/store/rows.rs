@@ -11,7 +11,7 @@ use rusqlite::{
 };
 use serde_json::Value as Json;
 
-use super::{index, near};
+use super::{index, near, redirect};
 use crate::{
     crdt::{State, archive::Archival},
     domain::values::{count_conflicts, entries, members, rows_json, shown},
@@ -80,7 +80,8 @@ fn table(name: &str, columns: &[(String, &str)]) -> String {
     format!(
         "CREATE TABLE {name} (
              id BLOB PRIMARY KEY NOT NULL,
-             -- 1 while archived, and nothing was written beside the archiving
+             -- 1 while archived, and nothing was written beside the archiving; 2 while merged
+             -- into another record; 3 while both
              is_archived INTEGER NOT NULL DEFAULT 0,
              -- fields and cells with several values
              conflicts INTEGER NOT NULL DEFAULT 0{columns}
@@ -175,10 +176,15 @@ pub fn project_fields(
         columns.chain(own.iter().map(|name| (*name).to_owned())).collect()
     };
     if touched.is_some() {
-        update(conn, &entity.name, record, &names(), &cells)
+        update(conn, &entity.name, record, &names(), &cells)?;
     } else {
-        put(conn, entity, part, record, names, &cells)
+        put(conn, entity, part, record, names, &cells)?;
     }
+    let is_moving = touched.is_none_or(|touched| touched.contains(redirect::REDIRECT));
+    if *part == Part::Main && (is_moving || state.register(redirect::REDIRECT).is_some()) {
+        redirect::settle_rows(conn, entity, record)?;
+    }
+    Ok(())
 }
 
 /// Writes all columns of a part: a new row whole, of one that is there only what differs, because

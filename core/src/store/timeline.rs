@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::StoreError;
+use super::{StoreError, redirect};
 use crate::{
     ids::{RecordId, from_hex, to_hex},
     schema::{Entity, Schema},
@@ -104,9 +104,12 @@ pub fn timeline(
     let after = query.after.as_deref().map(read_cursor).transpose()?;
     let Some(head) = head_of(conn, schema, family)? else { return Ok(TimelinePage::default()) };
     let sources = chosen(sources_of(schema, head), &query.kinds)?;
+    let mut names = vec![family.to_string()];
+    names.extend(redirect::halves(conn, head, family)?.iter().map(ToString::to_string));
+    let names = Json::from(names).to_string();
     let mut found: Vec<(Place, TimelineEntry)> = Vec::new();
     for source in &sources {
-        source.read(conn, family, query, after, limit + 1, &mut found)?;
+        source.read(conn, (family, &names), query, after, limit + 1, &mut found)?;
     }
     found.sort_by_key(|(place, _)| std::cmp::Reverse(*place));
     let mut page = TimelinePage::default();

@@ -41,7 +41,7 @@ impl Desk<'_> {
         {
             return Ok((hash, Judged::Answered(super::refused(&known.code, known.keys))));
         }
-        let Device { prefix, is_office, .. } = *self.device;
+        let Device { prefix, is_office, .. } = self.device;
         let context = Context { entity, part: &id.part, prefix, is_office };
         let history = StagedHistory { id, stored: &*self.tx, staged };
         let past = match judge(state, &history, &encoded, context)? {

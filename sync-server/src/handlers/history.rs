@@ -118,6 +118,7 @@ impl From<OfficeError> for AppError {
             }
             OfficeError::UnknownPosition(_) => refused(StatusCode::CONFLICT, "unknown_position"),
             OfficeError::NoConflict { .. } => refused(StatusCode::CONFLICT, "no_conflict"),
+            OfficeError::Merge(_) => refused(StatusCode::CONFLICT, "not_merged"),
             OfficeError::Edit(_) => refused(StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
             OfficeError::Write(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error.code()),
             OfficeError::Text(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, error.code()),

@@ -20,7 +20,7 @@ use outrider_core::{
 use sha2::{Digest as _, Sha256};
 
 use super::OfficeError;
-use crate::storage::{AuditLine, Device, Storage};
+use crate::storage::{AuditLine, Device, Storage, Write};
 
 /// The user in whose name the server writes by itself.
 pub const SYSTEM_USER: &str = "office";
@@ -68,6 +68,11 @@ pub struct Author {
 }
 
 impl Author {
+    /// The user of this row, with draws of one's own.
+    pub(super) fn with_draws(device: Device, draws: Arc<Draws>) -> Self {
+        Self { device, draws }
+    }
+
     /// The n-th actor under which the user may write in a document, in this process.
     ///
     /// Each document has suffixes of its own: equal records made at the same moment must not be
@@ -125,6 +130,19 @@ pub fn author_with(
         return Ok(Author { device, draws });
     }
     let mut write = storage.write()?;
+    let author = author_in(&mut *write, user, user_record, draws, now_ms)?;
+    write.commit()?;
+    Ok(author)
+}
+
+/// As [`author_with`], within a transaction.
+pub(super) fn author_in(
+    write: &mut dyn Write,
+    user: &str,
+    user_record: Option<RecordId>,
+    draws: Arc<Draws>,
+    now_ms: TimestampMs,
+) -> Result<Author, OfficeError> {
     let device = match write.office_device(user)? {
         Some(mut device) => {
             if let Some(record) = user_record {
@@ -147,7 +165,6 @@ pub fn author_with(
             device
         }
     };
-    write.commit()?;
     Ok(Author { device, draws })
 }
 

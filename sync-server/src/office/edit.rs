@@ -6,6 +6,7 @@ use outrider_core::{
     domain::{
         compose::Composer,
         edit::{EditError, Plan},
+        merge::REDIRECT,
         record::{self, settled_field},
     },
     ids::{DocumentId, Part, RecordId},
@@ -75,7 +76,14 @@ pub fn update(
     now_ms: TimestampMs,
 ) -> Result<bool, OfficeError> {
     let mut tap = Tap::open(storage, policy, author, now_ms)?;
-    let base = Base::load(&*tap.desk.tx, record, seen, author)?;
+    let mut record = record;
+    let mut base = Base::load(&*tap.desk.tx, record, seen, author)?;
+    // Whoever saw that the record was merged means the one that goes on.
+    let main = base.documents.flat.get(&Part::Main);
+    if main.is_some_and(|main| main.register(REDIRECT).is_some()) {
+        record = tap.desk.tx.heir(base.entity, record)?;
+        base = Base::load(&*tap.desk.tx, record, seen, author)?;
+    }
     match seen {
         Some(_) => {
             let changed = without_shown(&base, record, fields);
@@ -178,7 +186,11 @@ fn edit_main(
 }
 
 /// The fields that say something else than the form showed.
-fn without_shown(base: &Base, record: RecordId, fields: &Map<String, Json>) -> Map<String, Json> {
+pub(super) fn without_shown(
+    base: &Base,
+    record: RecordId,
+    fields: &Map<String, Json>,
+) -> Map<String, Json> {
     let shown = record::to_json(base.entity, record, &base.documents);
     let is_shown = |name: &String, json: &Json| {
         let field = base.entity.field(name).filter(|field| field.kind != Kind::Text);
@@ -199,6 +211,21 @@ fn canonical(field: &Field, json: &Json) -> Option<Json> {
         }
         Kind::Counter | Kind::Set | Kind::Rows | Kind::Log | Kind::Text => None,
     }
+}
+
+/// Edits of a flat document as a change on a base.
+pub(super) fn flat_change(
+    DocumentId { record, part }: DocumentId,
+    entity: &Entity,
+    base: FlatBase,
+    edits: Vec<Edit>,
+    time_ms: TimestampMs,
+) -> Result<PushChange, OfficeError> {
+    let FlatBase { mut state, actor, mut own } = base;
+    let stamp = Stamp { actor, time_ms, message: None };
+    let change = crdt::write(&mut state, &mut own, stamp, edits)?;
+    let (entity, generation, bytes) = (entity.name.clone(), state.generation, change.bytes);
+    Ok(PushChange { record, part, entity, generation, bytes })
 }
 
 /// What one tap of the office writes: one group, in one transaction.
@@ -270,7 +297,7 @@ impl<'a> Tap<'a> {
         self.write_flat(DocumentId { record, part: Part::Main }, base.entity, flat, vec![edit])
     }
 
-    fn write_fields(
+    pub(super) fn write_fields(
         &mut self,
         record: RecordId,
         mut base: Base,
@@ -302,17 +329,14 @@ impl<'a> Tap<'a> {
         Ok(())
     }
 
-    fn write_flat(
+    pub(super) fn write_flat(
         &mut self,
         id: DocumentId,
         entity: &Entity,
         base: FlatBase,
         edits: Vec<Edit>,
     ) -> Result<(), OfficeError> {
-        let FlatBase { mut state, actor, mut own } = base;
-        let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
-        let change = crdt::write(&mut state, &mut own, stamp, edits)?;
-        self.add(id, entity, state.generation, change.bytes);
+        self.changes.push(flat_change(id, entity, base, edits, self.now_ms)?);
         Ok(())
     }
 

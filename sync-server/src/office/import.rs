@@ -169,6 +169,7 @@ fn refused(error: OfficeError) -> TargetError {
         | OfficeError::Text(_)
         | OfficeError::Export(_)
         | OfficeError::NoConflict { .. }
+        | OfficeError::Merge(_)
         | OfficeError::TooLarge
         | OfficeError::Refused { .. } => TargetError::Refused(error.to_string()),
     }

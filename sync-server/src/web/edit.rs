@@ -22,6 +22,7 @@ use outrider_core::{
 use serde_json::{Map, Value as Json};
 
 use super::{
+    duplicates::{Hint, hints},
     failure::Failure,
     form::{Fields, Submission},
     inputs::{
@@ -41,6 +42,8 @@ use crate::{
 
 /// The field that says at which position a form was drawn.
 const SEEN: &str = "seen";
+/// The button that creates a record although one may be there already.
+const ANYWAY: &str = "anyway";
 
 #[derive(Template)]
 #[template(path = "edit.html")]
@@ -54,6 +57,10 @@ struct EditPage {
     /// What is wrong, with where: shown before the form.
     problems: Vec<(Option<String>, String)>,
     currencies: Vec<(String, String)>,
+    /// Records that may be the same as the new one: shown before the form, to be looked at.
+    likely: Vec<Hint>,
+    /// Whose likely records are asked for while one types, and which record is not one.
+    asked: Option<(String, String)>,
 }
 
 /// What a form is about.
@@ -125,6 +132,8 @@ struct Draft {
     problems: Problems,
     open: Candidates,
     titles: Titles,
+    /// Records that may be the same.
+    likely: Vec<Hint>,
 }
 
 impl Draft {
@@ -153,7 +162,10 @@ impl Draft {
         };
         let groups = groups(self.subject.entity, &self.fields, &names);
         let problems = problems_of(&self.problems, self.subject.entity, words);
-        let has_problems = !problems.is_empty();
+        let has_problems = !problems.is_empty() || !self.likely.is_empty();
+        let takes_part = self.subject.entity.likeness.is_some();
+        let except = self.subject.record.map(|id| id.to_string()).unwrap_or_default();
+        let asked = takes_part.then(|| (self.subject.entity.name.clone(), except));
         let currencies = currencies(words);
         let page = Page::new(session, heading.clone(), &path);
         // A form with problems is an answer to what was sent: asked for again it would be another.
@@ -170,6 +182,8 @@ impl Draft {
             groups,
             problems,
             currencies,
+            likely: self.likely,
+            asked,
         });
         if has_problems {
             return (StatusCode::UNPROCESSABLE_ENTITY, response).into_response();
@@ -244,7 +258,8 @@ pub(super) async fn show_new(
 impl Draft {
     fn empty(subject: Subject, fields: Fields, titles: Titles) -> Self {
         let (problems, open) = (Problems::new(), Candidates::new());
-        Self { subject, fields, record: None, seen: None, problems, open, titles }
+        let (record, seen, likely) = (None, None, Vec::new());
+        Self { subject, fields, record, seen, problems, open, titles, likely }
     }
 
     /// The form of a record as it is.
@@ -269,7 +284,7 @@ impl Draft {
         let nothing = Map::new();
         let json = record.as_ref().map_or(&nothing, |record| &record.json);
         let titles = titles_in(read, json, &fields)?;
-        Ok(Self { subject, fields, record, seen, problems, open, titles })
+        Ok(Self { subject, fields, record, seen, problems, open, titles, likely: Vec::new() })
     }
 }
 
@@ -342,8 +357,10 @@ async fn save(
     let Submission { session, fields } = submission;
     let (policy, now_ms) = (state.policy.clone(), state.now_ms());
     let author = (session.user.clone(), session.user_record);
-    let saved =
-        state.run(move |storage| write(storage, &policy, author, subject, fields, now_ms)).await?;
+    let words = Words(session.language);
+    let saved = state
+        .run(move |storage| write(storage, &policy, author, (subject, words), fields, now_ms))
+        .await?;
     Ok(match saved {
         Saved::Done(id, is_written) => {
             let done = match (subject.record, is_written) {
@@ -363,7 +380,7 @@ fn write(
     storage: &dyn Storage,
     policy: &Policy,
     (user, user_record): (String, Option<RecordId>),
-    subject: Subject,
+    (subject, words): (Subject, Words),
     mut fields: Fields,
     now_ms: TimestampMs,
 ) -> Result<Saved, OfficeError> {
@@ -398,6 +415,15 @@ fn write(
         Ok(entered) => entered,
         Err(problems) => return again(problems, open),
     };
+    if subject.record.is_none() && fields.get(ANYWAY).is_empty() {
+        let read = storage.read()?;
+        let likely = read.likely(entity, &entered, None)?;
+        if !likely.is_empty() {
+            let likely = hints(&*read, entity, &likely, words)?;
+            let draft = Draft::again(&*read, subject, fields.clone(), Problems::new(), open)?;
+            return Ok(Saved::Draft(Box::new(Draft { likely, ..draft })));
+        }
+    }
     if let Some(id) = subject.record.filter(|_| entered.is_empty()) {
         return Ok(Saved::Done(id, false));
     }
@@ -444,6 +470,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
             Some((at(field), Problem::Said(error.to_string())))
         }
         OfficeError::Edit(_)
+        | OfficeError::Merge(_)
         | OfficeError::TooLarge
         | OfficeError::Refused { .. }
         | OfficeError::Write(_)

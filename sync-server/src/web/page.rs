@@ -86,6 +86,7 @@ impl Page {
             way("/", words.t("nav-today")),
             way("/reports/pipeline", words.t("nav-pipeline")),
             way("/import", words.t("nav-import")),
+            way("/duplicates", words.t("duplicates-title")),
         ];
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));

@@ -111,6 +111,10 @@ struct RecordPage {
     parts: Vec<String>,
     /// What is near it, if it has a position.
     near: Option<String>,
+    /// Where the record leads, if it was merged into another.
+    heir: Option<(String, String)>,
+    /// Records that were merged into this one.
+    halves: Vec<(String, String)>,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -129,7 +133,7 @@ pub(super) async fn show_record(
         ..TimelineQuery::default()
     };
     let now_ms = state.now_ms();
-    let (record, related, timeline, titles, last) = state
+    let (record, related, timeline, titles, last, (heir, halves, names)) = state
         .run(move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?.at(now_ms);
@@ -150,7 +154,11 @@ pub(super) async fn show_record(
                 }
             }
             let titles = titles_in(&*read, &all, &Fields::default())?;
-            Ok::<_, OfficeError>((record, related, timeline, titles, last))
+            let leads = record.json.get("redirect_to").and_then(Json::as_str);
+            let heir: Option<RecordId> = leads.and_then(|leads| leads.parse().ok());
+            let halves = read.halves(entity, id)?;
+            let names = office::titles(&*read, heir.into_iter().chain(halves.iter().copied()))?;
+            Ok::<_, OfficeError>((record, related, timeline, titles, last, (heir, halves, names)))
         })
         .await?;
     let words = Words(session.language);
@@ -177,6 +185,11 @@ pub(super) async fn show_record(
         }
         None => (None, None),
     };
+    let named = |id: RecordId| {
+        let title = names.get(&id).map_or_else(|| id.to_string(), |(_, title)| title.clone());
+        let title = name_of(&title, id, &entity.name, words.0);
+        (format!("/records/{}/{id}", entity.name), title)
+    };
     Ok(respond(&RecordPage {
         page,
         timeline,
@@ -193,6 +206,8 @@ pub(super) async fn show_record(
         disputes: disputes.collect(),
         relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
         near: near_of(entity, &json),
+        heir: heir.map(named),
+        halves: halves.into_iter().map(named).collect(),
         parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),
     }))
 }
@@ -253,6 +268,8 @@ fn notice(words: Words, done: &str) -> Option<String> {
         "settled" => words.t("done-settled"),
         "archived" => words.t("done-archived"),
         "restored" => words.t("done-restored"),
+        "merged" => words.t("done-merged"),
+        "unmerged" => words.t("done-unmerged"),
         _ => return None,
     })
 }

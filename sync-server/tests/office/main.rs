@@ -8,6 +8,8 @@ mod edits;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod merges;
+#[cfg(test)]
 mod reading;
 #[cfg(test)]
 mod texts;

@@ -78,6 +78,8 @@ enum Name {
     Accept,
     /// A device that comes back when nothing happened
     NothingNew,
+    /// Who may be the same: while somebody types, and in the whole store
+    Likeness,
     /// Bytes on disk and on the wire
     Size,
     /// What people type, among all records
@@ -115,6 +117,7 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
             Name::FirstSync => runs::first_sync::run(world.synced()?),
             Name::Accept => runs::accept::run(world.synced()?),
             Name::NothingNew => runs::nothing_new::run(world.synced()?),
+            Name::Likeness => runs::likeness::run(world.synced()?),
             Name::Size => runs::size::run(world.synced()?),
             Name::Search => runs::search::run(&setting),
         }?;

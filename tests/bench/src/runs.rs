@@ -25,6 +25,8 @@ pub(crate) mod first_sync;
 
 pub(crate) mod accept;
 
+pub(crate) mod likeness;
+
 pub(crate) mod nothing_new;
 
 pub(crate) mod size;

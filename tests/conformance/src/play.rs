@@ -143,6 +143,15 @@ impl Stage {
             let (at, record) = (self.find_device(&step.who)?, self.record(name)?);
             self.world.act(at)?.replica_mut()?.restore(record)?;
         }
+        if let Some(name) = &step.merge {
+            let (at, pair) = (self.find_device(&step.who)?, self.pair(name, step)?);
+            let take = step.take_fields.iter().cloned().collect();
+            self.world.act(at)?.replica_mut()?.merge(pair.0, pair.1, &take)?;
+        }
+        if let Some(name) = &step.unmerge {
+            let (at, record) = (self.find_device(&step.who)?, self.record(name)?);
+            self.world.act(at)?.replica_mut()?.unmerge(record)?;
+        }
         if let Some(name) = &step.settle {
             let (at, record) = (self.find_device(&step.who)?, self.record(name)?);
             let value = self.resolve(&step.take)?;
@@ -178,6 +187,13 @@ impl Stage {
         }
         if let Some(name) = &step.restore {
             office::restore(storage, policy, &author, self.record(name)?, seen, now_ms)?;
+        }
+        if let Some(name) = &step.merge {
+            let (pair, take) = (self.pair(name, step)?, step.take_fields.iter().cloned().collect());
+            office::merge(storage, policy, &author, pair, &take, now_ms)?;
+        }
+        if let Some(name) = &step.unmerge {
+            office::unmerge(storage, policy, &author, self.record(name)?, now_ms)?;
         }
         if let Some(name) = &step.settle {
             let value = self.resolve(&step.take)?;
@@ -305,6 +321,11 @@ impl Stage {
     fn record(&self, name: &str) -> Result<RecordId, Failure> {
         let id = self.names.get(name).copied();
         id.ok_or_else(|| format!("no record is called `{name}`").into())
+    }
+
+    /// The record that goes and the one that goes on.
+    fn pair(&self, loser: &str, step: &Step) -> Result<(RecordId, RecordId), Failure> {
+        Ok((self.record(loser)?, self.record(&step.into)?))
     }
 
     fn resolve(&self, json: &Json) -> Result<Json, Failure> {

@@ -89,6 +89,14 @@ pub struct Step {
     pub archive: Option<String>,
     /// Brings this record back.
     pub restore: Option<String>,
+    /// Merges this record into another.
+    pub merge: Option<String>,
+    /// Into which.
+    pub into: String,
+    /// The fields that it takes from the record that goes, although it has its own.
+    pub take_fields: Vec<String>,
+    /// Takes the merge of this record back.
+    pub unmerge: Option<String>,
     /// Settles a conflict of this record.
     pub settle: Option<String>,
     /// Under which key.

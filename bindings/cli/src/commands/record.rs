@@ -8,7 +8,7 @@ use outrider_core::{
 };
 use serde_json::{Map, Value as Json, json};
 
-use super::show;
+use super::{duplicates, show};
 use crate::{
     cli::{CreateArgs, EditArgs},
     context::Context,
@@ -52,15 +52,26 @@ pub(crate) fn create(
     for record in records {
         drafts.push(draft(record, &typed)?);
     }
+    let mut likely = Vec::new();
+    for (_, fields) in &drafts {
+        likely.push(replica.likely(&entity.name, fields, None)?);
+    }
     let ids = replica.transaction(|writer| {
         drafts.iter().map(|(id, fields)| writer.create(&entity.name, *id, fields)).collect()
     });
     let ids: Vec<RecordId> = ids?;
     let lines: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let answer = match lines.as_slice() {
+    let mut answer = match lines.as_slice() {
         [only] if !is_list => json!({ "record": only }),
         _ => json!({ "records": lines }),
     };
+    for found in &likely {
+        duplicates::warn(found, context.language, output);
+    }
+    if let Some(members) = answer.as_object_mut().filter(|_| likely.iter().any(|l| !l.is_empty())) {
+        let found = if is_list { json!(likely) } else { json!(likely.first()) };
+        members.insert("likely".to_owned(), found);
+    }
     if lines.is_empty() && !output.is_json {
         return Ok(());
     }

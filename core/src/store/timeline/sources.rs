@@ -85,11 +85,12 @@ impl Source<'_> {
         }
     }
 
-    /// Adds its newest entries after a place, at most `limit`.
+    /// Adds its newest entries after a place, at most `limit`. `names` are the ids of the head and of
+    /// what was merged into it, as JSON.
     pub(super) fn read(
         &self,
         conn: &Connection,
-        family: RecordId,
+        (family, names): (RecordId, &str),
         query: &TimelineQuery,
         after: Option<Place>,
         limit: usize,
@@ -105,7 +106,7 @@ impl Source<'_> {
         let by = query.by.map(|by| by.to_string());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut rows = statement.query(params![
-            family.to_string(),
+            names,
             family.as_bytes(),
             query.from,
             query.to,
@@ -176,8 +177,11 @@ impl Source<'_> {
 
     /// The condition under which a row belongs to the head.
     fn belongs(&self) -> String {
-        let mut conditions: Vec<String> =
-            self.links.iter().map(|field| format!("r.{} = ?1", field.name)).collect();
+        let mut conditions: Vec<String> = self
+            .links
+            .iter()
+            .map(|field| format!("r.{} IN (SELECT value FROM json_each(?1))", field.name))
+            .collect();
         // The head itself, and where the whole family is one table, its own row.
         conditions.push("r.id = ?2".to_owned());
         format!("({})", conditions.join(" OR "))

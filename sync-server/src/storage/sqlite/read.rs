@@ -6,9 +6,10 @@ use outrider_core::{
     reports::{PipelineReport, pipeline_of},
     schema::{Entity, Schema},
     store::{
+        likeness::{self, Likely, PairPage},
         near::{self, NearQuery, NearRecord},
         query::{self, IdPage, Query},
-        rollup,
+        redirect, rollup,
         search::{self, SearchPage, SearchQuery},
         timeline::{self, TimelinePage, TimelineQuery},
     },
@@ -236,6 +237,32 @@ impl<T: Connected> Read for T {
         json: &mut Map<String, Json>,
     ) -> Result<(), StorageError> {
         rollup::add_rollups(self.conn()?, Schema::current(), entity, id, json).map_err(rows::asked)
+    }
+
+    fn heir(&self, entity: &Entity, record: RecordId) -> Result<RecordId, StorageError> {
+        redirect::resolve(self.conn()?, entity, record).doing("following a merge")
+    }
+
+    fn halves(&self, entity: &Entity, record: RecordId) -> Result<Vec<RecordId>, StorageError> {
+        redirect::halves(self.conn()?, entity, record).doing("following a merge")
+    }
+
+    fn likely(
+        &self,
+        entity: &Entity,
+        fields: &Map<String, Json>,
+        except: Option<RecordId>,
+    ) -> Result<Vec<Likely>, StorageError> {
+        likeness::likely(self.conn()?, entity, fields, except).map_err(rows::asked)
+    }
+
+    fn likely_pairs(
+        &self,
+        entity: &Entity,
+        after: Option<RecordId>,
+        scan: usize,
+    ) -> Result<PairPage, StorageError> {
+        likeness::pairs(self.conn()?, entity, after, scan).map_err(rows::asked)
     }
 
     fn pipeline(&self) -> Result<PipelineReport, StorageError> {

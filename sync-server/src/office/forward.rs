@@ -1,0 +1,243 @@
+//! Edits of a record that was merged away meanwhile: they go on to the record that goes on.
+//!
+//! A device that does not know of a merge edits the record that it has. The change is accepted
+//! where it was written, and its fields are written to the surviving record in the same
+//! transaction, on that record as it was when the two were merged: a colleague's newer value there
+//! becomes a conflict, nothing vanishes. What was written before the merge but not seen by whoever
+//! merged goes the same way, when the merge arrives. The author is the person who made the edit,
+//! the time that of the edit.
+//!
+//! A change is forwarded when it is applied, and it is applied once; so forwarding needs no memory
+//! of its own. Counters, logs and long texts stay in their half, where they are read.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use outrider_core::{
+    crdt::{Action, EncodedChange, OpId, State, state::covers_op},
+    domain::{compose::Composer, merge::REDIRECT, record, values},
+    ids::{DocumentId, Part, RecordId},
+    schema::{Entity, Key, Kind, RowId, Schema},
+    sync::frame::{Outcome, PushGroup},
+    time::TimestampMs,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Author, Draws, OfficeError, author::author_in, base::Base, edit::flat_change};
+use crate::{
+    accept::{Applied, Desk},
+    storage::{AuditLine, Content, StorageError},
+};
+
+/// Forwards what was applied to merged records.
+///
+/// # Errors
+///
+/// Fails when the storage does. An edit that does not fit the other record stays in its half, with
+/// a line in the audit.
+pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
+    for applied in desk.take_applied() {
+        let Some((heir, due)) = due(desk, &applied)? else { continue };
+        let (hash, made_at) = (applied.change.hash, applied.change.change.time_ms);
+        let action = match write(desk, heir, &due, &applied.change, made_at) {
+            Ok(true) => "forwarded",
+            Ok(false) => continue,
+            Err(OfficeError::Storage(error)) => return Err(error),
+            Err(_) => "not_forwarded",
+        };
+        let (at, device) = (desk.now_ms(), Some(desk.device().id));
+        let (document, hash) = (Some(applied.id), Some(hash));
+        desk.tx.add_audit(&AuditLine {
+            at,
+            device,
+            action,
+            document,
+            hash,
+            code: String::new(),
+        })?;
+    }
+    Ok(())
+}
+
+/// What of a change goes on.
+struct Due {
+    fields: Map<String, Json>,
+    /// What the merge took over: values that the other record has from this one.
+    noted: Map<String, Json>,
+    /// The position of the merge.
+    seen: u64,
+}
+
+/// What of a change goes on, and to which record.
+fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, StorageError> {
+    let record = applied.id.record;
+    let main = DocumentId { record, part: Part::Main };
+    let Some(stored) = desk.tx.document(&main)? else { return Ok(None) };
+    let (Some(entity), Content::Flat(state)) =
+        (Schema::current().entity(&stored.entity), &stored.content)
+    else {
+        return Ok(None);
+    };
+    let Some(leads) = state.register(REDIRECT) else { return Ok(None) };
+    let redirect = leads.winner.id;
+    let heir = desk.tx.heir(entity, record)?;
+    let Some(merge) = desk.tx.change_with_op(&main, redirect)? else { return Ok(None) };
+    if heir == record {
+        return Ok(None);
+    }
+    let own = |op: OpId| applied.change.change.ops_with_ids().any(|(id, _)| id == op);
+    let ops: Vec<(String, Action)> = match applied.id.part {
+        // The merge itself: what it had not seen.
+        Part::Main if own(redirect) => unseen(state, &merge.clock),
+        // Whoever knew of the merge wrote to this half on purpose.
+        Part::Main if covers_op(&applied.clock, redirect) => return Ok(None),
+        Part::Main | Part::Restricted => {
+            let ops = applied.change.change.ops.iter();
+            ops.map(|op| (op.key.clone(), op.action.clone())).collect()
+        }
+        Part::Text(_) => return Ok(None),
+    };
+    let heirs = DocumentId { record: heir, part: applied.id.part.clone() };
+    let theirs = match desk.tx.document(&heirs)?.map(|stored| stored.content) {
+        Some(Content::Flat(state)) => state,
+        Some(Content::Text(_)) | None => State::default(),
+    };
+    let fields = fields_of(entity, &applied.id.part, &theirs, &ops);
+    let noted = entity.field("merged").map(|field| field.ty.to_json(values::shown(field, state)));
+    let taken = noted.as_ref().and_then(|note| note.get("fields")?.as_object());
+    let after = |change: &Json| change.get(1).cloned().unwrap_or_default();
+    let noted = taken.into_iter().flatten().map(|(name, change)| (name.clone(), after(change)));
+    let due = Due { fields, noted: noted.collect(), seen: merge.position };
+    Ok((!due.fields.is_empty()).then_some((heir, due)))
+}
+
+/// The operations of a state that are outside a clock.
+fn unseen(state: &State, clock: &outrider_core::crdt::Clock) -> Vec<(String, Action)> {
+    let keys = state.keys.iter();
+    let ops = keys.flat_map(|(key, ops)| ops.iter().map(move |op| (key, op)));
+    ops.filter(|(_, op)| !covers_op(clock, op.id))
+        .map(|(key, op)| (key.clone(), Action::Put(op.value.clone())))
+        .collect()
+}
+
+/// Operations of one record as fields that another takes.
+fn fields_of(
+    entity: &Entity,
+    part: &Part,
+    theirs: &State,
+    ops: &[(String, Action)],
+) -> Map<String, Json> {
+    let mut fields = Map::new();
+    let mut cells: BTreeMap<(String, String), Map<String, Json>> = BTreeMap::new();
+    for (key, action) in ops {
+        match entity.parse_key(part, key) {
+            Ok(Key::Register(field)) if field.kind == Kind::Register && !field.by_program => {
+                let json = match action {
+                    Action::Put(value) => field.ty.to_json(value),
+                    Action::Delete => Json::Null,
+                };
+                fields.insert(field.name.clone(), json);
+            }
+            Ok(Key::Member { field, .. }) => {
+                let way = if matches!(action, Action::Put(_)) { "add" } else { "remove" };
+                let member = key.split_once('/').map_or("", |(_, member)| member);
+                let member = member.replace("%2F", "/").replace("%2f", "/").replace("%25", "%");
+                let change = fields.entry(field.name.clone()).or_insert_with(|| json!({}));
+                push(change, way, member.into());
+            }
+            Ok(Key::Cell { field, row, column }) => {
+                if let Action::Put(value) = action {
+                    let cells = cells.entry((field.name.clone(), row.to_string())).or_default();
+                    cells.insert(column.name.clone(), column.ty.to_json(value));
+                }
+            }
+            Ok(Key::RowGone { field, row }) => {
+                let id = row.to_string();
+                if theirs.rows(&field.name).iter().any(|row| row.id == id) {
+                    let change = fields.entry(field.name.clone()).or_insert_with(|| json!({}));
+                    push(change, "remove", id.into());
+                }
+            }
+            Ok(Key::Register(_) | Key::Counter { .. } | Key::Entry { .. }) | Err(_) => {}
+        }
+    }
+    for ((field, row), mut cells) in cells {
+        let is_there = theirs.rows(&field).iter().any(|known| known.id == row);
+        let change = fields.entry(field).or_insert_with(|| json!({}));
+        if is_there {
+            let Json::Object(change) = change else { continue };
+            if let Json::Object(edited) = change.entry("edit").or_insert_with(|| json!({})) {
+                edited.insert(row, Json::Object(cells));
+            }
+        } else {
+            cells.insert("id".to_owned(), row.into());
+            push(change, "add", Json::Object(cells));
+        }
+    }
+    fields
+}
+
+/// Adds an item to a list of a change of a set or of rows.
+fn push(change: &mut Json, way: &str, item: Json) {
+    let Json::Object(change) = change else { return };
+    if let Json::Array(items) = change.entry(way).or_insert_with(|| json!([])) {
+        items.push(item);
+    }
+}
+
+/// Writes the fields to the record that goes on, in the name of who wrote them.
+fn write(
+    desk: &mut Desk<'_>,
+    heir: RecordId,
+    Due { fields, noted, seen }: &Due,
+    cause: &EncodedChange,
+    made_at: TimestampMs,
+) -> Result<bool, OfficeError> {
+    // Draws that follow from the change: it is forwarded once, and a simulation can be repeated.
+    let mut seed = [0; 16];
+    for (to, from) in seed.iter_mut().zip(cause.hash.0) {
+        *to = from;
+    }
+    let draws = Arc::new(Draws::from_seed(seed));
+    let writer = desk.device().clone();
+    let now_ms = desk.now_ms();
+    let author = if writer.is_office {
+        Author::with_draws(writer, draws)
+    } else {
+        author_in(&mut *desk.tx, &writer.user, writer.user_record, draws, now_ms)?
+    };
+    // The merge may be of this very transaction: then the record is as it is now.
+    let seen = (*seen <= desk.tx.position()?).then_some(*seen);
+    let mut base = Base::load(&*desk.tx, heir, seen, &author)?;
+    let shown = record::to_json(base.entity, heir, &base.documents);
+    let fields = super::edit::without_shown(&base, heir, fields);
+    let plan = Composer {
+        entity: base.entity,
+        documents: &base.documents,
+        actors: &base,
+        user: author.device.user_record,
+        now_ms: made_at,
+        is_new: false,
+        takes_gaps: true,
+        is_office: true,
+        draw_row: || RowId::new(author.draw()),
+    }
+    .compose(&fields)?;
+    let mut changes = Vec::new();
+    for (part, edits) in plan.flat {
+        let Some(mut document) = base.flat.remove(&part) else { continue };
+        for edit in &edits {
+            // What the other record says by itself the author did not mean: both values stay.
+            if shown.get(&edit.key).is_some_and(|value| noted.get(&edit.key) != Some(value)) {
+                document.state.keys.remove(&edit.key);
+            }
+        }
+        let id = DocumentId { record: heir, part };
+        changes.push(flat_change(id, base.entity, document, edits, made_at)?);
+    }
+    if changes.is_empty() {
+        return Ok(false);
+    }
+    let answers = desk.as_device(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
+    let is_taken = answers.iter().all(|answer| answer.outcome == Outcome::Applied);
+    if is_taken { Ok(true) } else { Err(OfficeError::TooLarge) }
+}

@@ -1,0 +1,154 @@
+//! Records that are merged while others write in them.
+
+use std::collections::BTreeSet;
+
+use outrider_core::{domain::merge::MergeError, ids::RecordId};
+use outrider_sync_server::{
+    office::{self, OfficeError},
+    storage::Storage,
+};
+use serde_json::{Value as Json, json};
+
+use crate::world::{Phone, World};
+
+fn none() -> BTreeSet<String> {
+    BTreeSet::new()
+}
+
+/// An office with two devices that hold two customers that are the same.
+fn world() -> (World, Phone, Phone, RecordId, RecordId) {
+    let world = World::open();
+    let (mut anna, mut ben) = (world.phone("anna"), world.phone("ben"));
+    let wang = world.author("wang");
+    let loser =
+        world.create(&wang, "customer", json!({ "company_name": "Acme Ltd", "phone": "110" }));
+    let survivor = world.create(&wang, "customer", json!({ "company_name": "Acme" }));
+    world.sync(&mut anna);
+    world.sync(&mut ben);
+    (world, anna, ben, loser, survivor)
+}
+
+/// Everybody exchanges everything; then all agree on a record.
+fn agree(world: &World, phones: [&mut Phone; 2], record: RecordId) -> Json {
+    let [one, other] = phones;
+    for _ in 0..2 {
+        world.sync(one);
+        world.sync(other);
+    }
+    assert_eq!(one.get(record), other.get(record));
+    one.get(record)
+}
+
+#[test]
+fn an_edit_of_a_record_that_was_merged_elsewhere_goes_on_to_the_survivor() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    ben.update(
+        loser,
+        json!({ "phone": "111", "tags": ["vip"], "website": "https://acme.example" }),
+    );
+    world.sync(&mut anna);
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["phone"], "111");
+    assert_eq!(seen["website"], "https://acme.example");
+    assert_eq!(seen["tags"], json!(["vip"]));
+    assert!(seen.get("conflicts").is_none(), "{seen}");
+    // The half keeps what was written in it.
+    assert_eq!(ben.get(loser)["phone"], "111");
+    // The history names who really wrote.
+    let read = world.storage.read().unwrap();
+    let entries =
+        office::history(&*read, survivor, &office::HistoryQuery::default()).unwrap().entries;
+    let website = entries.iter().find(|entry| entry.field == "website").unwrap();
+    assert_eq!(website.user, "ben");
+}
+
+#[test]
+fn an_edit_that_the_merger_had_not_seen_goes_on_too() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    ben.update(loser, json!({ "phone": "111" }));
+    // Ben is first this time.
+    world.sync(&mut ben);
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["phone"], "111");
+}
+
+#[test]
+fn a_value_of_the_survivors_own_stays_beside_a_forwarded_one() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    world.update(&world.author("wang"), survivor, json!({ "phone": "220" }), None).unwrap();
+    world.sync(&mut anna);
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    world.sync(&mut anna);
+    ben.update(loser, json!({ "phone": "111" }));
+    agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(world.values(survivor, "phone"), ["111", "220"]);
+}
+
+#[test]
+fn whoever_knows_of_the_merge_writes_to_the_survivor_and_nothing_is_forwarded() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    world.sync(&mut anna);
+    world.sync(&mut ben);
+    ben.update(loser, json!({ "phone": "111" }));
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["phone"], "111");
+    assert_eq!(anna.get(loser)["phone"], "110");
+}
+
+#[test]
+fn two_survivors_of_one_record_are_a_conflict_that_leads_everybody_the_same_way() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    let wang = world.author("wang");
+    let third = world.create(&wang, "customer", json!({ "company_name": "Acme Group" }));
+    world.sync(&mut anna);
+    world.sync(&mut ben);
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    ben.replica.merge(loser, third, &none()).unwrap();
+    agree(&world, [&mut anna, &mut ben], loser);
+    let heir = anna.replica.resolve(loser).unwrap();
+    assert_eq!(ben.replica.resolve(loser).unwrap(), heir);
+    assert!(heir == survivor || heir == third);
+    let conflicts = anna.conflicts(loser);
+    assert!(conflicts.iter().any(|conflict| conflict.key == "redirect_to"), "{conflicts:?}");
+}
+
+#[test]
+fn the_office_merges_and_takes_back_and_devices_follow() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    let wang = world.author("wang");
+    let merge =
+        |pair| office::merge(&world.storage, &world.policy, &wang, pair, &none(), world.now());
+    merge((loser, survivor)).unwrap();
+    let again = merge((loser, survivor));
+    assert!(matches!(again, Err(OfficeError::Merge(MergeError::Already { .. }))), "{again:?}");
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["phone"], "110");
+    assert_eq!(anna.replica.resolve(loser).unwrap(), survivor);
+    let stays = office::unmerge(&world.storage, &world.policy, &wang, loser, world.now()).unwrap();
+    assert!(stays.is_empty());
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert!(seen.get("phone").is_none());
+    assert_eq!(anna.replica.resolve(loser).unwrap(), loser);
+    office::tell_apart(&world.storage, &world.policy, &wang, (loser, survivor), world.now())
+        .unwrap();
+    world.sync(&mut anna);
+    assert!(anna.replica.duplicates("customer", None, 100).unwrap().pairs.is_empty());
+}
+
+#[test]
+fn a_form_that_was_opened_before_the_merge_is_forwarded() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    let shown = world.position();
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    world.sync(&mut anna);
+    world.update(&world.author("wang"), loser, json!({ "phone": "111" }), Some(shown)).unwrap();
+    assert_eq!(agree(&world, [&mut anna, &mut ben], survivor)["phone"], "111");
+    // One that was opened afterwards means the survivor.
+    let shown = world.position();
+    world.update(&world.author("wang"), loser, json!({ "phone": "112" }), Some(shown)).unwrap();
+    assert_eq!(agree(&world, [&mut anna, &mut ben], survivor)["phone"], "112");
+    assert_eq!(anna.get(loser)["phone"], "111");
+}
