@@ -24,10 +24,12 @@ use crate::{
 mod check;
 mod engine;
 mod error;
+pub mod export;
 mod file;
 mod links;
 pub mod lookup;
 pub mod mapping;
+pub mod own;
 pub mod reader;
 pub mod report;
 pub mod row;
