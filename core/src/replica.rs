@@ -27,6 +27,7 @@ use crate::{
 
 pub mod bulk;
 pub mod copy;
+pub mod each;
 pub mod error;
 pub mod flat;
 pub mod history;

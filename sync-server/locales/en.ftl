@@ -57,6 +57,12 @@ today-cut = Only the latest are shown.
 
 list-search = Search by name
 list-find = Search
+export-title = Export
+export-csv = CSV file
+export-xlsx = Excel workbook (XLSX)
+export-json = JSON file
+export-vcf = Contact card (vCard)
+export-ics = Calendar (ICS)
 list-archived = With archived
 list-new = New
 list-of = Linked to

@@ -54,6 +54,12 @@ today-cut = 仅显示最近的部分。
 
 list-search = 按名称搜索
 list-find = 搜索
+export-title = 导出
+export-csv = CSV 文件
+export-xlsx = Excel 工作簿（XLSX）
+export-json = JSON 文件
+export-vcf = 名片（vCard）
+export-ics = 日历（ICS）
 list-archived = 含已归档
 list-new = 新建
 list-of = 关联到

@@ -12,6 +12,7 @@ mod base;
 mod edit;
 
 mod devices;
+mod files;
 mod history;
 mod list;
 mod users;
@@ -20,6 +21,7 @@ mod view;
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use files::{FileOptions, Selection, write_file};
 pub use history::{
     HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
     history,
@@ -66,6 +68,9 @@ pub enum OfficeError {
     /// The history cannot be written as a file.
     #[error("the history cannot be exported")]
     Export(#[from] ExportError),
+    /// Records cannot be written as a file.
+    #[error(transparent)]
+    File(#[from] outrider_core::transfer::export::ExportError),
     /// Nothing is to be settled there.
     #[error("`{key}` of {record} has only one value")]
     NoConflict {

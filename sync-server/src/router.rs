@@ -19,7 +19,7 @@ use crate::{
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
-    handlers::{enrolment::*, history::*, records::*, status::*, sync::*},
+    handlers::{enrolment::*, export::*, history::*, records::*, status::*, sync::*},
     limits::rate_limit,
     observe::{answer_panic, observe},
     state::AppState,
@@ -48,6 +48,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/records/{record}/changes", get(show_changes))
         .route("/v1/records/{record}/{part}/history", get(show_history))
         .route("/v1/records/{record}/{part}/automerge", get(show_automerge))
+        .route("/v1/export/{entity}", get(export_records))
         .route("/v1/status", get(show_status))
         .route("/v1/live", get(announce_positions))
         .layer(rate_limit(per_second, limits.requests_burst))

@@ -40,6 +40,7 @@ mod sheet;
 mod act;
 mod devices;
 mod edit;
+mod export;
 mod history;
 mod list;
 mod live;
@@ -74,12 +75,14 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/suggest/{entity}", get(list::suggest))
         .route("/records/{entity}", get(list::show_list))
         .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
+        .route("/records/{entity}/export/{format}", get(export::export_list))
         .route("/records/{entity}/{id}", get(record::show_record))
         .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))
         .route("/records/{entity}/{id}/archive", post(act::archive))
         .route("/records/{entity}/{id}/restore", post(act::restore))
         .route("/records/{entity}/{id}/settle", post(act::settle))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
+        .route("/records/{entity}/{id}/export/{format}", get(export::export_record))
         .route("/records/{entity}/{id}/history", get(history::show_history))
         .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))
         .route("/records/{entity}/{id}/{file}", get(history::download_automerge))

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::{
     edit::{entity_of, titles_in},
+    export::{Offer, offers},
     failure::Failure,
     form::Fields,
     inputs::{self, parts, search_filters},
@@ -39,7 +40,7 @@ pub(super) const SEARCH_CHARS_MAX: usize = 200;
 
 /// What the address of a list says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Asked {
+pub(super) struct Asked {
     search: String,
     sort: Option<String>,
     is_descending: bool,
@@ -50,7 +51,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(query: &str) -> Self {
+    pub(super) fn read(query: &str) -> Self {
         let fields = Fields(
             form_urlencoded::parse(query.as_bytes())
                 .take(20)
@@ -66,6 +67,14 @@ impl Asked {
             after: some("after"),
             by: some("by").zip(some("of")),
         }
+    }
+
+    /// The address of this list as a file.
+    fn export_address(&self, entity: &Entity, format: &str) -> String {
+        let (path, export) = (format!("/records/{}", entity.name), format!("/export/{format}"));
+        let address = self.address(entity);
+        let query = address.strip_prefix(&path).unwrap_or_default();
+        [&path, export.as_str(), query].concat()
     }
 
     /// The address of this list with another page or order.
@@ -88,7 +97,7 @@ impl Asked {
         if query.is_empty() { path } else { format!("{path}?{query}") }
     }
 
-    fn query(&self, entity: &Entity) -> Query {
+    pub(super) fn query(&self, entity: &Entity) -> Query {
         let mut filters = search_filters(entity, &self.search);
         filters.extend(self.by.clone().map(|(column, value)| Filter {
             column,
@@ -141,6 +150,7 @@ struct ListTemplate {
     heads: Vec<Head>,
     rows: Vec<Row>,
     total: u64,
+    exports: Vec<Offer>,
     first: Option<String>,
     next: Option<String>,
 }
@@ -256,6 +266,7 @@ pub(super) async fn show_list(
         heads: heads.map(|field| head(field, entity, &asked, language)).collect(),
         rows: rows.collect(),
         total,
+        exports: offers(entity, |format| first.export_address(entity, format)),
         first: asked.after.is_some().then(|| first.address(entity)),
         next: next.map(|next| Asked { after: Some(next), ..asked.clone() }.address(entity)),
         of,

@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     edit::{record_of, titles_in, view_of},
+    export::{Offer, record_offers},
     failure::Failure,
     form::Fields,
     inputs::{Titles, is_common, linked},
@@ -105,6 +106,7 @@ struct RecordPage {
     earlier: Option<String>,
     relations: Vec<Relation>,
     parts: Vec<String>,
+    exports: Vec<Offer>,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -178,6 +180,7 @@ pub(super) async fn show_record(
         title,
         entity_label: entity.label.get(words.0).to_owned(),
         list: format!("/records/{}", entity.name),
+        exports: record_offers(entity, &path),
         path,
         id,
         position,

@@ -3,7 +3,10 @@
 use std::fs;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use outrider_core::transfer::{self, ImportError, ImportOptions, ImportReport, Mapping};
+use outrider_core::{
+    replica::Replica,
+    transfer::{self, ImportError, ImportOptions, ImportReport, Mapping, own::OwnError},
+};
 
 use crate::{cli::ImportArgs, context::Context, error::CliError, output::Output};
 
@@ -14,10 +17,11 @@ pub(crate) fn import(
     output: &mut Output,
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
-    let text = fs::read_to_string(&args.mapping)
-        .map_err(|source| CliError::File { path: args.mapping.clone(), source })?;
+    let Some(path) = &args.mapping else { return take_back(context, args, &mut replica, output) };
+    let text =
+        fs::read_to_string(path).map_err(|source| CliError::File { path: path.clone(), source })?;
     let mapping = Mapping::from_toml(&text)
-        .map_err(|error| CliError::Usage(format!("{}: {error}", args.mapping.display())))?;
+        .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))?;
     let options = ImportOptions { dry_run: args.dry_run, error_file: args.errors.as_deref() };
     let bar = if context.json { ProgressBar::hidden() } else { progress_bar() };
     let report = transfer::import(&mut replica, &mapping, &args.file, &options, &mut |progress| {
@@ -31,10 +35,36 @@ pub(crate) fn import(
     check_rejected(args, &report)
 }
 
+/// Takes back a file that `outrider export` wrote.
+fn take_back(
+    context: &Context,
+    args: &ImportArgs,
+    replica: &mut Replica,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let bar = if context.json { ProgressBar::hidden() } else { progress_bar() };
+    let report = transfer::own::take_back(replica, &args.file, &mut |progress| {
+        bar.set_length(progress.bytes_total);
+        bar.set_position(progress.bytes);
+        bar.set_message(progress.rows.to_string());
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| match error {
+        OwnError::Replica(error) => error.into(),
+        error => CliError::Own(error),
+    })?;
+    output.answer(&report, report.to_string().trim_end())?;
+    check_counts(args, report.rows, report.rejected)
+}
+
 fn check_rejected(args: &ImportArgs, report: &ImportReport) -> Result<(), CliError> {
-    let nothing_came = report.rows > 0 && report.rejected == report.rows;
-    if nothing_came || (args.strict && report.rejected > 0) {
-        Err(CliError::Rejected(report.rejected))
+    check_counts(args, report.rows, report.rejected)
+}
+
+fn check_counts(args: &ImportArgs, rows: u64, rejected: u64) -> Result<(), CliError> {
+    let nothing_came = rows > 0 && rejected == rows;
+    if nothing_came || (args.strict && rejected > 0) {
+        Err(CliError::Rejected(rejected))
     } else {
         Ok(())
     }
