@@ -1,4 +1,5 @@
-//! Import: files of other systems made into records, every row accounted for.
+//! Files: those of other systems made into records, every row accounted for, and records made into
+//! files ([`export`]) that can be taken back ([`own`]).
 //!
 //! A [`Mapping`] says which column becomes which field. The file streams through in batches, one
 //! transaction each; memory does not grow with it. A row's record has an id made from entity,
@@ -11,7 +12,8 @@
 //!
 //! In reading order: [`mod@mapping`] (written as `file`, checked by `check`), [`reader`], [`row`],
 //! [`lookup`], then `engine` that ties them together (`write` makes fields of what a row says,
-//! `links` finds what came later), [`report`].
+//! `rows_cell` rows of a cell, `links` finds what came later), [`report`]. Beside them: [`export`],
+//! [`own`].
 
 use std::{fs::File, path::Path};
 
@@ -33,6 +35,7 @@ pub mod own;
 pub mod reader;
 pub mod report;
 pub mod row;
+mod rows_cell;
 mod write;
 
 use engine::Engine;

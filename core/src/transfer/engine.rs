@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::{
     error::RowProblem,
+    export::defuse::refuse,
     links::{parse_pending, write_pending},
     lookup::Lookup,
     mapping::Mapping,
@@ -137,7 +138,7 @@ impl<'m> Engine<'m> {
     {
         let mut cells = Vec::with_capacity(self.places.len());
         for (column, place) in self.mapping.columns.iter().zip(&self.places) {
-            let cell = raw.cells.get(*place).unwrap_or_default().trim();
+            let cell = refuse(raw.cells.get(*place).unwrap_or_default()).trim();
             match column.map.get(cell) {
                 None => cells.push(cell),
                 Some(meant) => {

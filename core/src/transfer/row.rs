@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     error::RowProblem,
     mapping::{Content, Mapping, Rescale, Source, Target},
+    rows_cell::parse_rows,
 };
 use crate::{
     schema::{Field, Kind, TextHints, Type, ValueError},
@@ -113,6 +114,14 @@ impl Cells<'_> {
             }
             Content::Split(source, between) => {
                 let text = self.text(source);
+                if text.starts_with('[')
+                    && let Ok(list) = serde_json::from_str::<Vec<String>>(&text)
+                {
+                    // As an export writes members that hold what would stand between them.
+                    let members = list.iter().map(String::as_str);
+                    let members = parse_members(field, members, &target.hints);
+                    return Ok(Said::Value(members.map_err(value_fault)?));
+                }
                 let members = if between.is_empty() {
                     vec![text.as_str()]
                 } else {
@@ -145,8 +154,10 @@ pub(super) fn parse_text(
     hints: &TextHints,
     rescale: Option<Rescale>,
 ) -> Result<Json, ValueError> {
-    if field.kind == Kind::Text {
-        return parse_long_text(field, text);
+    match field.kind {
+        Kind::Text => return parse_long_text(field, text),
+        Kind::Rows => return parse_rows(field, text),
+        Kind::Register | Kind::Once | Kind::Office | Kind::Counter | Kind::Set | Kind::Log => {}
     }
     let rescaled;
     let text = match rescale {

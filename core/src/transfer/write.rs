@@ -10,6 +10,7 @@ use super::{
     file::Missing,
     mapping::{Content, Target},
     row::{Fault, Said},
+    rows_cell::edit_rows,
 };
 use crate::{
     ids::RecordId,
@@ -94,7 +95,15 @@ impl<'m> Engine<'m> {
                 // What people added beside the file's members stays.
                 Kind::Set if json.is_null() => continue,
                 Kind::Set => serde_json::json!({ "add": json }),
-                Kind::Register | Kind::Text | Kind::Office | Kind::Rows | Kind::Log => {
+                Kind::Rows => {
+                    if current.is_none() {
+                        current = writer.read(record)?;
+                    }
+                    let known = current.as_ref().and_then(|record| record.get(&target.field.name));
+                    let Some(edit) = edit_rows(known, json) else { continue };
+                    edit
+                }
+                Kind::Register | Kind::Text | Kind::Office | Kind::Log => {
                     if matches!(target.content, Content::Parts(_)) {
                         if current.is_none() {
                             current = writer.read(record)?;

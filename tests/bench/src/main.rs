@@ -68,6 +68,8 @@ struct Args {
 enum Name {
     /// New records, 1,000 in a transaction
     Import,
+    /// Records into files, and our own files taken back
+    Export,
     /// One field of one record, in a transaction of its own
     Edit,
     /// Everything from the server into a new device
@@ -106,6 +108,7 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
     for name in names {
         let mut found = match name {
             Name::Import => runs::import::run(&setting),
+            Name::Export => runs::export::run(&setting),
             Name::Edit => runs::edit::run(world.synced()?),
             Name::FirstSync => runs::first_sync::run(world.synced()?),
             Name::Accept => runs::accept::run(world.synced()?),

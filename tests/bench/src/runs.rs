@@ -17,6 +17,8 @@ use crate::{
 
 pub(crate) mod import;
 
+pub(crate) mod export;
+
 pub(crate) mod edit;
 
 pub(crate) mod first_sync;
