@@ -193,9 +193,10 @@ pub enum ExportError {
 
 impl From<rust_xlsxwriter::XlsxError> for ExportError {
     fn from(error: rust_xlsxwriter::XlsxError) -> Self {
-        match error {
-            rust_xlsxwriter::XlsxError::IoError(error) => Self::Io(error),
-            error => Self::Workbook(Box::new(error)),
+        if let rust_xlsxwriter::XlsxError::IoError(error) = error {
+            Self::Io(error)
+        } else {
+            Self::Workbook(Box::new(error))
         }
     }
 }

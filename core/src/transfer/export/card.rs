@@ -183,6 +183,7 @@ impl Card<'_> {
         all
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a card holds few of the types")]
     fn line(&self, field: &Field, found: &Found<'_>) -> Option<String> {
         let is_v4 = self.version == CardVersion::V4;
         let text = found.json.as_str();
