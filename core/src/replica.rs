@@ -28,6 +28,7 @@ use crate::{
 
 pub mod bulk;
 pub mod copy;
+pub mod each;
 pub mod error;
 pub mod find;
 pub mod flat;

@@ -151,6 +151,15 @@ impl Store {
         &self.conn
     }
 
+    /// Begins a moment: until it is dropped, all reading of this connection sees the same.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub fn moment(&self) -> Result<rusqlite::Transaction<'_>, StoreError> {
+        Ok(self.conn.unchecked_transaction()?)
+    }
+
     /// Begins the write transaction; dropped without commit it leaves nothing.
     ///
     /// # Errors

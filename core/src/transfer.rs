@@ -1,4 +1,5 @@
-//! Import: files of other systems made into records, every row accounted for.
+//! Files: those of other systems made into records, every row accounted for, and records made into
+//! files ([`export`]) that can be taken back ([`own`]).
 //!
 //! A [`Mapping`] says which column becomes which field; [`propose`](mod@propose) writes one from
 //! the file itself. A file of any format becomes a [`Table`] first and is checked whole. Then it
@@ -17,7 +18,8 @@
 //! In reading order: [`table`] (with `reader`), [`mod@mapping`] (written as `file`, checked by
 //! `check`), `row` and `clean`, [`lookup`] and `pending`, [`target`], `engine` that ties them
 //! together (`write` makes fields of what a row says, `links` finds what came later, `effect`
-//! notes what was done), [`report`], [`undo`].
+//! notes what was done, `rows_cell` reads rows of a cell), [`report`], [`undo`]. Beside them:
+//! [`export`], [`own`].
 
 use std::{
     fs::File,
@@ -40,15 +42,18 @@ mod device;
 mod effect;
 mod engine;
 mod error;
+pub mod export;
 mod file;
 mod links;
 pub mod lookup;
 pub mod mapping;
+pub mod own;
 mod pending;
 pub mod propose;
 pub mod reader;
 pub mod report;
 pub mod row;
+mod rows_cell;
 pub mod target;
 pub mod undo;
 mod write;

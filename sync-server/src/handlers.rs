@@ -1,6 +1,7 @@
 //! What each route does: extract, authorise, call, respond. One file per resource.
 
 pub(crate) mod enrolment;
+pub(crate) mod export;
 pub(crate) mod history;
 pub(crate) mod records;
 pub(crate) mod search;

@@ -14,6 +14,7 @@ mod forward;
 mod merge;
 
 mod devices;
+mod files;
 mod history;
 mod import;
 mod list;
@@ -24,6 +25,7 @@ mod view;
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use files::{FileOptions, Selection, write_file};
 pub(crate) use forward::forward;
 pub use history::{
     HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
@@ -77,6 +79,9 @@ pub enum OfficeError {
     /// The history cannot be written as a file.
     #[error("the history cannot be exported")]
     Export(#[from] ExportError),
+    /// Records cannot be written as a file.
+    #[error(transparent)]
+    File(#[from] outrider_core::transfer::export::ExportError),
     /// Nothing is to be settled there.
     #[error("`{key}` of {record} has only one value")]
     NoConflict {

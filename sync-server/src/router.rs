@@ -19,7 +19,7 @@ use crate::{
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
-    handlers::{enrolment::*, history::*, records::*, search::*, status::*, sync::*},
+    handlers::{enrolment::*, export::*, history::*, records::*, search::*, status::*, sync::*},
     limits::rate_limit,
     observe::{answer_panic, observe},
     state::AppState,
@@ -50,6 +50,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/records/{record}/{part}/automerge", get(show_automerge))
         .route("/v1/search", get(search_records))
         .route("/v1/near", get(list_near))
+        .route("/v1/export/{entity}", get(export_records))
         .route("/v1/status", get(show_status))
         .route("/v1/live", get(announce_positions))
         .layer(rate_limit(per_second, limits.requests_burst))

@@ -13,7 +13,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes},
-    http::header,
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use futures_core::Stream;
@@ -95,6 +95,92 @@ fn hand_over(
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Stopped),
     }
+}
+
+/// Takes the bytes of one answer as they are: a file that is made while it is sent.
+pub(crate) struct Pipe {
+    buffer: Vec<u8>,
+    sender: Sender<Piece>,
+    runtime: Handle,
+    deadline: Instant,
+    pause: Duration,
+}
+
+impl Pipe {
+    fn hand_over(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let piece = Piece::Bytes(std::mem::take(&mut self.buffer).into());
+        hand_over(&self.runtime, &self.sender, piece, self.deadline, self.pause)
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl io::Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() as u64 >= CHUNK_BYTES {
+            self.hand_over()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hand_over()
+    }
+}
+
+/// Answers with the file that `job` writes and flushes.
+///
+/// What fails before the first chunk becomes a proper error; what fails later breaks the
+/// connection.
+pub(crate) async fn stream_file(
+    state: &AppState,
+    media_type: &'static str,
+    file_name: &str,
+    job: impl FnOnce(&dyn Storage, Pipe) -> Result<(), AppError> + Send + 'static,
+) -> Result<Response, AppError> {
+    let name = HeaderValue::from_str(&format!("attachment; filename=\"{file_name}\""))
+        .map_err(|_| AppError::Internal("a file had a name that is none"))?;
+    let turn = state.stream_turn().await?;
+    let (sender, mut receiver) = mpsc::channel(CHUNKS_WAITING_MAX);
+    let network = &state.config.network;
+    let (deadline, pause) =
+        (Instant::now() + millis(network.answer_timeout_ms), millis(network.reader_pause_ms));
+    let runtime = Handle::current();
+    let pipe = Pipe {
+        buffer: Vec::new(),
+        sender: sender.clone(),
+        runtime: runtime.clone(),
+        deadline,
+        pause,
+    };
+    let storage = std::sync::Arc::clone(&state.storage);
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        span.in_scope(|| {
+            let last = match job(storage.as_ref(), pipe) {
+                Ok(()) => Piece::End,
+                Err(error) => Piece::Failed(error),
+            };
+            let _ = hand_over(&runtime, &sender, last, deadline, pause);
+        });
+    });
+    let first = match receiver.recv().await {
+        Some(Piece::Bytes(bytes)) => bytes,
+        Some(Piece::Failed(error)) => return Err(error),
+        Some(Piece::End) | None => return Err(AppError::Internal("an answer had no beginning")),
+    };
+    let body = Body::from_stream(Pieces { first: Some(first), receiver, is_ended: false });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (header::CONTENT_DISPOSITION, name),
+        // What a browser makes of it is for whoever opens the file.
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    Ok((headers, body).into_response())
 }
 
 /// Answers with the frames that `job` writes.

@@ -41,6 +41,7 @@ mod act;
 mod devices;
 mod duplicates;
 mod edit;
+mod export;
 mod filters;
 mod history;
 mod import;
@@ -91,6 +92,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}", get(list::show_list))
         .route("/records/{entity}/filters", post(filters::save_filter))
         .route("/records/{entity}/new", get(edit::show_new).post(edit::create))
+        .route("/records/{entity}/export/{format}", get(export::export_list))
         .route("/records/{entity}/{id}", get(record::show_record))
         .route("/records/{entity}/{id}/edit", get(edit::show_edit).post(edit::update))
         .route("/records/{entity}/{id}/archive", post(act::archive))
@@ -100,6 +102,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/unmerge", post(merge::unmerge))
         .route("/records/{entity}/{id}/distinct", post(duplicates::tell_apart))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
+        .route("/records/{entity}/{id}/export/{format}", get(export::export_record))
         .route("/records/{entity}/{id}/history", get(history::show_history))
         .route("/records/{entity}/{id}/at/{position}", get(history::show_at_position))
         .route("/records/{entity}/{id}/{file}", get(history::download_automerge))

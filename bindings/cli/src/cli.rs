@@ -7,11 +7,13 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod export;
 mod find;
 mod merge;
 mod replica;
 mod taps;
 
+pub(crate) use export::{ExportArgs, HeadersArg};
 pub(crate) use find::{
     ConditionArgs, FilterCommand, FilterSaveArgs, NearArgs, SearchArgs, WatchArgs,
 };
@@ -189,7 +191,7 @@ pub(crate) enum Command {
     /// Show what the records add up to
     #[command(subcommand)]
     Report(Report),
-    /// Write the history of a record as a standard Automerge file
+    /// Write records to a CSV, XLSX, JSON, vCard or iCalendar file, or one record's history
     Export(ExportArgs),
     /// Run commands from stdin, one JSON object per line; each answer line comes after its
     /// command is safely on disk
@@ -398,6 +400,10 @@ pub(crate) struct ImportArgs {
     /// Country (such as CN) of phone numbers without a country's code, for a proposed mapping
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// The files are what `outrider export` wrote (CSV, XLSX or JSON): records come back under their
+    /// own ids, and those that are here already are left alone
+    #[arg(long, conflicts_with_all = ["mapping", "propose", "dry_run", "errors"])]
+    pub(crate) exported: bool,
     /// Check and count everything, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -415,20 +421,4 @@ pub(crate) struct ImportArgs {
 pub(crate) enum Report {
     /// Where the sales stand: open by stage, won and lost, by region and by agent
     Pipeline,
-}
-
-/// Arguments of `export`.
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    /// The record
-    pub(crate) record: String,
-    /// The file to write; - writes to stdout
-    #[arg(long, value_name = "FILE")]
-    pub(crate) automerge: PathBuf,
-    /// Which document of the record: main, restricted, or the name of a long text
-    #[arg(long, value_name = "PART", default_value = "main")]
-    pub(crate) part: String,
-    /// Write the values that this device has, without asking the server for the history
-    #[arg(long)]
-    pub(crate) offline: bool,
 }

@@ -7,7 +7,7 @@ use outrider_core::{
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     replica::{ReplicaError, copy::CopyError},
     store::StoreError,
-    transfer::ImportError,
+    transfer::{ImportError, export, own::OwnError},
 };
 
 use crate::near;
@@ -194,6 +194,15 @@ pub(crate) enum CliError {
     /// The history cannot be put together.
     #[error("the history cannot be exported: {0}")]
     Export(#[from] ExportError),
+    /// Records cannot be written to a file.
+    #[error(transparent)]
+    Write(#[from] export::ExportError),
+    /// A file is there already.
+    #[error("{path} is there already; write it anew with --force", path = .0.display())]
+    FileExists(PathBuf),
+    /// A file of ours cannot be taken back.
+    #[error(transparent)]
+    Own(OwnError),
     /// The replica failed.
     #[error("{0}")]
     Replica(ReplicaError),
@@ -232,14 +241,20 @@ impl CliError {
             | Self::StillWaiting { .. }
             | Self::Server { .. }
             | Self::Refused(_)
-            | Self::Rejected(_) => EXIT_REFUSED,
+            | Self::Rejected(_)
+            | Self::FileExists(_) => EXIT_REFUSED,
+            Self::Write(export::ExportError::OneEntity | export::ExportError::NotThat { .. }) => {
+                EXIT_USAGE
+            }
             Self::NoHistory(inner) => inner.exit_code(),
             Self::Replica(error) => replica_exit_code(error),
             Self::File { .. }
             | Self::RowsDiffer(_)
             | Self::BatchFailed { .. }
             | Self::Import(_)
+            | Self::Own(_)
             | Self::Export(_)
+            | Self::Write(_)
             | Self::Output(_) => EXIT_FAILED,
         }
     }
@@ -269,9 +284,10 @@ impl CliError {
             Self::Json { .. } => "bad_json",
             Self::RowsDiffer(_) => "rows_differ",
             Self::BatchFailed { .. } => "batch_failed",
-            Self::Import(_) => "import",
+            Self::Import(_) | Self::Own(_) => "import",
+            Self::FileExists(_) => "file_exists",
             Self::Rejected(_) => "rejected",
-            Self::Export(_) => "export",
+            Self::Export(_) | Self::Write(_) => "export",
             Self::NoHistory(inner) => inner.code(),
             Self::Replica(error) => replica_code(error),
             Self::NothingToUndo => "nothing_to_undo",

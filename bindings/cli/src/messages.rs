@@ -3,7 +3,7 @@
 pub(crate) mod merge;
 pub(crate) mod past;
 
-use outrider_core::{replica::session::Summary, schema::Language};
+use outrider_core::{replica::session::Summary, schema::Language, transfer::export};
 
 use crate::error::CliError;
 
@@ -61,6 +61,7 @@ pub(crate) enum Word {
     RowsAgree,
     Exported,
     WithoutHistory,
+    LeftOut,
     To,
     From,
     NothingHappened,
@@ -145,6 +146,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
             "the file holds the values of this device; the history is left out",
             "文件只含本设备上的值，不含历史",
         ),
+        Word::LeftOut => ("have nothing that this format can hold", "条没有此格式可保存的内容"),
         Word::To => ("links to", "关联到"),
         Word::From => ("linked from", "被关联于"),
         Word::NothingHappened => ("nothing happened", "没有任何记录"),
@@ -268,6 +270,12 @@ fn in_chinese(error: &CliError) -> Option<String> {
             format!("{}；或用 --offline 只写入本设备上的值", of_error(inner, Language::Zh))
         }
         CliError::NothingToUndo => "没有可撤销的修改".to_owned(),
+        CliError::FileExists(path) => {
+            format!("{} 已存在；用 --force 覆盖", path.display())
+        }
+        CliError::Write(export::ExportError::OneEntity) => {
+            "一个 CSV 文件只能包含一个实体；请分别写入，或使用其他格式".to_owned()
+        }
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }
@@ -275,7 +283,9 @@ fn in_chinese(error: &CliError) -> Option<String> {
         | CliError::Json { .. }
         | CliError::BatchFailed { .. }
         | CliError::Import(_)
+        | CliError::Own(_)
         | CliError::Export(_)
+        | CliError::Write(_)
         | CliError::Replica(_)
         | CliError::OutputClosed
         | CliError::Output(_) => return None,

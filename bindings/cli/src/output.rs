@@ -49,6 +49,12 @@ impl Output {
         self.stdout.write_all(bytes).map_err(output_error)
     }
 
+    /// Where a whole file goes that is written to stdout.
+    pub(crate) fn writer(&mut self) -> Result<Box<dyn io::Write + Send>, CliError> {
+        self.finish()?;
+        Ok(Box::new(BufWriter::new(io::stdout())))
+    }
+
     /// Writes JSON for programs, or the line for people.
     pub(crate) fn answer(&mut self, value: &impl Serialize, text: &str) -> Result<(), CliError> {
         if self.is_json { self.json(value) } else { self.line(text) }

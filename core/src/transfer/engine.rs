@@ -6,12 +6,14 @@ use super::{
     clean::trimmed,
     effect::{Effect, imprint},
     error::RowProblem,
+    export::defuse::refuse,
     lookup::{Lookup, MADE, id_value, made_place},
     mapping::{Mapping, RowsInto},
     pending::{Pending, RowPlace},
     reader::RawRow,
     report::{ImportReport, RowNote, count},
     row::{Cells, Fault, Said, changed, fingerprint},
+    table::is_defused,
     target::{Target, TargetError},
     write::{Resolved, Stop},
 };
@@ -46,6 +48,8 @@ pub(super) struct Engine<'m> {
     places: Vec<usize>,
     /// Columns of the header.
     width: usize,
+    /// Whether cells were made safe for spreadsheets.
+    is_defused: bool,
     pub(super) lookup: Lookup,
     pub(super) report: ImportReport,
     /// Rejected rows since they were last taken.
@@ -85,6 +89,7 @@ impl<'m> Engine<'m> {
             file,
             places,
             width: header.len(),
+            is_defused: report.format.is_none_or(is_defused),
             lookup: Lookup::default(),
             report,
             told: Vec::new(),
@@ -194,7 +199,8 @@ impl<'m> Engine<'m> {
     {
         let mut cells = Vec::with_capacity(self.places.len());
         for (column, place) in self.mapping.columns.iter().zip(&self.places) {
-            let cell = trimmed(raw.cells.get(*place).unwrap_or_default());
+            let cell = raw.cells.get(*place).unwrap_or_default();
+            let cell = trimmed(if self.is_defused { refuse(cell) } else { cell });
             match column.map.get(cell) {
                 None => cells.push(cell),
                 Some(meant) => {

@@ -7,6 +7,7 @@ use super::{
     clean::{Tidied, tidy},
     error::RowProblem,
     mapping::{Content, Mapping, Rescale, Source, Target},
+    rows_cell::parse_rows,
 };
 use crate::{
     schema::{Field, Kind, TextHints, Type, ValueError},
@@ -143,6 +144,14 @@ impl Cells<'_> {
             }
             Content::Split(source, between) => {
                 let text = text_of(source);
+                if text.starts_with('[')
+                    && let Ok(list) = serde_json::from_str::<Vec<String>>(&text)
+                {
+                    // As an export writes members that hold what would stand between them.
+                    let members = list.iter().map(String::as_str);
+                    let members = parse_members(field, members, &target.hints);
+                    return Ok((Said::Value(members.map_err(value_fault)?), tidied));
+                }
                 let members = if between.is_empty() {
                     vec![text.as_str()]
                 } else {
@@ -175,8 +184,10 @@ pub(super) fn parse_text(
     hints: &TextHints,
     rescale: Option<Rescale>,
 ) -> Result<Json, ValueError> {
-    if field.kind == Kind::Text {
-        return parse_long_text(field, text);
+    match field.kind {
+        Kind::Text => return parse_long_text(field, text),
+        Kind::Rows => return parse_rows(field, text),
+        Kind::Register | Kind::Once | Kind::Office | Kind::Counter | Kind::Set | Kind::Log => {}
     }
     let rescaled;
     let text = match rescale {

@@ -28,6 +28,12 @@ pub use encoding::ENCODINGS;
 
 /// Bytes of a file, at most.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
+/// Whether a spreadsheet would have run its cells as they stand, so that exports make them safe.
+#[must_use]
+pub(super) fn is_defused(format: Format) -> bool {
+    format == Format::Csv
+}
+
 /// Columns of a table, at most.
 pub const COLUMNS_MAX: usize = 1_000;
 /// Bytes of a file that is read whole because its format cannot be read in pieces, at most.

@@ -9,6 +9,7 @@ use super::{
     mapping::{Content, Target as FieldTarget},
     pending::Pending,
     row::{Fault, Said},
+    rows_cell::edit_rows,
     target::{Target, TargetError},
 };
 use crate::{
@@ -97,7 +98,13 @@ impl<'m> Engine<'m> {
                 // What people added beside the file's members stays.
                 Kind::Set if json.is_null() => continue,
                 Kind::Set => serde_json::json!({ "add": json }),
-                Kind::Register | Kind::Text | Kind::Office | Kind::Rows | Kind::Log => {
+                Kind::Rows => {
+                    let Some(edit) = edit_rows(current.get(&field.field.name), json) else {
+                        continue;
+                    };
+                    edit
+                }
+                Kind::Register | Kind::Text | Kind::Office | Kind::Log => {
                     if matches!(field.content, Content::Parts(_)) {
                         overlay(field, current, json)
                     } else {

@@ -9,7 +9,10 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use outrider_core::ids::{Part, RecordId};
+use outrider_core::{
+    ids::{Part, RecordId},
+    transfer::export::ExportError as FileError,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -125,6 +128,15 @@ impl From<OfficeError> for AppError {
             OfficeError::Refused { .. } => refused(StatusCode::FORBIDDEN, "refused"),
             OfficeError::TooLarge => refused(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             OfficeError::Random(_) => Self::Internal("the system gave no randomness"),
+            OfficeError::File(FileError::Io(error)) => {
+                // Most likely a reader who went away; the log says what it was.
+                tracing::debug!(error = %error, "a file was not written to its end");
+                Self::Internal("a file could not be written")
+            }
+            OfficeError::File(FileError::Workbook(_)) => Self::Internal("a workbook failed"),
+            OfficeError::File(FileError::OneEntity | FileError::NotThat { .. }) => {
+                refused(StatusCode::BAD_REQUEST, "bad_format")
+            }
             OfficeError::Export(_) => Self::Internal("a history could not be exported"),
         }
     }

@@ -170,6 +170,7 @@ fn refused(error: OfficeError) -> TargetError {
         | OfficeError::Export(_)
         | OfficeError::NoConflict { .. }
         | OfficeError::Merge(_)
+        | OfficeError::File(_)
         | OfficeError::TooLarge
         | OfficeError::Refused { .. } => TargetError::Refused(error.to_string()),
     }

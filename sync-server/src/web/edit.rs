@@ -481,6 +481,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
         | OfficeError::UnknownPosition(_)
         | OfficeError::NoConflict { .. }
         | OfficeError::Random(_)
+        | OfficeError::File(_)
         | OfficeError::Export(_) => None,
     }
 }

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::{
     edit::{entity_of, titles_in},
+    export::{Offer, offers},
     failure::Failure,
     form::Fields,
     inputs::{self, parts},
@@ -27,7 +28,7 @@ use super::{
     show::{Shown, show},
 };
 use crate::{
-    office::{self, ListPage, OfficeError, RecordView},
+    office::{self, ListPage, OfficeError, RecordView, Selection},
     state::AppState,
     storage::Read,
 };
@@ -43,7 +44,7 @@ pub(super) const SEARCH_CHARS_MAX: usize = 200;
 
 /// What the address of a list says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Asked {
+pub(super) struct Asked {
     search: String,
     sort: Option<String>,
     is_descending: bool,
@@ -77,7 +78,7 @@ impl Asked {
         SavedFilter { id: None, name, search: self.search.clone(), query, is_shared }
     }
 
-    fn read(query: &str) -> Self {
+    pub(super) fn read(query: &str) -> Self {
         let fields = Fields(
             form_urlencoded::parse(query.as_bytes())
                 .take(20)
@@ -95,6 +96,14 @@ impl Asked {
             saved: fields.get("saved").parse().ok(),
             filters: Vec::new(),
         }
+    }
+
+    /// The address of this list as a file.
+    fn export_address(&self, entity: &Entity, format: &str) -> String {
+        let (path, export) = (format!("/records/{}", entity.name), format!("/export/{format}"));
+        let address = self.address(entity);
+        let query = address.strip_prefix(&path).unwrap_or_default();
+        [&path, export.as_str(), query].concat()
     }
 
     /// The address of this list with another page or order.
@@ -116,6 +125,19 @@ impl Asked {
         let query = query.finish();
         let path = format!("/records/{}", entity.name);
         if query.is_empty() { path } else { format!("{path}?{query}") }
+    }
+
+    /// Everything that the list shows, on whatever page.
+    pub(super) fn selection(mut self, read: &dyn Read) -> Result<Selection, OfficeError> {
+        if let Some(id) = self.saved {
+            self.take(office::saved_filter(read, id)?);
+        }
+        let query = Query { after: None, ..self.query() };
+        Ok(if self.search.is_empty() {
+            Selection::List(query)
+        } else {
+            Selection::Found(self.search, query)
+        })
     }
 
     fn query(&self) -> Query {
@@ -192,6 +214,7 @@ struct ListTemplate {
     /// Whether there is something to keep.
     can_save: bool,
     total: u64,
+    exports: Vec<Offer>,
     first: Option<String>,
     next: Option<String>,
 }
@@ -315,6 +338,7 @@ pub(super) async fn show_list(
         heads: heads.map(|field| head(field, entity, &asked, language)).collect(),
         rows: rows.collect(),
         total,
+        exports: offers(entity, |format| first.export_address(entity, format)),
         first: asked.after.is_some().then(|| first.address(entity)),
         next: next.map(|next| Asked { after: Some(next), ..asked.clone() }.address(entity)),
         of,

@@ -21,6 +21,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     edit::{record_of, titles_in, view_of},
+    export::{Offer, record_offers},
     failure::Failure,
     form::Fields,
     inputs::{Titles, is_common, linked},
@@ -115,6 +116,7 @@ struct RecordPage {
     heir: Option<(String, String)>,
     /// Records that were merged into this one.
     halves: Vec<(String, String)>,
+    exports: Vec<Offer>,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -197,6 +199,7 @@ pub(super) async fn show_record(
         title,
         entity_label: entity.label.get(words.0).to_owned(),
         list: format!("/records/{}", entity.name),
+        exports: record_offers(entity, &path),
         path,
         id,
         position,

@@ -10,6 +10,8 @@ mod configuration;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod finding;
 #[cfg(test)]
 mod imports;

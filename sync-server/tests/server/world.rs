@@ -37,7 +37,7 @@ pub(crate) struct Office {
     pub(crate) clock: Arc<ManualClock>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Office {
@@ -65,7 +65,7 @@ impl Office {
             clock,
             stop: Some(stop),
             thread: Some(thread),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -145,6 +145,19 @@ impl Office {
     /// Where the server is.
     pub(crate) fn position(&self) -> u64 {
         self.storage.read().unwrap().position().unwrap()
+    }
+
+    /// The devices and codes of the audit's lines of one action, in order.
+    pub(crate) fn audit(&self, action: &str) -> Vec<(Option<String>, String)> {
+        let file = self.folder.path().join(outrider_sync_server::storage::sqlite::DATABASE_FILE);
+        let conn = rusqlite::Connection::open(file).unwrap();
+        let sql = "SELECT device, code FROM audit WHERE action = ?1 ORDER BY rowid";
+        let mut statement = conn.prepare(sql).unwrap();
+        let lines = statement.query_map([action], |row| {
+            let device: Option<[u8; 16]> = row.get(0)?;
+            Ok((device.map(|id| uuid::Uuid::from_bytes(id).to_string()), row.get(1)?))
+        });
+        lines.unwrap().map(Result::unwrap).collect()
     }
 
     /// Waits until something holds of what is stored.

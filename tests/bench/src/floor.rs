@@ -47,6 +47,11 @@ impl Rows {
         Ok(Self { names, values: rows.into_iter().map(take).collect() })
     }
 
+    /// The columns that are filled.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.values.len()

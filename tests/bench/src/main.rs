@@ -70,6 +70,8 @@ enum Name {
     Import,
     /// A CSV file of customers, and the same file again
     ImportFile,
+    /// Records into files, and our own files taken back
+    Export,
     /// One field of one record, in a transaction of its own
     Edit,
     /// Everything from the server into a new device
@@ -113,6 +115,7 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
         let mut found = match name {
             Name::Import => runs::import::run(&setting),
             Name::ImportFile => runs::import_file::run(&setting),
+            Name::Export => runs::export::run(&setting),
             Name::Edit => runs::edit::run(world.synced()?),
             Name::FirstSync => runs::first_sync::run(world.synced()?),
             Name::Accept => runs::accept::run(world.synced()?),

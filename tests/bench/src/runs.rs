@@ -17,6 +17,7 @@ use crate::{
 
 pub(crate) mod import;
 
+pub(crate) mod export;
 pub(crate) mod import_file;
 
 pub(crate) mod edit;

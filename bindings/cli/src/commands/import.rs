@@ -10,7 +10,9 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use outrider_core::{
     replica::{Replica, ReplicaError},
-    transfer::{self, ImportError, ImportReport, Job, Mapping, Table, TargetError, propose},
+    transfer::{
+        self, ImportError, ImportReport, Job, Mapping, Table, TargetError, own::OwnError, propose,
+    },
 };
 use serde_json::json;
 
@@ -25,6 +27,9 @@ pub(crate) fn import(
     output: &mut Output,
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
+    if args.exported {
+        return take_back(context, args, &mut replica, output);
+    }
     let Some(mappings) = mappings(context, &replica, args, output)? else { return Ok(()) };
     let errors = error_files(args)?;
     let jobs: Vec<Job<'_>> = args
@@ -158,6 +163,36 @@ fn error_files(args: &ImportArgs) -> Result<Vec<Option<PathBuf>>, CliError> {
         Some(path.join(format!("{stem}.errors.csv")))
     };
     Ok(args.files.iter().map(name).collect())
+}
+
+/// Takes back files that `outrider export` wrote.
+fn take_back(
+    context: &Context,
+    args: &ImportArgs,
+    replica: &mut Replica,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let (mut rows, mut rejected) = (0, 0);
+    for file in &args.files {
+        let bar = if context.json { ProgressBar::hidden() } else { progress_bar() };
+        let report = transfer::own::take_back(replica, file, &mut |progress| {
+            bar.set_length(progress.bytes_total);
+            bar.set_position(progress.bytes);
+            bar.set_message(progress.rows.to_string());
+        });
+        bar.finish_and_clear();
+        let report = report.map_err(|error| match error {
+            OwnError::Replica(error) => error.into(),
+            error => CliError::Own(error),
+        })?;
+        output.answer(&report, report.to_string().trim_end())?;
+        rows += report.rows;
+        rejected += report.rejected;
+    }
+    if rejected > 0 && (args.strict || rejected == rows) {
+        return Err(CliError::Rejected(rejected));
+    }
+    Ok(())
 }
 
 fn check_rejected(args: &ImportArgs, reports: &[ImportReport]) -> Result<(), CliError> {

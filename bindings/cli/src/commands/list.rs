@@ -147,7 +147,7 @@ pub(super) fn query_of(
     })
 }
 
-fn filter(
+pub(super) fn filter(
     replica: &Replica,
     entity: &Entity,
     compare: Compare,
@@ -176,7 +176,7 @@ fn filter(
 }
 
 /// Fields, and the columns of amounts and periods, may be filtered and sorted by.
-fn check_column(entity: &Entity, name: &str) -> Result<(), CliError> {
+pub(super) fn check_column(entity: &Entity, name: &str) -> Result<(), CliError> {
     let mut columns = entity.fields.iter().flat_map(columns_of).map(|(column, _)| column);
     if columns.any(|column| column == name) {
         return Ok(());

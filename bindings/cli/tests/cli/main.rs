@@ -23,3 +23,5 @@ mod find;
 mod folders;
 
 mod past;
+
+mod exports;

@@ -82,7 +82,7 @@ fn spellings(field: &Field) -> HashMap<String, String> {
 
 fn check_importable(field: &Field) -> Result<(), MappingProblem> {
     let reason = match field.kind {
-        Kind::Register | Kind::Counter | Kind::Set | Kind::Once | Kind::Text => {
+        Kind::Register | Kind::Counter | Kind::Set | Kind::Once | Kind::Text | Kind::Rows => {
             match field.name.as_str() {
                 "external_id" => "it is made from the source and the key",
                 "archived" => "it is written by the program",
@@ -90,7 +90,6 @@ fn check_importable(field: &Field) -> Result<(), MappingProblem> {
             }
         }
         Kind::Office => "the office alone writes it",
-        Kind::Rows => "it has rows of its own",
         Kind::Log => "it is written by the program",
     };
     Err(MappingProblem::NotImportable { field: field.name.clone(), reason })

@@ -27,7 +27,10 @@ pub const SHARED_BYTES_MAX: u64 = 48 << 20;
 pub const SHEET_ROWS_MAX: u32 = 1 << 20;
 
 /// Writes a sheet as CSV.
-pub(super) fn to_csv(path: &Path, sheet: Option<&str>) -> Result<NamedTempFile, ImportError> {
+pub(in crate::transfer) fn to_csv(
+    path: &Path,
+    sheet: Option<&str>,
+) -> Result<NamedTempFile, ImportError> {
     check_size(path)?;
     let damaged = |error: XlsxError| ImportError::Workbook {
         path: path.to_owned(),

@@ -1,0 +1,12 @@
+//! Export then import is the identity, for every entity, whatever people typed.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+#[path = "../support/dice.rs"]
+mod dice;
+
+mod cards;
+mod identity;
+mod limits;
+mod sheets;
+mod world;
