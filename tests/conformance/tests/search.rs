@@ -1,5 +1,13 @@
 //! What is found: a table of queries over a small world, on a device and on the server alike.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests"
+)]
+
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -185,7 +193,7 @@ fn the_table_holds_on_device_and_server() {
 fn pages_hold_together_and_counts_tell_of_all() {
     let (world, _) = world();
     let whole = search(&world, &ask("an"));
-    assert!(whole.hits.len() > 6 && whole.next.is_none() && !whole.is_cut);
+    assert!(whole.hits.len() > 3 && whole.next.is_none() && !whole.is_cut);
     assert_eq!(whole.counts.iter().map(|(_, count)| count).sum::<u64>(), whole.total);
     let mut pieces = Vec::new();
     let mut query = SearchQuery { limit: 2, ..ask("an") };

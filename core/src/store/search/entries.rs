@@ -20,6 +20,8 @@ use crate::{
 
 /// The field that says into which record one was merged.
 const REDIRECT: &str = "redirect_to";
+/// Counts up when tokens are made differently; the index is then to be made anew.
+const TOKENS_VERSION: u32 = 1;
 /// Texts of one record that are read, at most: rows may be many.
 const TEXTS_MAX: usize = 2_000;
 
@@ -35,13 +37,13 @@ pub(in crate::store) fn create_tables(conn: &Connection) -> rusqlite::Result<()>
              -- as questions are compared with it
              folded TEXT NOT NULL,
              is_archived INTEGER NOT NULL,
-             -- of the tokens: what is the same is not written again
+             -- of the texts: what is the same is not written again
              digest INTEGER NOT NULL
          ) STRICT;
          CREATE INDEX IF NOT EXISTS search_record_by_title ON search_record (folded, record);
          CREATE VIRTUAL TABLE IF NOT EXISTS search_text USING fts5 (
              kind, name, text, digits, sound, initials, mirror,
-             content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '1 2'
+             content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2'
          );
          CREATE VIRTUAL TABLE IF NOT EXISTS search_word USING fts5vocab ('search_text', 'row');",
     )
@@ -154,50 +156,54 @@ pub(in crate::store) fn refresh(
     entity: &Entity,
     record: RecordId,
 ) -> Result<(), StoreError> {
-    let known: Option<(i64, i64)> = conn
-        .prepare_cached("SELECT id, digest FROM search_record WHERE record = ?1")?
-        .query_row([record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let known: Option<(i64, i64, bool)> = conn
+        .prepare_cached("SELECT id, digest, is_archived FROM search_record WHERE record = ?1")?
+        .query_row([record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let found = read(conn, entity, record)?.unwrap_or_default();
+    let digest = digest(entity, &found.texts);
+    if let Some((id, known_digest, is_archived)) = known
+        && known_digest == digest
+    {
+        return set_archived(conn, id, (is_archived, found.is_archived));
+    }
     let columns = prepare(found.texts.iter().map(|text| (text.role, text.text.as_str())));
     if columns.is_empty() {
         return match known {
-            Some((id, _)) => remove(conn, id),
+            Some((id, ..)) => remove(conn, id),
             None => Ok(()),
         };
     }
     let title = found.texts.first().filter(|text| text.role == Role::Title);
     let title = title.map_or("", |title| title.text.as_str());
-    let digest = digest(&entity.name, &columns);
-    let folded = Class::folded(title);
-    let id = match known {
-        Some((id, _)) => {
-            // A title may change and its tokens not.
-            conn.prepare_cached(
-                "UPDATE search_record SET title = ?2, folded = ?3, is_archived = ?4, digest = ?5
-                 WHERE id = ?1 AND (title, is_archived, digest) IS NOT (?2, ?4, ?5)",
-            )?
-            .execute(params![id, title, folded, found.is_archived, digest])?;
-            id
-        }
-        None => {
-            conn.prepare_cached(
-                "INSERT INTO search_record (record, entity, title, folded, is_archived, digest)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
+    // The id stays: the index names the record by it.
+    let id: i64 = conn
+        .prepare_cached(
+            "INSERT INTO search_record (record, entity, title, folded, is_archived, digest)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (record) DO UPDATE SET entity = excluded.entity, title = excluded.title,
+                 folded = excluded.folded, is_archived = excluded.is_archived,
+                 digest = excluded.digest
+             RETURNING id",
+        )?
+        .query_row(
+            params![
                 record.as_bytes(),
                 entity.name,
                 title,
-                folded,
+                Class::folded(title),
                 found.is_archived,
                 digest
-            ])?;
-            conn.last_insert_rowid()
-        }
-    };
-    if known.is_none_or(|(_, known)| known != digest) {
-        put(conn, entity, id, &columns)?;
+            ],
+            |row| row.get(0),
+        )?;
+    put(conn, entity, id, &columns)
+}
+
+fn set_archived(conn: &Connection, id: i64, (was, is): (bool, bool)) -> Result<(), StoreError> {
+    if was != is {
+        conn.prepare_cached("UPDATE search_record SET is_archived = ?2 WHERE id = ?1")?
+            .execute(params![id, is])?;
     }
     Ok(())
 }
@@ -228,10 +234,13 @@ fn remove(conn: &Connection, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Tells equal tokens. Another version of the program may make another one: then they are written
-/// once more.
-fn digest(entity: &str, columns: &Columns) -> i64 {
+/// Tells equal texts: their tokens need not be made. Another version of the program may make another
+/// one, then they are written once more.
+fn digest(entity: &Entity, texts: &[RecordText<'_>]) -> i64 {
     let mut hasher = DefaultHasher::new();
-    (entity, columns).hash(&mut hasher);
+    (TOKENS_VERSION, &entity.name).hash(&mut hasher);
+    for RecordText { role, text, .. } in texts {
+        (*role as u8, text).hash(&mut hasher);
+    }
     hasher.finish().cast_signed()
 }
