@@ -3,9 +3,14 @@
 //! The tables of one run are temporary: SQLite moves them to disk when they grow, so that memory
 //! does not grow with the file, and takes them back when a rehearsal is rolled back.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension};
 
-use super::StoreError;
+use super::{
+    StoreError,
+    redirect::{self, HALVES_MAX},
+};
 use crate::{
     ids::RecordId,
     schema::{Entity, SqlValue},
@@ -225,7 +230,8 @@ pub fn waiting(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The record that is not archived and has `value` in a column.
+/// The record that is not archived and has `value` in a column; if only merged ones have it, the
+/// record that goes on for them.
 ///
 /// # Errors
 ///
@@ -243,9 +249,36 @@ pub fn find_by(
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query([value])?;
-    let Some(row) = rows.next()? else { return Ok(Found::None) };
+    let Some(row) = rows.next()? else { return find_merged(conn, entity, column, value) };
     let first = RecordId::from_bytes(row.get(0)?);
     Ok(if rows.next()?.is_some() { Found::Several } else { Found::One(first) })
+}
+
+/// The one record that goes on for those merged ones that have `value` in a column.
+fn find_merged(
+    conn: &Connection,
+    entity: &Entity,
+    column: &str,
+    value: &SqlValue,
+) -> Result<Found, StoreError> {
+    let sql = format!(
+        "SELECT id FROM {} WHERE {column} = ?1 AND is_archived = 2 ORDER BY id LIMIT {HALVES_MAX}",
+        entity.name
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let ids = statement
+        .query_map([value], |row| Ok(RecordId::from_bytes(row.get(0)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut heirs = BTreeSet::new();
+    for id in ids {
+        heirs.insert(redirect::resolve(conn, entity, id)?);
+    }
+    let mut heirs = heirs.into_iter();
+    Ok(match (heirs.next(), heirs.next()) {
+        (None, _) => Found::None,
+        (Some(only), None) => Found::One(only),
+        (Some(_), Some(_)) => Found::Several,
+    })
 }
 
 /// Opens a savepoint within the transaction.

@@ -25,7 +25,7 @@ fn author(office: &Office, user: &str) -> Author {
     office::author_for(office.storage.as_ref(), user, None, NOW).unwrap()
 }
 
-fn create(office: &Office, entity: &str, fields: &Map<String, Value>) -> RecordId {
+pub(crate) fn create(office: &Office, entity: &str, fields: &Map<String, Value>) -> RecordId {
     let policy = outrider_core::access::Policy::open();
     let author = author(office, "Li Na");
     office::create(office.storage.as_ref(), &policy, &author, entity, fields, NOW).unwrap()
@@ -37,7 +37,7 @@ fn update(office: &Office, id: RecordId, fields: Value) {
     office::update(office.storage.as_ref(), &policy, &author, id, &fields, None, NOW).unwrap();
 }
 
-fn json_of(office: &Office, id: RecordId) -> Map<String, Value> {
+pub(crate) fn json_of(office: &Office, id: RecordId) -> Map<String, Value> {
     office::view(&*office.storage.read().unwrap(), id).unwrap().unwrap().json
 }
 

@@ -21,3 +21,5 @@ mod maintain;
 mod folders;
 
 mod past;
+
+mod merges;
