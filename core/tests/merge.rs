@@ -181,6 +181,25 @@ fn what_cannot_be_merged_is_said() {
 }
 
 #[test]
+fn files_that_name_a_merged_record_mean_the_survivor() {
+    use outrider_core::{
+        schema::{Schema, SqlValue},
+        store::imports::{Found, find_by},
+    };
+    let (_folder, mut replica) = enrolled(1, "Li");
+    let (loser, survivor) = twins(&mut replica);
+    replica.update(loser, &fields(json!({ "tax_no": "T1" }))).unwrap();
+    replica.update(survivor, &fields(json!({ "tax_no": "T2" }))).unwrap();
+    replica.merge(loser, survivor, &none()).unwrap();
+    let entity = Schema::builtin().entity("customer").unwrap();
+    for number in ["T1", "T2"] {
+        let value = SqlValue::Text(number.to_owned());
+        let found = find_by(replica.store().conn(), entity, "tax_no", &value).unwrap();
+        assert!(matches!(found, Found::One(id) if id == survivor), "{number}");
+    }
+}
+
+#[test]
 fn likely_records_are_found_while_typing_and_in_the_store() {
     let (_folder, mut replica) = enrolled(1, "Li");
     let (a, b) = twins(&mut replica);

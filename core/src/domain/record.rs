@@ -154,7 +154,8 @@ pub fn settled_field<'a>(entity: &'a Entity, part: &Part, key: &str) -> Option<&
     let field = entity.field(names.next()?).filter(|field| field.part == *part)?;
     match field.kind {
         Kind::Register | Kind::Office => {
-            (field.name != crate::crdt::archive::ARCHIVED).then_some(field)
+            let is_asked = field.name != crate::crdt::archive::ARCHIVED && !field.is_note();
+            is_asked.then_some(field)
         }
         Kind::Rows => field.column(names.nth(1)?),
         Kind::Once | Kind::Counter | Kind::Set | Kind::Log | Kind::Text => None,

@@ -87,6 +87,7 @@ pub fn count_conflicts(entity: &Entity, part: &Part, state: &State) -> i64 {
             return false;
         };
         let field = match field.kind {
+            Kind::Register | Kind::Office if field.is_note() => return false,
             Kind::Register | Kind::Office => field,
             Kind::Rows => match field.column(column) {
                 Some(cell) => cell,

@@ -8,8 +8,10 @@ use crate::{
     schema::Entity,
 };
 
-/// Records that are found under one key, at most: a key that more have is skipped, because it is
-/// that of a switchboard or of an everyday name, and the records are found by their other keys.
+/// Records that are found under one key, at most.
+///
+/// A key that more have is skipped, because it is that of a switchboard or of an everyday name; the
+/// records are found by their other keys.
 pub const MATCHES_PER_KEY_MAX: usize = 64;
 
 /// Records of one entity, each compared with those before it.

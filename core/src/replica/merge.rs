@@ -110,10 +110,10 @@ impl Writer<'_> {
         record: RecordId,
     ) -> Result<(&'static Entity, Map<String, Json>), ReplicaError> {
         let (entity, _, documents) = self.load(record)?;
-        match record::to_json(entity, record, &documents) {
-            Json::Object(shown) => Ok((entity, shown)),
-            _ => Err(ReplicaError::UnknownRecord(record)),
-        }
+        let Json::Object(shown) = record::to_json(entity, record, &documents) else {
+            return Err(ReplicaError::UnknownRecord(record));
+        };
+        Ok((entity, shown))
     }
 
     /// What a merge would do, with the entity of both.

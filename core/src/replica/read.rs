@@ -17,7 +17,7 @@ use crate::{
         inbox::{self, Refused},
         meta, outbox,
         query::{self, Compare, Filter, Query},
-        redirect, rollup,
+        rollup,
         timeline::{self, TimelinePage, TimelineQuery},
     },
     time::TimestampMs,
@@ -180,11 +180,6 @@ impl Replica {
         let mut json = record::to_json(entity, id, &documents);
         if let Json::Object(members) = &mut json {
             rollup::add_rollups(self.store.conn(), self.schema, entity, id, members)?;
-            let halves =
-                redirect::halves(self.store.conn(), entity, id).map_err(StoreError::from)?;
-            if !halves.is_empty() {
-                members.insert("merged_from".to_owned(), serde_json::json!(halves));
-            }
             add_timely(entity, members, self.clock.now_ms());
         }
         Ok(Some(json))

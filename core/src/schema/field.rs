@@ -120,6 +120,12 @@ pub struct Field {
 }
 
 impl Field {
+    /// Whether the program notes something for itself there, which no person settles.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        self.by_program && matches!(self.ty, Type::Json { .. })
+    }
+
     /// The column of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Self> {

@@ -4,10 +4,15 @@
 //! [`Notes`] is what an import needs of a database beside the records; a device's and a server's
 //! SQLite give it alike. What a single run needs while it runs is in [`scratch`](mod@scratch).
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
-use super::StoreError;
+use super::{
+    StoreError,
+    redirect::{self, HALVES_MAX},
+};
 use crate::{
     ids::RecordId,
     schema::{Entity, SqlValue},
@@ -286,7 +291,8 @@ pub fn set_bulk(conn: &Connection, is_bulk: bool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The record that is not archived and has `value` in a column.
+/// The record that is not archived and has `value` in a column; if only merged ones have it, the
+/// record that goes on for them.
 ///
 /// # Errors
 ///
@@ -304,9 +310,36 @@ pub fn find_by(
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query([value])?;
-    let Some(row) = rows.next()? else { return Ok(Found::None) };
+    let Some(row) = rows.next()? else { return find_merged(conn, entity, column, value) };
     let first = RecordId::from_bytes(row.get(0)?);
     Ok(if rows.next()?.is_some() { Found::Several } else { Found::One(first) })
+}
+
+/// The one record that goes on for those merged ones that have `value` in a column.
+fn find_merged(
+    conn: &Connection,
+    entity: &Entity,
+    column: &str,
+    value: &SqlValue,
+) -> Result<Found, StoreError> {
+    let sql = format!(
+        "SELECT id FROM {} WHERE {column} = ?1 AND is_archived = 2 ORDER BY id LIMIT {HALVES_MAX}",
+        entity.name
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let ids = statement
+        .query_map([value], |row| Ok(RecordId::from_bytes(row.get(0)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut heirs = BTreeSet::new();
+    for id in ids {
+        heirs.insert(redirect::resolve(conn, entity, id)?);
+    }
+    let mut heirs = heirs.into_iter();
+    Ok(match (heirs.next(), heirs.next()) {
+        (None, _) => Found::None,
+        (Some(only), None) => Found::One(only),
+        (Some(_), Some(_)) => Found::Several,
+    })
 }
 
 /// Opens a savepoint within the transaction.

@@ -189,8 +189,9 @@ fn fields_of(
 }
 
 /// The records that may be the same as one with these fields, the likeliest first, at most
-/// [`LIKELY_MAX`]: what is asked while somebody types, and for every row of a file. Fields are
-/// JSON as a record shows it or as a form sends it; `except` is the record itself, if it is
+/// [`LIKELY_MAX`].
+///
+/// It is asked while somebody types, and for every row of a file. Fields are JSON as a record shows it or as a form sends it; `except` is the record itself, if it is
 /// stored. An entity that takes no part has none.
 ///
 /// # Errors

@@ -31,7 +31,7 @@ const MEAN_DIGITS: u32 = 2;
 /// Adds to a record's JSON the rollups of its entity that have a value, and the derived fields
 /// that follow from them.
 ///
-/// A count is always there. A sum is there if anything was added; of amounts in several
+/// `merged_from` names the records that were merged into it. A count is always there. A sum is there if anything was added; of amounts in several
 /// currencies it is the list of their sums. `{<link>, "value"}` objects stand for a sum by link.
 ///
 /// # Errors
@@ -44,12 +44,12 @@ pub fn add_rollups(
     id: RecordId,
     json: &mut Map<String, Json>,
 ) -> Result<(), StoreError> {
-    if entity.rollups.is_empty() {
-        add_with_rollups(entity, json);
-        return Ok(());
+    let halves = redirect::halves(conn, entity, id)?;
+    if !halves.is_empty() {
+        json.insert("merged_from".to_owned(), serde_json::json!(halves));
     }
     let mut ids = vec![id];
-    ids.extend(redirect::halves(conn, entity, id)?);
+    ids.extend(halves);
     for rollup in &entity.rollups {
         let Some(of) = schema.entity(&rollup.of) else { continue };
         let Some(value) = (Source { conn, of, rollup, ids: &ids }).compute()? else { continue };

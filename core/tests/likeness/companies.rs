@@ -105,10 +105,10 @@ const TRADITIONAL: &[(char, char)] = &[
     ('业', '業'),
 ];
 
-pub struct Parts {
-    pub place: String,
-    pub middle: String,
-    pub suffix: String,
+pub(crate) struct Parts {
+    pub(crate) place: String,
+    pub(crate) middle: String,
+    pub(crate) suffix: String,
 }
 
 impl Parts {
@@ -118,7 +118,7 @@ impl Parts {
 }
 
 /// The ways of writing of which the issue of duplicates is full.
-pub fn variants(parts: &Parts, dice: &mut Dice) -> Vec<(&'static str, String)> {
+pub(crate) fn variants(parts: &Parts, dice: &mut Dice) -> Vec<(&'static str, String)> {
     let whole = parts.whole();
     let Parts { place, middle, suffix } = parts;
     let mut found = vec![
@@ -142,13 +142,13 @@ pub fn variants(parts: &Parts, dice: &mut Dice) -> Vec<(&'static str, String)> {
     found
 }
 
-pub fn traditional(text: &str) -> String {
+pub(crate) fn traditional(text: &str) -> String {
     let form = |c| TRADITIONAL.iter().find(|(simple, _)| *simple == c).map_or(c, |(_, old)| *old);
     text.chars().map(form).collect()
 }
 
 /// Brackets, digits and letters in full width, and spaces between.
-pub fn full_width(text: &str) -> String {
+pub(crate) fn full_width(text: &str) -> String {
     let wide = |c: char| match c {
         '!'..='~' => char::from_u32(u32::from(c) + 0xfee0).unwrap(),
         other => other,
@@ -160,7 +160,7 @@ pub fn full_width(text: &str) -> String {
 
 /// One slip anywhere in the name: a character that sounds the same (as input methods make them),
 /// another one, two changed over, one left out.
-pub fn typo(text: &str, dice: &mut Dice) -> String {
+pub(crate) fn typo(text: &str, dice: &mut Dice) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     let at = dice.below(chars.len() - 1);
     match dice.below(4) {

@@ -8,16 +8,16 @@ use outrider_core::{
 };
 use serde_json::{Map, Value as Json};
 
-/// A small generator (SplitMix64): what it draws must never change with a library.
+/// A small generator (`SplitMix64`): what it draws must never change with a library.
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -25,29 +25,29 @@ impl Dice {
         usize::try_from((mixed ^ (mixed >> 31)) % end.max(1) as u64).unwrap()
     }
 
-    pub fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
         from[self.below(from.len())]
     }
 }
 
 /// One record, and who it is.
-pub struct Known {
-    pub who: usize,
+pub(crate) struct Known {
+    pub(crate) who: usize,
     /// In what way it was made from the original; for the print alone.
-    pub way: &'static str,
-    pub fields: Map<String, Json>,
+    pub(crate) way: &'static str,
+    pub(crate) fields: Map<String, Json>,
 }
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Measured {
-    pub precision: f64,
-    pub recall: f64,
-    pub f1: f64,
+pub(crate) struct Measured {
+    pub(crate) precision: f64,
+    pub(crate) recall: f64,
+    pub(crate) f1: f64,
 }
 
 /// Compares all records with each other and prints what was found, and what of each way was.
-pub fn measure(what: &str, entity: &str, records: &[Known]) -> Measured {
+pub(crate) fn measure(what: &str, entity: &str, records: &[Known]) -> Measured {
     let entity = Schema::builtin().entity(entity).unwrap();
     let roles = entity.likeness.as_ref().unwrap();
     let mut inside = Inside::new(entity);

@@ -84,6 +84,18 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     if heir == record {
         return Ok(None);
     }
+    // What the merger had written or seen is in the merge already. The clock of the main part tells
+    // nothing of the restricted one; there whoever merged knew at least their own writing.
+    let ops = || applied.change.change.ops_with_ids();
+    let is_known = match applied.id.part {
+        Part::Main => ops().all(|(id, _)| covers_op(&merge.clock, id) && id != redirect),
+        Part::Restricted | Part::Text(_) => {
+            applied.change.change.actor.prefix() == redirect.actor.prefix()
+        }
+    };
+    if is_known {
+        return Ok(None);
+    }
     let own = |op: OpId| applied.change.change.ops_with_ids().any(|(id, _)| id == op);
     let ops: Vec<(String, Action)> = match applied.id.part {
         // The merge itself: what it had not seen.

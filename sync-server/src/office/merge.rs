@@ -52,10 +52,10 @@ pub fn plan_merge(
 
 fn shown(read: &dyn Read, entity: &Entity, id: RecordId) -> Result<Map<String, Json>, OfficeError> {
     let documents = super::documents(read, id)?.ok_or(OfficeError::UnknownRecord(id))?.1;
-    match record::to_json(entity, id, &documents) {
-        Json::Object(shown) => Ok(shown),
-        _ => Err(OfficeError::UnknownRecord(id)),
-    }
+    let Json::Object(shown) = record::to_json(entity, id, &documents) else {
+        return Err(OfficeError::UnknownRecord(id));
+    };
+    Ok(shown)
 }
 
 /// Makes `loser` lead to `survivor`, which takes over what it has not and the fields that `take`

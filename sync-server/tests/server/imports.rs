@@ -41,7 +41,7 @@ fn press(browser: &mut Browser<'_>, page: &str, change: &[(&str, &str)], button:
     let mut form = browser.get(page).fields();
     for (name, value) in change {
         let field = form.iter_mut().find(|(found, _)| found == name).unwrap();
-        value.clone_into(&mut field.1);
+        field.1 = (*value).to_owned();
     }
     form.push(("do".to_owned(), button.to_owned()));
     assert_eq!(browser.send(page, &form).location(), page);

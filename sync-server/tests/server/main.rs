@@ -8,6 +8,8 @@ mod world;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod duplicates;
+#[cfg(test)]
 mod enrolment;
 #[cfg(test)]
 mod exports;

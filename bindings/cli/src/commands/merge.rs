@@ -87,7 +87,11 @@ fn side_by_side(
                 let rows = rows.iter().map(|row| show::row(replica, field, row, language));
                 Ok(rows.collect::<Result<Vec<_>, _>>()?.join("; "))
             }
-            json => show::value(replica, field, json, language),
+            Json::Bool(_)
+            | Json::Number(_)
+            | Json::String(_)
+            | Json::Array(_)
+            | Json::Object(_) => show::value(replica, field, json, language),
         };
         let label = field.label.get(language).to_owned();
         let taken = merge::taken(*taken, language).to_owned();

@@ -25,3 +25,5 @@ mod folders;
 mod past;
 
 mod exports;
+
+mod merges;

@@ -39,20 +39,17 @@ const FORMATS: [(Format, &str); 4] = [
 
 /// An export fails by its own fault, or the replica's.
 #[derive(Debug)]
-enum Failure {
-    Export(ExportError),
-    Replica(ReplicaError),
-}
+struct Failure(String);
 
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
-        Self::Export(error)
+        Self(error.to_string())
     }
 }
 
 impl From<ReplicaError> for Failure {
     fn from(error: ReplicaError) -> Self {
-        Self::Replica(error)
+        Self(error.to_string())
     }
 }
 
@@ -94,7 +91,7 @@ fn write_ours(replica: &Replica, format: Format, path: &Path) -> Outcome<Cost> {
         export.begin(entity)?;
         let done = replica
             .each(entity, &Query::default(), &mut |record| Ok::<_, Failure>(export.write(record)?));
-        done.map_err(|error| format!("{error:?}"))?;
+        done.map_err(|Failure(words)| words)?;
         Ok(export.finish()?)
     })?;
     if written.records == 0 { Err("nothing was written".into()) } else { Ok(time) }

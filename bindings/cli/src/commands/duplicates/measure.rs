@@ -69,7 +69,6 @@ impl Measured {
 
     /// Precision, recall and F1.
     fn ratios(&self) -> (f64, f64, f64) {
-        #[expect(clippy::cast_precision_loss, reason = "counts of pairs, for people")]
         let ratio =
             |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
         let (precision, recall) = (ratio(self.right, self.found), ratio(self.right, self.wanted()));
