@@ -36,6 +36,7 @@ use crate::store::{
 
 pub mod table;
 
+pub mod alike;
 mod check;
 mod clean;
 mod device;

@@ -287,6 +287,7 @@ import-replaced = replaced, times
 import-tidied = tidied, times
 import-linked = Links of earlier imports that found their record
 import-adopted = Records that were here already; only empty fields were filled
+import-alike = May be the same as something that is here; see Duplicates
 import-told = Rows to look at
 import-row = Row
 import-column = Column

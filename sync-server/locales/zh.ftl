@@ -272,6 +272,7 @@ import-replaced = 替换次数
 import-tidied = 整理次数
 import-linked = 此前导入中找到对应记录的关联
 import-adopted = 已存在、仅补全空字段的记录
+import-alike = 可能与已有内容重复的行，请查看“重复记录”
 import-told = 需要核对的行
 import-row = 行
 import-column = 列

@@ -96,6 +96,7 @@ pub(super) fn check_mapping(file: MappingFile) -> Result<Mapping, Placed> {
         entity,
         rows,
         table,
+        is_compared: file.compare,
         is_tidied: file.clean,
         region: file.region,
         source: defaults.source,

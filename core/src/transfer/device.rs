@@ -7,7 +7,10 @@ use crate::{
     ids::RecordId,
     replica::{Replica, Writer},
     schema::{Entity, SqlValue},
-    store::imports::{self, Found, Notes},
+    store::{
+        imports::{self, Found, Notes},
+        likeness::{self, Likely},
+    },
     time::TimestampMs,
 };
 
@@ -70,6 +73,15 @@ impl Target for Writer<'_> {
         value: &SqlValue,
     ) -> Result<Found, TargetError> {
         Ok(imports::find_by(self.conn(), entity, column, value)?)
+    }
+
+    fn likely(
+        &self,
+        entity: &Entity,
+        fields: &Map<String, Json>,
+        own: RecordId,
+    ) -> Result<Vec<Likely>, TargetError> {
+        Ok(likeness::likely(self.conn(), entity, fields, Some(own))?)
     }
 
     fn notes(&self) -> &dyn Notes {

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{
+    alike::Earlier,
     clean::trimmed,
     effect::{Effect, imprint},
     error::RowProblem,
@@ -56,6 +57,8 @@ pub(super) struct Engine<'m> {
     pub(super) told: Vec<Told>,
     /// The import that is kept for undo; none in a rehearsal.
     pub(super) batch: Option<i64>,
+    /// Rows that were compared.
+    pub(super) earlier: Option<Earlier<'m>>,
 }
 
 /// What becomes of a row.
@@ -94,6 +97,7 @@ impl<'m> Engine<'m> {
             report,
             told: Vec::new(),
             batch: None,
+            earlier: None,
         }
     }
 
@@ -280,6 +284,7 @@ impl<'m> Engine<'m> {
         fields.retain(|_, json| !json.is_null());
         let external = [mapping.source.as_str(), ":", &ready.key].concat();
         fields.insert("external_id".to_owned(), external.into());
+        self.compare(run, target, ready.record, ready.row, &fields)?;
         target.create(&mapping.entity.name, ready.record, &fields)?;
         if run.is_dry_run {
             self.note_made(run, ready.record, &fields)?;

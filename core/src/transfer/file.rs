@@ -37,6 +37,9 @@ pub(super) struct MappingFile {
     pub(super) rows: Option<Spanned<String>>,
     /// Which record that is.
     pub(super) parent: Option<Spanned<FieldEntry>>,
+    /// Whether rows that may be the same as what is here are told of.
+    #[serde(default = "yes")]
+    pub(super) compare: bool,
     /// Whether spaces, width and the like are tidied.
     #[serde(default = "yes")]
     pub(super) clean: bool,

@@ -39,6 +39,8 @@ pub struct Mapping {
     pub(super) rows: Option<RowsInto>,
     /// How the file is read.
     pub(super) table: TableOptions,
+    /// Whether rows are compared with what is here.
+    pub(super) is_compared: bool,
     /// Whether cells are tidied.
     pub(super) is_tidied: bool,
     /// Where telephone numbers without a country's code belong.

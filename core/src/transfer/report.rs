@@ -38,6 +38,8 @@ pub struct ImportReport {
     pub ambiguous_references: BTreeMap<String, u64>,
     /// References that earlier imports had left empty, and that this one brought the record of.
     pub linked_earlier: u64,
+    /// Rows that were imported and may be the same as a record or an earlier row.
+    pub alike: u64,
     /// Rows in which nothing stands; they count for nothing else.
     pub blank: u64,
     /// What the file is.
@@ -56,6 +58,8 @@ pub struct ImportReport {
     pub errors: Vec<RowNote>,
     /// The first rows of which a reference stayed empty, at most [`ERRORS_KEPT_MAX`].
     pub left_empty: Vec<RowNote>,
+    /// The first rows that may be the same as something, at most [`ERRORS_KEPT_MAX`].
+    pub likely: Vec<RowNote>,
 }
 
 /// What is told of a row.
@@ -73,6 +77,12 @@ impl ImportReport {
     pub(super) fn keep_error(&mut self, note: &RowNote) {
         if self.errors.len() < ERRORS_KEPT_MAX {
             self.errors.push(note.clone());
+        }
+    }
+
+    pub(super) fn keep_alike(&mut self, note: &RowNote) {
+        if self.likely.len() < ERRORS_KEPT_MAX {
+            self.likely.push(note.clone());
         }
     }
 
@@ -129,6 +139,9 @@ impl fmt::Display for ImportReport {
             for (sort, count) in sorts {
                 writeln!(f, "  {field}: {sort} tidied {count} times")?;
             }
+        }
+        if self.alike > 0 {
+            writeln!(f, "  {} may be the same as something; see `duplicates`", self.alike)?;
         }
         if self.linked_earlier > 0 {
             writeln!(f, "  {} links of earlier imports found their record", self.linked_earlier)?;

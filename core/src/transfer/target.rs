@@ -12,6 +12,7 @@ use crate::{
     store::{
         StoreError,
         imports::{Found, Notes},
+        likeness::Likely,
     },
     time::TimestampMs,
 };
@@ -91,6 +92,13 @@ pub trait Target {
         column: &str,
         value: &SqlValue,
     ) -> Result<Found, TargetError>;
+    /// Records that may be the same as one with these fields, the likeliest first.
+    fn likely(
+        &self,
+        entity: &Entity,
+        fields: &Map<String, Json>,
+        own: RecordId,
+    ) -> Result<Vec<Likely>, TargetError>;
     /// What imports remember.
     fn notes(&self) -> &dyn Notes;
 }

@@ -10,6 +10,7 @@ use outrider_core::{
     schema::{Entity, Schema, SqlValue},
     store::{
         imports::{Found, Notes},
+        likeness::Likely,
         query::{Compare, Filter, Query},
     },
     time::{Clock, TimestampMs},
@@ -146,6 +147,16 @@ impl Target for OfficeTarget<'_> {
             [only] => Found::One(*only),
             [..] => Found::Several,
         })
+    }
+
+    fn likely(
+        &self,
+        entity: &Entity,
+        fields: &Map<String, Json>,
+        own: RecordId,
+    ) -> Result<Vec<Likely>, TargetError> {
+        let Some(entity) = Schema::current().entity(&entity.name) else { return Ok(Vec::new()) };
+        self.tap.desk.tx.likely(entity, fields, Some(own)).map_err(failed)
     }
 
     fn notes(&self) -> &dyn Notes {

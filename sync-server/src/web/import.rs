@@ -329,17 +329,20 @@ fn report_of(report: &ImportReport, job: &Job, words: Words, state: &AppState) -
     if report.linked_earlier > 0 {
         lines.push(format!("{}: {}", words.t("import-linked"), report.linked_earlier));
     }
+    if report.alike > 0 {
+        lines.push(format!("{}: {}", words.t("import-alike"), report.alike));
+    }
     if report.adopted > 0 {
         lines.push(format!("{}: {}", words.t("import-adopted"), report.adopted));
     }
-    let told = report.errors.iter().chain(&report.left_empty);
+    let told = report.errors.iter().chain(&report.left_empty).chain(&report.likely);
     Report {
         is_try: report.is_dry_run,
         counts: counts.into_iter().map(|(key, count)| (words.t(key), count)).collect(),
         lines,
         told: told.map(|note| (note.row, note.column.clone(), note.reason.clone())).collect(),
         has_errors: state.imports.errors_of(job.id).is_file()
-            && report.rejected + report.left_empty.len() as u64 > 0,
+            && report.rejected + report.alike + report.left_empty.len() as u64 > 0,
         batch: report.batch.filter(|_| job.undone.is_none()),
         list: format!("/records/{}", report.entity),
     }

@@ -63,6 +63,9 @@ fn in_chinese(report: &ImportReport) -> String {
     for (field, sorts) in &report.cleaned {
         lines.extend(sorts.iter().map(|(sort, n)| format!("  {field}：整理 {sort} {n} 次")));
     }
+    if report.alike > 0 {
+        lines.push(format!("  {} 行可能与已有内容重复，可用 duplicates 查看", report.alike));
+    }
     if report.linked_earlier > 0 {
         lines.push(format!("  此前导入中的 {} 个关联已找到对应记录", report.linked_earlier));
     }
