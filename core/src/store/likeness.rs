@@ -151,12 +151,15 @@ fn profile(entity: &Entity, fields: &Map<String, Json>) -> Option<Profile> {
     Some(Profile::of(entity.likeness.as_ref()?, fields))
 }
 
+/// Fields of a row, and whether it is put away.
+type Telling = (Map<String, Json>, bool);
+
 /// The fields of a record's row that tell who it is, and whether it is put away.
 fn fields_of(
     conn: &Connection,
     entity: &Entity,
     record: RecordId,
-) -> Result<Option<(Map<String, Json>, bool)>, StoreError> {
+) -> Result<Option<Telling>, StoreError> {
     let Some(roles) = &entity.likeness else { return Ok(None) };
     let names: BTreeSet<&str> = roles.fields().collect();
     let fields: Vec<&Field> = names.into_iter().filter_map(|name| entity.field(name)).collect();

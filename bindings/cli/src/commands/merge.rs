@@ -45,7 +45,7 @@ pub(crate) fn merge(
         return output.json(&answer);
     }
     side_by_side(&replica, context, loser, &plan, output)?;
-    let words = if args.dry_run { Merge::WouldMerge } else { Merge::Merged };
+    let words = if args.dry_run { Merge::DryRun } else { Merge::Merged };
     output.line(&format!("{loser} {} {survivor}", say(words, context.language)))
 }
 
