@@ -25,7 +25,11 @@ fn the_box_on_every_page_finds_everything() {
         "customer",
         json!({ "company_name": "三川实业<b>", "phone": "028 8555 1234", "geo": { "lat": "31.2", "lon": "121.4" } }),
     );
-    create(&office, "contact", json!({ "name": { "family": "王", "given": "三川" }, "customer_id": one.to_string() }));
+    create(
+        &office,
+        "contact",
+        json!({ "name": { "family": "王", "given": "三川" }, "customer_id": one.to_string() }),
+    );
     for page in ["/", "/records/customer", "/search", "/reports/pipeline", "/devices"] {
         let seen = browser.get(page);
         assert!(seen.text.contains("<input id=\"find\" name=\"q\""), "{page}");
@@ -76,7 +80,10 @@ fn a_list_is_kept_as_a_filter_and_taken_again() {
     let taken = browser.get(saved.location());
     assert!(taken.text.contains("2 records") && taken.text.contains("Foods, backwards"));
     assert!(at(&taken.text, "Beta Foods") < at(&taken.text, "Alpha Foods"));
-    assert!(browser.get("/records/customer").text.contains("Foods, backwards"), "offered above lists");
+    assert!(
+        browser.get("/records/customer").text.contains("Foods, backwards"),
+        "offered above lists"
+    );
 }
 
 #[test]

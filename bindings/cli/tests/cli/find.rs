@@ -6,8 +6,18 @@ use crate::support::Device;
 
 fn sample() -> (Device, String) {
     let device = Device::new();
-    let one = device.create(&["customer", "company_name=三川实业", "phone=028 8555 1234", r#"geo={"lat":"31.23","lon":"121.47"}"#]);
-    device.create(&["customer", "company_name=Müller GmbH", "employees=7", r#"geo={"lat":"48.1","lon":"11.5"}"#]);
+    let one = device.create(&[
+        "customer",
+        "company_name=三川实业",
+        "phone=028 8555 1234",
+        r#"geo={"lat":"31.23","lon":"121.47"}"#,
+    ]);
+    device.create(&[
+        "customer",
+        "company_name=Müller GmbH",
+        "employees=7",
+        r#"geo={"lat":"48.1","lon":"11.5"}"#,
+    ]);
     device.create(&["customer", "company_name=Miller Inc", "employees=9"]);
     (device, one)
 }
@@ -20,7 +30,8 @@ fn titles(page: &Json, of: &str, title: &str) -> Vec<String> {
 #[test]
 fn records_are_found_by_what_is_typed() {
     let (device, one) = sample();
-    let found = |args: &[&str]| titles(&device.json(&[&["search"], args].concat()), "hits", "title");
+    let found =
+        |args: &[&str]| titles(&device.json(&[&["search"], args].concat()), "hits", "title");
     assert_eq!(found(&["scsy"]), ["三川实业"]);
     assert_eq!(found(&["8555", "12"]), ["三川实业"]);
     assert_eq!(found(&["mul"]), ["Müller GmbH"]);
@@ -35,7 +46,8 @@ fn records_are_found_by_what_is_typed() {
 #[test]
 fn what_is_near_is_listed() {
     let (device, one) = sample();
-    let near = |args: &[&str]| titles(&device.json(&[&["near"], args].concat()), "records", "title");
+    let near =
+        |args: &[&str]| titles(&device.json(&[&["near"], args].concat()), "records", "title");
     assert_eq!(near(&["31.2,121.4"]), ["三川实业", "Müller GmbH"]);
     assert_eq!(near(&["31.2,121.4", "--within", "10km"]), ["三川实业"]);
     assert_eq!(near(&["-31.2,-121.4", "--limit", "1"]).len(), 1);
@@ -48,7 +60,18 @@ fn what_is_near_is_listed() {
 #[test]
 fn lists_are_kept_and_taken() {
     let (device, _) = sample();
-    let save = ["filter", "save", "M", "--entity", "customer", "--search", "m", "--sort", "employees", "--desc"];
+    let save = [
+        "filter",
+        "save",
+        "M",
+        "--entity",
+        "customer",
+        "--search",
+        "m",
+        "--sort",
+        "employees",
+        "--desc",
+    ];
     let first = device.json(&save)["record"].clone();
     let list = |args: &[&str]| {
         titles(&device.json(&[&["list", "customer"], args].concat()), "records", "company_name")
