@@ -323,11 +323,11 @@ mod tests {
         let mut shown = String::new();
         let mut at = 0;
         for mark in hits.marks {
-            shown.push_str(&text[at..mark.start]);
-            shown.push_str(&format!("[{}]", &text[mark.clone()]));
+            shown.push_str(text.get(at..mark.start).unwrap());
+            shown.push_str(&format!("[{}]", text.get(mark.clone()).unwrap()));
             at = mark.end;
         }
-        shown + &text[at..]
+        shown + text.get(at..).unwrap()
     }
 
     #[test]

@@ -31,7 +31,11 @@ pub(super) async fn save_filter(
     let (policy, now_ms) = (state.policy.clone(), state.now_ms());
     let saved = state.run(move |storage| {
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
-        let fields = filter_of(&*storage.read()?, &fields)?.fields(entity);
+        let mut fields = filter_of(&*storage.read()?, &fields)?.fields(entity);
+        // Whose it is: others see it only if it is for everybody.
+        if let Some(user) = author.device.user_record {
+            fields.insert("owner_id".to_owned(), user.to_string().into());
+        }
         let id = office::create(storage, &policy, &author, SAVED_FILTER, &fields, now_ms)?;
         Ok::<_, OfficeError>(id)
     });

@@ -281,7 +281,7 @@ pub(super) async fn show_list(
 ) -> Result<Response, Failure> {
     let entity = entity_of(&entity)?;
     let mut asked = Asked::read(&query.unwrap_or_default());
-    let user = session.user_record;
+    let (user, name) = (session.user_record, session.user.clone());
     let of = asked.by.as_ref().and_then(|(_, id)| id.parse::<RecordId>().ok());
     let (position, list, titles, saved, asked) = state
         .run(move |storage| {
@@ -293,6 +293,10 @@ pub(super) async fn show_list(
             let list = match asked.search.is_empty() {
                 true => office::list(&*read, entity, &wanted)?,
                 false => office::list_found(&*read, entity, &asked.search, &wanted)?,
+            };
+            let user = match user {
+                Some(user) => Some(user),
+                None => office::find_user(&*read, &name)?,
             };
             let saved = office::saved_filters(&*read, entity, user)?;
             let mut titles = office::titles(&*read, of)?;

@@ -131,7 +131,7 @@ pub(crate) struct WatchArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum FilterCommand {
     /// Keep conditions, order and search of a list under a name; a filter of that name is replaced
-    Save(FilterSaveArgs),
+    Save(Box<FilterSaveArgs>),
     /// List the saved filters
     List {
         /// Only those for this entity
