@@ -39,7 +39,7 @@ fn undo(replica: &mut Replica) -> Undone {
 }
 
 fn is_edited_by_people(field: &Field) -> bool {
-    !matches!(field.kind, Kind::Once | Kind::Office | Kind::Log) && field.name != "archived"
+    !matches!(field.kind, Kind::Once | Kind::Office | Kind::Log) && !field.by_program
 }
 
 #[test]

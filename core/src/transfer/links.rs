@@ -137,7 +137,7 @@ fn write(
     let (record, edit) = match &pending.row {
         None => {
             let current = target.read(record)?.unwrap_or_default();
-            fields.retain(|name, _| current.get(name).is_none());
+            fields.retain(|name, _| is_empty(&current, name));
             (record, fields)
         }
         Some(place) => {
@@ -145,7 +145,7 @@ fn write(
             let rows = current.get(&place.field).and_then(Json::as_array);
             let is_it = |row: &&Json| row.get("id").and_then(Json::as_str) == Some(&place.id);
             let row = rows.and_then(|rows| rows.iter().find(is_it));
-            fields.retain(|name, _| row.is_some_and(|row| row.get(name).is_none()));
+            fields.retain(|name, _| row.is_some_and(|row| is_empty(row, name)));
             if fields.is_empty() || !has_row(&current, place) {
                 return Ok(false);
             }
@@ -158,6 +158,10 @@ fn write(
         return Ok(false);
     }
     target.update(record, &edit)
+}
+
+fn is_empty(json: &Json, name: &str) -> bool {
+    json.get(name).is_none_or(Json::is_null)
 }
 
 /// The record is another one since its effect was noted, by the import itself.

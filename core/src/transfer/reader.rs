@@ -109,6 +109,17 @@ impl RowReader {
         self.csv.position().byte()
     }
 
+    /// Whether the quotes behind a place of the file are not in pairs.
+    pub(super) fn has_odd_quotes(&self, readable: &Path, from: u64) -> io::Result<bool> {
+        use std::io::Seek as _;
+
+        let mut file = File::open(readable)?;
+        file.seek(io::SeekFrom::Start(from))?;
+        let mut rest = Vec::new();
+        file.take(ROW_BYTES_MAX).read_to_end(&mut rest)?;
+        Ok(rest.iter().filter(|byte| **byte == b'"').count() % 2 == 1)
+    }
+
     /// Bytes of the table.
     pub(super) fn bytes_total(&self) -> u64 {
         self.bytes_total

@@ -140,11 +140,16 @@ impl Table {
 
     /// Reads the table from its beginning.
     pub(super) fn reader(&self) -> Result<RowReader, ImportError> {
-        let readable = self.made.as_ref().map_or(self.path.as_path(), |made| made.path());
-        RowReader::open(&self.path, readable, self.delimiter, self.columns.as_deref())
+        RowReader::open(&self.path, self.readable(), self.delimiter, self.columns.as_deref())
+    }
+
+    fn readable(&self) -> &Path {
+        self.made.as_ref().map_or(self.path.as_path(), |made| made.path())
     }
 
     fn check(&mut self) -> Result<(), ImportError> {
+        let path = self.path.clone();
+        let read_error = |source| ImportError::Read { path: path.clone(), source };
         let mut reader = self.reader()?;
         self.header = reader.header().to_vec();
         if self.header.len() > COLUMNS_MAX {
@@ -152,18 +157,20 @@ impl Table {
             return Err(ImportError::TooManyColumns { path, found, max: COLUMNS_MAX });
         }
         let mut last = None;
-        while let Some(row) = reader.next_row()? {
+        loop {
+            let from = reader.bytes();
+            let Some(row) = reader.next_row()? else { break };
             if row.cells.as_slice().contains('\0') {
                 return Err(ImportError::NotText { path: self.path.clone(), row: row.row });
             }
             self.rows += u64::from(!blank(&row.cells));
-            last = Some(row);
+            last = Some((from, row));
         }
         // A quote that nobody closed makes the rest of the file one cell of the last row.
-        if let Some(last) = last
+        if let Some((from, last)) = last
             && self.format == Format::Csv
-            && last.cells.len() != self.header.len()
             && last.cells.iter().any(|cell| cell.contains('\n'))
+            && reader.has_odd_quotes(self.readable(), from).map_err(read_error)?
         {
             return Err(ImportError::OpenQuote { path: self.path.clone(), row: last.row });
         }

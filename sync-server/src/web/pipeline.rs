@@ -111,7 +111,7 @@ pub(super) async fn show_pipeline(
 
 fn part(pipeline: &CurrencyPipeline, words: Words) -> Part {
     let line = |key: &str, count: String, amount: String| [words.t(key), count, amount];
-    let rate = pipeline.win_rate_percent.map_or("–".to_owned(), |rate| format!("{rate:.1} %"));
+    let rate = pipeline.win_rate_percent.map_or("–".to_owned(), |rate| format!("{rate:.2} %"));
     let listed = &pipeline.open_pipeline_at_list_price;
     let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "–".to_owned());
     let regions = pipeline.won_by_region.iter();

@@ -67,7 +67,7 @@ pub(super) fn score(header: &str, entity: &Entity, place: &Place) -> u32 {
         .into_iter()
         .find_map(|word| name.strip_prefix(&plain(word)).filter(|rest| !rest.is_empty()));
     let mut best = 0;
-    for (spelling, weight) in spellings(place) {
+    for (spelling, weight) in spellings(entity, place) {
         let fit = if spelling == name {
             SAME
         } else if without_entity == Some(spelling.as_str()) {
@@ -90,7 +90,7 @@ fn is_within(part: &str, whole: &str) -> bool {
 }
 
 /// What a place is called, each with how sure that is, in percent.
-fn spellings(place: &Place) -> Vec<(String, u32)> {
+fn spellings(entity: &Entity, place: &Place) -> Vec<(String, u32)> {
     let field = place.field;
     let mut found = Vec::new();
     if place.part.is_none() {
@@ -100,6 +100,11 @@ fn spellings(place: &Place) -> Vec<(String, u32)> {
         if let Some(short) = field.name.strip_suffix("_id") {
             found.push((plain(short), 95));
         }
+    }
+    if place.part.is_none() && field.name == entity.title {
+        // Of whatever it is a list, its names are likely called that.
+        let entity = [entity.name.as_str(), &entity.label.en, &entity.label.zh];
+        found.extend(["name", "title", "名称"].into_iter().chain(entity).map(|n| (plain(n), 80)));
     }
     let synonyms = synonyms().get(&place.name()).into_iter().flatten();
     found.extend(synonyms.map(|synonym| (plain(synonym), 90)));

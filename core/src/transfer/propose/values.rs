@@ -6,7 +6,7 @@ use super::columns::Column;
 use crate::{
     schema::{DateOrder, Field, Kind, Picklist, TextHints, Type},
     transfer::{clean, row::parse_text},
-    writing::fold,
+    writing::{fold, is_han},
 };
 
 /// Likeness from which on a value is taken for a misspelt choice.
@@ -105,6 +105,21 @@ fn fit_list(column: &Column, list: &Picklist) -> Fit {
     found
 }
 
+/// The one choice whose Chinese label is a part of the value, or the other way about: 制造业 is
+/// 制造.
+fn one_within(list: &Picklist, wanted: &str) -> Option<String> {
+    let is_word = |text: &str| text.chars().count() >= 2 && text.chars().all(is_han);
+    let fits = |choice: &&crate::schema::Choice| {
+        let label = fold(&choice.label.zh);
+        is_word(&label) && (wanted.contains(&label) || label.contains(wanted))
+    };
+    let mut found = list.choices.iter().filter(fits).filter(|_| is_word(wanted));
+    match (found.next(), found.next()) {
+        (Some(choice), None) => Some(choice.id.clone()),
+        _ => None,
+    }
+}
+
 /// The choice that a misspelt value means, if one alone is near.
 fn near_choice(list: &Picklist, value: &str) -> Option<String> {
     let wanted = fold(value);
@@ -118,5 +133,5 @@ fn near_choice(list: &Picklist, value: &str) -> Option<String> {
             }
         }
     }
-    best.map(|(_, id)| id.to_owned())
+    best.map(|(_, id)| id.to_owned()).or_else(|| one_within(list, &wanted))
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{CoderResult, Encoding, GBK, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Encoding, GB18030, GBK, UTF_8, UTF_16BE, UTF_16LE};
 use tempfile::NamedTempFile;
 
 use crate::transfer::error::ImportError;
@@ -49,9 +49,12 @@ pub(super) fn to_utf8(path: &Path, named: Option<&str>) -> Result<Utf8, ImportEr
         return Ok(Utf8 { encoding: found.name(), made: None });
     }
     let made = transcode(path, found)?;
-    // Under its newer name, which people know.
-    let encoding = if found == GBK { "GB18030" } else { found.name() };
-    Ok(Utf8 { encoding, made: Some(made) })
+    Ok(Utf8 { encoding: name_of(found), made: Some(made) })
+}
+
+/// The name that people know: that of GBK's successor, which is read the same way.
+fn name_of(encoding: &'static Encoding) -> &'static str {
+    if encoding == GBK || encoding == GB18030 { "GB18030" } else { encoding.name() }
 }
 
 /// The encoding of a file.
@@ -168,7 +171,7 @@ fn transcode(path: &Path, encoding: &'static Encoding) -> Result<NamedTempFile, 
                 let wrong = text.windows(3).position(|bytes| bytes == "\u{fffd}".as_bytes());
                 let before = text.get(..wrong.unwrap_or_default()).unwrap_or_default();
                 let line = lines + newlines(before) + 1;
-                let encoding = if encoding == GBK { "GB18030" } else { encoding.name() };
+                let encoding = name_of(encoding);
                 return Err(ImportError::Encoding {
                     path: path.to_owned(),
                     encoding,

@@ -128,7 +128,11 @@ fn file_of(
     entered: &Map<String, Json>,
 ) -> Result<(String, String), Failure> {
     let mut mapping =
-        format!("entity = \"{}\"\nsource = \"sample\"\nkey = \"key\"\n[fields]\n", entity.name);
+        // Cells come in as they are: tidying is for files of people.
+        format!(
+            "entity = \"{}\"\nsource = \"sample\"\nkey = \"key\"\nclean = false\n[fields]\n",
+            entity.name
+        );
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_field("key")?;
     for field in fields {
