@@ -300,6 +300,7 @@ import-undone-archived = archived
 import-undone-restored = as before
 import-undone-kept = kept, because somebody has changed them since
 import-mapping = Which column becomes what
+import-key = names the row
 import-source = Name of the system it comes from
 import-currency = Currency of bare amounts
 import-region = Country of phone numbers

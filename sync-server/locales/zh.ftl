@@ -285,6 +285,7 @@ import-undone-archived = 已归档
 import-undone-restored = 已还原
 import-undone-kept = 因之后被修改而保留
 import-mapping = 列与字段的对应
+import-key = 主键
 import-source = 来源系统名称
 import-currency = 未注明币种的金额
 import-region = 电话号码所属国家

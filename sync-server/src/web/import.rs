@@ -60,6 +60,7 @@ struct ColumnLine {
     example: String,
     filled: u64,
     replaced: String,
+    is_key: bool,
 }
 
 #[derive(Template)]
@@ -257,7 +258,9 @@ pub(super) async fn show_import(
     let fields = entity.map(choices).unwrap_or_default().into_iter();
     let fields = fields.map(|(name, label)| (name, label.get(language).to_owned())).collect();
     let columns = proposal.iter().flat_map(|proposal| proposal.columns.iter().enumerate());
+    let key = proposal.as_ref().map(|found| found.key.clone()).unwrap_or_default();
     let columns = columns.map(|(at, column)| ColumnLine {
+        is_key: key.contains(&column.column),
         name: column.column.clone(),
         input: format!("column.{at}"),
         field: column.field.clone().unwrap_or_default(),

@@ -16,7 +16,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(240);
 
 const CUSTOMERS: &str = "编号,公司名称,所属行业,联系电话\n\
-    1,三川实业有限公司,制造业,13812345678\n2,四海贸易,贸易,\n3,,零售,\n";
+    1,三川实业有限公司,制造业,13812345678\n2,四海贸易,零售,\n3,,零售,\n";
 
 /// Waits until a file is no longer worked on.
 fn wait(browser: &mut Browser<'_>, page: &str) -> Seen {

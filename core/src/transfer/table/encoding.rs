@@ -22,6 +22,8 @@ pub const ENCODINGS: &str = "utf-8, gb18030, utf-16le, big5, windows-1252";
 const CHUNK_BYTES: usize = 1 << 16;
 /// How many of the first bytes tell of text with two bytes for each letter.
 const WIDE_SAMPLE_BYTES: usize = 4_096;
+/// How many zeros there must be at least.
+const WIDE_ZEROS_MIN: usize = 4;
 
 /// A text file that can be read as UTF-8.
 #[derive(Debug)]
@@ -91,10 +93,12 @@ fn wide(chunk: &[u8]) -> Option<&'static Encoding> {
     let zeros = |first: usize| sample.iter().skip(first).step_by(2).filter(|b| **b == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
     let half = sample.len() / 2;
-    // Delimiters and digits are narrow in every language's tables: some of one side, none of the other.
+    // Delimiters and digits are narrow in every language's tables: some of one side, none of the
+    // other. A few zeros alone are no text at all.
+    let is_many = |zeros: usize| zeros >= WIDE_ZEROS_MIN && zeros * 8 > half;
     match (even, odd) {
-        (0, odd) if odd * 8 > half && half > 0 => Some(UTF_16LE),
-        (even, 0) if even * 8 > half && half > 0 => Some(UTF_16BE),
+        (0, odd) if is_many(odd) => Some(UTF_16LE),
+        (even, 0) if is_many(even) => Some(UTF_16BE),
         _ => None,
     }
 }
