@@ -42,7 +42,7 @@ impl Replica {
         &self,
         entity: &Entity,
         query: &Query,
-        take: &mut dyn FnMut(&Map<String, Json>) -> Result<(), E>,
+        mut take: impl FnMut(&Map<String, Json>) -> Result<(), E>,
     ) -> Result<(), E> {
         let mut query = Query { limit: PAGE_MAX, ..query.clone() };
         loop {

@@ -192,7 +192,7 @@ fn read_word(word: &str, terms: &mut Vec<Term>) {
             open.push(text.word(part));
         }
     }
-    terms.extend((!open.is_empty()).then(|| Term::Words(open)));
+    terms.extend((!open.is_empty()).then_some(Term::Words(open)));
 }
 
 #[cfg(test)]

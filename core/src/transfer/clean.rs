@@ -41,21 +41,17 @@ pub(super) fn tidy<'t>(
             tidied.push(what);
         }
     };
-    let is_line = match &target.field.ty {
-        // A text of several lines, a cell of JSON, a name that is looked up as it stands.
-        Type::Json { .. } => false,
-        Type::Text { .. } => !text.contains('\n'),
-        _ => true,
-    };
-    if !is_line {
+    let is_json = matches!(target.field.ty, Type::Json { .. });
+    let is_of_lines = matches!(target.field.ty, Type::Text { .. }) && text.contains('\n');
+    if is_json || is_of_lines {
         return (trimmed(text).into(), tidied);
     }
     step(Some(one_space(text)), SPACES, &mut clean);
     step(Some(half_width(&clean)), WIDTH, &mut clean);
-    match target.field.ty {
-        Type::Email => step(Some(clean.to_lowercase()), CAPITALS, &mut clean),
-        Type::Phone if region.is_some() => step(to_e164(&clean, region), PHONE, &mut clean),
-        _ => {}
+    if target.field.ty == Type::Email {
+        step(Some(clean.to_lowercase()), CAPITALS, &mut clean);
+    } else if target.field.ty == Type::Phone && region.is_some() {
+        step(to_e164(&clean, region), PHONE, &mut clean);
     }
     (clean, tidied)
 }

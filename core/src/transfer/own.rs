@@ -113,7 +113,7 @@ impl fmt::Display for OwnReport {
 
 /// Gives the rows of a file.
 enum Source {
-    Table(table::CsvRows),
+    Table(Box<table::CsvRows>),
     Lines(lines::JsonRows),
 }
 
@@ -129,13 +129,13 @@ impl Source {
                 why: error.to_string(),
             })?;
             let file = BufReader::new(made.reopen().map_err(failed)?);
-            return Ok(Self::Table(table::CsvRows::open(path, file, false)?));
+            return Ok(Self::Table(table::CsvRows::open(path, file, false)?.into()));
         }
         let is_json = begin.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         Ok(if is_json {
             Self::Lines(lines::JsonRows::open(path, file)?)
         } else {
-            Self::Table(table::CsvRows::open(path, file, true)?)
+            Self::Table(table::CsvRows::open(path, file, true)?.into())
         })
     }
 

@@ -163,18 +163,18 @@ fn undo_creation(
 fn edit_back(record: &Json, name: &str, old: &Json, new: &Json) -> Option<Json> {
     let entity = record.get("entity").and_then(Json::as_str)?;
     let field = Schema::current().entity(entity)?.field(name)?;
-    match field.kind {
-        Kind::Set => {
-            let old = old.as_array().cloned().unwrap_or_default();
-            let came = new.as_array().cloned().unwrap_or_default();
-            let came: Vec<Json> = came.into_iter().filter(|item| !old.contains(item)).collect();
-            Some(json!({ "remove": came }))
-        }
-        // A required field cannot be emptied again; it stays.
-        _ if field.required && old.is_null() => None,
-        Kind::Text if old.is_null() => Some(Json::from("")),
-        _ => Some(old.clone()),
+    if field.kind == Kind::Set {
+        let old = old.as_array().cloned().unwrap_or_default();
+        let came = new.as_array().cloned().unwrap_or_default();
+        let came: Vec<Json> = came.into_iter().filter(|item| !old.contains(item)).collect();
+        return Some(json!({ "remove": came }));
     }
+    if !old.is_null() {
+        return Some(old.clone());
+    }
+    // A required field cannot be emptied again; it stays.
+    let emptied = if field.kind == Kind::Text { Json::from("") } else { Json::Null };
+    (!field.required).then_some(emptied)
 }
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -28,7 +28,7 @@ fn text(cell: &Data) -> String {
         Data::DateTime(at) => {
             let ms = ((at.as_f64() - 25_569.0) * MS_PER_DAY).round() as i64;
             let text = outrider_core::time::to_rfc3339(ms);
-            if ms % 86_400_000 == 0 { text[..10].to_owned() } else { text }
+            if ms % 86_400_000 == 0 { text.chars().take(10).collect() } else { text }
         }
         other => panic!("{other:?}"),
     }

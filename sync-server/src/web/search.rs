@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn marks_part_a_text_without_losing_any() {
-        let marked = Marked::new("上海三川实业", &[6..12]);
+        let marked = Marked::new("上海三川实业", std::slice::from_ref(&(6..12)));
         let parts: Vec<_> = marked.parts.iter().map(|(is, part)| (*is, part.as_str())).collect();
         assert_eq!(parts, [(false, "上海"), (true, "三川"), (false, "实业")]);
         assert_eq!(Marked::new("", &[]).parts.len(), 0);

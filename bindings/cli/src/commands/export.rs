@@ -196,9 +196,9 @@ fn write_file(
     }
     let mut whole = WholeFile::create(file).map_err(failed)?;
     let written = fill(context, args, replica, format, Box::new(&mut whole), content)?;
-    let bytes = whole.keep(args.force).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => CliError::FileExists(file.to_owned()),
-        _ => failed(error),
+    let bytes = whole.keep(args.force).map_err(|error| {
+        let is_there = error.kind() == io::ErrorKind::AlreadyExists;
+        if is_there { CliError::FileExists(file.to_owned()) } else { failed(error) }
     })?;
     Ok(FileAnswer { file: file.to_owned(), written, bytes })
 }
@@ -234,7 +234,7 @@ fn fill<'w>(
                 for (entity, query) in lists {
                     bar.set_message(entity.label.get(context.language).to_owned());
                     export.begin(entity)?;
-                    replica.each(entity, query, &mut |record| {
+                    replica.each(entity, query, |record| {
                         export.write(record)?;
                         let Written { records, left_out } = export.written();
                         if (records + left_out).is_multiple_of(STEP) {
@@ -248,11 +248,10 @@ fn fill<'w>(
         Ok::<_, CliError>(export.finish()?)
     });
     bar.finish_and_clear();
-    done.map_err(|error| match error {
-        CliError::Write(ExportError::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            CliError::OutputClosed
-        }
-        error => error,
+    done.map_err(|error| {
+        let is_closed = matches!(&error, CliError::Write(ExportError::Io(error))
+            if error.kind() == io::ErrorKind::BrokenPipe);
+        if is_closed { CliError::OutputClosed } else { error }
     })
 }
 

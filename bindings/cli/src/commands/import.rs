@@ -181,9 +181,8 @@ fn take_back(
             bar.set_message(progress.rows.to_string());
         });
         bar.finish_and_clear();
-        let report = report.map_err(|error| match error {
-            OwnError::Replica(error) => error.into(),
-            error => CliError::Own(error),
+        let report = report.map_err(|error| {
+            if let OwnError::Replica(error) = error { error.into() } else { CliError::Own(error) }
         })?;
         output.answer(&report, report.to_string().trim_end())?;
         rows += report.rows;
@@ -227,9 +226,10 @@ pub(crate) fn undo(context: &Context, id: i64, output: &mut Output) -> Result<()
 }
 
 fn import_error(error: ImportError) -> CliError {
-    match error {
-        ImportError::Target(error) => target_error(error),
-        other => CliError::Import(other),
+    if let ImportError::Target(error) = error {
+        target_error(error)
+    } else {
+        CliError::Import(error)
     }
 }
 

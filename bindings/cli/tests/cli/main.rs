@@ -26,4 +26,6 @@ mod past;
 
 mod exports;
 
+mod imports;
+
 mod merges;

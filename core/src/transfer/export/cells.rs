@@ -90,10 +90,7 @@ pub(super) fn part(ty: &Type, part: &str, json: &Json) -> Cell {
         (Type::TimeSpan, "start" | "end") => {
             json.as_str().map_or(Cell::Empty, |moment| Cell::Moment(moment.to_owned()))
         }
-        (_, _) => match json {
-            Json::Bool(flag) => Cell::Bool(*flag),
-            json => text(Some(json)),
-        },
+        (_, _) => json.as_bool().map_or_else(|| text(Some(json)), Cell::Bool),
     }
 }
 

@@ -210,13 +210,14 @@ impl CsvRows {
         let mut record = ByteRecord::new();
         let is_row = self.csv.read_byte_record(&mut record).map_err(|error| {
             let (path, row) = (self.path.clone(), self.row);
-            match error.into_kind() {
-                csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                    OwnError::RowTooLong { path, row, max: ROW_BYTES_MAX }
-                }
-                csv::ErrorKind::Io(source) => OwnError::Read { path, source },
-                other => OwnError::Read { path, source: io::Error::other(format!("{other:?}")) },
+            let words = error.to_string();
+            let csv::ErrorKind::Io(source) = error.into_kind() else {
+                return OwnError::Read { path, source: io::Error::other(words) };
+            };
+            if source.kind() == io::ErrorKind::FileTooLarge {
+                return OwnError::RowTooLong { path, row, max: ROW_BYTES_MAX };
             }
+            OwnError::Read { path, source }
         })?;
         if !is_row {
             return Ok(None);

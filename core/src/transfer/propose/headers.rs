@@ -47,10 +47,12 @@ pub(super) fn places(entity: &'static Entity) -> Vec<Place> {
             continue;
         }
         found.push(Place { field, part: None });
-        let parts: &[&'static str] = match field.ty {
-            Type::Address => &ADDRESS,
-            Type::PersonName => &NAME,
-            _ => &[],
+        let parts: &[&'static str] = if field.ty == Type::Address {
+            &ADDRESS
+        } else if field.ty == Type::PersonName {
+            &NAME
+        } else {
+            &[]
         };
         found.extend(parts.iter().map(|part| Place { field, part: Some(*part) }));
     }

@@ -28,6 +28,7 @@ pub(super) struct Fit {
 }
 
 /// Looks whether the values fit.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are read as an import reads them")]
 pub(super) fn fit(column: &Column, field: &'static Field, currency: Option<&str>) -> Fit {
     match &field.ty {
         Type::Picklist(list) => fit_list(column, list),

@@ -51,7 +51,7 @@ pub(super) fn write(
     line("\n[fields]".to_owned());
     for (at, chosen) in chosen {
         let Some(column) = columns.get(*at) else { continue };
-        line(field(column, chosen));
+        line(field(entity, column, chosen));
     }
     let is_filled = |name: &str| chosen.values().any(|chosen| chosen.place.field.name == name);
     for asked in entity.fields.iter().filter(|field| field.required && field.kind != Kind::Office) {
@@ -70,7 +70,7 @@ pub(super) fn write(
     text
 }
 
-fn field(column: &Column, chosen: &Chosen) -> String {
+fn field(entity: &Entity, column: &Column, chosen: &Chosen) -> String {
     let name = chosen.place.name();
     let name = if chosen.place.part.is_some() { quoted(&name) } else { name };
     let mut entry = format!("{name} = {{ column = {}", quoted(&column.name));
@@ -91,7 +91,9 @@ fn field(column: &Column, chosen: &Chosen) -> String {
     if chosen.place.field.kind == Kind::Set {
         entry.push_str(", split = \";\"");
     }
-    if chosen.place.field.required {
+    // A row without its own name is refused; one without a link or a part of a name is not.
+    let is_its_name = chosen.place.part.is_none() && chosen.place.field.name == entity.title;
+    if chosen.place.field.required && !is_its_name {
         entry.push_str(", allow_empty = true");
     }
     entry.push_str(" }");

@@ -152,6 +152,7 @@ fn cell(card: &VCard, column: &str) -> String {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other values have a text or nothing")]
 fn values(entry: &VCardEntry) -> Vec<String> {
     let text = |value: &VCardValue| match value {
         VCardValue::Component(parts) => parts.join(" "),
@@ -177,9 +178,9 @@ fn has_type(entry: &VCardEntry, wanted: &VCardType) -> bool {
 }
 
 fn other(card: &VCard, names: &[&str]) -> String {
-    let is_wanted = |entry: &&VCardEntry| match &entry.name {
-        VCardProperty::Other(name) => names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)),
-        _ => false,
+    let is_wanted = |entry: &&VCardEntry| {
+        matches!(&entry.name, VCardProperty::Other(name)
+            if names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name)))
     };
     card.entries.iter().find(is_wanted).map(|entry| values(entry).join(" ")).unwrap_or_default()
 }

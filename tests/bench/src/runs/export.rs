@@ -90,7 +90,7 @@ fn write_ours(replica: &Replica, format: Format, path: &Path) -> Outcome<Cost> {
         let mut export = Export::start(format, Options::default(), out, &|_| None)?;
         export.begin(entity)?;
         let done = replica
-            .each(entity, &Query::default(), &mut |record| Ok::<_, Failure>(export.write(record)?));
+            .each(entity, &Query::default(), |record| Ok::<_, Failure>(export.write(record)?));
         done.map_err(|Failure(words)| words)?;
         Ok(export.finish()?)
     })?;
