@@ -88,5 +88,8 @@ fn a_file_is_compared_and_measured_before_it_is_imported() {
     let pairs = answer["pairs"].as_array().unwrap();
     assert_eq!(pairs.iter().filter(|pair| pair["other"] == json!(known)).count(), 2);
     assert_eq!(pairs.iter().filter(|pair| pair["other_row"] == json!(1)).count(), 1);
+    // A part that an address has not is no reason to compare without addresses.
+    let wrong = ["duplicates", "customer", "--file", file, "--map", "address.line=tel"];
+    assert_eq!(device.fail(&wrong), (2, "usage".to_owned()));
     assert_eq!(device.json(&["list", "customer"])["records"].as_array().unwrap().len(), 1);
 }

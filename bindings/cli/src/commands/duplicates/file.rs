@@ -152,8 +152,13 @@ fn columns(entity: &Entity, head: &[String], map: &[String]) -> Result<Columns, 
             Some((field, part)) => (field, Some(part.to_owned())),
             None => (path, None),
         };
-        if entity.field(field).is_none() {
+        let Some(known) = entity.field(field) else {
             return Err(crate::near::unknown_field(entity.name.clone(), field.to_owned()));
+        };
+        if let Some(part) = &part
+            && known.ty.from_json(&json!({ part: "x" })).is_err()
+        {
+            return Err(CliError::Usage(format!("`{field}` has no part `{part}`")));
         }
         let places = names.split('+').map(|name| column(head, name)).collect::<Result<_, _>>()?;
         columns.push((field.to_owned(), part, places));
