@@ -7,7 +7,7 @@
 //!
 //! A search looks in the order of what people want most: titles that begin with the question
 //! (through an ordinary index, so they are complete and the same everywhere), names, everything;
-//! and only where almost nothing was found it forgives a typo ([`slips`]).
+//! and only where almost nothing was found it forgives a typo (`search/slips`).
 
 mod entries;
 mod places;
