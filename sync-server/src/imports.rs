@@ -11,6 +11,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use outrider_core::{
@@ -18,8 +19,8 @@ use outrider_core::{
     ids::RecordId,
     time::{Clock, TimestampMs},
     transfer::{
-        ImportReport, ImportUndone, Job as ImportJob, Mapping, Progress, Table, TableOptions,
-        import, propose, undo_import,
+        ImportReport, ImportUndone, Job as ImportJob, Mapping, Place, Progress, Table,
+        TableOptions, TargetError, Work, import, propose, undo_import,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -40,13 +41,28 @@ pub const KEPT_MAX: usize = 50;
 /// Days after which a file and what is known of it go.
 pub const KEPT_DAYS: i64 = 30;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// After which a folder of which nothing is known goes.
+const UNKNOWN_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// The files.
 #[derive(Debug)]
 pub struct Imports {
     folder: PathBuf,
-    running: Mutex<BTreeMap<Uuid, Progress>>,
+    running: Arc<Mutex<BTreeMap<Uuid, Progress>>>,
     turn: Arc<Semaphore>,
+}
+
+/// A file that is worked on, until this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    id: Uuid,
+    running: Arc<Mutex<BTreeMap<Uuid, Progress>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 /// Where a file stands.
@@ -89,6 +105,23 @@ pub struct Job {
     /// What was taken back.
     #[serde(default)]
     pub undone: Option<String>,
+    /// The imports that were made of it, also those that broke off, the oldest first.
+    #[serde(default)]
+    pub batches: Vec<i64>,
+}
+
+impl Job {
+    /// The imports that can be taken back, the newest first.
+    #[must_use]
+    pub fn undoable(&self) -> Vec<i64> {
+        if self.undone.is_some() {
+            return Vec::new();
+        }
+        if self.batches.is_empty() {
+            return self.report.iter().filter_map(|report| report.batch).collect();
+        }
+        self.batches.iter().rev().copied().collect()
+    }
 }
 
 /// What a person said for the proposal; empty is not said.
@@ -121,7 +154,7 @@ impl Imports {
     pub fn new(data: &Path) -> Self {
         Self {
             folder: data.join("imports"),
-            running: Mutex::default(),
+            running: Arc::default(),
             turn: Arc::new(Semaphore::new(1)),
         }
     }
@@ -214,9 +247,18 @@ impl Imports {
     fn sweep(&self, now_ms: TimestampMs) -> io::Result<()> {
         for (at, job) in self.list().iter().enumerate() {
             let is_old = now_ms - job.at > KEPT_DAYS * DAY_MS;
-            let is_over = at + 1 >= KEPT_MAX && job.stage != Stage::Importing;
-            if is_old || is_over {
+            let is_done = job.stage == Stage::Done || job.undone.is_some();
+            if is_old || (at + 1 >= KEPT_MAX && is_done) {
                 self.remove(job.id)?;
+            }
+        }
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let id = entry.file_name().to_str().and_then(|name| name.parse::<Uuid>().ok());
+            let Some(id) = id else { continue };
+            let changed = entry.metadata().and_then(|found| found.modified()).ok();
+            let age = changed.and_then(|changed| changed.elapsed().ok());
+            if self.load_as_is(id).is_none() && age.is_some_and(|age| age > UNKNOWN_KEPT) {
+                self.remove(id)?;
             }
         }
         Ok(())
@@ -263,12 +305,16 @@ impl Imports {
         policy: &Policy,
         clock: &Arc<dyn Clock>,
         importer: &Importer,
-        id: Uuid,
+        running: Running,
     ) -> io::Result<()> {
+        // Dropped at the end, also in a panic.
+        let id = running.id;
         let Some(mut job) = self.load_as_is(id) else { return Ok(()) };
         let is_try = job.stage == Stage::Trying;
         let done = self.work(storage, policy, clock, importer, &job, is_try);
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        if let Some(kept) = self.load_as_is(id) {
+            job.batches = kept.batches;
+        }
         match done {
             Ok(report) => {
                 job.stage = if is_try { Stage::Waiting } else { Stage::Done };
@@ -302,7 +348,8 @@ impl Imports {
     ) -> Result<ImportReport, String> {
         let mapping = Mapping::from_toml(&job.mapping).map_err(|error| error.to_string())?;
         let author = author(storage, policy, importer, clock.now_ms())?;
-        let mut place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
+        let place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
+        let mut place = Noted { place, imports: self, job, is_noted: false };
         let file = self.file_of(job.id);
         let one = ImportJob {
             name: Some(job.name.clone()),
@@ -316,23 +363,33 @@ impl Imports {
         import(&mut place, one, is_try, &mut note).map_err(|error| self.words(job, &error))
     }
 
-    /// Marks a file as worked on; false if it is already.
+    /// Keeps others from a file; `None` if it is worked on already.
+    pub fn claim(&self, id: Uuid) -> Option<Running> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.contains_key(&id) {
+            return None;
+        }
+        running.insert(id, Progress::default());
+        Some(Running { id, running: Arc::clone(&self.running) })
+    }
+
+    /// Marks a file as worked on; `None` if it is already.
     ///
     /// # Errors
     ///
     /// Fails when the disk does.
-    pub fn mark(&self, job: &mut Job, is_try: bool) -> io::Result<bool> {
-        {
-            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            if running.contains_key(&job.id) {
-                return Ok(false);
-            }
-            running.insert(job.id, Progress::default());
+    pub fn mark(&self, job: &mut Job, is_try: bool) -> io::Result<Option<Running>> {
+        let Some(running) = self.claim(job.id) else { return Ok(None) };
+        if let Some(kept) = self.load_as_is(job.id) {
+            (job.batches, job.undone) = (kept.batches, kept.undone);
+        }
+        if !is_try && job.undone.is_some() {
+            (job.batches, job.undone) = (Vec::new(), None);
         }
         job.stage = if is_try { Stage::Trying } else { Stage::Importing };
         (job.report, job.problem) = (None, None);
         self.save(job)?;
-        Ok(true)
+        Ok(Some(running))
     }
 
     /// The turn of those that are worked on.
@@ -341,7 +398,47 @@ impl Imports {
     }
 }
 
-/// Takes an import back.
+/// The office, where the number of an import is kept with its file before any of its rows is
+/// written: so it can be taken back even if it breaks off.
+struct Noted<'a> {
+    place: OfficePlace<'a>,
+    imports: &'a Imports,
+    job: &'a Job,
+    is_noted: bool,
+}
+
+impl Place for Noted<'_> {
+    fn write(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        self.place.write(work)?;
+        if self.is_noted {
+            return Ok(());
+        }
+        // The first thing that is written is the import itself; one runs at a time.
+        self.is_noted = true;
+        let newest = outrider_core::transfer::imports(&mut self.place, 1)?;
+        let mut job = self.job.clone();
+        job.batches.extend(newest.iter().map(|batch| batch.id));
+        self.imports.save(&job).map_err(|error| TargetError::Failed(Box::new(error)))
+    }
+
+    fn rehearse(&mut self, work: Work<'_>) -> Result<(), TargetError> {
+        self.place.rehearse(work)
+    }
+
+    fn set_bulk(&mut self, is_bulk: bool) -> Result<(), TargetError> {
+        self.place.set_bulk(is_bulk)
+    }
+
+    fn batch_rows(&self) -> usize {
+        self.place.batch_rows()
+    }
+
+    fn now_ms(&self) -> TimestampMs {
+        self.place.now_ms()
+    }
+}
+
+/// Takes imports back, in this order.
 ///
 /// # Errors
 ///
@@ -351,11 +448,20 @@ pub fn take_back(
     policy: &Policy,
     clock: &Arc<dyn Clock>,
     importer: &Importer,
-    batch: i64,
+    batches: &[i64],
 ) -> Result<ImportUndone, String> {
     let author = author(storage, policy, importer, clock.now_ms())?;
     let mut place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
-    undo_import(&mut place, batch, &mut |_| {}).map_err(|error| error.to_string())
+    let mut all = ImportUndone::default();
+    for batch in batches {
+        let undone = undo_import(&mut place, *batch, &mut |_| {});
+        let undone = undone.map_err(|error| error.to_string())?;
+        all.archived += undone.archived;
+        all.restored += undone.restored;
+        all.rows_removed += undone.rows_removed;
+        all.kept += undone.kept;
+    }
+    Ok(all)
 }
 
 fn author(

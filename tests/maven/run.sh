@@ -9,4 +9,4 @@ if [ ! -f "$data/maven/sales_pipeline.csv" ]; then
     printf 'no Maven set in %s/maven\n' "$data" >&2
     exit 1
 fi
-exec cargo test --release -p outrider-cli --test e2e -- maven --nocapture
+exec cargo test --release --workspace --test e2e -- maven --nocapture

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::{StoreError, likeness, search};
+use super::{StoreError, likeness, redirect, search};
 use crate::{
     ids::RecordId,
     schema::{Entity, Schema},
@@ -50,6 +50,13 @@ pub fn follow(conn: &Connection, schema: &Schema, changed: &Changed) -> Result<(
     for (record, entity) in &changed.0 {
         if let Some(entity) = schema.entity(entity) {
             refresh(conn, entity, *record)?;
+            // A merge moves others in and out of sight: in a ring, all but the smallest.
+            let Some(_) = entity.field(redirect::REDIRECT) else { continue };
+            let heir = redirect::resolve(conn, entity, *record)?;
+            let others = redirect::halves(conn, entity, heir)?;
+            for other in others.into_iter().chain([heir]).filter(|other| other != record) {
+                refresh(conn, entity, other)?;
+            }
         }
     }
     Ok(())

@@ -1,15 +1,18 @@
 //! A device's store as the place of an import.
 
+use rusqlite::Connection;
 use serde_json::{Map, Value as Json};
 
 use super::target::{Place, Target, TargetError, Work};
 use crate::{
     ids::RecordId,
     replica::{Replica, Writer},
-    schema::{Entity, SqlValue},
+    schema::{Entity, Schema, SqlValue},
     store::{
+        StoreError,
         imports::{self, Found, Notes},
         likeness::{self, Likely},
+        redirect::{self, REDIRECT},
     },
     time::TimestampMs,
 };
@@ -38,7 +41,11 @@ impl Target for Writer<'_> {
     }
 
     fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError> {
-        Ok(Self::read(self, record)?)
+        let Some(itself) = Self::read(self, record)? else { return Ok(None) };
+        match heir(self.conn(), &itself, record)? {
+            Some(heir) => Ok(Self::read(self, heir)?),
+            None => Ok(Some(itself)),
+        }
     }
 
     fn create(
@@ -84,7 +91,29 @@ impl Target for Writer<'_> {
         Ok(likeness::likely(self.conn(), entity, fields, Some(own))?)
     }
 
+    fn has_halves(&self, entity: &Entity, record: RecordId) -> Result<bool, TargetError> {
+        let halves = redirect::halves(self.conn(), entity, record).map_err(StoreError::from)?;
+        Ok(!halves.is_empty())
+    }
+
     fn notes(&self) -> &dyn Notes {
         self.conn()
     }
+}
+
+/// The record that goes on for one that was merged into it.
+fn heir(
+    conn: &Connection,
+    itself: &Json,
+    record: RecordId,
+) -> Result<Option<RecordId>, StoreError> {
+    if itself.get(REDIRECT).is_none() {
+        return Ok(None);
+    }
+    let entity = itself.get("entity").and_then(Json::as_str);
+    let Some(entity) = entity.and_then(|name| Schema::current().entity(name)) else {
+        return Ok(None);
+    };
+    let heir = redirect::resolve(conn, entity, record)?;
+    Ok((heir != record).then_some(heir))
 }

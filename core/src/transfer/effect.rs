@@ -38,6 +38,13 @@ pub(super) enum Effect {
         #[serde(default)]
         restored: bool,
     },
+    /// It changed cells of a row of a record.
+    Cells {
+        /// Which row.
+        place: RowPlace,
+        /// By column: the value before, and the one that it wrote.
+        fields: BTreeMap<String, (Json, Json)>,
+    },
     /// It added a row to a record.
     Row {
         /// Which row.

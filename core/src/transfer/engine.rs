@@ -229,11 +229,14 @@ impl<'m> Engine<'m> {
         }
         match before {
             None => self.adopt(run, target, ready, fresh),
-            Some(before) if before.fingerprint == fresh => {
-                self.wait(run, &ready, Pending::read(&before.pending), true)?;
+            Some(before) => {
+                let pending = Pending::read(&before.pending);
+                if before.fingerprint != fresh || pending.is_taken_back {
+                    return self.update(run, target, ready, &before, fresh);
+                }
+                self.wait(run, &ready, pending, true)?;
                 Ok(Outcome::Unchanged)
             }
-            Some(before) => self.update(run, target, ready, &before, fresh),
         }
     }
 
@@ -316,7 +319,8 @@ impl<'m> Engine<'m> {
         Ok(())
     }
 
-    /// Writes the fields that the file has changed since the last import.
+    /// Writes the fields that the file has changed since the last import. A record that an import
+    /// had made which was taken back comes out of the archive.
     fn update(
         &mut self,
         run: &Run,
@@ -329,7 +333,8 @@ impl<'m> Engine<'m> {
         let said = std::mem::take(&mut ready.said);
         let targets = self.mapping.targets.iter().zip(said).zip(is_changed);
         let mut still = self.pending(&ready);
-        still.links = Pending::read(&before.pending).links;
+        let was = Pending::read(&before.pending);
+        still.links = was.links;
         let mut wanted = Vec::new();
         for ((field, said), is_changed) in targets {
             if is_changed {
@@ -339,7 +344,8 @@ impl<'m> Engine<'m> {
         }
         let resolved = self.resolve(run, target, wanted.into_iter(), still)?;
         let old = target.read(ready.record)?.unwrap_or_default();
-        let is_written = self.write_fields(target, ready.record, &old, resolved.fields)?;
+        let is_back = was.is_taken_back && old.get("is_archived").is_some();
+        let is_written = self.write_back(target, ready.record, &old, resolved.fields, is_back)?;
         if is_written {
             self.keep_change(target, ready.record, &old, &before.fingerprint)?;
         }
@@ -359,9 +365,6 @@ impl<'m> Engine<'m> {
         self.report.adopted += 1;
         let old = target.read(ready.record)?.unwrap_or_default();
         let is_archived = old.get("is_archived").is_some();
-        if is_archived {
-            target.restore(ready.record)?;
-        }
         let said = std::mem::take(&mut ready.said);
         let targets = self.mapping.targets.iter().zip(said);
         let gaps: Vec<_> =
@@ -370,12 +373,32 @@ impl<'m> Engine<'m> {
         let Resolved { mut fields, pending } =
             self.resolve(run, target, gaps.into_iter(), pending)?;
         fields.retain(|_, json| !json.is_null());
-        let is_written = self.write_fields(target, ready.record, &old, fields)? || is_archived;
+        let is_written = self.write_back(target, ready.record, &old, fields, is_archived)?;
         if is_written {
             self.keep_change(target, ready.record, &old, &[])?;
         }
         self.keep(run, target, &ready, fresh, pending, !is_written)?;
         Ok(if is_written { Outcome::Updated } else { Outcome::Unchanged })
+    }
+
+    /// Writes fields, of a record that comes out of the archive if it is to; a row that is refused
+    /// leaves it there.
+    fn write_back(
+        &self,
+        target: &mut dyn Target,
+        record: RecordId,
+        old: &Json,
+        fields: serde_json::Map<String, Json>,
+        is_back: bool,
+    ) -> Result<bool, Stop> {
+        if is_back {
+            target.restore(record)?;
+        }
+        let written = self.write_fields(target, record, old, fields);
+        if is_back && matches!(written, Err(Stop::Fault(_))) {
+            target.archive(record)?;
+        }
+        Ok(written? || is_back)
     }
 
     fn keep(
@@ -403,42 +426,64 @@ impl<'m> Engine<'m> {
         fresh: Vec<u8>,
     ) -> Result<Outcome, Stop> {
         let record = target.read(place.record)?.unwrap_or_default();
-        let is_there = has_row(&record, &place);
-        if let Some(before) = before.as_ref().filter(|before| before.fingerprint == fresh)
-            && is_there
-        {
-            self.wait(run, &ready, Pending::read(&before.pending), true)?;
+        let old = row_of(&record, &place).cloned();
+        let is_same = before.as_ref().is_some_and(|before| before.fingerprint == fresh);
+        // A row that a person took out stays out.
+        if before.is_some() && (is_same || old.is_none()) && target.exists(place.record)? {
+            let pending = before.map(|before| Pending::read(&before.pending)).unwrap_or_default();
+            self.wait(run, &ready, pending, true)?;
             return Ok(Outcome::Unchanged);
         }
         let said = std::mem::take(&mut ready.said);
-        let pending = self.pending(&ready);
-        let all = self.mapping.targets.iter().zip(said);
-        let Resolved { mut fields, pending } = self.resolve(run, target, all, pending)?;
-        let edit = if is_there {
-            // A rehearsal has not written the record that it would have made.
-            serde_json::json!({ "edit": { place.id.as_str(): fields } })
+        let mut still = self.pending(&ready);
+        let is_changed = match (&old, &before) {
+            (Some(_), Some(before)) => changed(&before.fingerprint, &fresh),
+            (_, _) => vec![true; said.len()],
+        };
+        if let Some(before) = &before {
+            still.links = Pending::read(&before.pending).links;
+        }
+        let mut wanted = Vec::new();
+        for ((field, said), is_changed) in self.mapping.targets.iter().zip(said).zip(is_changed) {
+            if is_changed {
+                still.links.remove(&field.field.name);
+                wanted.push((field, said));
+            }
+        }
+        let Resolved { mut fields, pending } =
+            self.resolve(run, target, wanted.into_iter(), still)?;
+        let (edit, effect) = if let Some(old) = &old {
+            let cells = fields.iter().map(|(name, new)| {
+                let old = old.get(name).cloned().unwrap_or(Json::Null);
+                (name.clone(), (old, new.clone()))
+            });
+            let effect = Effect::Cells { place: place.clone(), fields: cells.collect() };
+            (serde_json::json!({ "edit": { place.id.as_str(): fields } }), effect)
         } else {
             fields.retain(|_, json| !json.is_null());
             fields.insert("id".to_owned(), place.id.as_str().into());
-            serde_json::json!({ "add": [fields] })
+            (serde_json::json!({ "add": [fields] }), Effect::Row { place: place.clone() })
         };
-        let fields = serde_json::Map::from_iter([(place.field.clone(), edit)]);
+        let fields = serde_json::Map::from_iter([(place.field, edit)]);
+        // A rehearsal has not written the record that it would have made.
         if target.exists(place.record)? {
             target.update(place.record, &fields)?;
         }
-        if !is_there {
-            self.keep_effect(target, ready.record, &Effect::Row { place })?;
-        }
+        self.keep_effect(target, ready.record, &effect)?;
         self.keep(run, target, &ready, fresh, pending, false)?;
-        Ok(if is_there { Outcome::Updated } else { Outcome::Created })
+        Ok(if old.is_some() { Outcome::Updated } else { Outcome::Created })
     }
 }
 
 /// Whether a record has a row.
 pub(super) fn has_row(record: &Json, place: &RowPlace) -> bool {
-    let rows = record.get(&place.field).and_then(Json::as_array);
-    let is_it = |row: &Json| row.get("id").and_then(Json::as_str) == Some(place.id.as_str());
-    rows.is_some_and(|rows| rows.iter().any(is_it))
+    row_of(record, place).is_some()
+}
+
+/// The row of a record.
+pub(super) fn row_of<'r>(record: &'r Json, place: &RowPlace) -> Option<&'r Json> {
+    let rows = record.get(&place.field)?.as_array()?;
+    rows.iter().find(|row| row.get("id").and_then(Json::as_str) == Some(place.id.as_str()))
 }
 
 /// The record of a key; one that may come several times gets its number, from the second on.

@@ -268,6 +268,12 @@ pub enum ImportError {
         /// The field.
         field: String,
     },
+    /// The currency is unknown.
+    #[error("`{0}` is no currency of ISO 4217, such as EUR or CNY")]
+    Currency(String),
+    /// The region is unknown.
+    #[error("`{0}` is no region of ISO 3166 with two letters, such as DE or CN")]
+    Region(String),
     /// More files than one run takes.
     #[error("at most {max} files at once; import the others afterwards")]
     TooManyFiles {
@@ -277,6 +283,9 @@ pub enum ImportError {
     /// There is no such import.
     #[error("there is no import {0}; `imports` lists them")]
     UnknownBatch(i64),
+    /// It was taken back already.
+    #[error("import {0} was taken back before; import its file again to bring its records back")]
+    UndoneBefore(i64),
     /// The import was long ago.
     #[error("an import can be taken back for {days} days; archive its records instead")]
     TooLate {

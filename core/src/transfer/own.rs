@@ -1,7 +1,7 @@
 //! Our own files taken back: what [`super::export`] wrote becomes the records that it was.
 //!
-//! CSV, the first sheet of a workbook, JSON and JSON lines name every record by its id, so no mapping is needed and links stay what
-//! they were. Exporting and taking back is the identity for all that a person may write; what the
+//! CSV, the sheets of a workbook, JSON and JSON lines name every record by its id, so no mapping is
+//! needed and links stay what they were. Exporting and taking back is the identity for all that a person may write; what the
 //! office or the program alone writes (customer numbers, the history of stages) is left out, and
 //! the report says so. Cells that were defused are themselves again.
 //!
@@ -20,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use calamine::{Reader as _, SheetType, Xlsx, XlsxError, open_workbook};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
@@ -38,6 +39,11 @@ mod record;
 pub mod table;
 
 use record::{Took, take_record};
+
+/// What a workbook begins with.
+const WORKBOOK: &[u8] = b"PK\x03\x04";
+/// The sheet in which an export goes on with texts that are longer than a cell; it has no records.
+const CONTINUED: &str = "Continued";
 
 /// What a file gives for a row.
 pub(super) type Row = Result<Map<String, Json>, String>;
@@ -118,16 +124,14 @@ enum Source {
 }
 
 impl Source {
-    /// Opens a file; what it begins with says which kind it is.
-    fn open(path: &Path) -> Result<Self, OwnError> {
+    /// Opens a file, or a sheet of a workbook; what it begins with says which kind it is.
+    fn open(path: &Path, sheet: Option<&str>) -> Result<Self, OwnError> {
         let failed = |source| OwnError::Read { path: path.to_owned(), source };
         let mut file = BufReader::new(File::open(path).map_err(failed)?);
         let begin = file.fill_buf().map_err(failed)?;
-        if begin.starts_with(b"PK\x03\x04") {
-            let made = sheet::to_csv(path, None).map_err(|error| OwnError::NotOurs {
-                path: path.to_owned(),
-                why: error.to_string(),
-            })?;
+        if begin.starts_with(WORKBOOK) {
+            let made = sheet::to_csv(path, sheet)
+                .map_err(|error| failed(io::Error::other(error.to_string())))?;
             let file = BufReader::new(made.reopen().map_err(failed)?);
             return Ok(Self::Table(table::CsvRows::open(path, file, false)?.into()));
         }
@@ -154,7 +158,28 @@ impl Source {
     }
 }
 
-/// Takes back a file that an export wrote. `progress` is called after each batch.
+/// The sheets of a workbook that may hold records; of another file one without a name.
+fn sheets_of(path: &Path) -> Result<Vec<Option<String>>, OwnError> {
+    let failed = |source| OwnError::Read { path: path.to_owned(), source };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    if !file.fill_buf().map_err(failed)?.starts_with(WORKBOOK) {
+        return Ok(vec![None]);
+    }
+    let not_ours = |why: String| OwnError::NotOurs { path: path.to_owned(), why };
+    // Sees that the archive does not burst before the library lists what is in it.
+    drop(sheet::to_csv(path, None).map_err(|error| not_ours(error.to_string()))?);
+    let workbook: Xlsx<BufReader<File>> =
+        open_workbook(path).map_err(|error: XlsxError| not_ours(error.to_string()))?;
+    let mut names = Vec::new();
+    for sheet in workbook.sheets_metadata() {
+        if sheet.typ == SheetType::WorkSheet && sheet.name != CONTINUED {
+            names.push(Some(sheet.name.clone()));
+        }
+    }
+    Ok(names)
+}
+
+/// Takes back a file that an export wrote, of a workbook all sheets. `progress` is called after each batch.
 ///
 /// # Errors
 ///
@@ -167,15 +192,54 @@ pub fn take_back(
 ) -> Result<OwnReport, OwnError> {
     let read_error = |source| OwnError::Read { path: file.to_owned(), source };
     let bytes_total = std::fs::metadata(file).map_err(read_error)?.len();
-    let mut source = Source::open(file)?;
+    let sheets = sheets_of(file)?;
     imports::set_bulk(replica.store().conn(), true).map_err(ReplicaError::from)?;
     let mut report = OwnReport::default();
-    let done = take_all(replica, &mut source, &mut report, &mut |rows, bytes| {
+    let done = take_sheets(replica, (file, sheets.as_slice()), &mut report, &mut |rows, bytes| {
         progress(Progress { rows, bytes, bytes_total });
     });
     imports::set_bulk(replica.store().conn(), false).map_err(ReplicaError::from)?;
     done?;
     Ok(report)
+}
+
+/// Takes one sheet after the other; rows count from each sheet's head.
+fn take_sheets(
+    replica: &mut Replica,
+    (path, sheets): (&Path, &[Option<String>]),
+    report: &mut OwnReport,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<(), OwnError> {
+    let (mut begin, mut is_ours) = (0_u64, false);
+    for sheet in sheets {
+        let name = sheet.as_deref().filter(|_| sheets.len() > 1);
+        let known = report.errors.len();
+        match (Source::open(path, sheet.as_deref()), name) {
+            (Ok(mut source), _) => {
+                is_ours = true;
+                take_all(replica, &mut source, report, &mut |rows, bytes| {
+                    progress(rows, begin + bytes);
+                })?;
+                begin += source.bytes();
+            }
+            // Somebody's own sheet beside ours: said, not taken.
+            (Err(OwnError::NotOurs { why, .. }), Some(_)) => {
+                if known < ERRORS_KEPT_MAX {
+                    report.errors.push(RowNote { row: 1, column: String::new(), reason: why });
+                }
+            }
+            (Err(error), _) => return Err(error),
+        }
+        for note in report.errors.iter_mut().skip(known) {
+            let Some(name) = name else { break };
+            note.reason = format!("sheet `{name}`: {}", note.reason);
+        }
+    }
+    if is_ours {
+        return Ok(());
+    }
+    let why = "none of its sheets has a column `entity`".to_owned();
+    Err(OwnError::NotOurs { path: path.to_owned(), why })
 }
 
 fn take_all(

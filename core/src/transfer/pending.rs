@@ -20,6 +20,9 @@ pub(super) struct Pending {
     pub(super) row: Option<RowPlace>,
     /// By field.
     pub(super) links: BTreeMap<String, Wanted>,
+    /// Whether the import that brought the record was taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_taken_back: bool,
 }
 
 /// A row of a record.
@@ -47,7 +50,7 @@ pub(super) struct Wanted {
 
 impl Pending {
     pub(super) fn new(entity: &str, row: Option<RowPlace>) -> Self {
-        Self { entity: entity.to_owned(), row, links: BTreeMap::new() }
+        Self { entity: entity.to_owned(), row, ..Self::default() }
     }
 
     /// Reads what [`Pending::write`] wrote; nothing if it cannot be read, as only this room writes
@@ -56,9 +59,14 @@ impl Pending {
         serde_json::from_str(text).unwrap_or_default()
     }
 
+    /// The same, of a record whose import was taken back.
+    pub(super) fn taken_back(text: &str) -> String {
+        Self { is_taken_back: true, ..Self::read(text) }.write()
+    }
+
     /// As text; empty if nothing waits.
     pub(super) fn write(&self) -> String {
-        if self.links.is_empty() {
+        if self.links.is_empty() && !self.is_taken_back {
             return String::new();
         }
         serde_json::to_string(self).unwrap_or_default()

@@ -8,8 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{error::ImportError, table::Table};
-use crate::schema::{Entity, Kind, Label, Schema, Type};
+use super::{
+    error::ImportError,
+    table::{Format, Table, tree},
+};
+use crate::{
+    schema::{Entity, Field, Kind, Label, Schema, Type},
+    value::Money,
+};
 
 mod columns;
 mod headers;
@@ -26,6 +32,21 @@ use values::Fit;
 const FIT_PERCENT_MIN: u32 = 50;
 /// The part of an address whose misspelt values are told, by the names of ISO 3166.
 const COUNTRY: &str = "country";
+/// What Salesforce calls records of our entities.
+const SALESFORCE: [(&str, &str); 12] = [
+    ("Account", "customer"),
+    ("Asset", "asset"),
+    ("Campaign", "campaign"),
+    ("Case", "service_request"),
+    ("Contact", "contact"),
+    ("Contract", "contract"),
+    ("Event", "activity"),
+    ("Lead", "lead"),
+    ("Opportunity", "opportunity"),
+    ("Order", "sales_order"),
+    ("Product2", "product"),
+    ("Task", "activity"),
+];
 /// Unknown values that are named of one column, at most.
 const UNKNOWN_MAX: usize = 10;
 
@@ -145,12 +166,14 @@ struct Chosen {
 ///
 /// The file cannot be read, or the wishes name what is not there.
 pub fn propose(table: &Table, wishes: &Wishes, names: &dyn Names) -> Result<Proposal, ImportError> {
+    check_wishes(wishes)?;
     let columns = columns::look_at(table)?;
     let entity = match &wishes.entity {
         Some(name) => Schema::current()
             .entity(name)
             .ok_or_else(|| ImportError::UnknownEntity(name.chars().take(80).collect()))?,
-        None => find_entity(&columns, wishes.currency.as_deref()),
+        None => entity_of_tree(table, &columns)
+            .unwrap_or_else(|| find_entity(&columns, wishes.currency.as_deref())),
     };
     let mut chosen = choose(entity, &columns, wishes)?;
     for (at, chosen) in &mut chosen {
@@ -181,6 +204,39 @@ pub fn propose(table: &Table, wishes: &Wishes, names: &dyn Names) -> Result<Prop
         notes,
         mapping,
     })
+}
+
+/// A currency or a region that there is not would empty every amount or number.
+fn check_wishes(wishes: &Wishes) -> Result<(), ImportError> {
+    let short = |code: &str| code.chars().take(80).collect::<String>();
+    if let Some(code) = wishes.currency.as_deref().filter(|code| Money::new(code, 0).is_err()) {
+        return Err(ImportError::Currency(short(code)));
+    }
+    if let Some(code) = &wishes.region {
+        let is_it = |country: &iso_country::data::CountryCode<'_>| {
+            country.alpha2.eq_ignore_ascii_case(code)
+        };
+        if !iso_country::data::all().iter().any(is_it) {
+            return Err(ImportError::Region(short(code)));
+        }
+    }
+    Ok(())
+}
+
+/// The entity that the records of a data tree are of: Salesforce names each by its type, such as
+/// `AccountRef1`.
+fn entity_of_tree(table: &Table, columns: &[Column]) -> Option<&'static Entity> {
+    if table.format != Format::DataTree {
+        return None;
+    }
+    let names = columns.iter().find(|column| column.name == tree::REFERENCE_ID)?;
+    let type_of = |name: &String| name.rsplit_once("Ref").map(|(kind, _)| kind.to_owned());
+    let kind = names.values.keys().next().and_then(type_of)?;
+    if names.values.keys().any(|name| type_of(name).as_ref() != Some(&kind)) {
+        return None;
+    }
+    let (_, entity) = SALESFORCE.iter().find(|(name, _)| name.eq_ignore_ascii_case(&kind))?;
+    Schema::current().entity(entity)
 }
 
 /// The entity whose fields the columns' names and values fit best.
@@ -317,7 +373,8 @@ struct Key {
 
 impl Key {
     /// A column whose values are all different and there, called like a key, else any such one,
-    /// else the columns of the title, told apart by their order.
+    /// else the columns of the title, told apart by their order. A link names another record, and a
+    /// name may be that of several: with it goes an e-mail address or a telephone number.
     fn find(
         entity: &Entity,
         columns: &[Column],
@@ -333,7 +390,17 @@ impl Key {
         }
         let rows = columns.iter().map(|column| column.filled).max().unwrap_or_default();
         let fits = |column: &&Column| column.is_unique && column.filled == rows && rows > 0;
-        let unique: Vec<&Column> = columns.iter().filter(fits).collect();
+        let is_link = |at: usize| {
+            chosen.get(&at).is_some_and(|chosen| matches!(chosen.place.field.ty, Type::Link(_)))
+        };
+        let is_name = |field: &Field| field.name == entity.title || field.ty == Type::PersonName;
+        let own_columns: Vec<&Column> = columns
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !is_link(*at))
+            .map(|(_, column)| column)
+            .collect();
+        let unique: Vec<&Column> = own_columns.iter().copied().filter(fits).collect();
         let own = [entity.name.as_str(), "id"].concat();
         let is_own = |column: &&&Column| headers::plain(&column.name) == headers::plain(&own);
         let best = unique
@@ -341,18 +408,44 @@ impl Key {
             .find(is_own)
             .or_else(|| unique.iter().find(|column| headers::is_key(&column.name)))
             .or_else(|| unique.first());
-        if let Some(column) = best {
+        let mut in_fields: Vec<(&Column, &Field)> = Vec::new();
+        for (at, chosen) in chosen {
+            in_fields.extend(columns.get(*at).map(|column| (column, chosen.place.field)));
+        }
+        // A number such as that of an order names its record, be it the title or not.
+        let is_a_name = |name: &String| {
+            let mut named = in_fields.iter().filter(|(column, _)| column.name == *name);
+            !headers::is_key(name) && named.any(|(_, field)| is_name(field))
+        };
+        if let Some(column) = best.filter(|column| !is_a_name(&column.name)) {
             return Self { names: vec![column.name.clone()], may_repeat: false };
         }
-        let title = |(at, chosen): (&usize, &Chosen)| {
-            let is_title = chosen.place.field.name == entity.title;
-            columns.get(*at).filter(|_| is_title).map(|column| column.name.clone())
+        let is_title = |field: &Field| match best {
+            Some(_) => is_name(field),
+            None => field.name == entity.title,
         };
-        let mut names: Vec<String> = chosen.iter().filter_map(title).collect();
-        if names.is_empty() {
-            names.extend(columns.first().map(|column| column.name.clone()));
+        let mut names: Vec<String> = in_fields
+            .iter()
+            .filter(|(_, field)| is_title(field) && !matches!(field.ty, Type::Link(_)))
+            .map(|(column, _)| column.name.clone())
+            .collect();
+        if !names.is_empty() {
+            let reached = in_fields
+                .iter()
+                .filter(|(column, field)| {
+                    column.filled > 0
+                        && matches!(field.ty, Type::Email | Type::Phone)
+                        && !names.contains(&column.name)
+                })
+                .max_by_key(|(column, field)| (column.filled, field.ty == Type::Email));
+            names.extend(reached.map(|(column, _)| column.name.clone()));
+        } else if let Some(column) = own_columns.first() {
+            names.push(column.name.clone());
+        } else {
+            // Nothing but links: together they name the row.
+            names.extend(columns.iter().map(|column| column.name.clone()));
         }
-        Self { names, may_repeat: true }
+        Self { names, may_repeat: best.is_none() }
     }
 }
 

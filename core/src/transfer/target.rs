@@ -69,7 +69,8 @@ pub trait Place {
 pub trait Target {
     /// Whether a record is here.
     fn exists(&self, record: RecordId) -> Result<bool, TargetError>;
-    /// A record as its documents say it; `None` if it is not here.
+    /// A record as its documents say it, or the one that it was merged into; `None` if it is not
+    /// here.
     fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError>;
     /// Creates a record that may leave required fields empty.
     fn create(
@@ -99,6 +100,8 @@ pub trait Target {
         fields: &Map<String, Json>,
         own: RecordId,
     ) -> Result<Vec<Likely>, TargetError>;
+    /// Whether other records were merged into this one.
+    fn has_halves(&self, entity: &Entity, record: RecordId) -> Result<bool, TargetError>;
     /// What imports remember.
     fn notes(&self) -> &dyn Notes;
 }

@@ -7,13 +7,14 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     Progress,
     effect::{Effect, imprint},
-    engine::has_row,
+    engine::{has_row, row_of},
     error::ImportError,
+    pending::Pending,
     target::{Place, Target, TargetError},
 };
 use crate::{
     ids::{RecordId, from_hex},
-    schema::{Kind, Schema},
+    schema::{Entity, Field, Kind, Schema},
     store::imports::{Batch, ImportedRow},
 };
 
@@ -60,6 +61,9 @@ pub fn undo_import(
         Ok(())
     })?;
     let mut batch = found.ok_or(ImportError::UnknownBatch(id))?;
+    if batch.undone_at.is_some() {
+        return Err(ImportError::UndoneBefore(id));
+    }
     if now_ms - batch.begun_at > UNDO_DAYS * DAY_MS {
         return Err(ImportError::TooLate { days: UNDO_DAYS });
     }
@@ -101,13 +105,17 @@ fn undo(target: &mut dyn Target, record: RecordId, effect: &Effect) -> Result<Un
             let Some(now) = target.read(record)? else { return Ok(Undone::Gone) };
             let mut edits = Map::new();
             let mut is_kept = false;
+            let entity = entity_of(&now);
             for (name, (old, new)) in fields {
                 let current = now.get(name).unwrap_or(&Json::Null);
                 if current == old {
                     continue;
                 }
-                match edit_back(&now, name, old, new) {
-                    Some(edit) if current == new || edit.is_object() => {
+                let field = entity.and_then(|entity| entity.field(name));
+                // Of a set the members that came go, whatever people added.
+                let is_set = field.is_some_and(|field| field.kind == Kind::Set);
+                match field.and_then(|field| edit_back(field, old, new)) {
+                    Some(edit) if current == new || is_set => {
                         edits.insert(name.clone(), edit);
                     }
                     Some(_) | None => is_kept = true,
@@ -117,15 +125,43 @@ fn undo(target: &mut dyn Target, record: RecordId, effect: &Effect) -> Result<Un
             if *restored && !is_kept && now.get("is_archived").is_none() {
                 target.archive(record)?;
             }
-            let fingerprint = bytes(was);
-            target
-                .notes()
-                .keep_imported(record, &ImportedRow { fingerprint, pending: String::new() })?;
+            let mut fingerprint = bytes(was);
+            if is_kept && let Some(row) = target.notes().imported(record)? {
+                // What a person changed stays when either file is imported again.
+                fingerprint.extend(row.fingerprint);
+            }
+            if fingerprint.is_empty() {
+                target.notes().forget_imported(record)?;
+            } else {
+                let pending =
+                    if *restored && !is_kept { Pending::taken_back("") } else { String::new() };
+                let row = ImportedRow { fingerprint, pending };
+                target.notes().keep_imported(record, &row)?;
+            }
             Ok(match (is_written || *restored, is_kept) {
                 (_, true) => Undone::Kept,
                 (true, false) => Undone::Restored,
                 (false, false) => Undone::Gone,
             })
+        }
+        Effect::Cells { place, fields } => {
+            let now = target.read(place.record)?.unwrap_or_default();
+            let Some(row) = row_of(&now, place) else { return Ok(Undone::Gone) };
+            let is_ours = |(name, (_, new)): &(&String, &(Json, Json))| {
+                row.get(name.as_str()).unwrap_or(&Json::Null) == new
+            };
+            let back: Map<String, Json> = fields
+                .iter()
+                .filter(is_ours)
+                .map(|(name, (old, _))| (name.clone(), old.clone()))
+                .collect();
+            if back.len() < fields.len() {
+                return Ok(Undone::Kept);
+            }
+            target.notes().forget_imported(record)?;
+            let edit = json!({ "edit": { place.id.as_str(): back } });
+            target.update(place.record, &Map::from_iter([(place.field.clone(), edit)]))?;
+            Ok(Undone::Restored)
         }
         Effect::Row { place } => {
             target.notes().forget_imported(record)?;
@@ -149,20 +185,24 @@ fn undo_creation(
     if now.contains_key("is_archived") {
         return Ok(Undone::Gone);
     }
-    let entity = now.get("entity").and_then(Json::as_str);
-    let entity = entity.and_then(|name| Schema::current().entity(name));
-    if entity.is_none_or(|entity| imprint(entity, &now) != made) {
+    let now = Json::Object(now);
+    let (Some(entity), Some(fields)) = (entity_of(&now), now.as_object()) else {
+        return Ok(Undone::Kept);
+    };
+    if imprint(entity, fields) != made || target.has_halves(entity, record)? {
         return Ok(Undone::Kept);
     }
     target.archive(record)?;
-    target.notes().forget_imported(record)?;
+    // The next import of the file brings it back, with what the file says by then.
+    if let Some(row) = target.notes().imported(record)? {
+        let row = ImportedRow { pending: Pending::taken_back(&row.pending), ..row };
+        target.notes().keep_imported(record, &row)?;
+    }
     Ok(Undone::Archived)
 }
 
 /// The edit that brings the old value back; a set loses the members that came.
-fn edit_back(record: &Json, name: &str, old: &Json, new: &Json) -> Option<Json> {
-    let entity = record.get("entity").and_then(Json::as_str)?;
-    let field = Schema::current().entity(entity)?.field(name)?;
+fn edit_back(field: &Field, old: &Json, new: &Json) -> Option<Json> {
     if field.kind == Kind::Set {
         let old = old.as_array().cloned().unwrap_or_default();
         let came = new.as_array().cloned().unwrap_or_default();
@@ -175,6 +215,10 @@ fn edit_back(record: &Json, name: &str, old: &Json, new: &Json) -> Option<Json> 
     // A required field cannot be emptied again; it stays.
     let emptied = if field.kind == Kind::Text { Json::from("") } else { Json::Null };
     (!field.required).then_some(emptied)
+}
+
+fn entity_of(record: &Json) -> Option<&'static Entity> {
+    Schema::current().entity(record.get("entity")?.as_str()?)
 }
 
 fn bytes(hex: &str) -> Vec<u8> {

@@ -135,13 +135,88 @@ fn an_import_is_taken_back_and_leaves_what_people_did() {
     assert_eq!(undo(&mut world, &first), [1, 0, 0, 1]);
     assert_eq!(world.get("customer", "1")["is_archived"], true);
     assert!(world.get("customer", "2").get("is_archived").is_none());
-    // Taking it back once more finds nothing to do; importing again brings it back.
-    assert_eq!(undo(&mut world, &first), [0, 0, 0, 1]);
-    let again = world.import(CUSTOMERS, CUSTOMER_ROWS);
-    assert_eq!(counts(&again), [0, 1, 1, 0]);
+    // Nobody takes it back once more; importing again brings it back, time and again.
+    let twice = undo_import(&mut world.replica, first.batch.unwrap(), &mut |_| {}).unwrap_err();
+    assert!(twice.to_string().contains("was taken back before"), "{twice}");
+    for _ in 0..3 {
+        let again = world.import(CUSTOMERS, CUSTOMER_ROWS);
+        assert_eq!(counts(&again), [0, 1, 1, 0]);
+        assert!(world.get("customer", "1").get("is_archived").is_none());
+        assert_eq!(undo(&mut world, &again), [0, 1, 0, 0]);
+        assert_eq!(world.get("customer", "1")["is_archived"], true);
+    }
+    // What was put right in the file meanwhile arrives.
+    let right = CUSTOMER_ROWS.replace("Acme,retail,1", "Acme,finance,7");
+    assert_eq!(counts(&world.import(CUSTOMERS, &right)), [0, 1, 1, 0]);
+    let acme = world.get("customer", "1");
+    assert_eq!((&acme["industry"], &acme["employees"]), (&json!("finance"), &json!(7)));
+}
+
+const PRICES: &str = r#"
+entity = "opportunity"
+source = "erp"
+key = "no"
+currency = "EUR"
+[fields]
+name = { column = "name" }
+sales_stage = { const = "prospecting" }
+customer_id = { const = "", allow_empty = true }
+expected_amount = { column = "amount" }
+"#;
+
+#[test]
+fn an_amount_that_a_person_changed_after_the_import_stays() {
+    let mut world = World::new();
+    world.import(PRICES, "no,name,amount\n1,One,100\n");
+    let second = world.import(PRICES, "no,name,amount\n1,One,200\n");
+    let mine = json!({ "amount": "250.00", "currency": "EUR" });
+    world.edit("opportunity", "1", json!({ "expected_amount": mine }));
+    assert_eq!(undo(&mut world, &second), [0, 0, 0, 1]);
+    assert_eq!(world.get("opportunity", "1")["expected_amount"]["amount"], mine["amount"]);
+    assert_eq!(counts(&world.import(PRICES, "no,name,amount\n1,One,200\n")), [0, 0, 1, 0]);
+    assert_eq!(world.get("opportunity", "1")["expected_amount"]["amount"], mine["amount"]);
+}
+
+#[test]
+fn cells_and_rows_that_a_person_changed_stay() {
+    let mut world = World::new();
+    let lines = "no,order,what,s,m,l,product\n1,O1,Shirt,1,,,\n2,O1,Hat,5,,,\n";
+    run(&mut world, &[(ORDERS, "no,customer\nO1,\n"), (LINES, lines)], false);
+    let order = world.get("sales_order", "O1");
+    let line = |name: &str| {
+        let lines = order["lines"].as_array().unwrap();
+        lines.iter().find(|line| line["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    let edit = json!({ "edit": { line("Shirt"): { "name": "Blouse" } }, "remove": [line("Hat")] });
+    world.edit("sales_order", "O1", json!({ "lines": edit }));
+    let changed = lines.replace("Shirt,1", "Shirt,4");
+    let report = run(&mut world, &[(LINES, &changed)], false);
+    assert_eq!(counts(&report[0]), [0, 1, 1, 0]);
+    let order = world.get("sales_order", "O1");
+    assert_eq!(order["lines"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&order["lines"][0]["name"], &order["lines"][0]["qty"]),
+        (&json!("Blouse"), &json!("4"))
+    );
+    assert_eq!(undo(&mut world, &report[0]), [0, 1, 0, 0]);
+    let order = world.get("sales_order", "O1");
+    assert_eq!(
+        (&order["lines"][0]["name"], &order["lines"][0]["qty"]),
+        (&json!("Blouse"), &json!("1"))
+    );
+}
+
+#[test]
+fn a_record_that_others_were_merged_into_is_not_archived_by_undo() {
+    let mut world = World::new();
+    let mine = RecordId::external("customer", "mine", "7");
+    world
+        .import(&CUSTOMERS.replace("erp", "mine"), "no,name,industry,employees\n7,Acme,retail,1\n");
+    let import = world.import(CUSTOMERS, CUSTOMER_ROWS);
+    let acme = RecordId::external("customer", "erp", "1");
+    world.replica.merge(mine, acme, &std::collections::BTreeSet::new()).unwrap();
+    assert_eq!(undo(&mut world, &import)[0], 1);
     assert!(world.get("customer", "1").get("is_archived").is_none());
-    assert_eq!(undo(&mut world, &again), [0, 1, 0, 0]);
-    assert_eq!(world.get("customer", "1")["is_archived"], true);
 }
 
 #[test]

@@ -79,6 +79,15 @@ struct OfficeTarget<'a> {
 }
 
 impl OfficeTarget<'_> {
+    /// The record that goes on for one: itself, if it was not merged into another.
+    fn heir(&self, record: RecordId) -> Result<RecordId, TargetError> {
+        let main = DocumentId { record, part: Part::Main };
+        let stored = self.tap.desk.tx.document(&main).map_err(failed)?;
+        let entity = stored.and_then(|stored| Schema::current().entity(&stored.entity));
+        let Some(entity) = entity else { return Ok(record) };
+        self.tap.desk.tx.heir(entity, record).map_err(failed)
+    }
+
     /// Has the row judged, and lets the transaction's own reads find it.
     fn judge(&mut self) -> Result<bool, TargetError> {
         let is_written = self.tap.judge().map_err(refused)?;
@@ -94,6 +103,7 @@ impl Target for OfficeTarget<'_> {
     }
 
     fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError> {
+        let record = self.heir(record)?;
         let found = documents(&*self.tap.desk.tx, record).map_err(refused)?;
         Ok(found.map(|(entity, documents)| record::to_json(entity, record, &documents)))
     }
@@ -113,6 +123,7 @@ impl Target for OfficeTarget<'_> {
         record: RecordId,
         fields: &Map<String, Json>,
     ) -> Result<bool, TargetError> {
+        let record = self.heir(record)?;
         self.tap.update(record, fields).map_err(refused)?;
         self.judge()
     }
@@ -157,6 +168,10 @@ impl Target for OfficeTarget<'_> {
     ) -> Result<Vec<Likely>, TargetError> {
         let Some(entity) = Schema::current().entity(&entity.name) else { return Ok(Vec::new()) };
         self.tap.desk.tx.likely(entity, fields, Some(own)).map_err(failed)
+    }
+
+    fn has_halves(&self, entity: &Entity, record: RecordId) -> Result<bool, TargetError> {
+        Ok(!self.tap.desk.tx.halves(entity, record).map_err(failed)?.is_empty())
     }
 
     fn notes(&self) -> &dyn Notes {

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     error::AppError,
-    imports::{Importer, Job, Said, Stage, UPLOAD_BYTES_MAX, take_back},
+    imports::{Importer, Imports, Job, Said, Stage, UPLOAD_BYTES_MAX, take_back},
     state::AppState,
     storage::StorageError,
 };
@@ -139,6 +139,22 @@ async fn list(
     }))
 }
 
+/// A file that is arriving: taken away again unless it is kept.
+struct Begun {
+    imports: std::sync::Arc<Imports>,
+    id: Uuid,
+    is_kept: bool,
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Fails where nothing has arrived yet.
+            let _ = self.imports.remove(self.id);
+        }
+    }
+}
+
 /// `POST /import`: a file is brought.
 pub(super) async fn bring(
     State(state): State<AppState>,
@@ -150,6 +166,8 @@ pub(super) async fn bring(
     let session = session::find(&headers, &state).await?.ok_or_else(signed_out)?;
     let words = Words(session.language);
     let id = draw_id(&state)?;
+    let imports = std::sync::Arc::clone(&state.imports);
+    let mut begun = Begun { imports, id, is_kept: false };
     let mut said = Said::default();
     let mut is_ours = false;
     let mut name = String::new();
@@ -186,8 +204,10 @@ pub(super) async fn bring(
         report: None,
         problem: None,
         undone: None,
+        batches: Vec::new(),
     };
     propose(&state, job).await?;
+    begun.is_kept = true;
     Ok(Redirect::to(&format!("/import/{id}")).into_response())
 }
 
@@ -284,7 +304,10 @@ pub(super) async fn show_import(
         fields,
         notes: notes.map(|note| note_words(words, note)).collect(),
         progress,
-        report: job.report.as_ref().map(|report| report_of(report, &job, words, &state)),
+        report: match &job.report {
+            Some(report) => Some(report_of(report, &job, words, &state)),
+            None => broken_off(&job).filter(|_| progress.is_none()),
+        },
         has_file,
         job,
     }))
@@ -302,6 +325,20 @@ fn note_words(words: Words, note: &Note) -> String {
         Note::NoKey => words.t("import-note-key"),
         Note::Currency { currency } => format!("{} {currency}", words.t("import-note-currency")),
     }
+}
+
+/// What can be said of imports that broke off.
+fn broken_off(job: &Job) -> Option<Report> {
+    let batch = job.undoable().first().copied()?;
+    Some(Report {
+        is_try: false,
+        counts: Vec::new(),
+        lines: Vec::new(),
+        told: Vec::new(),
+        has_errors: false,
+        batch: Some(batch),
+        list: format!("/records/{}", job.said.entity),
+    })
 }
 
 fn report_of(report: &ImportReport, job: &Job, words: Words, state: &AppState) -> Report {
@@ -346,7 +383,7 @@ fn report_of(report: &ImportReport, job: &Job, words: Words, state: &AppState) -
         told: told.map(|note| (note.row, note.column.clone(), note.reason.clone())).collect(),
         has_errors: state.imports.errors_of(job.id).is_file()
             && report.rejected + report.alike + report.left_empty.len() as u64 > 0,
-        batch: report.batch.filter(|_| job.undone.is_none()),
+        batch: job.undoable().first().copied(),
         list: format!("/records/{}", report.entity),
     }
 }
@@ -402,9 +439,9 @@ fn columns_of(fields: &[(String, String)]) -> std::collections::BTreeMap<String,
 }
 
 fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Result<(), Failure> {
-    if !state.imports.mark(&mut job, is_try).map_err(disk)? {
+    let Some(running) = state.imports.mark(&mut job, is_try).map_err(disk)? else {
         return Ok(());
-    }
+    };
     let importer = Importer { user: session.user.clone(), record: session.user_record };
     let state = state.clone();
     let id = job.id;
@@ -413,7 +450,7 @@ fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Res
         let _turn = state.imports.turn().acquire_owned().await;
         let work = tokio::task::spawn_blocking(move || {
             let storage = state.storage.as_ref();
-            state.imports.run(storage, &state.policy, &state.clock, &importer, id)
+            state.imports.run(storage, &state.policy, &state.clock, &importer, running)
         });
         match work.await {
             Ok(Ok(())) => {}
@@ -430,15 +467,24 @@ pub(super) async fn undo(
     Path(id): Path<String>,
     Submission { session, .. }: Submission,
 ) -> Result<Response, Failure> {
-    let mut job = job_of(&state, &id)?;
-    let batch = job.report.as_ref().and_then(|report| report.batch).ok_or(Failure::NotFound)?;
+    let id = job_of(&state, &id)?.id;
+    let here = Redirect::to(&format!("/import/{id}")).into_response();
+    let Some(_running) = state.imports.claim(id) else { return Ok(here) };
+    let mut job = state.imports.load(id).ok_or(Failure::NotFound)?;
+    if job.undone.is_some() {
+        return Ok(here);
+    }
+    let batches = job.undoable();
+    if batches.is_empty() {
+        return Err(Failure::NotFound);
+    }
     let words = Words(session.language);
     let importer = Importer { user: session.user.clone(), record: session.user_record };
     let (policy, clock) = (state.policy.clone(), state.clock.clone());
     let imports = std::sync::Arc::clone(&state.imports);
     let done = state
         .run(move |storage| {
-            Ok::<_, StorageError>(take_back(storage, &policy, &clock, &importer, batch))
+            Ok::<_, StorageError>(take_back(storage, &policy, &clock, &importer, &batches))
         })
         .await?;
     match done {
@@ -455,9 +501,8 @@ pub(super) async fn undo(
         }
         Err(problem) => job.problem = Some(problem),
     }
-    let here = format!("/import/{}", job.id);
     imports.save(&job).map_err(disk)?;
-    Ok(Redirect::to(&here).into_response())
+    Ok(here)
 }
 
 /// `POST /import/{id}/remove`: takes the file away.

@@ -90,15 +90,11 @@ pub(super) fn read<'a>(
     let fields: Vec<&Field> = entity.fields.iter().filter(|field| is_searched(field)).collect();
     let sql = entity.texts.get("search", &Part::Main, || {
         let columns = fields.iter().flat_map(|field| columns_of(field)).map(|(name, _)| name);
-        let redirect = entity.field(REDIRECT).map_or("NULL", |_| REDIRECT);
         let columns: Vec<String> = columns.collect();
         let columns =
             if columns.is_empty() { String::new() } else { format!(", {}", columns.join(", ")) };
         // Names come from the schema, which admits only `[a-z_]+`.
-        format!(
-            "SELECT is_archived OR {redirect} IS NOT NULL{columns} FROM {} WHERE id = ?1",
-            entity.name
-        )
+        format!("SELECT is_archived <> 0{columns} FROM {} WHERE id = ?1", entity.name)
     });
     let mut query = conn.prepare_cached(&sql)?;
     let mut rows = query.query([record.as_bytes()])?;

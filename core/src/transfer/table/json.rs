@@ -7,14 +7,14 @@
 use std::{
     collections::BTreeMap,
     fs::File,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read, Write},
     path::Path,
 };
 
 use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
 
-use super::{COLUMNS_MAX, WHOLE_BYTES_MAX};
+use super::{COLUMNS_MAX, FILE_BYTES_MAX, WHOLE_BYTES_MAX};
 use crate::transfer::error::ImportError;
 
 /// Bytes of one line, at most.
@@ -27,7 +27,7 @@ pub(super) fn to_csv(path: &Path) -> Result<NamedTempFile, ImportError> {
         each_line(path, |object| {
             columns.add(object.keys()).map_err(|found| too_many(path, found))
         })?;
-        let mut rows = Rows::begin(&columns)?;
+        let mut rows = Rows::begin(path, &columns)?;
         each_line(path, |object| rows.write(&columns, &object))?;
         return rows.finish();
     }
@@ -58,7 +58,7 @@ pub(super) fn write(
     for object in objects {
         columns.add(object.keys()).map_err(|found| too_many(path, found))?;
     }
-    let mut rows = Rows::begin(&columns)?;
+    let mut rows = Rows::begin(path, &columns)?;
     objects.iter().try_for_each(|object| rows.write(&columns, object))?;
     rows.finish()
 }
@@ -153,19 +153,73 @@ impl Columns {
     }
 }
 
-struct Rows {
-    csv: csv::Writer<NamedTempFile>,
+/// A temporary file that becomes no larger than a file that is read may be.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    made: NamedTempFile,
+    left: u64,
 }
 
-impl Rows {
-    fn begin(columns: &Columns) -> Result<Self, ImportError> {
+impl Bounded {
+    pub(super) fn new() -> Result<Self, ImportError> {
         let made = NamedTempFile::new().map_err(|source| ImportError::Temporary { source })?;
-        let mut rows = Self { csv: csv::Writer::from_writer(made) };
+        Ok(Self { made, left: FILE_BYTES_MAX })
+    }
+
+    pub(super) fn into_made(self) -> NamedTempFile {
+        self.made
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let count = self.made.write(bytes)?;
+        self.left -= count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.made.flush()
+    }
+}
+
+/// Why the temporary file of a file was not written.
+pub(super) fn unwritten(path: &Path, source: io::Error) -> ImportError {
+    if source.kind() == io::ErrorKind::FileTooLarge {
+        return ImportError::FileTooLarge { path: path.to_owned(), max: FILE_BYTES_MAX };
+    }
+    ImportError::Temporary { source }
+}
+
+/// Why a row of it was not written.
+pub(super) fn row_unwritten(path: &Path, error: csv::Error) -> ImportError {
+    let words = error.to_string();
+    let csv::ErrorKind::Io(source) = error.into_kind() else {
+        return ImportError::Temporary { source: io::Error::other(words) };
+    };
+    unwritten(path, source)
+}
+
+struct Rows<'p> {
+    path: &'p Path,
+    csv: csv::Writer<Bounded>,
+}
+
+impl<'p> Rows<'p> {
+    fn begin(path: &'p Path, columns: &Columns) -> Result<Self, ImportError> {
+        let mut rows = Self { path, csv: csv::Writer::from_writer(Bounded::new()?) };
         rows.record(columns.names.iter().map(String::as_str))?;
         Ok(rows)
     }
 
     fn write(&mut self, columns: &Columns, object: &Map<String, Json>) -> Result<(), ImportError> {
+        // It would become a row as wide as all others.
+        if object.is_empty() {
+            return Ok(());
+        }
         let cells: Vec<String> = columns
             .names
             .iter()
@@ -175,13 +229,13 @@ impl Rows {
     }
 
     fn record<'c>(&mut self, cells: impl Iterator<Item = &'c str>) -> Result<(), ImportError> {
-        let failed = |error: csv::Error| ImportError::Temporary { source: error.into() };
-        self.csv.write_record(cells).map_err(failed)
+        self.csv.write_record(cells).map_err(|error| row_unwritten(self.path, error))
     }
 
     fn finish(self) -> Result<NamedTempFile, ImportError> {
-        let failed = |source| ImportError::Temporary { source };
-        self.csv.into_inner().map_err(|error| failed(error.into_error()))
+        let path = self.path;
+        let made = self.csv.into_inner().map_err(|error| unwritten(path, error.into_error()))?;
+        Ok(made.into_made())
     }
 }
 

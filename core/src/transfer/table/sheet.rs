@@ -14,7 +14,10 @@ use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError, open_w
 use tempfile::NamedTempFile;
 use zip::ZipArchive;
 
-use super::COLUMNS_MAX;
+use super::{
+    COLUMNS_MAX,
+    json::{Bounded, row_unwritten, unwritten},
+};
 use crate::transfer::error::ImportError;
 
 /// Files in the archive of a workbook, at most.
@@ -39,12 +42,10 @@ pub(in crate::transfer) fn to_csv(
     let mut workbook: Xlsx<BufReader<File>> = open_workbook(path).map_err(damaged)?;
     let name = sheet_name(path, &workbook, sheet)?;
     let mut cells = workbook.worksheet_cells_reader(&name).map_err(damaged)?;
-    let made_error = |source| ImportError::Temporary { source };
-    let made = NamedTempFile::new().map_err(made_error)?;
-    let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(made);
-    let write_error = |error: csv::Error| ImportError::Temporary { source: error.into() };
+    let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(Bounded::new()?);
+    let write_error = |error: csv::Error| row_unwritten(path, error);
     let mut row: Vec<String> = Vec::new();
-    let (mut row_at, mut width) = (0_u32, 0);
+    let (mut row_at, mut width, mut empty_rows) = (0_u32, 0, 0_u32);
     loop {
         let cell = cells.next_cell().map_err(damaged)?;
         let (at, column) = match &cell {
@@ -59,17 +60,27 @@ pub(in crate::transfer) fn to_csv(
             let problem = format!("it has more than {SHEET_ROWS_MAX} rows");
             return Err(ImportError::Workbook { path: path.to_owned(), problem });
         }
-        // Rows without cells keep their numbers.
         while row_at < at {
             if row_at == 0 {
                 width = row.len();
             }
-            // The header says how wide the sheet is; what stands beside it is another row's fault.
-            if row.len() < width.max(1) {
-                row.resize(width.max(1), String::new());
+            if row.is_empty() {
+                empty_rows += 1;
+            } else {
+                // Rows without cells keep the numbers of those behind them; the last ones go.
+                for _ in 0..empty_rows {
+                    let empty = std::iter::repeat_n("", width.max(1));
+                    csv.write_record(empty).map_err(write_error)?;
+                }
+                empty_rows = 0;
+                // The header says how wide the sheet is; what stands beside it is another row's
+                // fault.
+                if row.len() < width {
+                    row.resize(width, String::new());
+                }
+                csv.write_record(&row).map_err(write_error)?;
+                row.clear();
             }
-            csv.write_record(&row).map_err(write_error)?;
-            row.clear();
             row_at += 1;
             if cell.is_none() {
                 break;
@@ -92,8 +103,8 @@ pub(in crate::transfer) fn to_csv(
             *place = text;
         }
     }
-    let made = csv.into_inner().map_err(|error| made_error(error.into_error()))?;
-    Ok(made)
+    let made = csv.into_inner().map_err(|error| unwritten(path, error.into_error()))?;
+    Ok(made.into_made())
 }
 
 /// The sheet of that name, or the first one that people see.

@@ -44,9 +44,11 @@ pub(super) fn duplicates(
     let Some(roles) = &entity.likeness else {
         return Err(CliError::Usage(format!("records of {} are not compared", entity.name)));
     };
-    let failed = |error: csv::Error| CliError::Json {
-        what: path.display().to_string(),
-        cause: error.to_string(),
+    let failed = |error: csv::Error| {
+        let file = path.display();
+        CliError::Usage(format!(
+            "{file} is no CSV in UTF-8: {error}; `outrider import {file}` reads other encodings"
+        ))
     };
     let mut reader = csv::ReaderBuilder::new()
         .trim(csv::Trim::All)
