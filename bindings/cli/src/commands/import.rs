@@ -2,6 +2,7 @@
 //! proposed.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -87,7 +88,7 @@ fn mappings(
         let table = Table::open(file, &transfer::TableOptions::default()).map_err(import_error)?;
         let wishes = propose::Wishes {
             entity: args.entity.clone(),
-            source: args.source.clone().or_else(|| Some(source_of(file))),
+            source: args.source.clone().or_else(|| Some(source_of(&args.files))),
             currency: args.currency.clone(),
             region: args.region.clone(),
             ..propose::Wishes::default()
@@ -127,11 +128,20 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
         .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
 }
 
-/// A name for the system that a file comes from: the file's own.
-fn source_of(file: &Path) -> String {
-    let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
+/// Characters of the name that files give their system, at most.
+const SOURCE_CHARS_MAX: usize = 60;
+
+/// A name for the system that files come from: their own, the same for all of a run and in any
+/// order, so that their keys find each other.
+fn source_of(files: &[PathBuf]) -> String {
     let is_part = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
-    let name: String = stem.unwrap_or_default().chars().filter(is_part).take(40).collect();
+    let stem = |file: &PathBuf| -> String {
+        let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
+        stem.unwrap_or_default().chars().filter(is_part).collect()
+    };
+    let stems: BTreeSet<String> = files.iter().map(stem).filter(|stem| !stem.is_empty()).collect();
+    let name = stems.into_iter().collect::<Vec<_>>().join("_");
+    let name: String = name.chars().take(SOURCE_CHARS_MAX).collect();
     if name.is_empty() { "import".to_owned() } else { name }
 }
 

@@ -59,3 +59,21 @@ fn several_files_need_as_many_mappings() {
     let words = device.run(&["import", &path("a.csv"), "--mapping", &path("a.toml")]).stdout;
     assert!(words.contains("undo-import 1"), "{words}");
 }
+
+#[test]
+fn proposed_files_of_one_run_name_each_other_in_any_order() {
+    let device = Device::new();
+    let folder = device.home.path();
+    fs::write(folder.join("customers.csv"), "customer_id,company name\nK1,Acme\nK2,Bolt\n")
+        .unwrap();
+    fs::write(
+        folder.join("deals.csv"),
+        "opportunity_id,opportunity name,sales stage,customer_id\n1,One,prospecting,K2\n",
+    )
+    .unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let done = device.run(&["import", &path("deals.csv"), &path("customers.csv"), "--yes"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let deals = device.json(&["list", "opportunity"]);
+    assert!(deals["records"][0]["customer_id"].is_string(), "{deals} {done:?}");
+}
