@@ -14,6 +14,7 @@ use outrider_core::{
     replica::{Replica, ReplicaError},
     store::{
         query::{Compare, Filter, Query},
+        search::SearchQuery,
         timeline::TimelineQuery,
     },
 };
@@ -149,6 +150,9 @@ fn merges_both_ways_lead_to_the_smaller_id_everywhere() {
         assert_eq!(replica.resolve(a).unwrap(), smaller);
         assert_eq!(replica.resolve(b).unwrap(), smaller);
         assert_eq!(listed(replica, "customer", None), 1);
+        let query = SearchQuery { text: "acme".to_owned(), ..SearchQuery::default() };
+        let hits = replica.search(&query).unwrap().hits;
+        assert_eq!(hits.iter().map(|hit| hit.record).collect::<Vec<_>>(), [smaller]);
         let rows = replica.dump_rows().unwrap();
         replica.rebuild_rows().unwrap();
         assert_eq!(replica.dump_rows().unwrap(), rows);

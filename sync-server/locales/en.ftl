@@ -320,6 +320,7 @@ import-note-dates = dates fit more than one order; taken was
 import-note-required = required, and no column fills it; it stays empty
 import-note-key = No column names a row; equal rows are told apart by their order.
 import-note-currency = Amounts name no currency; taken was
+import-note-type = records are of another type and are not taken; a mapping with that `record_type` does
 # Records that may be the same
 duplicates-title = Duplicates
 duplicates-words = Pairs that may be the same. Merging keeps both halves and can be undone.

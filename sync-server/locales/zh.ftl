@@ -305,6 +305,7 @@ import-note-dates = 日期顺序不唯一，暂按此处理：
 import-note-required = 必填，但没有对应的列，将留空
 import-note-key = 没有可作为主键的列，相同的行按顺序区分。
 import-note-currency = 金额没有注明币种，暂按此处理：
+import-note-type = 条记录属于其他类型，未导入；可在映射中用 `record_type` 指定
 # 可能重复的记录
 duplicates-title = 重复记录
 duplicates-words = 以下记录可能重复。合并保留双方的全部内容，并可撤销。

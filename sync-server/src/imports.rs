@@ -19,7 +19,7 @@ use outrider_core::{
     ids::RecordId,
     time::{Clock, TimestampMs},
     transfer::{
-        ImportReport, ImportUndone, Job as ImportJob, Mapping, Place, Progress, Table,
+        ImportError, ImportReport, ImportUndone, Job as ImportJob, Mapping, Place, Progress, Table,
         TableOptions, TargetError, Work, import, propose, undo_import,
     },
 };
@@ -273,7 +273,7 @@ impl Imports {
         let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let wishes = propose::Wishes {
             entity: some(&job.said.entity),
-            source: some(&job.said.source),
+            source: some(&job.said.source).or_else(|| Some(propose::source_of(&[&job.name]))),
             currency: some(&job.said.currency),
             region: some(&job.said.region),
             fields: job
@@ -284,13 +284,13 @@ impl Imports {
                 .collect(),
             key: Vec::new(),
         };
-        let words = |error: outrider_core::transfer::ImportError| self.words(job, &error);
+        let words = |error: ImportError| self.words(job, &error);
         let table = Table::open(&self.file_of(job.id), &TableOptions::default()).map_err(words)?;
         propose::propose(&table, &wishes, &names::OfficeNames(storage)).map_err(words)
     }
 
     /// What went wrong, with the name that people know instead of the place on the server's disk.
-    fn words(&self, job: &Job, error: &outrider_core::transfer::ImportError) -> String {
+    fn words(&self, job: &Job, error: &ImportError) -> String {
         error.to_string().replace(&self.file_of(job.id).display().to_string(), &job.name)
     }
 
@@ -454,8 +454,11 @@ pub fn take_back(
     let mut place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
     let mut all = ImportUndone::default();
     for batch in batches {
-        let undone = undo_import(&mut place, *batch, &mut |_| {});
-        let undone = undone.map_err(|error| error.to_string())?;
+        let undone = match undo_import(&mut place, *batch, &mut |_| {}) {
+            // An undo that broke off has done with this one.
+            Err(ImportError::UndoneBefore(_)) => continue,
+            undone => undone.map_err(|error| error.to_string())?,
+        };
         all.archived += undone.archived;
         all.restored += undone.restored;
         all.rows_removed += undone.rows_removed;

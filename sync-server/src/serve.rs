@@ -46,7 +46,7 @@ pub enum ServeError {
     #[error("cannot open the data")]
     Storage(#[from] StorageError),
     /// Nobody can listen there.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}; choose another address with --listen, or end what uses it")]
     Listen {
         /// Where.
         address: SocketAddr,

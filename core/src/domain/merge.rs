@@ -71,6 +71,25 @@ pub enum MergeError {
     Note(#[from] EditError),
 }
 
+/// Whether two records can be the same: two of one entity.
+///
+/// # Errors
+///
+/// [`MergeError::Itself`] and [`MergeError::OtherEntity`].
+pub fn check_pair(
+    (loser, loser_entity): (RecordId, &Entity),
+    (survivor, survivor_entity): (RecordId, &Entity),
+) -> Result<(), MergeError> {
+    if loser == survivor {
+        return Err(MergeError::Itself(loser));
+    }
+    if loser_entity.name == survivor_entity.name {
+        return Ok(());
+    }
+    let (loser_entity, survivor_entity) = (loser_entity.name.clone(), survivor_entity.name.clone());
+    Err(MergeError::OtherEntity { loser, loser_entity, survivor, survivor_entity })
+}
+
 /// Which half a field's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -127,16 +127,9 @@ impl Writer<'_> {
         survivor: RecordId,
         take: &BTreeSet<String>,
     ) -> Result<(&'static Entity, MergePlan), ReplicaError> {
-        if loser == survivor {
-            return Err(MergeError::Itself(loser).into());
-        }
         let (entity, theirs) = self.shown(loser)?;
         let (other, ours) = self.shown(survivor)?;
-        if entity.name != other.name {
-            let (loser_entity, survivor_entity) = (entity.name.clone(), other.name.clone());
-            let error = MergeError::OtherEntity { loser, loser_entity, survivor, survivor_entity };
-            return Err(error.into());
-        }
+        merge::check_pair((loser, entity), (survivor, other))?;
         for record in [loser, survivor] {
             let into = self.heir(entity, record)?;
             if into != record {
@@ -211,31 +204,16 @@ impl Writer<'_> {
     ///
     /// As [`Replica::tell_apart`].
     pub fn tell_apart(&mut self, one: RecordId, other: RecordId) -> Result<bool, ReplicaError> {
-        if one == other {
-            return Err(MergeError::Itself(one).into());
-        }
         let (entity, _) = self.shown(one)?;
         let (second, _) = self.shown(other)?;
-        if entity.name != second.name {
-            let (loser_entity, survivor_entity) = (entity.name.clone(), second.name.clone());
-            let (loser, survivor) = (one, other);
-            let error = MergeError::OtherEntity { loser, loser_entity, survivor, survivor_entity };
-            return Err(error.into());
-        }
+        merge::check_pair((one, entity), (other, second))?;
         let id = likeness::distinct_id(one, other);
         if self.exists(id)? {
             let was_archived = self.is_archived(id)?;
             self.restore(id)?;
             return Ok(was_archived);
         }
-        let text = |record: RecordId| Json::from(record.to_string());
-        let fields = [
-            ("record_kind", Json::from(entity.name.as_str())),
-            ("one", text(one.min(other))),
-            ("other", text(one.max(other))),
-        ];
-        let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
-        self.create(likeness::DISTINCT, Some(id), &fields)?;
+        self.create(likeness::DISTINCT, Some(id), &likeness::distinct_fields(entity, one, other))?;
         Ok(true)
     }
 }

@@ -318,6 +318,18 @@ pub fn distinct_id(one: RecordId, other: RecordId) -> RecordId {
     RecordId::derived(one.min(other), &format!("distinct/{}", one.max(other)))
 }
 
+/// What that record says.
+#[must_use]
+pub fn distinct_fields(entity: &Entity, one: RecordId, other: RecordId) -> Map<String, Json> {
+    let text = |record: RecordId| Json::from(record.to_string());
+    let fields = [
+        ("record_kind", Json::from(entity.name.as_str())),
+        ("one", text(one.min(other))),
+        ("other", text(one.max(other))),
+    ];
+    fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+}
+
 /// Whether somebody has said that two are not the same.
 ///
 /// # Errors

@@ -196,9 +196,12 @@ fn find_entity(name: &str) -> Result<&'static Entity, MappingProblem> {
     })
 }
 
+/// Bytes of the name of a system, at most.
+pub(super) const SOURCE_BYTES_MAX: usize = 40;
+
 fn check_source_name(name: &str) -> Result<(), MappingProblem> {
     let is_part = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    let fits = (1..=40).contains(&name.len()) && name.bytes().all(is_part);
+    let fits = (1..=SOURCE_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_part);
     if fits { Ok(()) } else { Err(MappingProblem::SourceName(name.to_owned())) }
 }
 

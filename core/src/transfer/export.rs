@@ -48,7 +48,7 @@ mod days;
 
 mod comma;
 mod json;
-mod sheet;
+pub(super) mod sheet;
 
 mod lines;
 

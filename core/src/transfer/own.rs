@@ -1,16 +1,16 @@
 //! Our own files taken back: what [`super::export`] wrote becomes the records that it was.
 //!
 //! CSV, the sheets of a workbook, JSON and JSON lines name every record by its id, so no mapping is
-//! needed and links stay what they were. Exporting and taking back is the identity for all that a person may write; what the
-//! office or the program alone writes (customer numbers, the history of stages) is left out, and
-//! the report says so. Cells that were defused are themselves again.
+//! needed and links stay what they were. Exporting and taking back is the identity for all that a
+//! person may write; what the office or the program alone writes (customer numbers, the history of
+//! stages) is left out, and the report says so. Cells that were defused are themselves again.
 //!
 //! A record that is here already is left alone: the file does not know what happened since, and an
 //! older value must not replace a newer one. Importing by a [`super::Mapping`] is for files that are
 //! the source of what they say.
 //!
-//! `table` reads rows, [`table::Table`] also those of other readers; `lines` reads JSON; `record`
-//! says what of a record is written.
+//! `table` reads rows, `continued` what of them is longer than a cell, `lines` JSON; `record` says what
+//! of a record is written.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,15 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use calamine::{Reader as _, SheetType, Xlsx, XlsxError, open_workbook};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use super::{
     BATCH_BYTES_MAX, BATCH_ROWS_MAX, Progress,
+    export::sheet::CONTINUED,
     report::{ERRORS_KEPT_MAX, RowNote},
     table::sheet,
 };
@@ -34,16 +35,16 @@ use crate::{
     store::imports,
 };
 
+mod continued;
 mod lines;
 mod record;
-pub mod table;
+mod table;
 
+use continued::Continued;
 use record::{Took, take_record};
 
 /// What a workbook begins with.
 const WORKBOOK: &[u8] = b"PK\x03\x04";
-/// The sheet in which an export goes on with texts that are longer than a cell; it has no records.
-const CONTINUED: &str = "Continued";
 
 /// What a file gives for a row.
 pub(super) type Row = Result<Map<String, Json>, String>;
@@ -125,7 +126,7 @@ enum Source {
 
 impl Source {
     /// Opens a file, or a sheet of a workbook; what it begins with says which kind it is.
-    fn open(path: &Path, sheet: Option<&str>) -> Result<Self, OwnError> {
+    fn open(path: &Path, sheet: Option<&str>, rest: &Arc<Continued>) -> Result<Self, OwnError> {
         let failed = |source| OwnError::Read { path: path.to_owned(), source };
         let mut file = BufReader::new(File::open(path).map_err(failed)?);
         let begin = file.fill_buf().map_err(failed)?;
@@ -133,7 +134,8 @@ impl Source {
             let made = sheet::to_csv(path, sheet)
                 .map_err(|error| failed(io::Error::other(error.to_string())))?;
             let file = BufReader::new(made.reopen().map_err(failed)?);
-            return Ok(Self::Table(table::CsvRows::open(path, file, false)?.into()));
+            let rows = table::CsvRows::open(path, file, false)?.going_on(Arc::clone(rest));
+            return Ok(Self::Table(rows.into()));
         }
         let is_json = begin.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
         Ok(if is_json {
@@ -158,28 +160,28 @@ impl Source {
     }
 }
 
-/// The sheets of a workbook that may hold records; of another file one without a name.
-fn sheets_of(path: &Path) -> Result<Vec<Option<String>>, OwnError> {
+/// The sheets of a workbook that may hold records, and the texts that go on elsewhere; of another
+/// file one without a name.
+fn sheets_of(path: &Path) -> Result<(Vec<Option<String>>, Continued), OwnError> {
     let failed = |source| OwnError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(failed)?);
     if !file.fill_buf().map_err(failed)?.starts_with(WORKBOOK) {
-        return Ok(vec![None]);
+        return Ok((vec![None], Continued::default()));
     }
     let not_ours = |why: String| OwnError::NotOurs { path: path.to_owned(), why };
-    // Sees that the archive does not burst before the library lists what is in it.
-    drop(sheet::to_csv(path, None).map_err(|error| not_ours(error.to_string()))?);
-    let workbook: Xlsx<BufReader<File>> =
-        open_workbook(path).map_err(|error: XlsxError| not_ours(error.to_string()))?;
-    let mut names = Vec::new();
-    for sheet in workbook.sheets_metadata() {
-        if sheet.typ == SheetType::WorkSheet && sheet.name != CONTINUED {
-            names.push(Some(sheet.name.clone()));
-        }
+    let names = sheet::names(path).map_err(|error| not_ours(error.to_string()))?;
+    let mut rest = Continued::default();
+    if names.iter().any(|name| name == CONTINUED) {
+        let made = sheet::to_csv(path, Some(CONTINUED));
+        let made = made.map_err(|error| not_ours(error.to_string()))?;
+        rest = Continued::read(made.reopen().map_err(failed)?).map_err(not_ours)?;
     }
-    Ok(names)
+    let names = names.into_iter().filter(|name| name != CONTINUED);
+    Ok((names.map(Some).collect(), rest))
 }
 
-/// Takes back a file that an export wrote, of a workbook all sheets. `progress` is called after each batch.
+/// Takes back a file that an export wrote, of a workbook all sheets. `progress` is called after each
+/// batch.
 ///
 /// # Errors
 ///
@@ -192,10 +194,11 @@ pub fn take_back(
 ) -> Result<OwnReport, OwnError> {
     let read_error = |source| OwnError::Read { path: file.to_owned(), source };
     let bytes_total = std::fs::metadata(file).map_err(read_error)?.len();
-    let sheets = sheets_of(file)?;
+    let (sheets, rest) = sheets_of(file)?;
+    let rest = Arc::new(rest);
     imports::set_bulk(replica.store().conn(), true).map_err(ReplicaError::from)?;
     let mut report = OwnReport::default();
-    let done = take_sheets(replica, (file, sheets.as_slice()), &mut report, &mut |rows, bytes| {
+    let done = take_sheets(replica, (file, &sheets, &rest), &mut report, &mut |rows, bytes| {
         progress(Progress { rows, bytes, bytes_total });
     });
     imports::set_bulk(replica.store().conn(), false).map_err(ReplicaError::from)?;
@@ -206,7 +209,7 @@ pub fn take_back(
 /// Takes one sheet after the other; rows count from each sheet's head.
 fn take_sheets(
     replica: &mut Replica,
-    (path, sheets): (&Path, &[Option<String>]),
+    (path, sheets, rest): (&Path, &[Option<String>], &Arc<Continued>),
     report: &mut OwnReport,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<(), OwnError> {
@@ -214,7 +217,7 @@ fn take_sheets(
     for sheet in sheets {
         let name = sheet.as_deref().filter(|_| sheets.len() > 1);
         let known = report.errors.len();
-        match (Source::open(path, sheet.as_deref()), name) {
+        match (Source::open(path, sheet.as_deref(), rest), name) {
             (Ok(mut source), _) => {
                 is_ours = true;
                 take_all(replica, &mut source, report, &mut |rows, bytes| {

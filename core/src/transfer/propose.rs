@@ -4,15 +4,17 @@
 //! A proposal is a mapping file with comments: to be read, changed and kept. What cannot be known
 //! (a unit of thousands, a choice that resembles none) is said in its notes, never guessed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
-use super::{
-    error::ImportError,
-    table::{Format, Table, tree},
-};
+use super::{check::SOURCE_BYTES_MAX, error::ImportError, table::Table};
 use crate::{
+    ids::to_hex,
     schema::{Entity, Field, Kind, Label, Schema, Type},
     value::Money,
 };
@@ -134,6 +136,41 @@ pub enum Note {
         /// Which one.
         currency: String,
     },
+    /// Records of another type in a data tree, which are no rows: `record_type` in a mapping takes
+    /// them.
+    OtherType {
+        /// The type.
+        record_type: String,
+        /// How many.
+        records: u64,
+    },
+}
+
+/// Bytes of the digest in such a name.
+const SOURCE_DIGEST_BYTES: usize = 4;
+
+/// A name for the system that files come from, when nobody gives it one.
+///
+/// It is that of the files, the same in any order, so that their keys find each other and not those
+/// of other files. What does not fit into a name (`客户.csv`, many files) is told apart by a digest.
+#[must_use]
+pub fn source_of(files: &[&str]) -> String {
+    let stem = |name: &&str| {
+        let stem = Path::new(name).file_stem().unwrap_or_default();
+        stem.to_string_lossy().to_lowercase()
+    };
+    let stems: BTreeSet<String> = files.iter().map(stem).collect();
+    let whole = stems.into_iter().collect::<Vec<_>>().join("_");
+    let is_part = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
+    let name: String = whole.chars().filter(is_part).collect();
+    if name == whole && (1..=SOURCE_BYTES_MAX).contains(&name.len()) {
+        return name;
+    }
+    let digest: [u8; 32] = Sha256::digest(whole.as_bytes()).into();
+    let digest = to_hex(digest.get(..SOURCE_DIGEST_BYTES).unwrap_or_default());
+    let room = SOURCE_BYTES_MAX - digest.len() - 1;
+    let begin: String = name.chars().take(room).collect();
+    if begin.is_empty() { format!("file-{digest}") } else { format!("{begin}-{digest}") }
 }
 
 /// The places of an entity that a column can fill, by the name that a mapping has for each, with
@@ -172,7 +209,7 @@ pub fn propose(table: &Table, wishes: &Wishes, names: &dyn Names) -> Result<Prop
         Some(name) => Schema::current()
             .entity(name)
             .ok_or_else(|| ImportError::UnknownEntity(name.chars().take(80).collect()))?,
-        None => entity_of_tree(table, &columns)
+        None => entity_of_tree(table)
             .unwrap_or_else(|| find_entity(&columns, wishes.currency.as_deref())),
     };
     let mut chosen = choose(entity, &columns, wishes)?;
@@ -182,7 +219,12 @@ pub fn propose(table: &Table, wishes: &Wishes, names: &dyn Names) -> Result<Prop
         }
     }
     let key = Key::find(entity, &columns, &chosen, wishes);
-    let notes = notes(entity, &columns, &chosen, &key, wishes);
+    let mut notes = notes(entity, &columns, &chosen, &key, wishes);
+    let others = table.types.iter().flat_map(|types| &types.others);
+    notes.extend(others.map(|(record_type, records)| Note::OtherType {
+        record_type: record_type.clone(),
+        records: *records,
+    }));
     let mapping = written::write(entity, table, &columns, &chosen, &key, wishes);
     let proposals = columns.iter().enumerate().map(|(at, column)| {
         let found = chosen.get(&at);
@@ -223,19 +265,10 @@ fn check_wishes(wishes: &Wishes) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The entity that the records of a data tree are of: Salesforce names each by its type, such as
-/// `AccountRef1`.
-fn entity_of_tree(table: &Table, columns: &[Column]) -> Option<&'static Entity> {
-    if table.format != Format::DataTree {
-        return None;
-    }
-    let names = columns.iter().find(|column| column.name == tree::REFERENCE_ID)?;
-    let type_of = |name: &String| name.rsplit_once("Ref").map(|(kind, _)| kind.to_owned());
-    let kind = names.values.keys().next().and_then(type_of)?;
-    if names.values.keys().any(|name| type_of(name).as_ref() != Some(&kind)) {
-        return None;
-    }
-    let (_, entity) = SALESFORCE.iter().find(|(name, _)| name.eq_ignore_ascii_case(&kind))?;
+/// The entity that the records of a data tree are of.
+fn entity_of_tree(table: &Table) -> Option<&'static Entity> {
+    let taken = &table.types.as_ref()?.taken;
+    let (_, entity) = SALESFORCE.iter().find(|(name, _)| name == taken)?;
     Schema::current().entity(entity)
 }
 

@@ -81,6 +81,8 @@ pub struct Table {
     made: Option<NamedTempFile>,
     /// What the file is.
     pub format: Format,
+    /// The types of the records of a data tree.
+    pub types: Option<tree::Types>,
     /// The name of its encoding.
     pub encoding: &'static str,
     /// What stands between cells of what is read.
@@ -108,7 +110,7 @@ impl Table {
             Some(format) => format,
             None => sniff(path).map_err(read_error)?,
         };
-        let (mut encoding, mut delimiter) = ("UTF-8", b',');
+        let (mut encoding, mut delimiter, mut types) = ("UTF-8", b',', None);
         let made = match format {
             Format::Csv => {
                 let text = encoding::to_utf8(path, options.encoding.as_deref())?;
@@ -127,13 +129,18 @@ impl Table {
                 let readable = text.made.as_ref().map_or(path, |made| made.path());
                 Some(cards::to_csv(path, readable)?)
             }
-            Format::DataTree => Some(tree::to_csv(path, options.record_type.as_deref())?),
+            Format::DataTree => {
+                let (made, found) = tree::to_csv(path, options.record_type.as_deref())?;
+                types = Some(found);
+                Some(made)
+            }
             Format::Json => Some(json::to_csv(path)?),
         };
         let columns = options.columns.clone();
         let path = path.to_owned();
+        let header = Vec::new();
         let mut table =
-            Self { path, made, format, encoding, delimiter, columns, header: Vec::new(), rows: 0 };
+            Self { path, made, format, types, encoding, delimiter, columns, header, rows: 0 };
         table.check()?;
         Ok(table)
     }

@@ -73,6 +73,22 @@ fn a_json_file_of_everything_taken_back_gives_the_same_records() {
 }
 
 #[test]
+fn a_workbook_of_everything_taken_back_gives_the_same_records() {
+    let mut dice = Dice::new();
+    let entities: Vec<&Entity> = Schema::current().entities().collect();
+    let mut world = World::new();
+    for entity in &entities {
+        world.fill(entity, RECORDS, &mut dice);
+    }
+    let long = serde_json::json!({ "company_name": "三川", "notes": "客🙂".repeat(25_000) });
+    world.replica.create("customer", long.as_object().unwrap()).unwrap();
+    for headers in [Headers::Names, Headers::Labels(Language::En), Headers::Labels(Language::Zh)] {
+        let options = Options { headers, ..Options::default() };
+        check(&entities, &world, &mut World::new(), Format::Xlsx, options);
+    }
+}
+
+#[test]
 fn a_json_file_that_was_laid_out_anew_is_read_all_the_same() {
     let mut dice = Dice::new();
     let entity = Schema::current().entity("customer").unwrap();

@@ -7,6 +7,7 @@ mod files;
 mod formats;
 mod mappings;
 mod pipeline;
+mod proposals;
 mod references;
 mod rows;
 mod runs;

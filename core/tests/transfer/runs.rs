@@ -207,6 +207,19 @@ fn cells_and_rows_that_a_person_changed_stay() {
 }
 
 #[test]
+fn a_refused_row_leaves_its_record_in_the_archive() {
+    let mut world = World::new();
+    let import = world.import(CUSTOMERS, CUSTOMER_ROWS);
+    undo(&mut world, &import);
+    // A text may be longer in a file than in a record.
+    let long = CUSTOMER_ROWS.replace("Acme", &"x".repeat(100_000));
+    assert_eq!(counts(&world.import(CUSTOMERS, &long)), [0, 1, 0, 1]);
+    assert_eq!(world.get("customer", "1")["is_archived"], true);
+    assert_eq!(counts(&world.import(CUSTOMERS, CUSTOMER_ROWS)), [0, 1, 1, 0]);
+    assert!(world.get("customer", "1").get("is_archived").is_none());
+}
+
+#[test]
 fn a_record_that_others_were_merged_into_is_not_archived_by_undo() {
     let mut world = World::new();
     let mine = RecordId::external("customer", "mine", "7");

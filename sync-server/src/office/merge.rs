@@ -11,7 +11,7 @@ use outrider_core::{
     },
     ids::{DocumentId, Part, RecordId},
     schema::Entity,
-    store::likeness::{DISTINCT, distinct_id},
+    store::likeness::{DISTINCT, distinct_fields, distinct_id},
     time::TimestampMs,
 };
 use serde_json::{Map, Value as Json};
@@ -30,16 +30,9 @@ pub fn plan_merge(
     survivor: RecordId,
     take: &BTreeSet<String>,
 ) -> Result<MergePlan, OfficeError> {
-    if loser == survivor {
-        return Err(MergeError::Itself(loser).into());
-    }
     let entity = entity_of(read, loser)?.ok_or(OfficeError::UnknownRecord(loser))?;
     let other = entity_of(read, survivor)?.ok_or(OfficeError::UnknownRecord(survivor))?;
-    if entity.name != other.name {
-        let (loser_entity, survivor_entity) = (entity.name.clone(), other.name.clone());
-        let error = MergeError::OtherEntity { loser, loser_entity, survivor, survivor_entity };
-        return Err(error.into());
-    }
+    merge::check_pair((loser, entity), (survivor, other))?;
     for record in [loser, survivor] {
         let into = read.heir(entity, record)?;
         if into != record {
@@ -131,7 +124,8 @@ fn write_edits(
 ///
 /// # Errors
 ///
-/// [`OfficeError::UnknownRecord`] when one is not there.
+/// [`OfficeError::UnknownRecord`] when one is not there, [`OfficeError::Merge`] when they are not two
+/// of one entity.
 pub fn tell_apart(
     storage: &dyn Storage,
     policy: &Policy,
@@ -142,19 +136,14 @@ pub fn tell_apart(
     let id = distinct_id(one, other);
     let read = storage.read()?;
     let entity = entity_of(&*read, one)?.ok_or(OfficeError::UnknownRecord(one))?;
-    entity_of(&*read, other)?.ok_or(OfficeError::UnknownRecord(other))?;
+    let second = entity_of(&*read, other)?.ok_or(OfficeError::UnknownRecord(other))?;
+    merge::check_pair((one, entity), (other, second))?;
     let is_known = entity_of(&*read, id)?.is_some();
     drop(read);
     if is_known {
         return super::restore(storage, policy, author, id, None, now_ms);
     }
-    let text = |record: RecordId| Json::from(record.to_string());
-    let fields = [
-        ("record_kind", Json::from(entity.name.as_str())),
-        ("one", text(one.min(other))),
-        ("other", text(one.max(other))),
-    ];
-    let fields = fields.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
+    let fields = distinct_fields(entity, one, other);
     let mut tap = Tap::open(storage, policy, author, now_ms)?;
     tap.create(DISTINCT, id, &fields)?;
     tap.finish().map(drop)

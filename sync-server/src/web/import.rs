@@ -324,6 +324,9 @@ fn note_words(words: Words, note: &Note) -> String {
         Note::Required { field } => format!("{field}: {}", words.t("import-note-required")),
         Note::NoKey => words.t("import-note-key"),
         Note::Currency { currency } => format!("{} {currency}", words.t("import-note-currency")),
+        Note::OtherType { record_type, records } => {
+            format!("{record_type}: {records} {}", words.t("import-note-type"))
+        }
     }
 }
 

@@ -70,4 +70,10 @@ fn pairs_are_merged_parted_and_told_apart() {
     let form = [("_csrf", csrf.as_str()), ("other", other.as_str())];
     assert_eq!(browser.send(&distinct, &form).status, 303);
     assert!(!browser.get("/duplicates").text.contains(&other));
+    let product = create(&office, "product", json!({ "name": "Pump" }).as_object().unwrap());
+    for stranger in [product, one] {
+        let stranger = stranger.to_string();
+        let form = [("_csrf", csrf.as_str()), ("other", stranger.as_str())];
+        assert_eq!(browser.send(&distinct, &form).status, 409, "{stranger}");
+    }
 }

@@ -1,15 +1,19 @@
 //! Files imported on office pages: brought, looked at, tried, imported, taken back.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
-use outrider_sync_server::imports::UPLOAD_BYTES_MAX;
+use outrider_core::{access::Policy, ids::RecordId};
+use outrider_sync_server::{imports::UPLOAD_BYTES_MAX, office};
+use serde_json::{Value, json};
 
 use crate::{
     browser::{Browser, Seen},
-    world::Office,
+    pages::json_of,
+    world::{NOW, Office},
 };
 
 /// How long an import of the tests may take, on a busy machine.
@@ -120,6 +124,62 @@ fn files_that_cannot_be_read_say_why_and_strangers_bring_nothing() {
     let mut nobody = Browser::new(&office);
     assert_eq!(nobody.get("/import").location(), "/sign-in?next=%2Fimport");
     assert_eq!(nobody.upload("/import", "x.csv", b"a\n", "").location(), "/sign-in?next=%2Fimport");
+}
+
+#[test]
+fn a_file_brought_again_writes_into_the_record_that_its_own_was_merged_into() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let mapping = "entity = \"customer\"\nsource = \"erp\"\nkey = \"no\"\n[fields]\n\
+        company_name = { column = \"name\" }\nwebsite = { column = \"web\" }\n";
+    let mut import = |text: &str| {
+        let page = bring(&mut browser, "x.csv", text.as_bytes());
+        let seen = press(&mut browser, &page, &[("mapping", mapping)], "import");
+        assert!(seen.text.contains("What was imported"), "{}", seen.text);
+        page
+    };
+    import("no,name,web\n1,Acme,https://a.example\n");
+    let gone = RecordId::external("customer", "erp", "1");
+    let stays = office.customer("Acme Pumps", "021 5555 1234");
+    let storage = office.storage.as_ref();
+    let author = office::author_for(storage, "wang", None, NOW).unwrap();
+    office::merge(storage, &Policy::open(), &author, (gone, stays), &BTreeSet::new(), NOW).unwrap();
+    let page = import("no,name,web\n1,Acme,https://b.example\n");
+    assert_eq!(json_of(&office, stays)["website"], "https://b.example");
+    assert_eq!(json_of(&office, gone)["website"], "https://a.example");
+    browser.post(&format!("{page}/undo"), &[]);
+    assert_eq!(json_of(&office, stays)["website"], "https://a.example");
+}
+
+#[test]
+fn an_import_that_broke_off_can_be_taken_back() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let page = bring(&mut browser, "x.csv", b"no,company name\n1,Acme\n2,Bolt\n");
+    let seen = press(&mut browser, &page, &[("entity", "customer")], "import");
+    assert!(seen.text.contains("What was imported"), "{}", seen.text);
+    // What a server that is killed while it writes rows has on its disk.
+    let job = office.data().join("imports").join(page.rsplit('/').next().unwrap()).join("job.json");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&job).unwrap()).unwrap();
+    assert_eq!(kept["batches"].as_array().unwrap().len(), 1);
+    (kept["report"], kept["stage"]) = (Value::Null, json!("importing"));
+    std::fs::write(&job, kept.to_string()).unwrap();
+    assert!(browser.get(&page).text.contains("/undo"));
+    browser.post(&format!("{page}/undo"), &[]);
+    assert!(!browser.get("/records/customer").text.contains("Acme"));
+    assert!(!browser.get(&page).text.contains("/undo"));
+}
+
+#[test]
+fn uploads_that_do_not_become_files_leave_nothing() {
+    let office = Office::open(&[]);
+    let mut browser = Browser::signed_in(&office);
+    let csrf = browser.csrf();
+    assert_eq!(browser.upload("/import", "", b"a\n1\n", &csrf).header("location"), "");
+    let large = vec![b'x'; UPLOAD_BYTES_MAX + (5 << 20)];
+    assert_eq!(browser.upload("/import", "large.csv", &large, &csrf).status, 413);
+    let left = std::fs::read_dir(office.data().join("imports")).unwrap().count();
+    assert_eq!(left, 0);
 }
 
 fn data_folder() -> Option<PathBuf> {

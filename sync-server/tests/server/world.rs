@@ -44,7 +44,9 @@ impl Office {
     /// Opens an office with more flags than the defaults.
     pub(crate) fn open(flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
-        let flags = ["--listen", "127.0.0.1:0"].iter().chain(flags).copied();
+        let data = folder.path().to_str().unwrap();
+        let flags =
+            ["--listen", "127.0.0.1:0", "--data", data].into_iter().chain(flags.iter().copied());
         let config = Config::from_flags(flags).unwrap();
         let storage = Arc::new(SqliteStorage::open_for_test(folder.path(), true).unwrap());
         let clock = Arc::new(ManualClock::at(NOW));
@@ -67,6 +69,11 @@ impl Office {
             thread: Some(thread),
             folder,
         }
+    }
+
+    /// The folder of its data.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     /// Tells the server to stop, without waiting.

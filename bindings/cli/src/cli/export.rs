@@ -8,6 +8,8 @@ use outrider_core::{
     transfer::export::{Format, Headers},
 };
 
+use super::ConditionArgs;
+
 const EXAMPLES: &str = "\
 The ending of FILE says the format: csv, xlsx, json, jsonl, vcf, ics; --format where there is none.
 
@@ -21,7 +23,7 @@ Examples:
   outrider export ID record.vcf                 # one record
   outrider export ID --automerge record.automerge
 
-`outrider import FILE --exported` takes CSV and JSON files back. See docs/EXPORT.md.";
+`outrider import FILE --exported` takes CSV, JSON and XLSX files back. See docs/EXPORT.md.";
 
 /// What stands at the head of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,27 +75,8 @@ pub(crate) struct ExportArgs {
     /// vCard 3.0, for older telephones
     #[arg(long)]
     pub(crate) vcard3: bool,
-    /// Only records with this value: field=value, field!=value; field= for none
-    #[arg(long = "where", value_name = "FIELD=VALUE")]
-    pub(crate) is: Vec<String>,
-    /// Only records with at least this value
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub(crate) from: Vec<String>,
-    /// Only records with at most this value
-    #[arg(long, value_name = "FIELD=VALUE")]
-    pub(crate) to: Vec<String>,
-    /// Only records whose field contains this text
-    #[arg(long, value_name = "FIELD=TEXT")]
-    pub(crate) contains: Vec<String>,
-    /// Sort by this field; by time of creation if not given
-    #[arg(long, value_name = "FIELD")]
-    pub(crate) sort: Option<String>,
-    /// The greatest first
-    #[arg(long)]
-    pub(crate) desc: bool,
-    /// Archived records too
-    #[arg(long)]
-    pub(crate) with_archived: bool,
+    #[command(flatten)]
+    pub(crate) conditions: ConditionArgs,
     /// Write over a file that is there
     #[arg(long)]
     pub(crate) force: bool,

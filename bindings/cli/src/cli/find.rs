@@ -97,8 +97,8 @@ pub(crate) struct ConditionArgs {
     /// The greatest first
     #[arg(long)]
     pub(crate) desc: bool,
-    /// List archived records too
-    #[arg(long)]
+    /// Archived records too
+    #[arg(long, visible_alias = "with-archived")]
     pub(crate) archived: bool,
 }
 

@@ -12,14 +12,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use outrider_core::{
     replica::Replica,
     schema::Entity,
-    store::query::{Compare, Query},
+    store::query::Query,
     time::{Clock as _, SystemClock},
     transfer::export::{CardVersion, Export, ExportError, Format, Headers, Options, Written},
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::list::{check_column, filter};
+use super::list::query_of;
 use crate::{
     cli::{ExportArgs, HeadersArg},
     context::Context,
@@ -66,7 +66,7 @@ pub(crate) fn export(
         return automerge::export(context, args, file, output);
     }
     let replica = context.open()?;
-    let query = Query { with_archived: args.with_archived, ..Query::default() };
+    let query = Query { with_archived: args.conditions.archived, ..Query::default() };
     if args.all {
         return export_all(context, args, &replica, &query, output);
     }
@@ -87,7 +87,7 @@ pub(crate) fn export(
     };
     let query = match &content {
         Content::Record(..) => query,
-        Content::Lists(_) => query_of(&replica, replica.entity(&args.what)?, args)?,
+        Content::Lists(_) => query_of(&replica, replica.entity(&args.what)?, &args.conditions)?,
     };
     let content = match content {
         Content::Lists(_) => Content::Lists(vec![(replica.entity(&args.what)?, &query)]),
@@ -150,30 +150,6 @@ fn format_of(args: &ExportArgs, file: &Path) -> Result<Format, CliError> {
         CliError::Usage(text.to_owned())
     })?;
     Ok(if format == Format::Json && args.lines { Format::JsonLines } else { format })
-}
-
-fn query_of(replica: &Replica, entity: &Entity, args: &ExportArgs) -> Result<Query, CliError> {
-    let mut query = Query {
-        sort: args.sort.clone(),
-        descending: args.desc,
-        with_archived: args.with_archived,
-        ..Query::default()
-    };
-    let groups = [
-        (Compare::Is, &args.is),
-        (Compare::From, &args.from),
-        (Compare::To, &args.to),
-        (Compare::Contains, &args.contains),
-    ];
-    for (compare, conditions) in groups {
-        for condition in conditions {
-            query.filters.push(filter(replica, entity, compare, condition)?);
-        }
-    }
-    if let Some(sort) = &args.sort {
-        check_column(entity, sort)?;
-    }
-    Ok(query)
 }
 
 /// Writes one file whole, or to stdout.

@@ -2,7 +2,6 @@
 //! proposed.
 
 use std::{
-    collections::BTreeSet,
     fs,
     io::{self, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
@@ -83,12 +82,14 @@ fn mappings(
             .collect::<Result<_, _>>()
             .map(Some);
     }
+    let names: Vec<_> = args.files.iter().map(|file| file.to_string_lossy()).collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let mut proposals = Vec::new();
     for file in &args.files {
         let table = Table::open(file, &transfer::TableOptions::default()).map_err(import_error)?;
         let wishes = propose::Wishes {
             entity: args.entity.clone(),
-            source: args.source.clone().or_else(|| Some(source_of(&args.files))),
+            source: args.source.clone().or_else(|| Some(propose::source_of(&names))),
             currency: args.currency.clone(),
             region: args.region.clone(),
             ..propose::Wishes::default()
@@ -126,23 +127,6 @@ fn read_mapping(path: &Path) -> Result<Mapping, CliError> {
         .map_err(|source| CliError::File { path: path.to_owned(), source })?;
     Mapping::from_toml(&text)
         .map_err(|error| CliError::Usage(format!("{}: {error}", path.display())))
-}
-
-/// Characters of the name that files give their system, at most.
-const SOURCE_CHARS_MAX: usize = 60;
-
-/// A name for the system that files come from: their own, the same for all of a run and in any
-/// order, so that their keys find each other.
-fn source_of(files: &[PathBuf]) -> String {
-    let is_part = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-' || *c == '_';
-    let stem = |file: &PathBuf| -> String {
-        let stem = file.file_stem().map(|stem| stem.to_string_lossy().to_lowercase());
-        stem.unwrap_or_default().chars().filter(is_part).collect()
-    };
-    let stems: BTreeSet<String> = files.iter().map(stem).filter(|stem| !stem.is_empty()).collect();
-    let name = stems.into_iter().collect::<Vec<_>>().join("_");
-    let name: String = name.chars().take(SOURCE_CHARS_MAX).collect();
-    if name.is_empty() { "import".to_owned() } else { name }
 }
 
 /// Whether a person who was shown the mapping agrees with it.

@@ -1,6 +1,6 @@
 //! Tables as our exports write them: columns found by name or by label, cells made values.
 //!
-//! [`Table`] takes the cells as text, whoever read them: CSV here, a sheet of a workbook elsewhere.
+//! [`Table`] takes the cells as text, of CSV or of a sheet made into CSV.
 //! The order of the columns does not matter, and columns that are not ours are passed over, so a
 //! file that somebody has sorted and annotated is still understood.
 
@@ -9,18 +9,19 @@ use std::{
     fs::File,
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use csv::{ByteRecord, StringRecord};
 use serde_json::{Map, Value as Json};
 
-use super::{OwnError, Row};
+use super::{OwnError, Row, continued::Continued};
 use crate::{
     schema::{Entity, Field, Kind, Language, Schema, TextHints, Type},
     transfer::export::{
         Headers,
         cells::read_members,
-        columns::{Columns, ENTITY, Holds},
+        columns::{Column, Columns, ENTITY, Holds},
         defuse::refuse,
     },
 };
@@ -30,13 +31,15 @@ const ROW_BYTES_MAX: u64 = 16 << 20;
 
 /// The head of a table of ours.
 #[derive(Debug)]
-pub struct Table {
+pub(super) struct Table {
     heads: Vec<String>,
     /// The place of the column with the entity's name.
     entity_place: usize,
     /// The entity of the rows, once one has named it, and what its columns hold.
-    known: Option<(&'static Entity, Vec<Option<Holds>>)>,
+    known: Option<(&'static Entity, Vec<Option<Column>>)>,
     hints: TextHints,
+    /// What is longer than a cell.
+    rest: Arc<Continued>,
 }
 
 impl Table {
@@ -45,13 +48,14 @@ impl Table {
     /// # Errors
     ///
     /// What is missing.
-    pub fn new(heads: Vec<String>) -> Result<Self, String> {
+    pub(super) fn new(heads: Vec<String>) -> Result<Self, String> {
         let names = [ENTITY, "Entity", "实体"];
         let entity_place = heads
             .iter()
             .position(|head| names.contains(&head.as_str()))
             .ok_or_else(|| format!("it has no column `{ENTITY}`"))?;
-        Ok(Self { heads, entity_place, known: None, hints: TextHints::default() })
+        let (hints, rest) = (TextHints::default(), Arc::default());
+        Ok(Self { heads, entity_place, known: None, hints, rest })
     }
 
     /// The record that a row says, as JSON.
@@ -59,7 +63,7 @@ impl Table {
     /// # Errors
     ///
     /// What does not fit, with the name of the column.
-    pub fn record<'c>(
+    pub(super) fn record<'c>(
         &mut self,
         cells: impl Iterator<Item = &'c str> + Clone,
     ) -> Result<Map<String, Json>, String> {
@@ -73,26 +77,31 @@ impl Table {
         let Some((entity, columns)) = &self.known else { return Ok(Map::new()) };
         let mut record = Map::new();
         record.insert(ENTITY.to_owned(), entity.name.as_str().into());
-        for (holds, cell) in columns.iter().zip(cells) {
-            let Some(holds) = holds.as_ref().filter(|_| !cell.is_empty()) else { continue };
-            self.take(holds, cell, &mut record)?;
+        let is_id = |(column, _): &(&Option<Column>, &str)| {
+            column.as_ref().is_some_and(|column| column.holds == Holds::Id)
+        };
+        let id = columns.iter().zip(cells.clone()).find(is_id).map_or("", |(_, cell)| cell);
+        for (column, cell) in columns.iter().zip(cells) {
+            let Some(column) = column.as_ref().filter(|_| !cell.is_empty()) else { continue };
+            let cell = self.rest.whole(id, &column.name, cell);
+            self.take(&column.holds, &cell, &mut record)?;
         }
         Ok(record)
     }
 
     /// What each column holds, by its name or by its label in one of the languages.
-    fn columns_of(&self, entity: &'static Entity) -> Vec<Option<Holds>> {
-        let mut known: HashMap<String, Holds> = HashMap::new();
+    fn columns_of(&self, entity: &'static Entity) -> Vec<Option<Column>> {
+        let mut known: HashMap<String, Column> = HashMap::new();
         for language in [Language::En, Language::Zh] {
             let columns = Columns::of(entity, Headers::Labels(language));
             for (label, column) in columns.labels(language).into_iter().zip(columns.list) {
-                known.insert(label, column.holds.clone());
-                known.insert(column.name, column.holds);
+                known.insert(label, column.clone());
+                known.insert(column.name.clone(), column);
             }
         }
         // A name is meant before a label that happens to be the same.
         for column in Columns::of(entity, Headers::Names).list {
-            known.insert(column.name, column.holds);
+            known.insert(column.name.clone(), column);
         }
         self.heads.iter().map(|head| known.get(head).cloned()).collect()
     }
@@ -191,8 +200,13 @@ impl CsvRows {
             .flexible(true)
             .has_headers(false)
             .from_reader(Limited { file, left: ROW_BYTES_MAX });
-        let table =
-            Table { heads: Vec::new(), entity_place: 0, known: None, hints: TextHints::default() };
+        let table = Table {
+            heads: Vec::new(),
+            entity_place: 0,
+            known: None,
+            hints: TextHints::default(),
+            rest: Arc::default(),
+        };
         let mut rows = Self { path: path.to_owned(), csv, table, row: 0, is_defused };
         let head = rows.next_cells()?.unwrap_or_default();
         let head = head.iter().map(|cell| {
@@ -202,6 +216,12 @@ impl CsvRows {
         rows.table = Table::new(head.collect())
             .map_err(|why| OwnError::NotOurs { path: path.to_owned(), why })?;
         Ok(rows)
+    }
+
+    /// With the texts that are longer than a cell.
+    pub(super) fn going_on(mut self, rest: Arc<Continued>) -> Self {
+        self.table.rest = rest;
+        self
     }
 
     fn next_cells(&mut self) -> Result<Option<StringRecord>, OwnError> {

@@ -42,6 +42,9 @@ pub(super) fn write(
     if table.format == Format::Csv && table.encoding != "UTF-8" {
         line(format!("encoding = {}", quoted(table.encoding)));
     }
+    if let Some(types) = &table.types {
+        line(format!("record_type = {}", quoted(&types.taken)));
+    }
     if let Some(region) = &wishes.region {
         line(format!("region = {}", quoted(region)));
     }

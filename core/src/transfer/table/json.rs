@@ -77,8 +77,12 @@ pub(super) fn read_whole(path: &Path) -> Result<Json, ImportError> {
 }
 
 fn wrong(path: &Path, error: &serde_json::Error) -> ImportError {
-    // The library's words without the text itself.
-    let problem = format!("line {}, column {}", error.line(), error.column());
+    // Its words about the form alone never repeat the text itself.
+    let problem = if error.is_data() {
+        format!("line {}, column {}", error.line(), error.column())
+    } else {
+        error.to_string()
+    };
     ImportError::Json { path: path.to_owned(), problem }
 }
 
@@ -244,5 +248,29 @@ fn cell(json: &Json) -> String {
         Json::Null => String::new(),
         Json::String(text) => text.clone(),
         Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => json.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_of_a_file_has_a_limit() {
+        let made = || Bounded { made: NamedTempFile::new().unwrap(), left: 12 };
+        let columns = Columns { names: vec!["a".to_owned(), "b".to_owned()], ..Columns::default() };
+        let write = |objects: &[&str]| {
+            let path = Path::new("x.json");
+            let mut rows = Rows { path, csv: csv::Writer::from_writer(made()) };
+            rows.record(columns.names.iter().map(String::as_str))?;
+            for object in objects {
+                rows.write(&columns, &serde_json::from_str(object).unwrap())?;
+            }
+            rows.finish().map(|made| std::fs::read_to_string(made.path()).unwrap())
+        };
+        // An object of nothing is no row: a million of them make no million wide ones.
+        assert_eq!(write(&["{}", "{\"a\":1}", "{}", "{\"b\":23}"]).unwrap(), "a,b\n1,\n,23\n");
+        let error = write(&["{\"a\":1}", "{\"b\":2345}"]).unwrap_err();
+        assert!(matches!(error, ImportError::FileTooLarge { .. }), "{error}");
     }
 }

@@ -107,6 +107,19 @@ pub(in crate::transfer) fn to_csv(
     Ok(made.into_made())
 }
 
+/// The names of the sheets that are tables.
+pub(in crate::transfer) fn names(path: &Path) -> Result<Vec<String>, ImportError> {
+    check_size(path)?;
+    let damaged = |error: XlsxError| ImportError::Workbook {
+        path: path.to_owned(),
+        problem: error.to_string().chars().take(200).collect(),
+    };
+    let workbook: Xlsx<BufReader<File>> = open_workbook(path).map_err(damaged)?;
+    let sheets = workbook.sheets_metadata().iter();
+    let tables = sheets.filter(|sheet| sheet.typ == SheetType::WorkSheet);
+    Ok(tables.map(|sheet| sheet.name.clone()).collect())
+}
+
 /// The sheet of that name, or the first one that people see.
 fn sheet_name(
     path: &Path,

@@ -5,7 +5,7 @@
 //! record of the wanted type becomes a row, wherever it stands; a nested one has its parent's name
 //! in the column `@parent`.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
@@ -17,24 +17,39 @@ use crate::transfer::error::ImportError;
 pub const REFERENCE_ID: &str = "referenceId";
 /// The column that holds the name of the record that a nested one belongs to.
 pub const PARENT: &str = "@parent";
+/// Characters of a type's name that are told, at most.
+const TYPE_CHARS_MAX: usize = 80;
 /// How deep records may be nested: what Salesforce allows.
 const DEPTH_MAX: u32 = 5;
 
+/// The types of the records of a tree.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Types {
+    /// The one whose records are the rows.
+    pub taken: String,
+    /// Records of the others, which are no rows, by type.
+    pub others: BTreeMap<String, u64>,
+}
+
 /// Writes the records of one type as CSV.
-pub(super) fn to_csv(path: &Path, wanted: Option<&str>) -> Result<NamedTempFile, ImportError> {
+pub(super) fn to_csv(
+    path: &Path,
+    wanted: Option<&str>,
+) -> Result<(NamedTempFile, Types), ImportError> {
     let wrong =
         |problem: &str| ImportError::Json { path: path.to_owned(), problem: problem.to_owned() };
     let tree = json::read_whole(path)?;
     let records = tree.get("records").and_then(Json::as_array);
     let records = records.ok_or_else(|| wrong("a data tree has a list `records`"))?;
-    let wanted = match wanted {
+    let taken = match wanted {
         Some(wanted) => wanted.to_owned(),
         None => records.first().and_then(type_of).unwrap_or_default().to_owned(),
     };
+    let mut types = Types { taken, others: BTreeMap::new() };
     let mut found = Vec::new();
-    gather(records, &wanted, None, DEPTH_MAX, &mut found)
+    gather(records, &mut types, None, DEPTH_MAX, &mut found)
         .ok_or_else(|| wrong("its records are nested deeper than Salesforce allows"))?;
-    json::write(path, &found)
+    Ok((json::write(path, &found)?, types))
 }
 
 fn type_of(record: &Json) -> Option<&str> {
@@ -43,7 +58,7 @@ fn type_of(record: &Json) -> Option<&str> {
 
 fn gather(
     records: &[Json],
-    wanted: &str,
+    types: &mut Types,
     parent: Option<&str>,
     depth: u32,
     found: &mut Vec<Map<String, Json>>,
@@ -52,7 +67,11 @@ fn gather(
     for record in records {
         let name = record.get("attributes").and_then(|about| about.get(REFERENCE_ID));
         let Some(members) = record.as_object() else { continue };
-        if type_of(record) == Some(wanted) {
+        let is_taken = type_of(record) == Some(types.taken.as_str());
+        if let Some(other) = type_of(record).filter(|_| !is_taken) {
+            *types.others.entry(other.chars().take(TYPE_CHARS_MAX).collect()).or_default() += 1;
+        }
+        if is_taken {
             let mut row = Map::new();
             if let Some(name) = name {
                 row.insert(REFERENCE_ID.to_owned(), name.clone());
@@ -66,7 +85,7 @@ fn gather(
             found.push(row);
         }
         for children in members.values().filter_map(|json| json.get("records")?.as_array()) {
-            gather(children, wanted, name.and_then(Json::as_str), depth, found)?;
+            gather(children, types, name.and_then(Json::as_str), depth, found)?;
         }
     }
     Some(())

@@ -144,6 +144,12 @@ fn note_words(note: &Note, language: Language) -> String {
         (Note::Currency { currency }, Language::Zh) => {
             format!("金额没有注明币种，暂按 {currency} 处理，可用 --currency 指定")
         }
+        (Note::OtherType { record_type, records }, Language::En) => format!(
+            "{records} of type {record_type} are not taken; a mapping with record_type = \"{record_type}\" does"
+        ),
+        (Note::OtherType { record_type, records }, Language::Zh) => format!(
+            "{records} 条 {record_type} 类型的记录未导入；可用 record_type = \"{record_type}\" 的映射导入"
+        ),
     }
 }
 
