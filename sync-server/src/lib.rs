@@ -4,6 +4,7 @@
 //! errors:
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
+//! * [`keys`]: with what it signs.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
@@ -14,6 +15,8 @@
 
 pub mod config;
 pub mod logging;
+
+pub mod keys;
 
 pub mod storage;
 

@@ -55,3 +55,51 @@ pub fn is_signed(
     let Ok(signature) = Signature::from_slice(signature) else { return false };
     key.verify(&batch_digest(device, groups), &signature).is_ok()
 }
+
+/// What a server or device signs besides batches: the bytes of one kind of document.
+///
+/// `kind` separates the kinds (`policy`, `certificate`, `audit head`, …): a signature over one can
+/// never be shown as one over another.
+#[must_use]
+pub fn document_digest(kind: &str, bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"outrider document 1\n");
+    hash.update((kind.len() as u64).to_be_bytes());
+    hash.update(kind.as_bytes());
+    hash.update(bytes);
+    hash.finalize().into()
+}
+
+/// Signs the bytes of a document.
+#[must_use]
+pub fn sign_document(key: &SigningKey, kind: &str, bytes: &[u8]) -> Vec<u8> {
+    let signature: Signature = key.sign(&document_digest(kind, bytes));
+    signature.to_bytes().to_vec()
+}
+
+/// Whether `signature` is that of the holder of `public_key` (SEC1 bytes) over a document.
+#[must_use]
+pub fn is_document_signed(public_key: &[u8], kind: &str, bytes: &[u8], signature: &[u8]) -> bool {
+    let Ok(key) = VerifyingKey::from_sec1_bytes(public_key) else { return false };
+    let Ok(signature) = Signature::from_slice(signature) else { return false };
+    key.verify(&document_digest(kind, bytes), &signature).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_of_one_kind_is_none_of_another() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let public = key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+        let signature = sign_document(&key, "policy", b"text");
+        assert!(is_document_signed(&public, "policy", b"text", &signature));
+        assert!(!is_document_signed(&public, "certificate", b"text", &signature));
+        assert!(!is_document_signed(&public, "policy", b"texts", &signature));
+        assert!(!is_document_signed(&public, "policytext", b"", &signature));
+        let other = SigningKey::from_slice(&[8; 32]).unwrap();
+        let other = other.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+        assert!(!is_document_signed(&other, "policy", b"text", &signature));
+    }
+}
