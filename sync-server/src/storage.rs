@@ -27,6 +27,7 @@ use outrider_core::{
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
+pub mod access;
 pub mod accounts;
 pub mod sqlite;
 
@@ -335,7 +336,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts {
+pub trait Read: accounts::ReadAccounts + access::ReadAccess {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -506,7 +507,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts {
+pub trait Write: Read + accounts::WriteAccounts + access::WriteAccess {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.

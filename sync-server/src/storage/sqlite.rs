@@ -15,12 +15,14 @@ mod migrate;
 mod read;
 mod write;
 
+mod access;
 mod accounts;
 mod change;
 mod device;
 mod document;
 mod feed;
 mod rows;
+mod scope;
 mod stream;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Doing, rows};
+use super::{Doing, rows, scope};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
+    include_str!("migrations/0004_access.sql"),
 ];
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.
@@ -41,5 +42,6 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;
     rows::bring_up_to_date(&tx)?;
+    scope::bring_up_to_date(&tx)?;
     tx.commit().doing(DOING)
 }
