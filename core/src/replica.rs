@@ -7,7 +7,7 @@
 //! [`taps`] does what one press of a button does, [`likeness`] finds who may be the same, [`merge`] makes two
 //! records one, [`read`] answers questions, [`find`] searches, [`live`] keeps lists up to date, [`history`] says who changed what,
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
+//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`access`] says what may be written and what must go, [`bulk`] serves imports,
 //! [`copy`] the support.
 
 use std::{
@@ -26,6 +26,7 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
+pub mod access;
 pub mod bulk;
 pub mod copy;
 pub mod each;

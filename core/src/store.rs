@@ -10,6 +10,7 @@
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
+//! [`standing`] says why records are here.
 
 use std::{
     path::{Path, PathBuf},
@@ -35,6 +36,7 @@ pub mod rows;
 pub mod saved;
 pub mod search;
 pub mod sizes;
+pub mod standing;
 pub mod timeline;
 pub mod undo;
 pub mod watch;
@@ -46,6 +48,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0003_documents_by_row.sql"),
     include_str!("store/migrations/0004_undo.sql"),
     include_str!("store/migrations/0005_import_batches.sql"),
+    include_str!("store/migrations/0006_access.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;

@@ -56,6 +56,15 @@ impl ServerKey {
         }
     }
 
+    /// The key of these 32 bytes, for tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the bytes are no key.
+    pub fn from_bytes(bytes: &[u8; 32]) -> io::Result<Self> {
+        Self::parse(&to_hex(bytes))
+    }
+
     fn parse(text: &str) -> io::Result<Self> {
         from_hex::<32>(text.trim())
             .and_then(|bytes| SigningKey::from_slice(&bytes).ok())

@@ -6,7 +6,7 @@
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
+//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
@@ -19,6 +19,8 @@ pub mod logging;
 pub mod keys;
 
 pub mod storage;
+
+pub mod access;
 
 pub mod accept;
 pub mod feed;

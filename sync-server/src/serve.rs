@@ -16,6 +16,7 @@ use crate::{
     accounts::{AccountError, ensure_administrator, show_password},
     config::{Config, millis},
     connection::Doorkeeper,
+    keys::ServerKey,
     router::router,
     state::AppState,
     storage::{Storage, StorageError, sqlite::SqliteStorage},
@@ -57,6 +58,9 @@ pub enum ServeError {
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
+    /// The server's key cannot be read or made.
+    #[error("cannot use the server's key in the data folder")]
+    Key(#[source] std::io::Error),
     /// The first account cannot be made.
     #[error("cannot create the administrator's account")]
     Account(#[from] AccountError),
@@ -148,7 +152,8 @@ pub async fn run_with(
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX);
 
-    let state = AppState::new(storage, clock, Arc::new(config));
+    let key = ServerKey::load_or_create(&config.storage.data).map_err(ServeError::Key)?;
+    let state = AppState::new(storage, clock, Arc::new(config), Arc::new(key));
     let live = Arc::clone(&state.live);
     tokio::spawn(async move {
         stop.await;

@@ -9,13 +9,15 @@ use outrider_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    access::Policies,
     config::{Config, millis},
     contacts::Contacts,
     door::Door,
     error::AppError,
     imports::Imports,
+    keys::ServerKey,
     live::Live,
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// Bodies are counted in units of this size, because a semaphore counts in 32 bits.
@@ -31,7 +33,9 @@ pub struct AppState {
     /// What the server was told.
     pub config: Arc<Config>,
     /// Who may do what.
-    pub policy: Arc<Policy>,
+    pub policies: Arc<Policies>,
+    /// With what the server signs.
+    pub key: Arc<ServerKey>,
     /// Who may try to sign in.
     pub(crate) door: Arc<Door>,
     /// Files that people import.
@@ -46,7 +50,12 @@ pub struct AppState {
 impl AppState {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        config: Arc<Config>,
+        key: Arc<ServerKey>,
+    ) -> Self {
         let limits = &config.limits;
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
         Self {
@@ -59,9 +68,19 @@ impl AppState {
             storage,
             clock,
             config,
-            policy: Arc::new(Policy::open()),
+            policies: Arc::default(),
+            key,
             door: Arc::default(),
         }
+    }
+
+    /// Who may do what, as it stands now.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the storage does.
+    pub fn policy(&self) -> Result<Arc<Policy>, StorageError> {
+        self.policies.current(&*self.storage.read()?)
     }
 
     /// The time now.

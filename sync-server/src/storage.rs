@@ -9,6 +9,7 @@
 //! `conformance` holds the tests that every backend must pass. [`sqlite`] is the embedded one.
 
 use outrider_core::{
+    access::Grant,
     crdt::{Clock, EncodedChange, OpId, State},
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
     reports::PipelineReport,
@@ -406,6 +407,9 @@ pub trait Read: accounts::ReadAccounts + access::ReadAccess {
     fn feed_count(&self, scope: &str, base: u64) -> Result<u64, StorageError>;
     /// Digests of all streams of a scope that have documents.
     fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError>;
+    /// Digests of all streams of what is seen, made from each document: where
+    /// [`stream_digests`](Self::stream_digests) has everybody's, these are of whose eyes read.
+    fn seen_digests(&self) -> Result<Vec<StreamDigest>, StorageError>;
     /// Digests of a stream's documents after a record, ascending, at most `limit`.
     fn document_digests(
         &self,
@@ -565,6 +569,13 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     ///
     /// [`StorageError`] when the backend fails.
     fn read(&self) -> Result<Box<dyn Read + '_>, StorageError>;
+    /// Begins a read transaction with a user's eyes: what the grant does not let the user read is
+    /// not there, in no answer of any method.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the backend fails.
+    fn read_as(&self, grant: &Grant) -> Result<Box<dyn Read + '_>, StorageError>;
     /// Begins the write transaction, waiting for the one before to end.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::{
     scope::{OWNER, TEAM, TERRITORY},
 };
 use crate::{
-    crdt::{Op, State, archive::ARCHIVED},
+    crdt::{State, archive::ARCHIVED},
     ids::Part,
     schema::{Entity, Key},
 };
@@ -98,11 +98,11 @@ impl Grant {
     /// One reason at a time, the gravest first: what is left when its keys are taken out may be
     /// refused for another.
     #[must_use]
-    pub fn judge(&self, target: Target<'_>, ops: &[Op], after: &State) -> Option<Refusal> {
+    pub fn judge(&self, target: Target<'_>, keys: &[&str], after: &State) -> Option<Refusal> {
         let Target { entity, part, .. } = target;
         let field = |key: &str| entity.parse_key(part, key).ok().map(|key| key.field().name.clone());
         let fields: Vec<(&str, String)> =
-            ops.iter().filter_map(|op| Some((op.key.as_str(), field(&op.key)?))).collect();
+            keys.iter().filter_map(|key| Some((*key, field(key)?))).collect();
         let refuse = |code, is_refused: &dyn Fn(&str, &str) -> bool| {
             let keys: BTreeSet<&str> = fields
                 .iter()

@@ -87,6 +87,16 @@ pub enum ReplicaError {
         /// The limit.
         max: usize,
     },
+    /// The user may not do this.
+    #[error("you may not do this ({code}): {}; ask for it, or leave it out", keys.join(", "))]
+    NotPermitted {
+        /// The record.
+        record: RecordId,
+        /// Why, as the office would say it.
+        code: &'static str,
+        /// The keys that may not be written so.
+        keys: Vec<String>,
+    },
     /// The device is not enrolled.
     #[error("this device is not enrolled; run `outrider enroll URL CODE` first")]
     NotEnrolled,

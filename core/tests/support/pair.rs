@@ -83,13 +83,13 @@ pub(crate) fn bring(from: &Replica, author: (u8, &str), to: &mut Replica, record
             record,
             part,
             entity: stored.entity,
-            scope: "all".to_owned(),
             family: record,
             family_position: 1,
             pass: 1,
             body,
             provenance: Vec::new(),
+            unit: None,
         })));
     }
-    to.take_frames(&frames, &[], true).unwrap();
+    to.take_frames(&frames, true).unwrap();
 }

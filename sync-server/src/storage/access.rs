@@ -9,6 +9,7 @@
 use outrider_core::{
     access::{Directory, Rules, Scope},
     ids::{ChangeHash, DeviceId, DocumentId, Part, RecordId},
+    schema::{Entity, Family, Schema, Type},
     sync::frame::Digest,
     time::TimestampMs,
 };
@@ -22,6 +23,23 @@ const ENTITY_SCOPE: &str = "e:";
 #[must_use]
 pub fn entity_scope(entity: &str) -> String {
     [ENTITY_SCOPE, entity].concat()
+}
+
+/// Whether an entity's records have members of other entities in their families.
+fn heads_others(entity: &Entity) -> bool {
+    let heads = |other: &Entity| {
+        let Family::Link(field) = &other.family else { return false };
+        let to = other.field(field).map(|field| &field.ty);
+        matches!(to, Some(Type::Link(to)) if *to == entity.name)
+    };
+    Schema::current().entities().any(heads)
+}
+
+/// The scope in which all records of an entity are, if each is a family of its own: who reads all
+/// of them need not walk through what others change.
+#[must_use]
+pub fn scope_of_entity(entity: &Entity) -> Option<String> {
+    (entity.family == Family::Itself && !heads_others(entity)).then(|| entity_scope(&entity.name))
 }
 
 /// The unit of a record alone.
@@ -159,6 +177,8 @@ pub trait ReadAccess {
         after: Option<(u64, RecordId)>,
         limit: usize,
     ) -> Result<Vec<UnitRow>, StorageError>;
+    /// How many documents are in units of some scopes that changed after `base`.
+    fn count_units(&self, scopes: &[String], base: u64) -> Result<u64, StorageError>;
     /// Units that left one of the scopes after `base`, with the scope, at most `limit` after a
     /// place.
     fn left_units(

@@ -23,6 +23,7 @@ mod document;
 mod feed;
 mod rows;
 mod scope;
+mod sight;
 mod stream;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use outrider_core::{access::Grant, sync::frame::Digest};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
@@ -43,8 +45,8 @@ use super::{Read, Storage, StorageError, Write};
 /// Name of the database in the data folder.
 pub const DATABASE_FILE: &str = "outrider.db";
 /// Read connections kept open between requests. How many are open at once is bounded by the
-/// number of jobs that the server runs at once.
-const IDLE_READERS_MAX: usize = 16;
+/// number of jobs that the server runs at once. Those that read with a user's eyes are among them.
+const IDLE_READERS_MAX: usize = 32;
 
 /// Whether a commit waits until the disk has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +62,8 @@ pub struct SqliteStorage {
     path: PathBuf,
     durability: Durability,
     writer: Mutex<Connection>,
-    idle_readers: Mutex<Vec<Connection>>,
+    /// With whose eyes each reads: those of a grant, or everybody's.
+    idle_readers: Mutex<Vec<(Option<Digest>, Connection)>>,
     /// The position of the last commit of this process.
     news: watch::Sender<u64>,
 }
@@ -110,16 +113,39 @@ impl SqliteStorage {
         })
     }
 
-    fn idle_readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn idle_readers(&self) -> MutexGuard<'_, Vec<(Option<Digest>, Connection)>> {
         // The list is whole at every moment, whatever its holder died of.
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give_back(&self, conn: Connection) {
+    fn give_back(&self, sight: Option<Digest>, conn: Connection) {
         let mut idle = self.idle_readers();
-        if idle.len() < IDLE_READERS_MAX {
-            idle.push(conn);
+        // The one that was not needed for longest makes room.
+        if idle.len() >= IDLE_READERS_MAX {
+            idle.remove(0);
         }
+        idle.push((sight, conn));
+    }
+
+    /// A connection that reads with the eyes of a grant, or with everybody's.
+    fn take_reader(&self, grant: Option<&Grant>) -> Result<SqliteRead<'_>, StorageError> {
+        let sight = grant.map(Grant::digest);
+        let idle = {
+            let mut idle = self.idle_readers();
+            let place = idle.iter().rposition(|(known, _)| *known == sight);
+            place.map(|place| idle.remove(place).1)
+        };
+        let conn = match (idle, grant) {
+            (Some(conn), _) => conn,
+            (None, None) => connection::open(&self.path, Role::Reader, self.durability)?,
+            (None, Some(grant)) => {
+                let conn = connection::open(&self.path, Role::Seer, self.durability)?;
+                sight::install(&conn, grant)?;
+                connection::make_reader(&conn)?;
+                conn
+            }
+        };
+        SqliteRead::begin(self, sight, conn)
     }
 }
 
@@ -134,12 +160,12 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
 
 impl Storage for SqliteStorage {
     fn read(&self) -> Result<Box<dyn Read + '_>, StorageError> {
-        let idle = self.idle_readers().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => connection::open(&self.path, Role::Reader, self.durability)?,
-        };
-        Ok(Box::new(SqliteRead::begin(self, conn)?))
+        Ok(Box::new(self.take_reader(None)?))
+    }
+
+    fn read_as(&self, grant: &Grant) -> Result<Box<dyn Read + '_>, StorageError> {
+        let grant = Some(grant).filter(|grant| !grant.is_open);
+        Ok(Box::new(self.take_reader(grant)?))
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {

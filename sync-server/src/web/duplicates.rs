@@ -238,7 +238,7 @@ pub(super) async fn tell_apart(
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
     let other: RecordId = fields.get("other").parse().map_err(|_| Failure::BadQuery)?;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let done = state.run(move |storage| {
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::tell_apart(storage, &policy, &author, (id, other), now_ms)

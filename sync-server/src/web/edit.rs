@@ -355,7 +355,7 @@ async fn save(
     submission: Submission,
 ) -> Result<Response, Failure> {
     let Submission { session, fields } = submission;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let author = (session.user.clone(), session.user_record);
     let words = Words(session.language);
     let saved = state

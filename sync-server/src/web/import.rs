@@ -446,6 +446,7 @@ fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Res
         return Ok(());
     };
     let importer = Importer { user: session.user.clone(), record: session.user_record };
+    let policy = state.policy()?;
     let state = state.clone();
     let id = job.id;
     tokio::spawn(async move {
@@ -453,7 +454,7 @@ fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Res
         let _turn = state.imports.turn().acquire_owned().await;
         let work = tokio::task::spawn_blocking(move || {
             let storage = state.storage.as_ref();
-            state.imports.run(storage, &state.policy, &state.clock, &importer, running)
+            state.imports.run(storage, &policy, &state.clock, &importer, running)
         });
         match work.await {
             Ok(Ok(())) => {}
@@ -483,7 +484,7 @@ pub(super) async fn undo(
     }
     let words = Words(session.language);
     let importer = Importer { user: session.user.clone(), record: session.user_record };
-    let (policy, clock) = (state.policy.clone(), state.clock.clone());
+    let (policy, clock) = (state.policy()?, state.clock.clone());
     let imports = std::sync::Arc::clone(&state.imports);
     let done = state
         .run(move |storage| {

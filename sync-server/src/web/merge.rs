@@ -112,7 +112,7 @@ pub(super) async fn merge(
     let chosen = fields.0.iter().filter(|(_, value)| value == "loser");
     let take: BTreeSet<String> =
         chosen.filter_map(|(name, _)| Some(name.strip_prefix("take.")?.to_owned())).collect();
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let done = state.run(move |storage| {
         view_of(&*storage.read()?, entity, loser)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
@@ -129,7 +129,7 @@ pub(super) async fn unmerge(
     Submission { session, .. }: Submission,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let done = state.run(move |storage| {
         view_of(&*storage.read()?, entity, id)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;

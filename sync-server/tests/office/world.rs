@@ -9,14 +9,16 @@ use outrider_core::{
     store::{Durability, meta::Enrolment},
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
-        frame::{CheckRequest, FetchRequest, PullRequest, PushRequest},
+        frame::{CheckRequest, FetchRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
     },
     time::{ManualClock, TimestampMs},
 };
 use outrider_sync_server::{
     accept,
+    access::{Issuer, policy_of},
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
+    keys::ServerKey,
     office::{self, Author, OfficeError, Settlement, author_for},
     storage::{Content, Device, Storage, sqlite::SqliteStorage},
 };
@@ -69,7 +71,7 @@ impl World {
             code,
             device_name: format!("phone of {user}"),
             public_key: replica.public_key(),
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
         };
         let device = enrol(&self.storage, &applicant, &Draw::new().unwrap(), NOW).unwrap();
         replica
@@ -96,6 +98,9 @@ impl World {
 
     fn answer(&self, device: &Device, path: &str, body: &[u8]) -> Vec<u8> {
         let mut frames = FrameWriter::new(Vec::new()).unwrap();
+        let policy = policy_of(&*self.storage.read().unwrap()).unwrap();
+        let key = ServerKey::from_bytes(&[7; 32]).unwrap();
+        let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now() };
         match path {
             "/v1/push" => {
                 let request: PushRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
@@ -106,11 +111,11 @@ impl World {
             }
             "/v1/check" => {
                 let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                return pack(&feed::check(&self.storage, device, &request).unwrap()).unwrap();
+                return pack(&feed::check(&self.storage, issuer, device, &request).unwrap()).unwrap();
             }
             "/v1/pull" => {
                 let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                feed::pull(&self.storage, device, &request, self.now(), &mut |frame| {
+                feed::pull(&self.storage, issuer, device, &request, &mut |frame| {
                     frames.write(&frame).unwrap();
                     Ok(())
                 })
@@ -118,7 +123,7 @@ impl World {
             }
             "/v1/fetch" => {
                 let request: FetchRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                feed::fetch(&self.storage, device, &request, &mut |frame| {
+                feed::fetch(&self.storage, issuer, device, &request, &mut |frame| {
                     frames.write(&frame).unwrap();
                     Ok(())
                 })

@@ -25,8 +25,10 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     accept,
+    access::Issuer,
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
+    keys::ServerKey,
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
 
@@ -121,7 +123,9 @@ impl Office {
             "/v1/pull" => {
                 let pull: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
                 let mut writer = FrameWriter::new(to)?;
-                feed::pull(&self.storage, device, &pull, START_MS, &mut |frame| {
+                let key = ServerKey::from_bytes(&[7; 32])?;
+                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
+                feed::pull(&self.storage, issuer, device, &pull, &mut |frame| {
                     writer.write(&frame).map_err(|_| feed::Stopped)
                 })?;
                 writer.finish()?;

@@ -90,6 +90,23 @@ impl<T: Connected> ReadAccess for T {
         Ok(found.into_iter().map(|(position, unit)| UnitRow { position, unit }).collect())
     }
 
+    fn count_units(&self, scopes: &[String], base: u64) -> Result<u64, StorageError> {
+        let names = serde_json::to_string(scopes).map_err(damaged)?;
+        let count = self
+            .conn()?
+            .prepare_cached(
+                "SELECT count(*) FROM (
+                     SELECT DISTINCT f.family FROM json_each(?1) AS s
+                     CROSS JOIN family_feed AS f ON f.scope = s.value
+                     WHERE f.position > ?2 AND f.gone = 0
+                 ) AS u CROSS JOIN record_feed AS r ON r.family = u.family
+                 WHERE r.position > ?2 AND r.gone = 0",
+            )
+            .and_then(|mut query| query.query_row(params![names, to_sql(base)], |row| row.get(0)))
+            .doing("counting the feed")?;
+        from_sql(count)
+    }
+
     fn left_units(
         &self,
         scope: &str,

@@ -25,6 +25,8 @@ pub(super) enum Role {
     Writer,
     /// One of those that read.
     Reader,
+    /// One that will read with a user's eyes, once they are in place.
+    Seer,
 }
 
 /// Refuses a SQLite library with known defects.
@@ -73,8 +75,15 @@ fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite:
     conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
+    // What stands before the tables for a user never reaches a file.
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     if role == Role::Reader {
         conn.pragma_update(None, "query_only", true)?;
     }
     Ok(())
+}
+
+/// Lets a connection only read from now on.
+pub(super) fn make_reader(conn: &Connection) -> Result<(), StorageError> {
+    conn.pragma_update(None, "query_only", true).doing("opening the database")
 }

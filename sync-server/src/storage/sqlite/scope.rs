@@ -9,14 +9,14 @@ use outrider_core::{
     },
     crdt::State,
     ids::{DocumentId, Part, RecordId},
-    schema::{Entity, Family, Schema},
+    schema::{Entity, Schema},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Doing, damaged, document, feed, to_sql};
 use crate::storage::{
     Content, StorageError,
-    access::{alone, entity_scope},
+    access::{alone, scope_of_entity},
 };
 
 /// Counts up when scopes follow from documents differently: they are then worked out anew.
@@ -25,22 +25,6 @@ const SCOPES_VERSION: i64 = 1;
 const DIRECTORY: [&str; 4] = ["user", "team", "territory", "role"];
 
 const DOING: &str = "writing who may see a record";
-
-/// Whether an entity's records have members of other entities in their families.
-fn heads_others(entity: &Entity) -> bool {
-    let heads = |other: &Entity| {
-        let Family::Link(field) = &other.family else { return false };
-        let to = other.field(field).map(|field| &field.ty);
-        matches!(to, Some(outrider_core::schema::Type::Link(to)) if *to == entity.name)
-    };
-    Schema::current().entities().any(heads)
-}
-
-/// The scope in which all records of an entity are, if each is a family of its own: who reads all
-/// of them need not walk through what others change.
-pub(crate) fn scope_of_entity(entity: &Entity) -> Option<String> {
-    (entity.family == Family::Itself && !heads_others(entity)).then(|| entity_scope(&entity.name))
-}
 
 /// Brings scopes up to date with a main part that was written; its place in the feed is written
 /// already.
