@@ -12,7 +12,7 @@
 //!
 //! In reading order: [`level`] and [`scope`] are the words, [`role`] what a role may do, [`ready`]
 //! the roles that everybody begins with, [`directory`] who is who ([`records`]: as records say), [`policy`] both together,
-//! [`grant`] what one user may do, [`change`] what is wrong with a change.
+//! [`grant`] what one user may do, [`change`] what is wrong with a change, [`words`] how it is said.
 
 pub mod level;
 pub mod scope;
@@ -32,6 +32,8 @@ pub mod grant;
 mod discount;
 
 pub mod change;
+
+pub mod words;
 
 pub use change::{Refusal, Target};
 pub use directory::Directory;

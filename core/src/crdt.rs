@@ -29,6 +29,8 @@ pub mod read;
 
 pub mod base;
 
+pub mod reissue;
+
 pub mod history;
 
 pub mod gate;
@@ -37,6 +39,7 @@ pub mod reroot;
 
 pub mod export;
 
+pub use reissue::reissue;
 pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};

@@ -108,6 +108,11 @@ impl<'a> Desk<'a> {
         &self.device
     }
 
+    /// What who writes may do.
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
     /// The time now.
     pub(crate) fn now_ms(&self) -> TimestampMs {
         self.now_ms
@@ -312,6 +317,9 @@ impl<'a> Desk<'a> {
     /// Writes what is left, and hands on what was written in records that were merged away.
     fn settle(&mut self) -> Result<(), StorageError> {
         self.flush()?;
+        let applied = std::mem::take(&mut self.applied);
+        crate::office::note_requests(self, &applied)?;
+        self.applied = applied;
         crate::office::forward(self)?;
         self.flush()
     }

@@ -4,17 +4,22 @@
 //! them takes a while, so it is kept until the rules or one of those records change, which each
 //! look tells from two numbers.
 
+pub mod admin;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outrider_core::{
     access::{Grant, Policy, grant::SIGNED_KIND},
+    ids::RecordId,
     sync::frame::SignedGrant,
     time::TimestampMs,
 };
 
+use tokio::sync::watch;
+
 use crate::{
     keys::ServerKey,
-    storage::{Read, StorageError},
+    storage::{Device, Read, Storage, StorageError, Write},
 };
 
 /// The number of the rules, and the position at which the directory last changed.
@@ -73,4 +78,84 @@ pub struct Issuer<'a> {
     pub key: &'a ServerKey,
     /// The time now.
     pub now_ms: TimestampMs,
+}
+
+/// With whose eyes something is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Eyes {
+    user: Option<RecordId>,
+    /// The login, for users whose record is not known yet.
+    login: String,
+}
+
+impl Eyes {
+    /// Those of a user.
+    #[must_use]
+    pub fn of_user(login: &str, user: Option<RecordId>) -> Self {
+        Self { user, login: login.to_owned() }
+    }
+
+    /// Those of the user of a device.
+    #[must_use]
+    pub fn of_device(device: &Device) -> Self {
+        Self::of_user(&device.user, device.user_record)
+    }
+}
+
+impl Policies {
+    /// The storage as a user sees it: what may not be read is not there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the storage does.
+    pub fn seen<'a>(
+        &self,
+        storage: &'a dyn Storage,
+        eyes: &Eyes,
+        now_ms: TimestampMs,
+    ) -> Result<Seen<'a>, StorageError> {
+        let policy = self.current(&*storage.read()?)?;
+        if !policy.rules.is_on {
+            return Ok(Seen { storage, grant: Grant::open() });
+        }
+        let user = match eyes.user {
+            Some(user) => Some(user),
+            None => crate::office::find_user(&*storage.read()?, &eyes.login)?,
+        };
+        Ok(Seen { storage, grant: policy.grant(user, now_ms) })
+    }
+}
+
+/// A storage as a user sees it.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    storage: &'a dyn Storage,
+    grant: Grant,
+}
+
+impl Seen<'_> {
+    /// What the user may do.
+    #[must_use]
+    pub fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+impl Storage for Seen<'_> {
+    fn read(&self) -> Result<Box<dyn Read + '_>, StorageError> {
+        self.storage.read_as(&self.grant)
+    }
+
+    fn read_as(&self, grant: &Grant) -> Result<Box<dyn Read + '_>, StorageError> {
+        self.storage.read_as(grant)
+    }
+
+    /// Whoever writes reads everything within the transaction; what is written is judged.
+    fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
+        self.storage.write()
+    }
+
+    fn news(&self) -> watch::Receiver<u64> {
+        self.storage.news()
+    }
 }

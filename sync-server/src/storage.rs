@@ -410,6 +410,8 @@ pub trait Read: accounts::ReadAccounts + access::ReadAccess {
     /// Digests of all streams of what is seen, made from each document: where
     /// [`stream_digests`](Self::stream_digests) has everybody's, these are of whose eyes read.
     fn seen_digests(&self) -> Result<Vec<StreamDigest>, StorageError>;
+    /// How many records are seen, and the bytes of their documents.
+    fn seen_size(&self) -> Result<(u64, u64), StorageError>;
     /// Digests of a stream's documents after a record, ascending, at most `limit`.
     fn document_digests(
         &self,
@@ -540,6 +542,13 @@ pub trait Write: Read + accounts::WriteAccounts + access::WriteAccess {
         actor: ActorId,
         seq: u64,
         refusal: &StoredRefusal,
+    ) -> Result<(), StorageError>;
+    /// Forgets that a change was refused: it was granted.
+    fn remove_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
     ) -> Result<(), StorageError>;
     /// Writes a line of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;

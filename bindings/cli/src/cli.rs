@@ -170,6 +170,14 @@ pub(crate) enum Command {
     Outbox(LimitArgs),
     /// Show what the office refused, and why
     Inbox(LimitArgs),
+    /// Ask the office for something that it refused
+    Ask {
+        /// Its number in the inbox
+        id: i64,
+        /// Why it should be allowed
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Put a refusal away
     Dismiss {
         /// Its number in the inbox
@@ -325,6 +333,9 @@ pub(crate) struct EditArgs {
     /// Take fields from a JSON object; - reads stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) from_json: Option<PathBuf>,
+    /// Write it although your role does not allow it: the office decides
+    #[arg(long)]
+    pub(crate) anyway: bool,
 }
 
 const FIELDS_HELP: &str = "\

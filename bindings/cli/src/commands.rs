@@ -74,6 +74,7 @@ pub(crate) fn run(
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),
         Command::Inbox(args) => device::inbox(context, args.limit, output),
+        Command::Ask { id, reason } => device::ask(context, id, &reason, output),
         Command::Dismiss { id } => device::dismiss(context, id, output),
         Command::Import(args) => import::import(context, &args, output),
         Command::Imports(args) => import::list(context, args.limit, output),

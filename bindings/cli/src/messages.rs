@@ -16,6 +16,7 @@ pub(crate) enum Word {
     Restored,
     Settled,
     Dismissed,
+    Asked,
     NoRecords,
     NoConflicts,
     NothingWaits,
@@ -88,6 +89,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
         Word::Restored => ("brought back", "已恢复"),
         Word::Settled => ("settled", "已裁定"),
         Word::Dismissed => ("put away", "已处理"),
+        Word::Asked => ("approval was asked for", "已申请审批"),
         Word::NothingFound => ("nothing found", "没有找到"),
         Word::OneTypo => (
             "not written exactly so: one letter differs, or it sounds the same",

@@ -116,12 +116,15 @@ impl Grant {
         if self.is_open || withheld.is_some() {
             return withheld;
         }
+        if !self.writes(target) {
+            let is_allowed = |field: &str| {
+                let operation = special(target.is_new, field);
+                operation.is_some_and(|operation| self.may(target, operation, PartKind::Main))
+            };
+            return refuse(NOT_PERMITTED, &|_, field| !is_allowed(field));
+        }
         if let Some(refusal) = self.judge_special(target, &refuse) {
             return Some(refusal);
-        }
-        let is_ordinary = |field: &str| special(target.is_new, field).is_none();
-        if !self.writes(target) {
-            return refuse(NOT_PERMITTED, &|_, field| is_ordinary(field));
         }
         let kind = PartKind::of(part);
         let read_only =

@@ -5,6 +5,8 @@
 //! moment at which it arrives; what must go goes when the pull that brought it has come to its end,
 //! because joins come before leaves.
 
+use serde_json::{Map, Value as Json, json};
+
 use super::{Replica, ReplicaError, Writer};
 use crate::{
     access::{
@@ -13,13 +15,15 @@ use crate::{
         scope::{linked, readers_of, scopes_of},
     },
     crdt::State,
-    ids::{DocumentId, Part, RecordId},
+    ids::{DocumentId, Part, RecordId, to_hex},
     schema::{Entity, Family},
-    store::{StoreError, document, meta, outbox, rows, standing, undo},
+    store::{StoreError, document, inbox, meta, outbox, rows, standing, undo},
 };
 
 /// Records that are looked at between two looks at which may have to go.
 const LEAVING_PAGE: usize = 500;
+/// Bytes of what a request for approval repeats of the refused values, at most.
+const PROPOSED_BYTES_MAX: usize = 12_000;
 
 impl Replica {
     /// What the user of this device may do, as the server said last; everything before it said so.
@@ -40,6 +44,17 @@ impl Replica {
         self.transaction(|writer| writer.may(operation, record))
     }
 
+    /// Asks the office for what it refused: makes a request for approval, a record that is sent
+    /// like others and comes back with the decision.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError::NoRefusal`] when there is no such refusal, or it was asked for or
+    /// dismissed already.
+    pub fn ask_approval(&mut self, refusal: i64, reason: &str) -> Result<RecordId, ReplicaError> {
+        self.transaction(|writer| writer.ask_approval(refusal, reason))
+    }
+
     /// How many records may not be held any more, but wait until their edits are safe at the
     /// office.
     ///
@@ -55,6 +70,42 @@ impl Writer<'_> {
     /// Writes what follows although the grant does not allow it: the office will decide.
     pub fn insist(&mut self) {
         self.is_insisting = true;
+    }
+
+    fn ask_approval(&mut self, refusal: i64, reason: &str) -> Result<RecordId, ReplicaError> {
+        let refused = inbox::open(self.tx, usize::MAX)?;
+        let refused = refused.into_iter().find(|one| one.id == refusal && one.proposal.is_none());
+        let Some((one, hash)) = refused.and_then(|one| Some((one.hash?, one))).map(|(h, o)| (o, h))
+        else {
+            return Err(ReplicaError::NoRefusal(refusal));
+        };
+        let proposed = json!({
+            "refused": to_hex(&hash.0),
+            "part": one.part,
+            "code": one.code,
+            "values": one.refused,
+        });
+        // A large text is named by its change alone: a request has its limits.
+        let proposed = if proposed.to_string().len() > PROPOSED_BYTES_MAX {
+            json!({ "refused": to_hex(&hash.0), "part": one.part, "code": one.code })
+        } else {
+            proposed
+        };
+        let mut fields = Map::from_iter([
+            ("about_entity".to_owned(), Json::from(one.entity.clone())),
+            ("about_record".to_owned(), Json::from(one.record.to_string())),
+            ("proposed".to_owned(), proposed),
+        ]);
+        if !reason.trim().is_empty() {
+            fields.insert("reason".to_owned(), Json::from(reason.trim()));
+        }
+        if let Some(field) = one.refused.as_object().and_then(|values| values.keys().next()) {
+            let field: String = field.split('/').next().unwrap_or_default().to_owned();
+            fields.insert("about_field".to_owned(), Json::from(field));
+        }
+        let proposal = self.create("proposal", None, &fields)?;
+        inbox::set_proposal(self.tx, refusal, proposal)?;
+        Ok(proposal)
     }
 
     fn grant(&mut self) -> Result<Option<&Grant>, StoreError> {

@@ -97,6 +97,9 @@ pub enum ReplicaError {
         /// The keys that may not be written so.
         keys: Vec<String>,
     },
+    /// There is nothing refused of this number that could be asked for.
+    #[error("there is no refusal {0} that could be asked for; `outrider inbox` lists them")]
+    NoRefusal(i64),
     /// The device is not enrolled.
     #[error("this device is not enrolled; run `outrider enroll URL CODE` first")]
     NotEnrolled,

@@ -27,6 +27,9 @@ pub const IN_REVIEW: &str = "in_review";
 /// Why an edit waits: it was allowed when its device last pulled.
 pub const LATE: &str = "late";
 
+/// Why an edit waits: its author asks for it.
+pub const ASKED: &str = "asked";
+
 /// A change on its way, as the policy looks at it.
 pub(super) struct Written<'a> {
     pub(super) id: &'a DocumentId,
@@ -137,6 +140,31 @@ impl Desk<'_> {
             None => Standing::new(),
         };
         Ok(Places { is_new, before, after })
+    }
+
+    /// Where a record stands; one that is not there yet, as the change that would begin it says.
+    pub(crate) fn standing_of(
+        &mut self,
+        review: &Review,
+    ) -> Result<Standing, StorageError> {
+        let record = review.document.record;
+        let Some(entity) = Schema::current().entity(&review.entity) else {
+            return Ok(Standing::new());
+        };
+        let main = DocumentId { record, part: Part::Main };
+        self.load(&main)?;
+        let held = self.documents.get(&main).filter(|held| held.entity.is_some());
+        let state = match held.and_then(|held| flat(&held.content)) {
+            Some(state) => state.clone(),
+            None => {
+                let mut state = State::default();
+                if let Ok(change) = outrider_core::crdt::decode(&review.bytes) {
+                    state.apply(&change);
+                }
+                state
+            }
+        };
+        self.standing(entity, record, &state, &Staged::default())
     }
 
     /// The scopes of a record whose main part is `main`: its family's, and its own.

@@ -480,6 +480,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
         | OfficeError::UnknownRecord(_)
         | OfficeError::UnknownPosition(_)
         | OfficeError::NoConflict { .. }
+        | OfficeError::NoReview(_)
         | OfficeError::Random(_)
         | OfficeError::File(_)
         | OfficeError::Export(_) => None,

@@ -98,7 +98,13 @@ pub(crate) fn inbox(context: &Context, limit: usize, output: &mut Output) -> Res
     for one in &refused {
         let (id, at) = (one.id.to_string(), to_rfc3339(one.refused_at));
         let (record, value) = (one.record.to_string(), one.refused.to_string());
-        table.row([id, at, one.code.clone(), one.entity.clone(), record, value]);
+        let why = sentence(&one.code, context.language).unwrap_or(&one.code).to_owned();
+        let why = if one.proposal.is_some() {
+            format!("{why} {}", word(Word::Asked, context.language))
+        } else {
+            why
+        };
+        table.row([id, at, why, one.entity.clone(), record, value]);
     }
     table.write(output)
 }
@@ -110,4 +116,19 @@ pub(crate) fn dismiss(context: &Context, id: i64, output: &mut Output) -> Result
         return Err(CliError::NoRefusal(id));
     }
     output.answer(&json!({ "id": id }), word(Word::Dismissed, context.language))
+}
+
+/// Asks the office for something that it refused.
+pub(crate) fn ask(
+    context: &Context,
+    id: i64,
+    reason: &str,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let mut replica = context.open()?;
+    let proposal = replica.ask_approval(id, reason)?;
+    output.answer(
+        &json!({ "id": id, "proposal": proposal }),
+        word(Word::Asked, context.language),
+    )
 }

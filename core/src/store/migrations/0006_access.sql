@@ -17,6 +17,10 @@ CREATE TABLE unit_scope (
     PRIMARY KEY (unit, scope)
 ) STRICT, WITHOUT ROWID;
 
+-- Which change was refused, and the request for approval that asks for it.
+ALTER TABLE inbox ADD COLUMN hash BLOB;
+ALTER TABLE inbox ADD COLUMN proposal BLOB;
+
 -- Records that may have to go: looked at when a pull has come to its end, and kept here while edits
 -- of them wait.
 CREATE TABLE leaving (

@@ -189,6 +189,10 @@ impl<T: Connected> Read for T {
         stream::seen(self.conn()?)
     }
 
+    fn seen_size(&self) -> Result<(u64, u64), StorageError> {
+        stream::seen_size(self.conn()?)
+    }
+
     fn document_digests(
         &self,
         stream: &Stream,

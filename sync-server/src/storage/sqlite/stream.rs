@@ -134,6 +134,17 @@ pub(super) fn seen(conn: &Connection) -> Result<Vec<StreamDigest>, StorageError>
         .collect()
 }
 
+/// How many records are seen on this connection, and the bytes of their documents.
+pub(super) fn seen_size(conn: &Connection) -> Result<(u64, u64), StorageError> {
+    let (records, bytes): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT coalesce(sum(part = 'main'), 0), coalesce(sum(length(content)), 0) FROM document",
+        )
+        .and_then(|mut query| query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+        .doing("counting what is seen")?;
+    Ok((from_sql(records)?, from_sql(bytes)?))
+}
+
 /// Digests of a stream's documents after a record.
 pub(super) fn document_digests(
     conn: &Connection,

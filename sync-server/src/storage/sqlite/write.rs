@@ -121,6 +121,15 @@ impl Write for SqliteWrite<'_> {
         change::add_refusal(&self.conn, id, actor, seq, refusal)
     }
 
+    fn remove_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<(), StorageError> {
+        change::remove_refusal(&self.conn, id, actor, seq)
+    }
+
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError> {
         device::add_audit(&self.conn, line)
     }
