@@ -169,11 +169,18 @@ impl Walk<'_, '_> {
             let tx = self.storage.read()?;
             let position = request.position;
             let digest = tx.feed_digest(position)?.unwrap_or_default();
-            let end = End { is_more: false, position, digest, streams: Vec::new(), reached };
+            let end = End {
+                is_more: false,
+                position,
+                digest,
+                streams: Vec::new(),
+                reached,
+                audit_head: None,
+            };
             return Ok((self.emit)(PullFrame::End(end))?);
         };
         let streams = self.differing(request, live, is_filling, streams);
-        let end = End { is_more: false, position, digest, streams, reached };
+        let end = End { is_more: false, position, digest, streams, reached, audit_head: None };
         Ok((self.emit)(PullFrame::End(end))?)
     }
 
@@ -200,6 +207,7 @@ impl Walk<'_, '_> {
             digest: Digest::default(),
             streams: Vec::new(),
             reached,
+            audit_head: None,
         };
         Ok((self.emit)(PullFrame::End(end))?)
     }
@@ -345,6 +353,7 @@ pub fn fetch(
         digest: Digest::default(),
         streams: Vec::new(),
         reached: None,
+        audit_head: None,
     };
     Ok(emit(PullFrame::End(end))?)
 }

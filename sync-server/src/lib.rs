@@ -6,6 +6,7 @@
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
+//! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
 //! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
@@ -19,6 +20,8 @@ pub mod logging;
 pub mod keys;
 
 pub mod storage;
+
+pub mod audit;
 
 pub mod accept;
 pub mod feed;

@@ -9,11 +9,13 @@ use outrider_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
+    audit,
     config::{Config, millis},
     contacts::Contacts,
     door::Door,
     error::AppError,
     imports::Imports,
+    keys::ServerKey,
     live::Live,
     storage::Storage,
 };
@@ -34,6 +36,10 @@ pub struct AppState {
     pub policy: Arc<Policy>,
     /// Who may try to sign in.
     pub(crate) door: Arc<Door>,
+    /// With what the server signs.
+    pub key: Arc<ServerKey>,
+    /// Where what is read is noted.
+    pub(crate) audit: Arc<audit::Desk>,
     /// Files that people import.
     pub imports: Arc<Imports>,
     jobs: Arc<Semaphore>,
@@ -46,7 +52,12 @@ pub struct AppState {
 impl AppState {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        config: Arc<Config>,
+        key: ServerKey,
+    ) -> Self {
         let limits = &config.limits;
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
         Self {
@@ -56,6 +67,8 @@ impl AppState {
             contacts: Arc::default(),
             live: Arc::new(Live::new(&config.live)),
             imports: Arc::new(Imports::new(&config.storage.data)),
+            key: Arc::new(key),
+            audit: Arc::default(),
             storage,
             clock,
             config,

@@ -28,7 +28,10 @@ use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
 pub mod accounts;
+pub mod audit;
 pub mod sqlite;
+
+pub use audit::AuditLine;
 
 #[cfg(test)]
 mod conformance;
@@ -278,23 +281,6 @@ pub struct StoredRefusal {
     pub keys: Vec<String>,
 }
 
-/// A line of the audit: ids and hashes, no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLine {
-    /// When.
-    pub at: TimestampMs,
-    /// Which device, if one.
-    pub device: Option<DeviceId>,
-    /// What happened: `applied`, `refused`, `forked`, `enrolled`, `code_created`, ….
-    pub action: &'static str,
-    /// To which document.
-    pub document: Option<DocumentId>,
-    /// Which change.
-    pub hash: Option<ChangeHash>,
-    /// The code of a refusal.
-    pub code: String,
-}
-
 /// Where a page of the feed begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedCursor {
@@ -335,7 +321,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts {
+pub trait Read: accounts::ReadAccounts + audit::ReadAudit {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -506,7 +492,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts {
+pub trait Write: Read + accounts::WriteAccounts + audit::WriteAudit {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
@@ -536,7 +522,7 @@ pub trait Write: Read + accounts::WriteAccounts {
         seq: u64,
         refusal: &StoredRefusal,
     ) -> Result<(), StorageError>;
-    /// Writes a line of the audit.
+    /// Adds a line to the chain of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
     /// Creates an enrolment code.
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError>;

@@ -9,7 +9,7 @@ use crate::{
     store::{
         StoreError, document,
         meta::{self, Cursor},
-        outbox, rows,
+        outbox, rows, witness,
     },
     sync::{
         digest,
@@ -55,6 +55,7 @@ impl Replica {
             progress: cursor.progress,
             budget_bytes,
             held: cursor.held,
+            audit_head: witness::last(conn)?,
         })
     }
 
@@ -127,7 +128,12 @@ impl Replica {
                     PullFrame::Leave(record, scope) => {
                         effect.left += u64::from(writer.leave(*record, scope)?);
                     }
-                    PullFrame::End(end) => effect.end = Some(end.clone()),
+                    PullFrame::End(end) => {
+                        if let Some(head) = &end.audit_head {
+                            witness::remember(writer.tx, head)?;
+                        }
+                        effect.end = Some(end.clone());
+                    }
                 }
             }
             if is_fetch {

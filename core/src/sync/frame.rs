@@ -6,6 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
+pub use super::head::AuditHead;
 use crate::ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId};
 
 /// The version that this code speaks.
@@ -187,6 +188,9 @@ pub struct PullRequest {
     /// Digest over everything that is held, for the idle question.
     #[cbor(n(6), with = "minicbor::bytes")]
     pub held: Digest,
+    /// The last head of the server's audit that this device was told.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// The content of a document on its way to a device.
@@ -343,6 +347,9 @@ pub struct End {
     /// The position that pass 0 reached, for [`Progress::reached`].
     #[n(4)]
     pub reached: Option<u64>,
+    /// The newest head of the server's audit, for the device to remember.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// Asks for the digests of a stream's documents, page by page.

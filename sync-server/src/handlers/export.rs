@@ -114,5 +114,5 @@ fn read_query(text: &str, now_ms: i64) -> Result<(Query, FileOptions), AppError>
         };
         query.filters.push(Filter { column: column.to_owned(), compare, value: value.to_owned() });
     }
-    Ok((query, FileOptions { format, options, device: None, account: None }))
+    Ok((query, FileOptions { format, options, device: None, account: None, subject: None }))
 }

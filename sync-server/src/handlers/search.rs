@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
 };
 use outrider_core::store::{
     near::{NEAR_MAX, NearQuery, NearRecord, RADIUS_MAX_M},
@@ -11,6 +12,7 @@ use outrider_core::store::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    audit::reading::showing,
     auth::Caller,
     error::AppError,
     office::{self, OfficeError},
@@ -36,7 +38,7 @@ pub(crate) async fn search_records(
     State(state): State<AppState>,
     _caller: Caller,
     query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<SearchPage>, AppError> {
+) -> Result<Response, AppError> {
     let Query(Asked { q, entity, after, limit, archived }) = query.map_err(|_| wrong())?;
     let names = entity.split(',').map(str::trim).filter(|name| !name.is_empty());
     let standard = SearchQuery::default();
@@ -48,7 +50,9 @@ pub(crate) async fn search_records(
         limit: limit.unwrap_or(standard.limit),
     };
     let page = state.run(move |storage| office::search(&*storage.read()?, &query));
-    page.await.map(Json)
+    let page: SearchPage = page.await?;
+    let count = page.hits.len();
+    Ok(showing(Json(page).into_response(), count))
 }
 
 /// What can be asked of places.
@@ -79,7 +83,7 @@ pub(crate) async fn list_near(
     State(state): State<AppState>,
     _caller: Caller,
     query: Result<Query<AskedPlace>, QueryRejection>,
-) -> Result<Json<NearPage>, AppError> {
+) -> Result<Response, AppError> {
     let Query(AskedPlace { lat, lon, entity, radius_m, limit }) = query.map_err(|_| wrong())?;
     let lat = lat.parse().map_err(|_| wrong())?;
     let lon = lon.parse().map_err(|_| wrong())?;
@@ -91,7 +95,9 @@ pub(crate) async fn list_near(
         let records = found.into_iter().map(|(near, title)| NearTitle { near, title }).collect();
         Ok::<_, OfficeError>(NearPage { records })
     });
-    found.await.map(Json)
+    let page = found.await?;
+    let count = page.records.len();
+    Ok(showing(Json(page).into_response(), count))
 }
 
 fn wrong() -> AppError {

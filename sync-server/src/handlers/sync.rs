@@ -19,12 +19,13 @@ use outrider_core::sync::{
 
 use crate::{
     accept,
+    audit::{heads, pulls::Watch},
     auth::Caller,
     body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
     error::AppError,
     feed,
     state::AppState,
-    storage::Device,
+    storage::{AuditLine, Device},
     stream::stream,
 };
 
@@ -57,8 +58,18 @@ pub(crate) async fn pull_changes(
     check_version(request.version)?;
     request.budget_bytes = request.budget_bytes.min(state.config.limits.pull_bytes_max);
     let now_ms = state.now_ms();
+    let (key, desk) = (Arc::clone(&state.key), Arc::clone(&state.audit));
     stream(&state, move |storage, frames| {
-        feed::pull(storage, &device, &request, now_ms, &mut |frame| frames.write(&frame))
+        if let Some(head) = &request.audit_head {
+            heads::check_reported(storage, &key, device.id, head, now_ms)?;
+        }
+        let head = heads::newest_head(storage, &key, now_ms)?;
+        let line = AuditLine::new(now_ms, "pulled").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, head);
+        let answer = feed::pull(storage, &device, &request, now_ms, &mut |frame| {
+            frames.write(&watch.see(frame)?)
+        });
+        watch.end(answer)
     })
     .await
 }
@@ -88,8 +99,13 @@ pub(crate) async fn fetch_documents(
             format!("one request may name {FETCH_DOCUMENTS_MAX} documents"),
         ));
     }
+    let (desk, now_ms) = (Arc::clone(&state.audit), state.now_ms());
     stream(&state, move |storage, frames| {
-        feed::fetch(storage, &device, &request, &mut |frame| frames.write(&frame))
+        let line = AuditLine::new(now_ms, "fetched").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, None);
+        let answer =
+            feed::fetch(storage, &device, &request, &mut |frame| frames.write(&watch.see(frame)?));
+        watch.end(answer)
     })
     .await
 }

@@ -24,6 +24,7 @@ use super::{
     words::Words,
 };
 use crate::{
+    audit::reading::showing,
     office::{self, OfficeError},
     state::AppState,
     storage::Read,
@@ -221,13 +222,16 @@ pub(super) async fn show_duplicates(
         let href = format!("/duplicates?entity={}", known.name);
         (href, label_of(known, words.0).to_owned(), known.name == entity.name)
     });
-    Ok(respond(&DuplicatesPage {
+    let pairs: Vec<Pair> = pairs.collect();
+    let count = pairs.len();
+    let page = DuplicatesPage {
         page: Page::new(&session, words.t("duplicates-title"), "/duplicates"),
         entities: entities.collect(),
-        pairs: pairs.collect(),
+        pairs,
         scanned,
         next: next.map(|next| format!("/duplicates?entity={}&after={next}", entity.name)),
-    }))
+    };
+    Ok(showing(respond(&page), count))
 }
 
 /// `POST /records/{entity}/{id}/distinct`: two records are not the same.

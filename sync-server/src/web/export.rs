@@ -101,6 +101,7 @@ async fn send(
         options,
         device: None,
         account: Some(session.account),
+        subject: session.seen_id(),
     };
     Ok(send_file(state, entity, selection, file).await?)
 }

@@ -95,14 +95,7 @@ fn codes(storage: &dyn Storage) {
 
 fn audit(storage: &dyn Storage) {
     let mut write = storage.write().unwrap();
-    let mut line = AuditLine {
-        at: NOW,
-        device: None,
-        action: "code_created",
-        document: None,
-        hash: None,
-        code: String::new(),
-    };
+    let mut line = AuditLine::new(NOW, "code_created");
     write.add_audit(&line).unwrap();
     line.device = Some(device(1).id);
     line.document = Some(main_of(1));

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Doing, rows};
+use super::{Doing, audit, rows};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
@@ -10,7 +10,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
+    CHAINS_AUDIT,
 ];
+
+/// The one that makes a chain of the audit: SQL cannot hash.
+const CHAINS_AUDIT: &str = include_str!("migrations/0006_people.sql");
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.
 const APPLICATION_ID: i32 = 0x4f52_7376;
@@ -37,6 +41,9 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     }
     for sql in MIGRATIONS.iter().skip(found as usize) {
         tx.execute_batch(sql).doing(DOING)?;
+        if *sql == CHAINS_AUDIT {
+            audit::chain_old_lines(&tx)?;
+        }
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;
