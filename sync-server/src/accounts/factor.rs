@@ -284,7 +284,8 @@ mod tests {
         assert_eq!(try_at(&code_at(later - STEP_MS), later).unwrap(), Passed::App);
         assert!(try_at(&code_at(later - STEP_MS), later).is_err());
         let spaced = code_at(later);
-        let spaced = format!(" {} {}", &spaced[..3], &spaced[3..]);
+        let (one, other) = spaced.split_at(3);
+        let spaced = format!(" {one} {other}");
         assert_eq!(try_at(&spaced, later).unwrap(), Passed::App, "as apps show it");
     }
 

@@ -15,11 +15,7 @@ use axum::{
 use outrider_core::ids::{DeviceId, DocumentId, Part, RecordId};
 use uuid::Uuid;
 
-use crate::{
-    state::AppState,
-    storage::{AuditLine, StorageError},
-    web::failure::Failure,
-};
+use crate::{state::AppState, storage::AuditLine, web::failure::Failure};
 
 /// Who asks; a handler's extractor sets it once it knows.
 #[derive(Debug, Clone, Default)]
@@ -130,7 +126,7 @@ pub(crate) async fn note(
     let line = AuditLine { at: state.now_ms(), ..line };
     let line = line.device(who.device).account(who.account).subject(who.subject);
     let desk = Arc::clone(&state.audit);
-    match state.run(move |storage| desk.write(storage, line).map_err(StorageError::from)).await {
+    match state.run(move |storage| desk.write(storage, line)).await {
         Ok(()) => response,
         // What cannot be noted is not shown.
         Err(error) if path.starts_with("/v1/") => error.into_response(),

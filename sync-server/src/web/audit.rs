@@ -290,9 +290,7 @@ mod tests {
         assert!(unknown.is_empty(), "no words for {unknown:?}");
         for (name, _) in ACTIONS {
             assert!(text.contains(&format!("\"{name}\"")), "nothing says {name}");
-            for language in [Language::En, Language::Zh] {
-                assert_ne!(action_words(name, Words(language)), *name);
-            }
+            assert_ne!(action_words(name, Words(Language::Zh)), *name);
         }
     }
 }

@@ -199,10 +199,8 @@ pub(super) async fn enter_code(
     if let Err(error) = checked {
         tracing::warn!(account.id = %account, "refused a code of a second factor");
         note_refusal(&state, &login, "second_factor").await?;
-        let problem = match error {
-            AccountError::Sealed => "code-sealed",
-            _ => "code-wrong",
-        };
+        let is_sealed = matches!(error, AccountError::Sealed);
+        let problem = if is_sealed { "code-sealed" } else { "code-wrong" };
         let page = code_page(words, fields.get("ticket"), &next, Some(problem), kept);
         return Ok((StatusCode::UNAUTHORIZED, page).into_response());
     }
