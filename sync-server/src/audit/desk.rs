@@ -177,6 +177,30 @@ mod tests {
         assert!(storage.writes.load(Ordering::SeqCst) <= 3, "{:?}", storage.writes);
     }
 
+    /// `cargo test --workspace what_noting -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_noting_a_read_costs() {
+        let folder = TempDir::new().unwrap();
+        let storage = SqliteStorage::open(folder.path()).unwrap();
+        let desk = Desk::default();
+        for threads in [1, 4, 16] {
+            let begun = std::time::Instant::now();
+            std::thread::scope(|scope| {
+                for _ in 0..threads {
+                    scope.spawn(|| {
+                        for n in 0..200 {
+                            desk.write(&storage, AuditLine::new(n, "record_read")).unwrap();
+                        }
+                    });
+                }
+            });
+            let each_ms = begun.elapsed().as_secs_f64() * 1e3 / 200.0;
+            let rate = f64::from(threads) * 1e3 / each_ms;
+            eprintln!("{threads} at once: {each_ms:.2} ms each, {rate:.0} lines a second, synced");
+        }
+    }
+
     #[test]
     fn a_transaction_that_fails_fails_everybody_in_it() {
         let folder = TempDir::new().unwrap();

@@ -223,5 +223,28 @@ fn what_a_line_of_the_audit_costs() {
         let report = crate::audit::verify::verify(&*read, &[], &[]).unwrap();
         let check_us = begun.elapsed().as_secs_f64() * 1e6 / report.lines as f64;
         eprintln!("{line_us:.2} µs to write a line, {check_us:.2} µs to check one");
+        let filter = crate::storage::audit::AuditFilter {
+            user: Some("nobody".to_owned()),
+            limit: 100,
+            ..Default::default()
+        };
+        let begun = std::time::Instant::now();
+        assert!(read.audit_page(&filter).unwrap().lines.is_empty());
+        let page_ms = begun.elapsed().as_secs_f64() * 1e3;
+        eprintln!("{page_ms:.1} ms to look through {} lines in vain", report.lines);
     }
+    let conn = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    conn.execute_batch("CREATE TABLE plain AS SELECT * FROM audit WHERE 0; BEGIN").unwrap();
+    let begun = std::time::Instant::now();
+    for n in 0..10_000 {
+        conn.prepare_cached(
+            "INSERT INTO plain (id, at, device, action, record, part, hash, code)
+             VALUES (?1, 1, ?2, 'applied', NULL, NULL, ?3, '')",
+        )
+        .unwrap()
+        .execute((n, [1_u8; 16], [7_u8; 32]))
+        .unwrap();
+    }
+    let plain_us = begun.elapsed().as_secs_f64() * 1e6 / 10_000.0;
+    eprintln!("{plain_us:.2} µs for a line of before, without a chain");
 }
