@@ -60,6 +60,7 @@ account-user = Name under which edits are written
 account-role = May
 role-office = work with records
 role-administrator = administer
+role-badge = administrator
 account-make = Make the account
 account-done = Done.
 account-taken = There is an account with this login already.
@@ -87,10 +88,7 @@ see-as-user = Look as a user without an account
 see-as-banner = You are looking as { $name }. Nothing can be written.
 see-as-stop = Stop
 
-audit-lines = { $count ->
-    [one] 1 line
-   *[other] { $count } lines
-}
+audit-lines = up to line { $count }
 audit-user = User or login
 audit-who-id = Id of an account or device
 audit-record-id = Id of a record
