@@ -39,10 +39,10 @@ pub mod reroot;
 
 pub mod export;
 
-pub use reissue::reissue;
 pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
+pub use reissue::reissue;
 pub use state::{Clock, Head, Own, Seen, State, Survivor};
 pub use text::{AcceptedText, TextChange, TextDocument, TextError};
 pub use write::{Edit, Stamp, WriteError, next_actor, write};

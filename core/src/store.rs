@@ -9,8 +9,8 @@
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
-//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
-//! [`standing`] says why records are here.
+//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
+//! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here.
 
 use std::{
     path::{Path, PathBuf},
@@ -40,6 +40,7 @@ pub mod standing;
 pub mod timeline;
 pub mod undo;
 pub mod watch;
+pub mod witness;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
 const MIGRATIONS: &[&str] = &[

@@ -376,7 +376,7 @@ fn nothing_is_allowed() -> Vec<outrider_core::sync::frame::PullFrame> {
         grant: Some(grant),
     };
     let (digest, streams) = ([0; 16], Vec::new());
-    let end = End { is_more: false, position: 1, digest, streams, reached: None };
+    let end = End { is_more: false, position: 1, digest, streams, reached: None, audit_head: None };
     vec![PullFrame::Hello(hello), PullFrame::End(end)]
 }
 
@@ -429,7 +429,11 @@ fn a_record_with_waiting_edits_stays_when_its_last_scope_goes() {
     let id: RecordId =
         replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
     let effect = replica.take_frames(&nothing_is_allowed(), false).unwrap();
-    assert_eq!((effect.left, replica.leaving().unwrap()), (0, 0), "it is nobody's but its author's");
+    assert_eq!(
+        (effect.left, replica.leaving().unwrap()),
+        (0, 0),
+        "it is nobody's but its author's"
+    );
     assert!(replica.get(id).unwrap().is_some());
 }
 

@@ -260,14 +260,8 @@ impl<'a> Desk<'a> {
         hash: ChangeHash,
         code: &str,
     ) -> Result<(), StorageError> {
-        self.tx.add_audit(&AuditLine {
-            at: self.now_ms,
-            device: Some(self.device.id),
-            action,
-            document: Some(id.clone()),
-            hash: Some(hash),
-            code: code.to_owned(),
-        })
+        let line = AuditLine::new(self.now_ms, action).device(self.device.id);
+        self.tx.add_audit(&line.document(id.clone()).hash(hash).code(code))
     }
 
     /// Makes sure that a document is among those met.

@@ -9,8 +9,9 @@ pub mod admin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use outrider_core::{
-    access::{Grant, Policy, grant::SIGNED_KIND},
+    access::{Grant, Operation, Policy, grant::SIGNED_KIND},
     ids::RecordId,
+    schema::Schema,
     sync::frame::SignedGrant,
     time::TimestampMs,
 };
@@ -82,17 +83,23 @@ pub struct Issuer<'a> {
 
 /// With whose eyes something is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Eyes {
-    user: Option<RecordId>,
-    /// The login, for users whose record is not known yet.
-    login: String,
+pub enum Eyes {
+    /// Those of whoever administers the server.
+    All,
+    /// Those of a user.
+    User {
+        /// The user's record, if it is known.
+        record: Option<RecordId>,
+        /// The login, for users whose record is not known yet.
+        login: String,
+    },
 }
 
 impl Eyes {
     /// Those of a user.
     #[must_use]
-    pub fn of_user(login: &str, user: Option<RecordId>) -> Self {
-        Self { user, login: login.to_owned() }
+    pub fn of_user(login: &str, record: Option<RecordId>) -> Self {
+        Self::User { record, login: login.to_owned() }
     }
 
     /// Those of the user of a device.
@@ -115,12 +122,12 @@ impl Policies {
         now_ms: TimestampMs,
     ) -> Result<Seen<'a>, StorageError> {
         let policy = self.current(&*storage.read()?)?;
-        if !policy.rules.is_on {
-            return Ok(Seen { storage, grant: Grant::open() });
-        }
-        let user = match eyes.user {
-            Some(user) => Some(user),
-            None => crate::office::find_user(&*storage.read()?, &eyes.login)?,
+        let user = match eyes {
+            Eyes::User { record, login } if policy.rules.is_on => match record {
+                Some(record) => Some(*record),
+                None => crate::office::find_user(&*storage.read()?, login)?,
+            },
+            Eyes::All | Eyes::User { .. } => return Ok(Seen { storage, grant: Grant::open() }),
         };
         Ok(Seen { storage, grant: policy.grant(user, now_ms) })
     }
@@ -134,6 +141,12 @@ pub struct Seen<'a> {
 }
 
 impl Seen<'_> {
+    /// The same storage with only that in it which the user may do something with.
+    #[must_use]
+    pub fn narrowed_to(self, operation: Operation) -> Self {
+        Self { grant: self.grant.narrowed_to(operation, Schema::current()), ..self }
+    }
+
     /// What the user may do.
     #[must_use]
     pub fn grant(&self) -> &Grant {

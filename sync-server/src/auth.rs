@@ -10,7 +10,12 @@ use axum::{
 use outrider_core::ids::{from_hex, to_hex};
 use sha2::{Digest as _, Sha256};
 
-use crate::{error::AppError, state::AppState, storage::Device};
+use crate::{
+    audit::reading::{Asker, Who},
+    error::AppError,
+    state::AppState,
+    storage::Device,
+};
 
 /// Bytes of a token.
 pub const TOKEN_BYTES: usize = 32;
@@ -29,6 +34,7 @@ impl FromRequestParts<AppState> for Caller {
         let device = state.run(move |storage| storage.read()?.device_by_token(&hash)).await?;
         let device = device.ok_or(AppError::Unauthorised)?;
         state.note_contact(device.id);
+        Asker::tell(parts, Who { device: Some(device.id), account: None, subject: None });
         tracing::Span::current().record("device", tracing::field::display(device.id));
         Ok(Self(device))
     }

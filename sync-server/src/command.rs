@@ -13,12 +13,16 @@ use serde_json::json;
 use tokio::runtime;
 
 use crate::{
-    accounts::{FIRST_LOGIN, Whose, set_password, show_password},
+    accounts::{FIRST_LOGIN, Whose, factor, fold_login, set_password, show_password},
+    audit::{self, command::AuditArgs},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
     enrol::create_code,
     logging,
     serve::{Ready, ServeError, run},
-    storage::sqlite::{DATABASE_FILE, SqliteStorage},
+    storage::{
+        Storage as _,
+        sqlite::{DATABASE_FILE, SqliteStorage},
+    },
 };
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
@@ -42,6 +46,8 @@ enum Subcommands {
     Code(CodeArgs),
     /// Set a new password for the office pages and print it, whether the server runs or not
     Password(PasswordArgs),
+    /// Check the audit, or take old lines of it away, whether the server runs or not
+    Audit(AuditArgs),
 }
 
 /// What `code` can be told.
@@ -73,6 +79,9 @@ pub struct PasswordArgs {
     /// Make the account if there is none
     #[arg(long)]
     pub create: bool,
+    /// Remove the account's second factor too: for who has lost the app and all recovery codes
+    #[arg(long, conflicts_with = "create")]
+    pub reset_second_factor: bool,
     /// Name under which a new account edits; the login unless given
     #[arg(long, requires = "create")]
     pub name: Option<String>,
@@ -99,6 +108,11 @@ where
         Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
         Some(Subcommands::Code(args)) => print_code(&args),
         Some(Subcommands::Password(args)) => print_password(&args),
+        Some(Subcommands::Audit(args)) => match audit::command::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,18 +187,26 @@ pub fn print_password(args: &PasswordArgs) -> Result<(), Box<dyn Error>> {
     let name = args.name.clone().unwrap_or_else(|| args.user.clone());
     let whose = Whose { login: args.user.clone(), create_as: args.create.then_some(name) };
     let id = uuid::Uuid::now_v7();
-    set_password(&storage, &whose, &password, &draw()?, id, SystemClock.now_ms())?;
+    let now_ms = SystemClock.now_ms();
+    set_password(&storage, &whose, &password, &draw()?, id, now_ms)?;
+    let account = storage.read()?.account_by_login(&fold_login(&args.user))?;
+    let is_reset = match account.filter(|_| args.reset_second_factor) {
+        Some(account) => factor::remove(&storage, account.id, None, now_ms)?,
+        None => false,
+    };
     let text = if args.json {
-        json!({ "login": args.user, "password": password }).to_string()
+        json!({ "login": args.user, "password": password, "second_factor_removed": is_reset })
+            .to_string()
     } else {
-        format!("{password}\nfor {}, who is signed out everywhere", args.user)
+        let factor = if is_reset { "; the second factor is removed" } else { "" };
+        format!("{password}\nfor {}, who is signed out everywhere{factor}", args.user)
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
 
 /// Opens data that is there already.
-fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
+pub(crate) fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
     let data = &storage.data;
     if !data.join(DATABASE_FILE).exists() {
         let folder = data.display();

@@ -109,6 +109,10 @@ pub struct NetworkConfig {
     /// with https, cookies are for TLS alone
     #[arg(long, env = "OUTRIDER_PUBLIC_URL", value_name = "URL", value_parser = parse_url)]
     pub public_url: Option<String>,
+    /// Send cookies over TLS alone, whatever the address says: for a server behind a proxy that
+    /// speaks TLS, without a public URL
+    #[arg(long, env = "OUTRIDER_SECURE_COOKIES")]
+    pub secure_cookies: bool,
     /// Stop when standard input ends: for a program that starts the server and must not outlive it
     #[arg(long, env = "OUTRIDER_STOP_WITH_INPUT")]
     pub stop_with_input: bool,
@@ -137,6 +141,15 @@ pub struct NetworkConfig {
     /// Time that running requests have to end when the server is told to stop
     #[arg(long, env = "OUTRIDER_STOP_TIMEOUT_MS", default_value_t = STOP_TIMEOUT_MS)]
     pub stop_timeout_ms: u64,
+}
+
+impl NetworkConfig {
+    /// Whether people come by TLS alone, so that cookies may be bound to it.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        let is_tls = self.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
+        self.secure_cookies || is_tls
+    }
 }
 
 /// What one request, and one address, may cost.

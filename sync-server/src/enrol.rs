@@ -117,16 +117,9 @@ pub fn enrol(
     let mut write = storage.write()?;
     // Dropped without a commit, and without an audit line: strangers cannot fill the disk.
     let code = write.take_code(&code_hash)?.ok_or(EnrolError::Unknown)?;
-    let line = |action: &'static str, device: Option<DeviceId>, code: &str| AuditLine {
-        at: now_ms,
-        device,
-        action,
-        document: None,
-        hash: None,
-        code: code.to_owned(),
-    };
     if code.expires_at < now_ms {
-        write.add_audit(&line("enrolment_refused", None, "code_expired"))?;
+        let line = AuditLine::new(now_ms, "enrolment_refused").code("code_expired");
+        write.add_audit(&line)?;
         write.commit()?;
         return Err(EnrolError::Expired);
     }
@@ -143,7 +136,7 @@ pub fn enrol(
         is_office: false,
     };
     write.add_device(&device)?;
-    write.add_audit(&line("enrolled", Some(device.id), ""))?;
+    write.add_audit(&AuditLine::new(now_ms, "enrolled").device(device.id))?;
     write.commit()?;
     Ok(device)
 }
@@ -180,6 +173,22 @@ pub fn create_code(
     random: u128,
     now_ms: TimestampMs,
 ) -> Result<(String, TimestampMs), EnrolError> {
+    create_code_by(storage, user, minutes, random, None, now_ms)
+}
+
+/// As [`create_code`], by an account.
+///
+/// # Errors
+///
+/// As [`create_code`].
+pub fn create_code_by(
+    storage: &dyn Storage,
+    user: &str,
+    minutes: u32,
+    random: u128,
+    by: Option<uuid::Uuid>,
+    now_ms: TimestampMs,
+) -> Result<(String, TimestampMs), EnrolError> {
     if !is_name(user, USER_NAME_CHARS_MAX) {
         return Err(EnrolError::Invalid("the user's name must have 1 to 100 characters"));
     }
@@ -192,14 +201,7 @@ pub fn create_code(
         user: user.to_owned(),
         expires_at,
     })?;
-    write.add_audit(&AuditLine {
-        at: now_ms,
-        device: None,
-        action: "code_created",
-        document: None,
-        hash: None,
-        code: String::new(),
-    })?;
+    write.add_audit(&AuditLine::new(now_ms, "code_created").account(by))?;
     write.commit()?;
     Ok((text, expires_at))
 }

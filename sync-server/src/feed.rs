@@ -209,7 +209,14 @@ fn streams_of(tx: &dyn Read, grant: &Grant) -> Result<Vec<StreamDigest>, Storage
 }
 
 fn end_at(is_more: bool, position: u64, reached: Option<u64>) -> End {
-    End { is_more, position, digest: Digest::default(), streams: Vec::new(), reached }
+    End {
+        is_more,
+        position,
+        digest: Digest::default(),
+        streams: Vec::new(),
+        reached,
+        audit_head: None,
+    }
 }
 
 /// Answers a question for the digests of a stream's documents.

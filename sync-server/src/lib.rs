@@ -6,6 +6,7 @@
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
+//! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
 //! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
@@ -21,6 +22,7 @@ pub mod keys;
 pub mod storage;
 
 pub mod access;
+pub mod audit;
 
 pub mod accept;
 pub mod feed;

@@ -38,9 +38,9 @@ pub use list::{
     timeline,
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
-pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub(crate) use review::note_requests;
 pub use review::{Decision, decide, open_reviews};
+pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 

@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{StatusCode, header},
-    middleware::from_fn,
+    middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -16,6 +16,7 @@ use tower_http::{
 };
 
 use crate::{
+    audit::reading,
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
@@ -37,8 +38,10 @@ pub fn router(state: AppState) -> Router {
     let push = DefaultBodyLimit::max(limits.body_bytes_max as usize);
     let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
 
-    Router::new()
-        .merge(crate::web::routes(&state))
+    // Pages and devices are counted apart: whoever guesses passwords, or loads pages, from the
+    // address of an office keeps no device there from syncing.
+    let pages = crate::web::routes(&state).layer(rate_limit(per_second, limits.requests_burst));
+    let devices = Router::new()
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
         .route("/v1/push", post(push_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
@@ -53,7 +56,11 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/export/{entity}", get(export_records))
         .route("/v1/status", get(show_status))
         .route("/v1/live", get(announce_positions))
-        .layer(rate_limit(per_second, limits.requests_burst))
+        .layer(rate_limit(per_second, limits.requests_burst));
+    Router::new()
+        .merge(pages)
+        .merge(devices)
+        .layer(from_fn_with_state(state.clone(), reading::note))
         // Asked by machines that watch the server, from one address: not counted.
         .route("/health", get(show_health))
         .route("/ready", get(show_ready))

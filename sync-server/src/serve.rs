@@ -14,6 +14,7 @@ use tokio::signal;
 
 use crate::{
     accounts::{AccountError, ensure_administrator, show_password},
+    audit::heads::{HEAD_EVERY_MS, newest_head},
     config::{Config, millis},
     connection::Doorkeeper,
     keys::ServerKey,
@@ -47,7 +48,9 @@ pub enum ServeError {
     #[error("cannot open the data")]
     Storage(#[from] StorageError),
     /// Nobody can listen there.
-    #[error("cannot listen on {address}; choose another address with --listen, or end what uses it")]
+    #[error(
+        "cannot listen on {address}; choose another address with --listen, or end what uses it"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -58,12 +61,12 @@ pub enum ServeError {
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
-    /// The server's key cannot be read or made.
-    #[error("cannot use the server's key in the data folder")]
-    Key(#[source] std::io::Error),
     /// The first account cannot be made.
     #[error("cannot create the administrator's account")]
     Account(#[from] AccountError),
+    /// The server's own key cannot be used.
+    #[error("cannot use the server's key in the data folder")]
+    Key(#[source] std::io::Error),
     /// The system gives no random bytes.
     #[error("the system gave no randomness")]
     Random(#[from] getrandom::Error),
@@ -153,7 +156,8 @@ pub async fn run_with(
         .max_headers(HEADER_FIELDS_MAX);
 
     let key = ServerKey::load_or_create(&config.storage.data).map_err(ServeError::Key)?;
-    let state = AppState::new(storage, clock, Arc::new(config), Arc::new(key));
+    let state = AppState::new(storage, clock, Arc::new(config), key);
+    tokio::spawn(sign_heads(state.clone()));
     let live = Arc::clone(&state.live);
     tokio::spawn(async move {
         stop.await;
@@ -167,6 +171,18 @@ pub async fn run_with(
     server.serve(service).await.map_err(ServeError::Stopped)?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Signs where the audit stands, every minute while lines come; ends with the runtime.
+async fn sign_heads(state: AppState) {
+    let mut minute = tokio::time::interval(millis(HEAD_EVERY_MS.unsigned_abs()));
+    loop {
+        minute.tick().await;
+        let (key, now_ms) = (Arc::clone(&state.key), state.now_ms());
+        if let Err(error) = state.run(move |storage| newest_head(storage, &key, now_ms)).await {
+            error.log();
+        }
+    }
 }
 
 /// Waits for SIGTERM, SIGINT or, if asked to, the end of standard input.

@@ -9,7 +9,8 @@ use outrider_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    access::Policies,
+    access::{Eyes, Policies},
+    audit,
     config::{Config, millis},
     contacts::Contacts,
     door::Door,
@@ -34,10 +35,12 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Who may do what.
     pub policies: Arc<Policies>,
-    /// With what the server signs.
-    pub key: Arc<ServerKey>,
     /// Who may try to sign in.
     pub(crate) door: Arc<Door>,
+    /// With what the server signs.
+    pub key: Arc<ServerKey>,
+    /// Where what is read is noted.
+    pub(crate) audit: Arc<audit::Desk>,
     /// Files that people import.
     pub imports: Arc<Imports>,
     jobs: Arc<Semaphore>,
@@ -54,7 +57,7 @@ impl AppState {
         storage: Arc<dyn Storage>,
         clock: Arc<dyn Clock>,
         config: Arc<Config>,
-        key: Arc<ServerKey>,
+        key: ServerKey,
     ) -> Self {
         let limits = &config.limits;
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
@@ -65,11 +68,12 @@ impl AppState {
             contacts: Arc::default(),
             live: Arc::new(Live::new(&config.live)),
             imports: Arc::new(Imports::new(&config.storage.data)),
+            key: Arc::new(key),
+            audit: Arc::default(),
             storage,
             clock,
             config,
             policies: Arc::default(),
-            key,
             door: Arc::default(),
         }
     }
@@ -110,6 +114,28 @@ impl AppState {
             job(storage.as_ref())
         });
         result.await.map_err(|_| AppError::Internal("a job panicked"))?.map_err(Into::into)
+    }
+
+    /// Runs `job` on what somebody may see, when it is its turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_as<T, E>(
+        &self,
+        eyes: Eyes,
+        job: impl FnOnce(&dyn Storage) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        E: Into<AppError> + Send + 'static,
+    {
+        let (policies, now_ms) = (Arc::clone(&self.policies), self.now_ms());
+        self.run(move |storage| {
+            let seen = policies.seen(storage, &eyes, now_ms).map_err(AppError::Storage)?;
+            job(&seen).map_err(Into::into)
+        })
+        .await
     }
 
     /// A turn for a streamed answer, held while it is being made.

@@ -30,7 +30,10 @@ use tokio::sync::watch;
 
 pub mod access;
 pub mod accounts;
+pub mod audit;
 pub mod sqlite;
+
+pub use audit::AuditLine;
 
 #[cfg(test)]
 mod conformance;
@@ -280,23 +283,6 @@ pub struct StoredRefusal {
     pub keys: Vec<String>,
 }
 
-/// A line of the audit: ids and hashes, no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLine {
-    /// When.
-    pub at: TimestampMs,
-    /// Which device, if one.
-    pub device: Option<DeviceId>,
-    /// What happened: `applied`, `refused`, `forked`, `enrolled`, `code_created`, ….
-    pub action: &'static str,
-    /// To which document.
-    pub document: Option<DocumentId>,
-    /// Which change.
-    pub hash: Option<ChangeHash>,
-    /// The code of a refusal.
-    pub code: String,
-}
-
 /// Where a page of the feed begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedCursor {
@@ -337,7 +323,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts + access::ReadAccess {
+pub trait Read: accounts::ReadAccounts + audit::ReadAudit + access::ReadAccess {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -513,7 +499,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts + access::WriteAccess {
+pub trait Write: Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
@@ -550,7 +536,7 @@ pub trait Write: Read + accounts::WriteAccounts + access::WriteAccess {
         actor: ActorId,
         seq: u64,
     ) -> Result<(), StorageError>;
-    /// Writes a line of the audit.
+    /// Adds a line to the chain of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
     /// Creates an enrolment code.
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError>;

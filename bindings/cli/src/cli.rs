@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Say where this device stands
     Status,
+    /// Write what this device remembers of the server's audit, for `audit verify --head FILE`
+    AuditHead,
 
     /// List records of an entity
     #[command(visible_alias = "ls")]
@@ -240,6 +242,13 @@ pub(crate) enum Command {
     /// Set a new password for the server's pages: --user LOGIN --data DIR
     #[command(disable_help_flag = true)]
     Password {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+    /// Check the server's audit, or take old lines away: verify or prune, --data DIR
+    #[command(disable_help_flag = true)]
+    Audit {
         /// What the server is told
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,

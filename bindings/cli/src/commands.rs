@@ -46,6 +46,7 @@ pub(crate) fn run(
         Command::Enroll(args) => enroll::enroll(context, &args, output),
         Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
+        Command::AuditHead => device::audit_head(context, output),
         Command::List(args) => list::list(context, &args, output),
         Command::Search(args) => find::search(context, &args, output),
         Command::Near(args) => find::near(context, &args, output),
@@ -91,6 +92,7 @@ pub(crate) fn run(
         Command::Demo(_)
         | Command::Serve { .. }
         | Command::Code { .. }
-        | Command::Password { .. } => Ok(()),
+        | Command::Password { .. }
+        | Command::Audit { .. } => Ok(()),
     }
 }

@@ -304,11 +304,12 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
         ReplicaError::Exists(_)
+        | ReplicaError::NotPermitted { .. }
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
         | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
         ReplicaError::Tap(_) | ReplicaError::Merge(MergeError::NoChoice { .. }) => EXIT_USAGE,
         ReplicaError::Merge(_) => EXIT_REFUSED,
-        ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
+        ReplicaError::NoTap(_) | ReplicaError::NoRefusal(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
 }
@@ -322,6 +323,8 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::NotPermitted { code, .. } => code,
+        ReplicaError::NoRefusal(_) => "no_refusal",
         ReplicaError::Merge(MergeError::Itself(_)) => "merge_itself",
         ReplicaError::Merge(MergeError::OtherEntity { .. }) => "wrong_entity",
         ReplicaError::Merge(MergeError::Already { .. }) => "merged_already",

@@ -28,14 +28,8 @@ pub const READ_ONLY: &str = "read_only";
 pub const OVER_DISCOUNT_LIMIT: &str = "over_discount_limit";
 
 /// All codes with which the policy refuses.
-pub const CODES: [&str; 6] = [
-    NOT_PERMITTED,
-    NOT_ASSIGNABLE,
-    NOT_ARCHIVABLE,
-    NOT_MERGEABLE,
-    READ_ONLY,
-    OVER_DISCOUNT_LIMIT,
-];
+pub const CODES: [&str; 6] =
+    [NOT_PERMITTED, NOT_ASSIGNABLE, NOT_ARCHIVABLE, NOT_MERGEABLE, READ_ONLY, OVER_DISCOUNT_LIMIT];
 
 /// The fields that a merge writes.
 const MERGE_FIELDS: [&str; 3] = ["redirect_to", "merged", "merged_restricted"];
@@ -100,7 +94,8 @@ impl Grant {
     #[must_use]
     pub fn judge(&self, target: Target<'_>, keys: &[&str], after: &State) -> Option<Refusal> {
         let Target { entity, part, .. } = target;
-        let field = |key: &str| entity.parse_key(part, key).ok().map(|key| key.field().name.clone());
+        let field =
+            |key: &str| entity.parse_key(part, key).ok().map(|key| key.field().name.clone());
         let fields: Vec<(&str, String)> =
             keys.iter().filter_map(|key| Some((*key, field(key)?))).collect();
         let refuse = |code, is_refused: &dyn Fn(&str, &str) -> bool| {
@@ -127,8 +122,7 @@ impl Grant {
             return Some(refusal);
         }
         let kind = PartKind::of(part);
-        let read_only =
-            refuse(READ_ONLY, &|_, field| self.is_read_only(&entity.name, field, kind));
+        let read_only = refuse(READ_ONLY, &|_, field| self.is_read_only(&entity.name, field, kind));
         read_only.or_else(|| {
             let limit = self.discount_limit()?;
             let over = |key: &str, _: &str| {

@@ -69,8 +69,8 @@ impl Directory {
     pub fn selves(&self, user: RecordId, now_ms: TimestampMs) -> BTreeSet<RecordId> {
         let stands_in = |(id, other): (&RecordId, &User)| {
             let (from, until) = other.delegated;
-            let is_time = from.is_none_or(|from| from <= now_ms)
-                && until.is_none_or(|until| now_ms < until);
+            let is_time =
+                from.is_none_or(|from| from <= now_ms) && until.is_none_or(|until| now_ms < until);
             (other.delegate == Some(user) && is_time).then_some(*id)
         };
         self.users.iter().filter_map(stands_in).chain([user]).collect()

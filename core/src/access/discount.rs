@@ -26,14 +26,20 @@ const PRICE: &str = "unit_price";
 pub(super) fn is_over(entity: &Entity, key: &Key<'_>, after: &State, limit: Decimal) -> bool {
     let share = match key {
         Key::Register(field) if field.name == PERCENT || field.name == AMOUNT => {
-            let gross: Decimal = rows_of(entity, after).map(|(field, row)| gross(field, &row)).sum();
+            let gross: Decimal =
+                rows_of(entity, after).map(|(field, row)| gross(field, &row)).sum();
             let read = |name: &str| Some(&after.register(name)?.winner.value);
             share(entity.field(PERCENT), read(PERCENT), read(AMOUNT), gross)
         }
         Key::Cell { column, field, row } if is_of_a_line(&column.name) => {
             let line = after.rows(&field.name).into_iter().find(|line| line.id == row.as_str());
             let Some(line) = line else { return false };
-            share(field.column(PERCENT), cell(&line, PERCENT), cell(&line, AMOUNT), gross(field, &line))
+            share(
+                field.column(PERCENT),
+                cell(&line, PERCENT),
+                cell(&line, AMOUNT),
+                gross(field, &line),
+            )
         }
         Key::Register(_)
         | Key::Counter { .. }
@@ -49,10 +55,7 @@ fn is_of_a_line(column: &str) -> bool {
     [PERCENT, AMOUNT, QTY, PRICE].contains(&column)
 }
 
-fn rows_of<'a>(
-    entity: &'a Entity,
-    after: &'a State,
-) -> impl Iterator<Item = (&'a Field, Row<'a>)> {
+fn rows_of<'a>(entity: &'a Entity, after: &'a State) -> impl Iterator<Item = (&'a Field, Row<'a>)> {
     let priced = entity.fields.iter().filter(|field| {
         field.kind == Kind::Rows && field.column(PRICE).is_some() && field.column(QTY).is_some()
     });

@@ -6,8 +6,14 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Level, Operation, PartKind, Role, Scope, Standing};
-use crate::ids::RecordId;
+use super::{
+    Level, Operation, PartKind, Role, Scope, Standing,
+    role::{ANY, Rule},
+};
+use crate::{
+    ids::RecordId,
+    schema::{Label, Schema},
+};
 
 /// The kind under which the server signs grants.
 pub const SIGNED_KIND: &str = "grant";
@@ -172,6 +178,39 @@ impl Grant {
             return None;
         }
         highest(self.roles.iter().map(|role| role.approval_limit))
+    }
+
+    /// A grant under which exactly that is read with which this one permits `operation`.
+    #[must_use]
+    pub fn narrowed_to(&self, operation: Operation, schema: &Schema) -> Self {
+        if self.is_open {
+            return self.clone();
+        }
+        let mut rules = Vec::new();
+        for entity in schema.entities() {
+            for part in PartKind::ALL {
+                let level = self.level(&entity.name, operation, part);
+                rules.push(Rule {
+                    entities: [entity.name.clone()].into(),
+                    operations: [Operation::Read].into(),
+                    parts: [part].into(),
+                    level,
+                });
+            }
+        }
+        let name = "narrowed".to_owned();
+        let label = Label { en: name.clone(), zh: name.clone() };
+        let role = Role {
+            name,
+            label,
+            modules: [ANY.to_owned()].into(),
+            rules,
+            denials: Vec::new(),
+            read_only: BTreeMap::new(),
+            discount_limit: None,
+            approval_limit: None,
+        };
+        Self { roles: vec![role], ..self.clone() }
     }
 
     /// All scopes that any level reaches, `all` left aside.

@@ -9,13 +9,7 @@ use super::{
     directory::{Team, Territory, User},
     scope::linked,
 };
-use crate::{
-    crdt::State,
-    ids::RecordId,
-    schema::Schema,
-    time::TimestampMs,
-    value::Value,
-};
+use crate::{crdt::State, ids::RecordId, schema::Schema, time::TimestampMs, value::Value};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -72,7 +66,8 @@ pub fn user_of(main: &State, names: &Names) -> User {
     let linked_roles = members(main, "roles");
     let linked_roles = linked_roles.iter().filter_map(|id| names.roles.get(id).cloned());
     let teams = main.members("teams").into_iter();
-    let teams = teams.filter_map(|team| team.parse().ok().or_else(|| names.teams.get(team).copied()));
+    let teams =
+        teams.filter_map(|team| team.parse().ok().or_else(|| names.teams.get(team).copied()));
     User {
         roles: linked_roles.chain(text(main, "role")).collect(),
         teams: teams.collect(),

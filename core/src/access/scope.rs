@@ -101,7 +101,9 @@ pub fn readers_of(entity: &Entity, main: &State) -> BTreeSet<RecordId> {
     let mut readers = BTreeSet::new();
     for field in &entity.readers {
         readers.extend(linked(main, field));
-        readers.extend(main.members(field).into_iter().filter_map(|member| member.parse::<RecordId>().ok()));
+        readers.extend(
+            main.members(field).into_iter().filter_map(|member| member.parse::<RecordId>().ok()),
+        );
     }
     readers
 }

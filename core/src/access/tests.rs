@@ -72,7 +72,8 @@ fn levels_reach_own_team_territory_and_all() {
     let policy = policy();
     let rep = policy.grant(Some(id(1)), 0);
     let manager = policy.grant(Some(id(3)), 0);
-    let reads = |grant: &Grant, standing: &Standing| grant.reads("customer", PartKind::Main, standing);
+    let reads =
+        |grant: &Grant, standing: &Standing| grant.reads("customer", PartKind::Main, standing);
     assert!(reads(&rep, &of(1)));
     assert!(!reads(&rep, &of(2)), "a colleague's customer");
     assert!(reads(&manager, &of(2)), "of a member of the team");
@@ -151,10 +152,9 @@ fn a_signed_grant_comes_back_as_it_was_and_its_digest_ignores_the_number() {
 fn change(edits: &[(&str, Value)]) -> State {
     let mut state = State::default();
     let stamp = crdt::Stamp { actor: ActorId([1; 16]), time_ms: 0, message: None };
-    let edits = edits.iter().map(|(key, value)| Edit {
-        key: (*key).to_owned(),
-        action: Action::Put(value.clone()),
-    });
+    let edits = edits
+        .iter()
+        .map(|(key, value)| Edit { key: (*key).to_owned(), action: Action::Put(value.clone()) });
     crdt::write(&mut state, &mut None, stamp, edits.collect()).unwrap();
     state
 }
@@ -213,7 +213,10 @@ fn a_discount_above_the_limit_is_refused_in_percent_and_as_an_amount() {
         let discount_value = value(column, discount);
         let edits = [
             (key("qty"), value("qty", json!("2"))),
-            (key("unit_price"), value("unit_price", json!({ "amount": "50.00", "currency": "CNY" }))),
+            (
+                key("unit_price"),
+                value("unit_price", json!({ "amount": "50.00", "currency": "CNY" })),
+            ),
             (key(column), discount_value),
         ];
         let edits: Vec<(&str, Value)> =

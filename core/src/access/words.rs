@@ -10,10 +10,9 @@ use crate::schema::Language;
 #[must_use]
 pub fn sentence(code: &str, language: Language) -> Option<&'static str> {
     let (en, zh) = match code {
-        NOT_PERMITTED => (
-            "Your role does not allow you to change this.",
-            "您的角色无权修改此内容。",
-        ),
+        NOT_PERMITTED => {
+            ("Your role does not allow you to change this.", "您的角色无权修改此内容。")
+        }
         NOT_ASSIGNABLE => (
             "Your role does not allow you to give records to others.",
             "您的角色无权更改负责人或所属团队。",
@@ -22,14 +21,10 @@ pub fn sentence(code: &str, language: Language) -> Option<&'static str> {
             "Your role does not allow you to archive this record or bring it back.",
             "您的角色无权归档或恢复此记录。",
         ),
-        NOT_MERGEABLE => (
-            "Your role does not allow you to merge records.",
-            "您的角色无权合并记录。",
-        ),
-        READ_ONLY => (
-            "You may see this field but not change it.",
-            "此字段仅可查看，不可修改。",
-        ),
+        NOT_MERGEABLE => {
+            ("Your role does not allow you to merge records.", "您的角色无权合并记录。")
+        }
+        READ_ONLY => ("You may see this field but not change it.", "此字段仅可查看，不可修改。"),
         OVER_DISCOUNT_LIMIT => (
             "The discount is higher than you may give; ask for approval.",
             "折扣超出您的权限，请申请审批。",

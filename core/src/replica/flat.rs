@@ -409,7 +409,14 @@ impl Writer<'_> {
             return Ok(());
         }
         let times = (own.made_at, self.now_ms);
-        inbox::add(self.tx, &own.document, &own.entity, (code, own.hash), &Json::Object(values), times)
+        inbox::add(
+            self.tx,
+            &own.document,
+            &own.entity,
+            (code, own.hash),
+            &Json::Object(values),
+            times,
+        )
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     store::{
         StoreError, document,
         meta::{self, Cursor},
-        outbox, standing,
+        outbox, standing, witness,
     },
     sync::{
         digest,
@@ -55,6 +55,7 @@ impl Replica {
             budget_bytes,
             held: cursor.held,
             grant: meta::held_grant(conn)?,
+            audit_head: witness::last(conn)?,
         })
     }
 
@@ -131,7 +132,12 @@ impl Replica {
                     PullFrame::Depart(unit, record) => {
                         standing::depart(writer.tx, *unit, *record)?;
                     }
-                    PullFrame::End(end) => effect.end = Some(end.clone()),
+                    PullFrame::End(end) => {
+                        if let Some(head) = &end.audit_head {
+                            witness::remember(writer.tx, head)?;
+                        }
+                        effect.end = Some(end.clone());
+                    }
                 }
             }
             if is_fetch {

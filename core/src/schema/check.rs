@@ -107,9 +107,8 @@ fn check_readers(entity: &Entity) -> Checked {
         if let Type::Link(to) = &field.ty { Some((field.kind, to.as_str())) } else { None }
     };
     for name in &entity.readers {
-        let is_user = links(name).is_some_and(|(kind, to)| {
-            to == "user" && (kind.is_single() || kind == Kind::Set)
-        });
+        let is_user = links(name)
+            .is_some_and(|(kind, to)| to == "user" && (kind.is_single() || kind == Kind::Set));
         require(is_user, &format!("{}.readers.{name}", entity.name), "no link to users")?;
     }
     for name in &entity.shares {

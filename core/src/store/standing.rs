@@ -96,10 +96,7 @@ pub fn may_leave(conn: &Connection, record: RecordId) -> Result<(), StoreError> 
 /// # Errors
 ///
 /// As all functions here.
-pub fn all_may_leave(
-    conn: &Connection,
-    keep: impl Fn(&Scope) -> bool,
-) -> Result<(), StoreError> {
+pub fn all_may_leave(conn: &Connection, keep: impl Fn(&Scope) -> bool) -> Result<(), StoreError> {
     let scopes: Vec<String> = {
         let mut query = conn.prepare("SELECT DISTINCT scope FROM unit_scope")?;
         query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
@@ -108,7 +105,10 @@ pub fn all_may_leave(
     for scope in scopes.iter().filter(|scope| !scope.parse().is_ok_and(|scope| keep(&scope))) {
         delete.execute([scope])?;
     }
-    conn.execute("INSERT OR IGNORE INTO leaving (record) SELECT DISTINCT record FROM document", [])?;
+    conn.execute(
+        "INSERT OR IGNORE INTO leaving (record) SELECT DISTINCT record FROM document",
+        [],
+    )?;
     Ok(())
 }
 
@@ -123,10 +123,11 @@ pub fn leaving(
     limit: usize,
 ) -> Result<Vec<RecordId>, StoreError> {
     let after: &[u8] = after.as_ref().map_or(&[], |record| record.as_bytes());
-    let mut query =
-        conn.prepare_cached("SELECT record FROM leaving WHERE record > ?1 ORDER BY record LIMIT ?2")?;
+    let mut query = conn
+        .prepare_cached("SELECT record FROM leaving WHERE record > ?1 ORDER BY record LIMIT ?2")?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let rows = query.query_map(params![after, limit], |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
+    let rows =
+        query.query_map(params![after, limit], |row| Ok(RecordId::from_bytes(row.get(0)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -136,9 +137,8 @@ pub fn leaving(
 ///
 /// As all functions here.
 pub fn count_leaving(conn: &Connection) -> Result<u64, StoreError> {
-    let count: i64 = conn
-        .prepare_cached("SELECT count(*) FROM leaving")?
-        .query_row([], |row| row.get(0))?;
+    let count: i64 =
+        conn.prepare_cached("SELECT count(*) FROM leaving")?.query_row([], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 

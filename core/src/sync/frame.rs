@@ -6,6 +6,7 @@
 
 use minicbor::{Decode, Encode};
 
+pub use super::head::AuditHead;
 use crate::ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId};
 
 /// The version that this code speaks.
@@ -190,6 +191,9 @@ pub struct PullRequest {
     /// The digest of the grant under which everything up to `position` is held; zeros for none.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub grant: Digest,
+    /// The last head of the server's audit that this device was told.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// What a user may do, as the server signed it.
@@ -363,6 +367,9 @@ pub struct End {
     /// The position that pass 0 reached, for [`Progress::reached`].
     #[n(4)]
     pub reached: Option<u64>,
+    /// The newest head of the server's audit, for the device to remember.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// Asks for the digests of a stream's documents, page by page.

@@ -111,11 +111,7 @@ impl Desk<'_> {
     }
 
     /// Where the record stood before the group, and where it stands with the change.
-    fn places(
-        &mut self,
-        written: &Written<'_>,
-        staged: &Staged,
-    ) -> Result<Places, StorageError> {
+    fn places(&mut self, written: &Written<'_>, staged: &Staged) -> Result<Places, StorageError> {
         let Written { id, entity, after, .. } = written;
         let main = DocumentId { record: id.record, part: Part::Main };
         self.load(&main)?;
@@ -143,10 +139,7 @@ impl Desk<'_> {
     }
 
     /// Where a record stands; one that is not there yet, as the change that would begin it says.
-    pub(crate) fn standing_of(
-        &mut self,
-        review: &Review,
-    ) -> Result<Standing, StorageError> {
+    pub(crate) fn standing_of(&mut self, review: &Review) -> Result<Standing, StorageError> {
         let record = review.document.record;
         let Some(entity) = Schema::current().entity(&review.entity) else {
             return Ok(Standing::new());
@@ -212,8 +205,7 @@ fn flat(content: &Content) -> Option<&State> {
 fn ask(grant: &Grant, written: &Written<'_>, places: &Places) -> Option<Refusal> {
     let Written { id, entity, after, keys, .. } = written;
     let Places { is_new, before, after: standing } = places;
-    let target =
-        Target { entity, part: &id.part, is_new: *is_new, before, after: standing };
+    let target = Target { entity, part: &id.part, is_new: *is_new, before, after: standing };
     match after {
         Some(after) => grant.judge(target, keys, after),
         None => {

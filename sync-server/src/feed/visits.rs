@@ -17,10 +17,7 @@ const VISITS_MAX: usize = 200;
 const ENDED: [&str; 4] = ["cancelled", "cannot_complete", "completed", "closed"];
 
 /// The user's open visits with the customers, contacts and so on that they link to.
-pub(super) fn first_needed(
-    tx: &dyn Read,
-    device: &Device,
-) -> Result<Vec<RecordId>, StorageError> {
+pub(super) fn first_needed(tx: &dyn Read, device: &Device) -> Result<Vec<RecordId>, StorageError> {
     let (Some(user), Some(visit)) = (device.user_record, Schema::current().entity("visit")) else {
         return Ok(Vec::new());
     };

@@ -8,25 +8,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minicbor::Encode;
-use outrider_core::{access::Policy, sync::{
-    codec::{self, MESSAGE_BYTES_MAX},
-    frame::{
-        CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
-        PUSH_CHANGES_MAX, PullRequest, PushRequest,
+use outrider_core::{
+    access::Policy,
+    sync::{
+        codec::{self, MESSAGE_BYTES_MAX},
+        frame::{
+            CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
+            PUSH_CHANGES_MAX, PullRequest, PushRequest,
+        },
+        sign,
     },
-    sign,
-}, time::TimestampMs};
+    time::TimestampMs,
+};
 
 use crate::{
     accept,
     access::{Issuer, Policies},
+    audit::{heads, pulls::Watch},
     auth::Caller,
     body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
     error::AppError,
     feed,
     keys::ServerKey,
     state::AppState,
-    storage::Device,
+    storage::{AuditLine, Device},
     stream::stream,
 };
 
@@ -60,10 +65,18 @@ pub(crate) async fn pull_changes(
     check_version(request.version)?;
     request.budget_bytes = request.budget_bytes.min(state.config.limits.pull_bytes_max);
     let asked = Asked::of(&state);
+    let (now_ms, desk) = (asked.now_ms, Arc::clone(&state.audit));
     stream(&state, move |storage, frames| {
         let policy = asked.policies.current(&*storage.read()?)?;
-        let emit = &mut |frame| frames.write(&frame);
-        feed::pull(storage, asked.issuer(&policy), &device, &request, emit)
+        if let Some(head) = &request.audit_head {
+            heads::check_reported(storage, &asked.key, device.id, head, now_ms)?;
+        }
+        let head = heads::newest_head(storage, &asked.key, now_ms)?;
+        let line = AuditLine::new(now_ms, "pulled").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, head);
+        let emit = &mut |frame| frames.write(&watch.see(frame)?);
+        let answer = feed::pull(storage, asked.issuer(&policy), &device, &request, emit);
+        watch.end(answer)
     })
     .await
 }
@@ -98,10 +111,14 @@ pub(crate) async fn fetch_documents(
         ));
     }
     let asked = Asked::of(&state);
+    let (now_ms, desk) = (asked.now_ms, Arc::clone(&state.audit));
     stream(&state, move |storage, frames| {
         let policy = asked.policies.current(&*storage.read()?)?;
-        let emit = &mut |frame| frames.write(&frame);
-        feed::fetch(storage, asked.issuer(&policy), &device, &request, emit)
+        let line = AuditLine::new(now_ms, "fetched").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, None);
+        let emit = &mut |frame| frames.write(&watch.see(frame)?);
+        let answer = feed::fetch(storage, asked.issuer(&policy), &device, &request, emit);
+        watch.end(answer)
     })
     .await
 }

@@ -370,11 +370,7 @@ impl<'a> Tap<'a> {
     }
 
     /// Has a group judged as another's, nobody asking again whether it is allowed.
-    pub(super) fn judge_as(
-        &mut self,
-        device: Device,
-        group: PushGroup,
-    ) -> Result<(), OfficeError> {
+    pub(super) fn judge_as(&mut self, device: Device, group: PushGroup) -> Result<(), OfficeError> {
         let answers = self.desk.as_device(device, |desk| desk.take_group(&group))?;
         check_answers(answers)
     }
@@ -407,24 +403,24 @@ impl<'a> Tap<'a> {
 
 /// The first refusal among answers, as an error.
 fn check_answers(answers: Vec<Answer>) -> Result<(), OfficeError> {
-        let mut is_too_large = false;
-        for answer in answers {
-            let (code, keys) = match answer.outcome {
-                Outcome::Applied | Outcome::Duplicate => continue,
-                // Of a group that another member has refused, or more texts than one push may try.
-                Outcome::Retry(_) => {
-                    is_too_large = true;
-                    continue;
-                }
-                Outcome::Refused(code, keys) => (code, keys),
-                Outcome::Pending(_) => ("pending".to_owned(), Vec::new()),
-                Outcome::Forked => ("forked".to_owned(), Vec::new()),
-                Outcome::Erased => ("erased".to_owned(), Vec::new()),
-            };
-            return Err(OfficeError::Refused { code, keys });
-        }
-        if is_too_large {
-            return Err(OfficeError::TooLarge);
-        }
-        Ok(())
+    let mut is_too_large = false;
+    for answer in answers {
+        let (code, keys) = match answer.outcome {
+            Outcome::Applied | Outcome::Duplicate => continue,
+            // Of a group that another member has refused, or more texts than one push may try.
+            Outcome::Retry(_) => {
+                is_too_large = true;
+                continue;
+            }
+            Outcome::Refused(code, keys) => (code, keys),
+            Outcome::Pending(_) => ("pending".to_owned(), Vec::new()),
+            Outcome::Forked => ("forked".to_owned(), Vec::new()),
+            Outcome::Erased => ("erased".to_owned(), Vec::new()),
+        };
+        return Err(OfficeError::Refused { code, keys });
+    }
+    if is_too_large {
+        return Err(OfficeError::TooLarge);
+    }
+    Ok(())
 }

@@ -72,14 +72,10 @@ pub fn decide(
     review.decided_by.clone_from(&approver.device.user);
     tap.desk.tx.set_review(&review)?;
     answer_request(&mut tap, approver, &review, reason, now_ms)?;
-    tap.desk.tx.add_audit(&AuditLine {
-        at: now_ms,
-        device: Some(approver.device.id),
-        action: if decision == Decision::Grant { "approved" } else { "declined" },
-        document: Some(review.document.clone()),
-        hash: Some(review.hash),
-        code: review.code.clone(),
-    })?;
+    let action = if decision == Decision::Grant { "approved" } else { "declined" };
+    let line = AuditLine::new(now_ms, action).device(approver.device.id);
+    let line = line.document(review.document.clone()).hash(review.hash).code(&review.code);
+    tap.desk.tx.add_audit(&line)?;
     tap.desk.finish()?;
     Ok(())
 }
@@ -99,9 +95,8 @@ fn check_approver(desk: &mut Desk<'_>, review: &Review) -> Result<(), OfficeErro
         return Err(refused(Vec::new()));
     }
     let Some(limit) = grant.approval_limit() else { return Ok(()) };
-    let over: Vec<String> = amounts(review).filter(|(_, amount)| amount.amount() > limit)
-        .map(|(key, _)| key)
-        .collect();
+    let over: Vec<String> =
+        amounts(review).filter(|(_, amount)| amount.amount() > limit).map(|(key, _)| key).collect();
     if over.is_empty() { Ok(()) } else { Err(refused(over)) }
 }
 
@@ -166,9 +161,9 @@ fn granted(
         "approver": short(&approver.device.user),
     });
     let keys: BTreeSet<String> = review.keys.iter().cloned().collect();
-    actor
-        .and_then(|actor| reissue(&original.change, &keys, actor, message.to_string()))
-        .ok_or_else(|| OfficeError::Refused { code: "counter".to_owned(), keys: review.keys.clone() })
+    actor.and_then(|actor| reissue(&original.change, &keys, actor, message.to_string())).ok_or_else(
+        || OfficeError::Refused { code: "counter".to_owned(), keys: review.keys.clone() },
+    )
 }
 
 /// Tells whoever asked what was decided.

@@ -200,7 +200,10 @@ pub trait ReadAccess {
     /// Whether this unit is a record alone, and which.
     fn record_alone(&self, unit: RecordId) -> Result<Option<RecordId>, StorageError>;
     /// The family of a record and its unit alone, from its main part.
-    fn place_of(&self, record: RecordId) -> Result<Option<(RecordId, Option<RecordId>)>, StorageError>;
+    fn place_of(
+        &self,
+        record: RecordId,
+    ) -> Result<Option<(RecordId, Option<RecordId>)>, StorageError>;
     /// A grant that was given, by its digest.
     fn sent_grant(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StorageError>;
     /// What a device held at its last recorded pull.

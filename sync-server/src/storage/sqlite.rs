@@ -7,7 +7,7 @@
 //!
 //! * `connection`: how a connection is set up. * `migrate`: tables.
 //! * `read`, `write`: the two transactions. * `document`, `change`, `feed`, `stream`,
-//!   `device`, `rows`: the SQL, by what it is about.
+//!   `device`, `accounts`, `audit`, `rows`: the SQL, by what it is about.
 
 mod connection;
 mod migrate;
@@ -17,6 +17,7 @@ mod write;
 
 mod access;
 mod accounts;
+mod audit;
 mod change;
 mod device;
 mod document;

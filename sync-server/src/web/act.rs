@@ -64,7 +64,7 @@ async fn act(
         Act::Settle => serde_json::from_str(fields.get("value")).map_err(|_| Failure::BadQuery)?,
         Act::Archive | Act::Restore => Json::Null,
     };
-    let done = state.run(move |storage| {
+    let done = state.run_as(session.eyes(), move |storage| {
         view_of(&*storage.read()?, entity, id)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         match act {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::CODE_MINUTES,
-    enrol::{EnrolError, create_code},
+    enrol::{EnrolError, create_code_by},
     error::AppError,
     office::{self, OfficeError},
     state::AppState,
@@ -118,7 +118,7 @@ fn users(read: &dyn crate::storage::Read, entity: &Entity) -> Result<Vec<String>
     Ok(users)
 }
 
-fn check_role(session: &Session) -> Result<(), Failure> {
+pub(super) fn check_role(session: &Session) -> Result<(), Failure> {
     match session.role {
         Role::Administrator => Ok(()),
         Role::Office => Err(Failure::Forbidden),
@@ -142,9 +142,10 @@ pub(super) async fn create_device_code(
     getrandom::fill(&mut random)
         .map_err(|_| AppError::Internal("the system gave no randomness"))?;
     let (random, now_ms, name) = (u128::from_be_bytes(random), state.now_ms(), user.clone());
+    let by = session.account;
     let made = state
         .run(move |storage: &dyn Storage| {
-            match create_code(storage, &name, minutes, random, now_ms) {
+            match create_code_by(storage, &name, minutes, random, Some(by), now_ms) {
                 Ok(made) => Ok(Some(made)),
                 Err(EnrolError::Invalid(_)) => Ok(None),
                 Err(error) => Err(error),
@@ -178,7 +179,7 @@ fn server_of(state: &AppState, headers: &HeaderMap) -> String {
 }
 
 /// The link as a picture for cameras.
-fn draw(link: &str) -> Result<String, AppError> {
+pub(super) fn draw(link: &str) -> Result<String, AppError> {
     let code = QrCode::with_error_correction_level(link, EcLevel::M)
         .map_err(|_| AppError::Internal("a code could not be drawn"))?;
     let svg = code

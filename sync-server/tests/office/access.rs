@@ -237,10 +237,7 @@ fn a_refused_edit_is_asked_for_granted_and_enters_beside_a_colleagues_value() {
     firm.sync(&mut li);
     let refusal = li.replica.inbox(10).unwrap()[0].id;
     let proposal = li.replica.ask_approval(refusal, "He knows them").unwrap();
-    assert!(matches!(
-        li.replica.ask_approval(refusal, "again"),
-        Err(ReplicaError::NoRefusal(_))
-    ));
+    assert!(matches!(li.replica.ask_approval(refusal, "again"), Err(ReplicaError::NoRefusal(_))));
     firm.sync(&mut li);
     let open = firm.open_reviews();
     assert_eq!(open.len(), 1);

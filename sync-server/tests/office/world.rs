@@ -117,7 +117,8 @@ impl World {
             }
             "/v1/check" => {
                 let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                return pack(&feed::check(&self.storage, issuer, device, &request).unwrap()).unwrap();
+                return pack(&feed::check(&self.storage, issuer, device, &request).unwrap())
+                    .unwrap();
             }
             "/v1/pull" => {
                 let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();

@@ -6,6 +6,10 @@ mod browser;
 mod world;
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod duplicates;
@@ -14,7 +18,11 @@ mod enrolment;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
+mod factor;
+#[cfg(test)]
 mod finding;
+#[cfg(test)]
+mod guards;
 #[cfg(test)]
 mod imports;
 #[cfg(test)]

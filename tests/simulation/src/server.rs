@@ -11,7 +11,9 @@ use outrider_core::{
     ids::DeviceId,
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
-        frame::{CheckRequest, FetchRequest, PROTOCOL_VERSION, PullFrame, PullRequest, PushRequest},
+        frame::{
+            CheckRequest, FetchRequest, PROTOCOL_VERSION, PullFrame, PullRequest, PushRequest,
+        },
         sign,
     },
     time::TimestampMs,

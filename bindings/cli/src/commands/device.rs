@@ -1,6 +1,6 @@
 //! This device: making it, where it stands, what waits, what was refused.
 
-use outrider_core::time::to_rfc3339;
+use outrider_core::{access::words::sentence, sync::head::HeadsFile, time::to_rfc3339};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -60,6 +60,12 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         output.line(format!("{}: {value}", say(name)).trim_end())?;
     }
     Ok(())
+}
+
+/// Writes the heads of the server's audit that this device was told, as the server reads them.
+pub(crate) fn audit_head(context: &Context, output: &mut Output) -> Result<(), CliError> {
+    // A file for a program, whether or not JSON was asked for.
+    output.json(&HeadsFile::new(&context.open()?.audit_heads()?))
 }
 
 /// Shows changes that wait to be sent.
@@ -127,8 +133,5 @@ pub(crate) fn ask(
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
     let proposal = replica.ask_approval(id, reason)?;
-    output.answer(
-        &json!({ "id": id, "proposal": proposal }),
-        word(Word::Asked, context.language),
-    )
+    output.answer(&json!({ "id": id, "proposal": proposal }), word(Word::Asked, context.language))
 }

@@ -16,6 +16,8 @@ mod processes;
 
 mod office;
 
+mod audit;
+
 mod maintain;
 
 mod find;

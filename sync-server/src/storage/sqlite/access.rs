@@ -18,9 +18,7 @@ use uuid::Uuid;
 use super::{Doing, damaged, document, from_sql, read::Connected, to_sql, write::SqliteWrite};
 use crate::storage::{
     FeedCursor, FeedRow, StorageError,
-    access::{
-        DeviceView, ReadAccess, Review, ReviewState, UnitRow, UnitScope, WriteAccess,
-    },
+    access::{DeviceView, ReadAccess, Review, ReviewState, UnitRow, UnitScope, WriteAccess},
 };
 
 /// The columns that [`reviews`] expects.
@@ -225,12 +223,15 @@ impl<T: Connected> ReadAccess for T {
             })
             .doing(DOING)?;
         found
-            .map(|(grant, position, at)| Ok(DeviceView { grant, position: from_sql(position)?, at }))
+            .map(|(grant, position, at)| {
+                Ok(DeviceView { grant, position: from_sql(position)?, at })
+            })
             .transpose()
     }
 
     fn review(&self, id: u64) -> Result<Option<Review>, StorageError> {
-        let mut found = reviews(self.conn()?, select_review!("WHERE id = ?1"), params![to_sql(id)])?;
+        let mut found =
+            reviews(self.conn()?, select_review!("WHERE id = ?1"), params![to_sql(id)])?;
         Ok(found.pop())
     }
 
@@ -254,7 +255,6 @@ impl<T: Connected> ReadAccess for T {
         reviews(self.conn()?, sql, params![state.as_str(), to_sql(after), to_sql(limit as u64)])
     }
 }
-
 
 fn reviews(
     conn: &Connection,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Doing, rows, scope};
+use super::{Doing, audit, rows, scope};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
@@ -11,7 +11,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
     include_str!("migrations/0004_access.sql"),
+    CHAINS_AUDIT,
 ];
+
+/// The one that makes a chain of the audit: SQL cannot hash.
+const CHAINS_AUDIT: &str = include_str!("migrations/0006_people.sql");
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.
 const APPLICATION_ID: i32 = 0x4f52_7376;
@@ -38,6 +42,9 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     }
     for sql in MIGRATIONS.iter().skip(found as usize) {
         tx.execute_batch(sql).doing(DOING)?;
+        if *sql == CHAINS_AUDIT {
+            audit::chain_old_lines(&tx)?;
+        }
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;

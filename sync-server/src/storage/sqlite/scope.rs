@@ -59,9 +59,11 @@ pub(super) fn follow(
 }
 
 fn has_main(conn: &Connection, record: RecordId) -> Result<bool, StorageError> {
-    conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM document WHERE record = ?1 AND part = 'main')")
-        .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
-        .doing(DOING)
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM document WHERE record = ?1 AND part = 'main')",
+    )
+    .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
+    .doing(DOING)
 }
 
 /// Makes `wanted` the scopes of a unit, beside that of everybody.

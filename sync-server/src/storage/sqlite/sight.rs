@@ -63,9 +63,11 @@ pub(super) fn install(conn: &Connection, grant: &Grant) -> Result<(), StorageErr
     for (level, scopes) in [(1, &grant.own), (2, &grant.team), (3, &grant.territory)] {
         for scope in scopes {
             // A scope of several levels belongs to the lowest, which comes first.
-            conn.prepare_cached("INSERT OR IGNORE INTO temp.sight_scope (scope, level) VALUES (?1, ?2)")
-                .and_then(|mut insert| insert.execute(params![scope.to_string(), level]))
-                .doing(DOING)?;
+            conn.prepare_cached(
+                "INSERT OR IGNORE INTO temp.sight_scope (scope, level) VALUES (?1, ?2)",
+            )
+            .and_then(|mut insert| insert.execute(params![scope.to_string(), level]))
+            .doing(DOING)?;
         }
     }
     for entity in Schema::current().entities() {

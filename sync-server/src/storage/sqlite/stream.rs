@@ -104,8 +104,8 @@ pub(super) fn digests(conn: &Connection, scope: &str) -> Result<Vec<StreamDigest
 pub(super) fn seen(conn: &Connection) -> Result<Vec<StreamDigest>, StorageError> {
     const DOING: &str = "comparing what a device may hold";
     let mut streams: BTreeMap<(String, String), (Digest, u64)> = BTreeMap::new();
-    let mut query =
-        conn.prepare_cached(
+    let mut query = conn
+        .prepare_cached(
             // Who sees little must not pay for what there is: families are found by their scopes.
             "SELECT entity, part, digest FROM document
              WHERE family IN (

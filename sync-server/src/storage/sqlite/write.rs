@@ -11,9 +11,12 @@ use outrider_core::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Doing, change, device, document, feed, read::Connected, rows, stream::StreamChanges};
+use super::{
+    Doing, audit, change, device, document, feed, read::Connected, rows, stream::StreamChanges,
+};
 use crate::storage::{
     AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+    audit::AuditTip,
 };
 
 /// The write transaction, which holds the one write connection; rolled back when dropped.
@@ -31,6 +34,8 @@ pub(super) struct SqliteWrite<'s> {
     added: Vec<ChangeHash>,
     /// How many of each device; written once, at the end.
     counts: BTreeMap<DeviceId, u64>,
+    /// Where the audit ends, once a line was added: nobody else adds one meanwhile.
+    audit_tip: Option<AuditTip>,
     /// Told of the position that a commit takes.
     news: &'s watch::Sender<u64>,
 }
@@ -56,6 +61,7 @@ impl<'s> SqliteWrite<'s> {
             streams,
             added: Vec::new(),
             counts: BTreeMap::new(),
+            audit_tip: None,
             news,
         };
         write.next_position = feed::position(&write.conn)? + 1;
@@ -131,7 +137,12 @@ impl Write for SqliteWrite<'_> {
     }
 
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError> {
-        device::add_audit(&self.conn, line)
+        let tip = match self.audit_tip {
+            Some(tip) => tip,
+            None => audit::tip(&self.conn)?,
+        };
+        self.audit_tip = Some(audit::add(&self.conn, &tip, line)?);
+        Ok(())
     }
 
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError> {
