@@ -86,7 +86,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         version: 1,
         position: 0,
         digest: [0; 16],
-        streams: Vec::new(),
+        grant: [0; 16],
         progress: None,
         budget_bytes: u64::MAX,
         held: [0; 16],
