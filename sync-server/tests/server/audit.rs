@@ -100,7 +100,11 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         match reader.read::<PullFrame>().unwrap() {
             PullFrame::Document(_) => documents += 1,
             PullFrame::End(end) => return (documents, end.audit_head),
-            PullFrame::Hello(_) | PullFrame::Author(_) | PullFrame::Leave(..) => {}
+            PullFrame::Hello(_)
+            | PullFrame::Author(_)
+            | PullFrame::Enter(..)
+            | PullFrame::Depart(..)
+            | PullFrame::Leave(..) => {}
         }
     }
 }
