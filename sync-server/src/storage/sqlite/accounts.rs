@@ -44,6 +44,19 @@ fn find(conn: &Connection, sql: &str, by: impl Params) -> Result<Option<Account>
     Ok(Some(account))
 }
 
+/// Ends an account's sessions and gives it a password that nobody has.
+pub(super) fn lock_out(conn: &Connection, login: &str) -> Result<(), StorageError> {
+    const DOING: &str = "locking an account";
+    conn.execute(
+        "DELETE FROM session WHERE account IN (SELECT id FROM account WHERE login = ?1)",
+        params![login],
+    )
+    .doing(DOING)?;
+    conn.execute("UPDATE account SET password_hash = '' WHERE login = ?1", params![login])
+        .map(drop)
+        .doing(DOING)
+}
+
 impl<T: Connected> ReadAccounts for T {
     fn account_by_login(&self, login: &str) -> Result<Option<Account>, StorageError> {
         let sql = "SELECT id, login, user, user_record, role, password_hash, language, created_at

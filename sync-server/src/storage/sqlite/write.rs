@@ -11,9 +11,14 @@ use outrider_core::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Doing, change, device, document, feed, read::Connected, rows, stream::StreamChanges};
-use crate::storage::{
-    AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+use super::{
+    Doing, change, device, document, feed, ledger, read::Connected, rows, stream::StreamChanges,
+};
+use crate::{
+    ledger::{Entry, Ledger},
+    storage::{
+        AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+    },
 };
 
 /// The write transaction, which holds the one write connection; rolled back when dropped.
@@ -31,6 +36,9 @@ pub(super) struct SqliteWrite<'s> {
     added: Vec<ChangeHash>,
     /// How many of each device; written once, at the end.
     counts: BTreeMap<DeviceId, u64>,
+    /// What goes into the ledger before the commit.
+    noted: Vec<Entry>,
+    ledger: &'s Ledger,
     /// Told of the position that a commit takes.
     news: &'s watch::Sender<u64>,
 }
@@ -39,6 +47,7 @@ impl<'s> SqliteWrite<'s> {
     /// Begins on `conn`.
     pub(super) fn begin(
         conn: MutexGuard<'s, Connection>,
+        ledger: &'s Ledger,
         news: &'s watch::Sender<u64>,
     ) -> Result<Self, StorageError> {
         const DOING: &str = "beginning to write";
@@ -56,6 +65,8 @@ impl<'s> SqliteWrite<'s> {
             streams,
             added: Vec::new(),
             counts: BTreeMap::new(),
+            noted: Vec::new(),
+            ledger,
             news,
         };
         write.next_position = feed::position(&write.conn)? + 1;
@@ -135,7 +146,13 @@ impl Write for SqliteWrite<'_> {
 
     fn add_device(&mut self, device: &Device) -> Result<(), StorageError> {
         self.is_changed = true;
-        device::add(&self.conn, device, self.next_position)
+        device::add(&self.conn, device, self.next_position)?;
+        self.note(Entry::Enrolled(ledger::enrolled(device)));
+        Ok(())
+    }
+
+    fn note(&mut self, entry: Entry) {
+        self.noted.push(entry);
     }
 
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError> {
@@ -150,7 +167,11 @@ impl Write for SqliteWrite<'_> {
         device::set_last_contact(&self.conn, id, at)
     }
 
-    fn commit(self: Box<Self>) -> Result<u64, StorageError> {
+    fn commit(mut self: Box<Self>) -> Result<u64, StorageError> {
+        if !self.noted.is_empty() {
+            self.is_changed |=
+                ledger::append(&self.conn, self.ledger, &self.noted, self.next_position)?;
+        }
         let position = if self.is_changed {
             self.settle_streams()?;
             rows::index(&self.conn, &self.changed)?;

@@ -1,0 +1,141 @@
+//! The whole database at one moment, as a file of its own; and what a database is told when it was
+//! put back.
+//!
+//! `VACUUM INTO` reads within one transaction, so the copy is consistent while the server writes
+//! on, and it holds no free pages: what was erased is not in it.
+
+use std::path::Path;
+
+use outrider_core::{ids::ChangeHash, sync::digest, time::TimestampMs};
+use rusqlite::{Connection, OpenFlags, limits::Limit, params};
+
+use super::{DATABASE_FILE, Doing, Durability, connection, feed, ledger, migrate, to_sql};
+use crate::{ledger::Reached, storage::StorageError};
+
+/// What a copy of the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which store.
+    pub instance: [u8; 16],
+    /// The position of its last commit.
+    pub position: u64,
+    /// Version of its tables.
+    pub tables: u32,
+    /// How far it had seen its ledger.
+    pub ledger: Option<Reached>,
+}
+
+/// Copies the database in `folder` to the file `to`, which must not be there or be empty.
+///
+/// # Errors
+///
+/// [`StorageError`] when there is no server's database, or the copy cannot be written.
+pub fn take_snapshot(folder: &Path, to: &Path) -> Result<Snapshot, StorageError> {
+    const DOING: &str = "copying the database";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    // `VACUUM INTO` attaches the file that it writes.
+    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).doing(DOING)?;
+    let path = to.to_str().ok_or_else(|| StorageError::Open {
+        path: to.display().to_string(),
+        source: std::io::Error::other("the path is not Unicode"),
+    })?;
+    conn.execute("VACUUM INTO ?1", params![path]).doing(DOING)?;
+    describe(to)
+}
+
+/// What a database file holds that no server has open.
+///
+/// # Errors
+///
+/// [`StorageError`] when it is no server's database, or a newer one's.
+pub fn describe(file: &Path) -> Result<Snapshot, StorageError> {
+    const DOING: &str = "reading what the copy holds";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(file, flags).doing(DOING)?;
+    let tables = migrate::check(&conn)?;
+    Ok(Snapshot {
+        instance: conn.query_row("SELECT instance FROM meta", [], |row| row.get(0)).doing(DOING)?,
+        position: feed::position(&conn)?,
+        tables,
+        // Before it had tables for it, a database knew no ledger.
+        ledger: if tables < migrate::known_version() { None } else { ledger::known(&conn)? },
+    })
+}
+
+/// Tells the database in `folder` that it was put back from a backup.
+///
+/// It becomes another store, and its feed goes on in a way that it never went: no cursor of a
+/// device that knew more fits by accident. Who was signed in has to sign in again, and codes that
+/// may have been used since are good no more.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written.
+pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageError> {
+    const DOING: &str = "marking the database as restored";
+    let path = folder.join(DATABASE_FILE);
+    let mut conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
+    migrate::run(&mut conn)?;
+    let tx = conn.transaction().doing(DOING)?;
+    tx.execute_batch(
+        "UPDATE meta SET instance = randomblob(16);
+         DELETE FROM session;
+         DELETE FROM enrolment_code;",
+    )
+    .doing(DOING)?;
+    let before = feed::position(&tx)?;
+    let position = before + 1;
+    let mark: [u8; 32] =
+        tx.query_row("SELECT randomblob(32)", [], |row| row.get(0)).doing(DOING)?;
+    let digest = feed::digest_at(&tx, before)?
+        .ok_or_else(|| StorageError::Damaged(format!("the feed lacks position {before}")))?;
+    let chained = digest::chain(&digest, position, &[ChangeHash(mark)]);
+    tx.execute(
+        "INSERT INTO feed (position, digest) VALUES (?1, ?2)",
+        params![to_sql(position), chained],
+    )
+    .doing(DOING)?;
+    tx.execute(
+        "INSERT INTO restoration (position, at, mark) VALUES (?1, ?2, ?3)",
+        params![to_sql(position), now_ms, mark],
+    )
+    .doing(DOING)?;
+    tx.execute("UPDATE counter SET position = ?1", params![to_sql(position)]).doing(DOING)?;
+    tx.commit().doing(DOING)
+}
+
+/// Lets the database in `folder` forget its ledger; the next opening begins one.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written.
+pub fn forget_ledger(folder: &Path) -> Result<(), StorageError> {
+    const DOING: &str = "forgetting the ledger";
+    let path = folder.join(DATABASE_FILE);
+    let mut conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
+    migrate::run(&mut conn)?;
+    conn.execute_batch("UPDATE ledger SET id = x'', entries = 0, hash = x''").doing(DOING)
+}
+
+/// Writes what waits in the write-ahead log into the database, whose file then stands for itself.
+///
+/// # Errors
+///
+/// [`StorageError`] when it cannot, as when the database is damaged.
+pub fn settle(folder: &Path) -> Result<(), StorageError> {
+    const DOING: &str = "settling the database";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).doing(DOING)
+}
+
+/// Devices in the database of `folder`, those of the office with them.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be read.
+pub fn count_devices(folder: &Path) -> Result<u64, StorageError> {
+    const DOING: &str = "counting devices";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    let count = conn.query_row("SELECT count(*) FROM device", [], |row| row.get(0)).doing(DOING)?;
+    super::from_sql(count)
+}
