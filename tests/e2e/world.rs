@@ -39,6 +39,31 @@ impl Office {
         (self.child, _) = serve(self.folder.path(), &address);
     }
 
+    /// Runs one of the server's commands on its data, whatever comes of it.
+    pub(crate) fn attempt(&self, args: &[&str]) -> Output {
+        Command::new(OUTRIDER)
+            .arg("server")
+            .args(args)
+            .env("OUTRIDER_DATA", self.data())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs one of the server's commands, which must succeed, and returns its JSON.
+    pub(crate) fn command(&self, args: &[&str]) -> Json {
+        let output = self.attempt(args);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "server {args:?}: {words}");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("server {args:?}: {error}"))
+    }
+
+    /// The server's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
     /// A fresh device, enrolled for `user`.
     pub(crate) fn device(&self, user: &str) -> Device {
         let device = Device { home: self.folder.path().join(user) };

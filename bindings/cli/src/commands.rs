@@ -90,6 +90,7 @@ pub(crate) fn run(
         Command::Demo(_)
         | Command::Serve { .. }
         | Command::Code { .. }
+        | Command::Server { .. }
         | Command::Password { .. } => Ok(()),
     }
 }

@@ -33,8 +33,9 @@ pub struct Snapshot {
 pub fn take_snapshot(folder: &Path, to: &Path) -> Result<Snapshot, StorageError> {
     const DOING: &str = "copying the database";
     let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
-    // `VACUUM INTO` attaches the file that it writes.
+    // `VACUUM INTO` attaches the file that it writes, and writes there alone.
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).doing(DOING)?;
+    conn.pragma_update(None, "query_only", false).doing(DOING)?;
     let path = to.to_str().ok_or_else(|| StorageError::Open {
         path: to.display().to_string(),
         source: std::io::Error::other("the path is not Unicode"),

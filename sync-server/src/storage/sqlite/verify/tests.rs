@@ -61,7 +61,7 @@ fn put_customer(storage: &SqliteStorage, n: u8) {
             |key: &str, value: Value| Edit { key: key.to_owned(), action: Action::Put(value) };
         let edits = vec![
             edit("company_name", Value::Text(format!("Company {n} {round}"))),
-            edit("city", Value::Text("Wuhan".to_owned())),
+            edit("short_name", Value::Text("Wuhan".to_owned())),
         ];
         let stamp = Stamp { actor: ActorId::new(PREFIX, [n; 4]), time_ms: round, message: None };
         let encoded = write(&mut state, &mut own, stamp, edits).unwrap();
@@ -173,7 +173,7 @@ fn each_kind_of_damage_is_found_and_named() {
         // Histories.
         (
             format!(
-                "UPDATE change SET bytes = substr(bytes, 1, length(bytes) - 1) || x'00' WHERE {first} AND seq = 2"
+                "UPDATE change SET bytes = CAST(substr(bytes, 1, length(bytes) - 1) || x'00' AS BLOB) WHERE {first} AND seq = 2"
             ),
             Subject::History,
             &record,
@@ -191,7 +191,7 @@ fn each_kind_of_damage_is_found_and_named() {
             &record,
         ),
         (
-            format!("UPDATE change SET keys = '[\"city\"]' WHERE {first} AND seq = 2"),
+            format!("UPDATE change SET keys = '[\"short_name\"]' WHERE {first} AND seq = 2"),
             Subject::History,
             &record,
         ),
@@ -208,7 +208,11 @@ fn each_kind_of_damage_is_found_and_named() {
         ),
         ("UPDATE counter SET changes = changes + 1".to_owned(), Subject::History, "counter"),
         // Rows and indexes.
-        (format!("UPDATE customer SET city = 'Beijing' WHERE id = x'{hex}'"), Subject::Row, hex),
+        (
+            format!("UPDATE customer SET short_name = 'Beijing' WHERE id = x'{hex}'"),
+            Subject::Row,
+            hex,
+        ),
         (format!("DELETE FROM customer WHERE id = x'{hex}'"), Subject::Row, hex),
         (
             "INSERT INTO customer (id) VALUES (x'09090909090909090909090909090909')".to_owned(),
