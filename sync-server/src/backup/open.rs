@@ -165,8 +165,9 @@ fn broken(error: io::Error) -> BackupError {
 }
 
 fn refused(error: DecryptError) -> BackupError {
-    match error {
-        DecryptError::NoMatchingKeys => BackupError::WrongKey,
-        other => BackupError::Damaged(other.to_string()),
+    if matches!(error, DecryptError::NoMatchingKeys) {
+        BackupError::WrongKey
+    } else {
+        BackupError::Damaged(error.to_string())
     }
 }

@@ -20,7 +20,10 @@ use crate::{
         read_identities, restore,
     },
     ledger::LEDGER_FILE,
-    storage::sqlite::verify::{Findings, verify},
+    storage::sqlite::{
+        snapshot::bring_up_to_date,
+        verify::{Findings, verify},
+    },
     tenants,
 };
 
@@ -230,6 +233,8 @@ pub fn check(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
             let identities = read_identities(identity)?;
             let folder = TempDir::new()?;
             open_into(backup, &identities, folder.path(), &mut tell)?;
+            // It may be an older server's.
+            bring_up_to_date(folder.path())?;
             verify(folder.path(), None, &mut tell)?
         }
         (Some(backup), None) => return check_without_key(args, backup),

@@ -58,9 +58,24 @@ pub fn describe(file: &Path) -> Result<Snapshot, StorageError> {
         instance: conn.query_row("SELECT instance FROM meta", [], |row| row.get(0)).doing(DOING)?,
         position: feed::position(&conn)?,
         tables,
-        // Before it had tables for it, a database knew no ledger.
-        ledger: if tables < migrate::known_version() { None } else { ledger::known(&conn)? },
+        ledger: if has_ledger(&conn).doing(DOING)? { ledger::known(&conn)? } else { None },
     })
+}
+
+/// Whether its tables are those of a server that keeps a ledger.
+fn has_ledger(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ledger'";
+    conn.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
+/// Brings the tables of a copy to this server's version, as a server does that opens it.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written, or is a newer server's.
+pub fn bring_up_to_date(folder: &Path) -> Result<(), StorageError> {
+    let path = folder.join(DATABASE_FILE);
+    migrate::run(&mut connection::open(&path, connection::Role::Writer, Durability::Synced)?)
 }
 
 /// Tells the database in `folder` that it was put back from a backup.
