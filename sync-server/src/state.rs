@@ -183,3 +183,44 @@ impl AppState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use outrider_core::time::ManualClock;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::storage::sqlite::SqliteStorage;
+
+    fn company(folder: &TempDir, machine: &Machine, limits: &LimitsConfig) -> AppState {
+        let storage = Arc::new(SqliteStorage::open_for_test(folder.path(), true).unwrap());
+        let data = folder.path().to_str().unwrap();
+        let mut config = Config::from_flags(["--data", data]).unwrap();
+        config.limits = share_of(limits);
+        let clock = Arc::new(ManualClock::at(1));
+        AppState::new(storage, clock, Arc::new(config)).beside_others(machine)
+    }
+
+    #[tokio::test]
+    async fn one_company_takes_its_part_and_leaves_the_rest_to_the_others() {
+        let flags = ["--streams-max", "4", "--turn-timeout-ms", "20"];
+        let limits = Config::from_flags(flags).unwrap().limits;
+        let machine = Machine::new(&limits);
+        let folders: [TempDir; 3] = std::array::from_fn(|_| TempDir::new().unwrap());
+        let [busy, other, third] =
+            folders.each_ref().map(|folder| company(folder, &machine, &limits));
+        let held = [busy.stream_turn().await.unwrap(), busy.stream_turn().await.unwrap()];
+        assert!(matches!(busy.stream_turn().await, Err(AppError::Busy)), "more than its half");
+        let others = [other.stream_turn().await.unwrap(), other.stream_turn().await.unwrap()];
+        assert!(matches!(third.stream_turn().await, Err(AppError::Busy)), "the machine is full");
+        drop(held);
+        assert!(third.stream_turn().await.is_ok());
+        drop(others);
+        let room = |state: &AppState| {
+            let state = state.clone();
+            async move { state.room_for_body(state.config.limits.body_bytes_max.into()).await }
+        };
+        assert!(room(&busy).await.is_ok(), "the largest body finds room");
+        assert_eq!(share_of(&LimitsConfig { jobs_max: 1, ..limits }).jobs_max, 1);
+    }
+}

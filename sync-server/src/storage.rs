@@ -79,7 +79,7 @@ pub enum StorageError {
     Foreign,
     /// Another server uses the folder.
     #[error(
-        "another server uses the data folder {path}; end it first, or name another one with --data"
+        "another server uses the data folder {path}, or another command does; end it first, or name another one with --data"
     )]
     InUse {
         /// Which folder.

@@ -6,12 +6,17 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::{Value as Json, json};
 
 use crate::world::Office;
 
 /// Backups that are made while devices push.
 const BACKUPS: usize = 4;
+/// Kills of one command.
+const KILLS: usize = 12;
+/// Longest life of a command that is killed, in milliseconds: now and then one ends by itself.
+const LIFE_MS_MAX: u64 = 400;
 
 fn customer(name: &str) -> Json {
     json!({"do": "create", "entity": "customer", "fields": {"company_name": name, "notes": name}})
@@ -177,27 +182,84 @@ fn carlas(office: &Office) -> u64 {
 }
 
 #[test]
-fn what_was_written_before_a_restore_is_not_taken_for_what_is_written_after() {
-    // Without a mark of its own in the chain, a restored server that gets the same number of
-    // enrolments again has the same digests at the same positions: cursors would fit by accident.
+fn what_was_before_a_restore_is_told_from_what_is_after_it() {
+    // A commit that only enrols somebody has no hashes in the chain. Without a mark of its own a
+    // restored server would have the same digest at the same position again, and a cursor would
+    // fit by accident.
     let mut office = Office::start();
-    let anna = office.device("anna");
-    anna.sync();
+    let (anna, _ben) = (office.device("anna"), office.device("ben"));
     let (recipient, key) = keys(&office);
-    let (backup, _) = back_up(&office, &recipient);
-    let ben = office.device("ben");
-    let carla = office.device("carla");
-    for device in [&anna, &ben] {
-        device.sync();
-    }
+    let (backup, made) = back_up(&office, &recipient);
+    let tablet = office.device_of("ben", "bens-tablet");
+    anna.sync();
+    office.device_of("ben", "bens-phone");
     office.stop();
-    office.command(&["restore", text(&backup), "--identity", text(&key), "--replace", "--json"]);
+    let put = ["restore", text(&backup), "--identity", text(&key), "--replace", "--json"];
+    let restored = office.command(&put);
+    assert_eq!(restored["devices_from_ledger"], 2, "{restored}");
     office.start_again();
     let summary = anna.sync();
-    assert_eq!(summary["is_server_restored"], true, "{summary}");
-    carla.batch(&[customer("by carla")]);
-    carla.sync();
+    assert_eq!(summary["is_server_restored"], true, "{made} {summary}");
+    tablet.batch(&[customer("by ben's tablet")]);
+    tablet.sync();
     anna.sync();
-    let rows = anna.rows().join("\n");
-    assert!(rows.contains("by carla"), "{rows}");
+    assert!(anna.rows().join("\n").contains("by ben's tablet"));
+}
+
+#[test]
+fn commands_that_are_killed_leave_whole_backups_and_whole_data() {
+    let seed = std::env::var("OUTRIDER_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1_u64);
+    println!("OUTRIDER_SEED={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut office = Office::start();
+    let anna = office.device("anna");
+    let names: Vec<Json> = (0..300).map(|n| customer(&format!("Company {n}"))).collect();
+    anna.batch(&names);
+    anna.sync();
+    let (recipient, key) = keys(&office);
+    let to = office.folder.path().join("backups");
+    let order = ["backup", "--recipient", &recipient, "--to", text(&to)];
+    kill_at_random(&office, &order, &mut rng);
+    let (last, _) = back_up(&office, &recipient);
+    let files = fs::read_dir(&to).unwrap().map(|entry| entry.unwrap().path());
+    let whole: Vec<PathBuf> =
+        files.filter(|path| path.extension().is_some_and(|end| end == "age")).collect();
+    let whole: Vec<&PathBuf> = whole.iter().filter(|path| !is_hidden(path)).collect();
+    for backup in &whole {
+        let found = office.command(&["verify", text(backup), "--identity", text(&key), "--json"]);
+        assert_eq!(found["problem_count"], 0, "{found}; OUTRIDER_SEED={seed}");
+    }
+    office.stop();
+    let order = ["restore", text(&last), "--identity", text(&key), "--replace"];
+    for _ in 0..KILLS {
+        kill(&office, &order, &mut rng);
+        let found = office.command(&["verify", "--json"]);
+        assert_eq!(found["problem_count"], 0, "{found}; OUTRIDER_SEED={seed}");
+        assert_eq!(found["documents"].as_u64().unwrap() / 2, 300, "{found}; OUTRIDER_SEED={seed}");
+    }
+    let replaced = fs::read_dir(office.data()).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with("replaced-")
+    });
+    println!("{} backups ended, {} restores replaced something", whole.len(), replaced.count());
+    office.start_again();
+    anna.sync();
+    assert_eq!(anna.sync()["waiting"], 0);
+}
+
+fn kill_at_random(office: &Office, order: &[&str], rng: &mut StdRng) {
+    for _ in 0..KILLS {
+        kill(office, order, rng);
+    }
+}
+
+fn kill(office: &Office, order: &[&str], rng: &mut StdRng) {
+    let mut child = office.begin(order);
+    std::thread::sleep(std::time::Duration::from_millis(rng.random_range(1..LIFE_MS_MAX)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }

@@ -93,6 +93,7 @@ fn prepare(order: &RestoreOrder<'_>, ledger: &Path, folder: &Path) -> Result<u64
     snapshot::mark_restored(folder, order.now_ms)?;
     if order.without_ledger {
         snapshot::forget_ledger(folder)?;
+        snapshot::retire(folder)?;
         return Ok(0);
     }
     let before = snapshot::count_devices(folder)?;
@@ -104,7 +105,7 @@ fn prepare(order: &RestoreOrder<'_>, ledger: &Path, folder: &Path) -> Result<u64
     };
     let after = storage.read()?.devices()?.len() as u64;
     drop(storage);
-    snapshot::settle(folder)?;
+    snapshot::retire(folder)?;
     Ok(after.saturating_sub(before))
 }
 
@@ -119,13 +120,15 @@ fn set_aside(
     if !is_there && !is_ledger_old {
         return Ok(None);
     }
+    if is_there {
+        snapshot::retire(data)?;
+    }
     let time = to_rfc3339(order.now_ms).replace([':', '.'], "");
     let aside = data.join(format!("replaced-{time}"));
     fs::create_dir(&aside).map_err(failed(&aside))?;
     if is_there {
-        // Then the file stands for itself. One that is damaged is kept as it is.
-        let _ = snapshot::settle(data);
         let database = data.join(DATABASE_FILE);
+        // They are there if it is damaged alone.
         for end in BESIDE {
             let name = [DATABASE_FILE, end].concat();
             move_if_there(&data.join(&name), &aside.join(&name))?;

@@ -189,6 +189,12 @@ fn a_running_server_keeps_its_data() {
     let refused = world.restore("data", |order| order.replace = true).unwrap_err();
     assert!(refused.to_string().contains("another server uses"), "{refused}");
     drop(lock);
+    // A command that has it open, without being a server.
+    let storage = SqliteStorage::open(&world.at("data")).unwrap();
+    let refused = world.restore("data", |order| order.replace = true).unwrap_err();
+    assert!(refused.to_string().contains("another command does"), "{refused}");
+    assert_eq!(storage.read().unwrap().devices().unwrap().len(), 2);
+    drop(storage);
     assert!(world.restore("data", |order| order.replace = true).is_ok());
 }
 
@@ -259,4 +265,17 @@ fn what_comes_from_a_newer_server_is_told() {
     fs::write(&world.backup, age::encrypt(&recipient, b"something else entirely").unwrap())
         .unwrap();
     assert!(matches!(world.restore("other", |_| ()), Err(BackupError::Damaged(_))));
+}
+
+#[test]
+fn a_database_that_is_damaged_is_replaced_and_kept_as_it_is() {
+    let world = World::new();
+    let database = world.at("data").join(DATABASE_FILE);
+    fs::write(&database, b"no database any more").unwrap();
+    fs::write(world.at("data").join("outrider.db-wal"), b"nor a log").unwrap();
+    let restored = world.restore("data", |order| order.replace = true).unwrap();
+    let aside = restored.aside.unwrap();
+    assert_eq!(fs::read(aside.join(DATABASE_FILE)).unwrap(), b"no database any more");
+    assert_eq!(fs::read(aside.join("outrider.db-wal")).unwrap(), b"nor a log");
+    assert_eq!(devices(&world.at("data")), 2);
 }

@@ -4,13 +4,16 @@
 //! `VACUUM INTO` reads within one transaction, so the copy is consistent while the server writes
 //! on, and it holds no free pages: what was erased is not in it.
 
-use std::path::Path;
+use std::{io::Read as _, path::Path, time::Duration};
 
 use outrider_core::{ids::ChangeHash, sync::digest, time::TimestampMs};
-use rusqlite::{Connection, OpenFlags, limits::Limit, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
 
 use super::{DATABASE_FILE, Doing, Durability, connection, feed, ledger, migrate, to_sql};
 use crate::{ledger::Reached, storage::StorageError};
+
+/// What each database of SQLite begins with.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What a copy of the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,15 +136,37 @@ pub fn forget_ledger(folder: &Path) -> Result<(), StorageError> {
     conn.execute_batch("UPDATE ledger SET id = x'', entries = 0, hash = x''").doing(DOING)
 }
 
-/// Writes what waits in the write-ahead log into the database, whose file then stands for itself.
+/// Writes what waits in the write-ahead log into the database, whose file then stands for itself
+/// and may be given another name; `false` if it is damaged and stays as it is.
 ///
 /// # Errors
 ///
-/// [`StorageError`] when it cannot, as when the database is damaged.
-pub fn settle(folder: &Path) -> Result<(), StorageError> {
-    const DOING: &str = "settling the database";
-    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
-    conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).doing(DOING)
+/// [`StorageError::InUse`] while another process has it open: at its end that one would remove the
+/// write-ahead log of whatever has the name then.
+pub fn retire(folder: &Path) -> Result<bool, StorageError> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let file = folder.join(DATABASE_FILE);
+    // Of a file that is no database SQLite would take the log away, which may be all there is.
+    let begins_well = std::fs::File::open(&file).is_ok_and(|mut file| {
+        let mut magic = [0; SQLITE_MAGIC.len()];
+        file.read_exact(&mut magic).is_ok() && magic == *SQLITE_MAGIC
+    });
+    if !begins_well {
+        return Ok(false);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let retired = Connection::open_with_flags(&file, flags).and_then(|conn| {
+        conn.busy_timeout(PATIENCE)?;
+        // Only the last connection may leave this mode, and it takes the log away.
+        conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+    });
+    match retired {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(StorageError::InUse { path: folder.display().to_string() })
+        }
+        Err(_) => Ok(false),
+        Ok(()) => Ok(true),
+    }
 }
 
 /// Devices in the database of `folder`, those of the office with them.
