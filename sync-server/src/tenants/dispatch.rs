@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use tower::ServiceExt as _;
+use tracing::{Instrument as _, Span};
 
 use super::{LOCAL_SUFFIX, Tenant};
 use crate::error::AppError;
@@ -24,16 +25,20 @@ pub fn dispatch(first: Router, tenants: Vec<(Tenant, Router)>) -> Router {
     }
     let mut by_host = BTreeMap::new();
     for (tenant, router) in tenants {
+        // Lines of the log within say whose they are.
+        let span = tracing::info_span!("tenant", tenant = %tenant.name);
         for host in &tenant.hosts {
-            by_host.insert(host.clone(), router.clone());
+            by_host.insert(host.clone(), (router.clone(), span.clone()));
         }
-        by_host.insert([tenant.name.as_str(), LOCAL_SUFFIX].concat(), router);
+        by_host.insert([tenant.name.as_str(), LOCAL_SUFFIX].concat(), (router, span));
     }
     let by_host = Arc::new(by_host);
+    let first = (first, Span::none());
     Router::new().fallback(move |request: Request| {
-        let router = host_of(request.uri(), request.headers())
+        let chosen = host_of(request.uri(), request.headers())
             .map(|host| by_host.get(&host).unwrap_or(&first).clone());
-        answer(router, request)
+        let span = chosen.as_ref().map_or_else(|_| Span::none(), |(_, span)| span.clone());
+        answer(chosen.map(|(router, _)| router), request).instrument(span)
     })
 }
 

@@ -166,3 +166,21 @@ fn the_private_key_is_its_owners_alone_and_is_never_written_over() {
     assert_eq!(code, Some(1));
     assert!(!words.contains("AGE-SECRET"), "{words}");
 }
+
+#[test]
+fn the_ledger_lies_where_it_is_told_to() {
+    let world = World::new();
+    let ledger = world.at("elsewhere");
+    fs::rename(world.data().join("ledger"), &ledger).unwrap();
+    let code = ["code", "--user", "Li Na", "--json"];
+    let (failed, _, words) = world.json(&code);
+    assert_eq!(failed, Some(1));
+    assert!(words.contains("--ledger"), "{words}");
+    let (made, _, words) = world.json(&[&code[..], &["--ledger", &ledger]].concat());
+    assert_eq!(made, Some(0), "{words}");
+    assert!(!world.data().join("ledger").exists());
+    let (code, found, _) = world.json(&["verify", "--json", "--ledger", &ledger]);
+    assert_eq!((code, &found["problem_count"]), (Some(0), &json!(0)), "{found}");
+    let (code, found, _) = world.json(&["verify", "--json"]);
+    assert_eq!((code, &found["problems"][0]["subject"]), (Some(1), &json!("ledger")), "{found}");
+}

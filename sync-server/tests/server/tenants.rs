@@ -42,7 +42,7 @@ impl Running {
         let mut child = program(data, &["serve", "--listen", "127.0.0.1:0"])
             .args(["--sign-ins-per-minute", "1000", "--enrolments-per-minute", "1000"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(fs::File::create(data.join("log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -249,6 +249,12 @@ fn nothing_of_one_company_is_anything_to_another() {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let twice = server.ask("acme.localhost, x", "GET", "/v1/status", &headers, "");
     assert_eq!(twice.status, 400, "{twice:?}");
+    // The log says whose a line is, and what nobody's secret or word is.
+    drop(server);
+    let log = fs::read_to_string(companies[0].data.join("log")).unwrap();
+    assert!(log.contains("\"tenant\":\"acme\"") && log.contains("\"tenant\":\"beta\""), "{log}");
+    assert!(!log.contains("CANARY"), "{log}");
+    assert!(tokens.iter().all(|token| !log.contains(token)));
 }
 
 #[test]
