@@ -21,14 +21,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use outrider_core::ids::{from_hex, to_hex};
-use sha2::{Digest as _, Sha256};
-
+mod chain;
 mod entry;
 
 #[cfg(test)]
 mod tests;
 
+use chain::{read_lines, write_line};
 pub use entry::{EnrolledDevice, Entry, Line};
 
 /// Name of the ledger in the data folder, unless it lies elsewhere.
@@ -297,63 +296,6 @@ impl Ledger {
         // It is replaced whole, whatever a holder of the lock died of.
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Reads whole lines and follows the chain; stops before a last line that was never finished.
-fn read_lines(
-    path: &Path,
-    bytes: &[u8],
-    tail: &mut Tail,
-    lines_before: u64,
-) -> Result<Vec<(LineHash, Line)>, LedgerError> {
-    let mut lines = Vec::new();
-    let mut rest = bytes;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let number = lines_before + lines.len() as u64 + 1;
-        let (line, after) = rest.split_at(end);
-        let after = after.get(1..).unwrap_or_default();
-        let read = read_line(line, &tail.reached.hash);
-        let (hash, json) = match read {
-            Some(read) => read,
-            // The file had grown, the disk had not yet what it grew by.
-            None if after.is_empty() && line.contains(&0) => break,
-            None => return Err(changed(path, number)),
-        };
-        let parsed = serde_json::from_slice(json)
-            .map_err(|_| LedgerError::TooNew { path: path.display().to_string(), line: number })?;
-        tail.reached.hash = hash;
-        tail.bytes += end as u64 + 1;
-        lines.push((hash, parsed));
-        rest = after;
-    }
-    if rest.len() > LINE_BYTES_MAX {
-        return Err(LedgerError::TooLong { path: path.display().to_string() });
-    }
-    Ok(lines)
-}
-
-/// The hash and the JSON of a line that follows `before`.
-fn read_line<'a>(line: &'a [u8], before: &LineHash) -> Option<(LineHash, &'a [u8])> {
-    let (hash, json) = line.split_at_checked(64)?;
-    let json = json.strip_prefix(b" ")?;
-    let hash = from_hex::<32>(std::str::from_utf8(hash).ok()?)?;
-    (hash_line(before, json) == hash).then_some((hash, json))
-}
-
-fn write_line(text: &mut String, reached: &mut Reached, line: &Line) {
-    let json = serde_json::to_string(line).expect("names and bytes are always JSON");
-    reached.hash = hash_line(&reached.hash, json.as_bytes());
-    text.push_str(&to_hex(&reached.hash));
-    text.push(' ');
-    text.push_str(&json);
-    text.push('\n');
-}
-
-fn hash_line(before: &LineHash, json: &[u8]) -> LineHash {
-    let mut hash = Sha256::new();
-    hash.update(before);
-    hash.update(json);
-    hash.finalize().into()
 }
 
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,10 +1,10 @@
 use std::fs;
 
-use outrider_core::ids::{ActorPrefix, DeviceId};
+use outrider_core::ids::{ActorPrefix, DeviceId, to_hex};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::*;
+use super::{chain::hash_line, *};
 
 fn device(n: u8) -> Entry {
     Entry::Enrolled(EnrolledDevice {
