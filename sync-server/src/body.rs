@@ -7,9 +7,11 @@ use axum::{
 };
 use minicbor::Decode;
 use outrider_core::sync::codec::{self, CodecError};
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{error::AppError, state::AppState};
+use crate::{
+    error::AppError,
+    state::{AppState, Turn},
+};
 
 /// The content type of the sync protocol, both ways.
 pub const CONTENT_TYPE: &str = "application/vnd.outrider.v1";
@@ -21,7 +23,7 @@ pub const QUESTION_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Message {
     bytes: Bytes,
     /// Room for it among all bodies, held while it is used.
-    _room: OwnedSemaphorePermit,
+    _room: Turn,
 }
 
 impl Message {
@@ -72,7 +74,7 @@ pub(crate) async fn receive(
     request: Request,
     state: &AppState,
     most: u32,
-) -> Result<(Bytes, OwnedSemaphorePermit), AppError> {
+) -> Result<(Bytes, Turn), AppError> {
     let most = u64::from(most);
     let announced = request.body().size_hint();
     if announced.lower() > most {

@@ -1,15 +1,17 @@
-//! The command line: `serve`, `code` for letting a device in, `password` for letting a person in.
+//! The command line: `serve`, `code` for letting a device in, `password` for letting a person in;
+//! `backup` and its kin ([`backup`]), `ledger` and `tenant` ([`keep`]).
 
 use std::{
     error::Error,
     ffi::OsString,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
 use outrider_core::time::{Clock, SystemClock, to_rfc3339};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::runtime;
 
 use crate::{
@@ -23,7 +25,11 @@ use crate::{
         Storage as _,
         sqlite::{DATABASE_FILE, SqliteStorage},
     },
+    tenants::{self, TenantError, TenantName},
 };
+
+pub mod backup;
+pub mod keep;
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
 const SPARE_THREADS: u32 = 16;
@@ -48,14 +54,82 @@ enum Subcommands {
     Password(PasswordArgs),
     /// Check the audit, or take old lines of it away, whether the server runs or not
     Audit(AuditArgs),
+    /// Make the pair of keys that backups are encrypted with
+    BackupKey(backup::KeyArgs),
+    /// Make an encrypted backup, whether the server runs or not
+    Backup(backup::BackupArgs),
+    /// Put a backup back while no server runs
+    Restore(backup::RestoreArgs),
+    /// Check that everything in a data folder or a backup fits together
+    Verify(backup::VerifyArgs),
+    /// Look after the file that remembers what must outlive a backup
+    #[command(subcommand)]
+    Ledger(keep::LedgerCommand),
+    /// Look after the companies beside the first
+    #[command(subcommand)]
+    Tenant(keep::TenantCommand),
+}
+
+/// Whose data a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// Where the data is.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// Name of the tenant; the first company unless given
+    #[arg(long, env = "OUTRIDER_TENANT", value_name = "NAME")]
+    pub tenant: Option<TenantName>,
+}
+
+/// Where one company's data and ledger lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataPlace {
+    /// The folder.
+    pub data: PathBuf,
+    /// The ledger, if it lies elsewhere.
+    pub ledger: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// Finds the folder of the tenant, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`TenantError::Unknown`] for a tenant that there is not.
+    pub fn place(&self) -> Result<DataPlace, TenantError> {
+        let StorageConfig { data, ledger } = self.storage.clone();
+        let Some(name) = &self.tenant else { return Ok(DataPlace { data, ledger }) };
+        let tenant = tenants::find(&data, name)?;
+        Ok(DataPlace { data: tenant.folder, ledger: tenants::ledger_of(ledger.as_deref(), name) })
+    }
+}
+
+impl DataPlace {
+    /// Says what to do where there is no data yet.
+    fn must_have_data(&self) -> Result<(), Box<dyn Error>> {
+        if self.data.join(DATABASE_FILE).exists() {
+            return Ok(());
+        }
+        let folder = self.data.display();
+        let words = format!(
+            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
+        );
+        Err(words.into())
+    }
+
+    /// Opens data that is there already.
+    fn open(&self) -> Result<SqliteStorage, Box<dyn Error>> {
+        self.must_have_data()?;
+        Ok(SqliteStorage::open_with_ledger(&self.data, self.ledger.as_deref())?)
+    }
 }
 
 /// What `code` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct CodeArgs {
-    /// Where the data is.
+    /// Whose data.
     #[command(flatten)]
-    pub storage: StorageConfig,
+    pub data: DataArgs,
     /// Name of the user whose device it will be
     #[arg(long)]
     pub user: String,
@@ -70,9 +144,9 @@ pub struct CodeArgs {
 /// What `password` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct PasswordArgs {
-    /// Where the data is.
+    /// Whose data.
     #[command(flatten)]
-    pub storage: StorageConfig,
+    pub data: DataArgs,
     /// Login of the account
     #[arg(long)]
     pub user: String,
@@ -113,6 +187,17 @@ where
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Some(Subcommands::BackupKey(args)) => backup::make_key(&args),
+        Some(Subcommands::Backup(args)) => backup::make_backup(&args),
+        Some(Subcommands::Restore(args)) => backup::put_back(&args),
+        Some(Subcommands::Verify(args)) => match backup::check(&args) {
+            // What was found is said already.
+            Ok(false) => return ExitCode::FAILURE,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Some(Subcommands::Ledger(command)) => keep::keep_ledger(&command),
+        Some(Subcommands::Tenant(command)) => keep::keep_tenants(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -162,7 +247,7 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 ///
 /// Fails when the data cannot be opened or the name is no name.
 pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
-    let storage = open(&args.storage)?;
+    let storage = args.data.place()?.open()?;
     let random = u128::from_be_bytes(draw()?);
     let now_ms = SystemClock.now_ms();
     let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
@@ -182,7 +267,7 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
 ///
 /// Fails when the data cannot be opened, or nobody has this login and none is to be created.
 pub fn print_password(args: &PasswordArgs) -> Result<(), Box<dyn Error>> {
-    let storage = open(&args.storage)?;
+    let storage = args.data.place()?.open()?;
     let password = show_password(u128::from_be_bytes(draw()?));
     let name = args.name.clone().unwrap_or_else(|| args.user.clone());
     let whose = Whose { login: args.user.clone(), create_as: args.create.then_some(name) };
@@ -207,15 +292,15 @@ pub fn print_password(args: &PasswordArgs) -> Result<(), Box<dyn Error>> {
 
 /// Opens data that is there already.
 pub(crate) fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
-    let data = &storage.data;
-    if !data.join(DATABASE_FILE).exists() {
-        let folder = data.display();
-        let words = format!(
-            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
-        );
-        return Err(words.into());
-    }
-    Ok(SqliteStorage::open(data)?)
+    let StorageConfig { data, ledger } = storage.clone();
+    DataPlace { data, ledger }.open()
+}
+
+/// Prints for programs or for people.
+fn say(is_json: bool, known: &Json, words: &str) -> Result<(), Box<dyn Error>> {
+    let text = if is_json { known.to_string() } else { words.to_owned() };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
 }
 
 fn draw() -> Result<[u8; 16], getrandom::Error> {

@@ -5,13 +5,16 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs.
+//! * [`ledger`]: what outlives a backup.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
+//! * [`lock`], [`backup`]: one server for each folder; copies of it, and putting them back.
 //! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
 //! * [`web`]: what people see in their browser.
+//! * [`tenants`]: several companies on one server.
 //! * [`serve`], [`command`]: running it.
 
 pub mod config;
@@ -19,10 +22,14 @@ pub mod logging;
 
 pub mod keys;
 
+pub mod ledger;
 pub mod storage;
 
 pub mod access;
 pub mod audit;
+pub mod lock;
+
+pub mod backup;
 
 pub mod accept;
 pub mod feed;
@@ -53,6 +60,8 @@ mod observe;
 pub mod web;
 
 pub mod router;
+
+pub mod tenants;
 
 mod connection;
 mod places;

@@ -28,6 +28,8 @@ use outrider_core::{
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
+use crate::ledger::{Entry, LedgerError};
+
 pub mod access;
 pub mod accounts;
 pub mod audit;
@@ -82,12 +84,15 @@ pub enum StorageError {
     Foreign,
     /// Another server uses the folder.
     #[error(
-        "another server uses the data folder {path}; end it first, or name another one with --data"
+        "another server uses the data folder {path}, or another command does; end it first, or name another one with --data"
     )]
     InUse {
         /// Which folder.
         path: String,
     },
+    /// The ledger beside the database cannot be used, or is another one's.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The files cannot be opened.
     #[error("cannot open the data folder {path}: {source}")]
     Open {
@@ -548,6 +553,9 @@ pub trait Write: Read + accounts::WriteAccounts + audit::WriteAudit + access::Wr
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError>;
     /// What imports remember, within this transaction.
     fn import_notes(&self) -> &dyn Notes;
+    /// Writes an entry to the ledger with the commit, before it counts.
+    /// [`add_device`](Self::add_device) does so itself.
+    fn note(&mut self, entry: Entry);
     /// Notes when a device was last heard of; no news.
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was

@@ -239,6 +239,14 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
     },
+    /// Any command of the server: backup-key, backup, restore, verify, ledger, tenant; --help lists
+    /// them
+    #[command(disable_help_flag = true)]
+    Server {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        rest: Vec<OsString>,
+    },
     /// Set a new password for the server's pages: --user LOGIN --data DIR
     #[command(disable_help_flag = true)]
     Password {

@@ -93,6 +93,7 @@ pub(crate) fn run(
         | Command::Serve { .. }
         | Command::Code { .. }
         | Command::Password { .. }
+        | Command::Server { .. }
         | Command::Audit { .. } => Ok(()),
     }
 }

@@ -56,6 +56,9 @@ fn main() -> ExitCode {
     if let Command::Audit { rest } = &cli.command {
         return commands::server::run("audit", is_json, rest.clone());
     }
+    if let Command::Server { rest } = &cli.command {
+        return commands::server::run_any(rest.clone());
+    }
     if let Command::Demo(args) = &cli.command {
         return demo::run(&cli.global, args);
     }

@@ -7,7 +7,8 @@
 //!
 //! * `connection`: how a connection is set up. * `migrate`: tables.
 //! * `read`, `write`: the two transactions. * `document`, `change`, `feed`, `stream`,
-//!   `device`, `accounts`, `audit`, `rows`: the SQL, by what it is about.
+//!   `device`, `accounts`, `audit`, `access`, `ledger`, `rows`: the SQL, by what it is about.
+//! * `scope`, `sight`: who may see what. [`snapshot`], [`verify`]: the whole database, copied and checked.
 
 mod connection;
 mod migrate;
@@ -22,10 +23,14 @@ mod change;
 mod device;
 mod document;
 mod feed;
+mod ledger;
 mod rows;
 mod scope;
 mod sight;
 mod stream;
+
+pub mod snapshot;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +47,7 @@ use tokio::sync::watch;
 
 use self::{connection::Role, read::SqliteRead, write::SqliteWrite};
 use super::{Read, Storage, StorageError, Write};
+use crate::ledger::{LEDGER_FILE, Ledger};
 
 /// Name of the database in the data folder.
 pub const DATABASE_FILE: &str = "outrider.db";
@@ -65,6 +71,7 @@ pub struct SqliteStorage {
     writer: Mutex<Connection>,
     /// With whose eyes each reads: those of a grant, or everybody's.
     idle_readers: Mutex<Vec<(Option<Digest>, Connection)>>,
+    ledger: Ledger,
     /// The position of the last commit of this process.
     news: watch::Sender<u64>,
 }
@@ -83,7 +90,18 @@ impl SqliteStorage {
     /// Returns [`StorageError`] when the folder or the database cannot be opened, when the
     /// database belongs to a newer server, or when SQLite itself is too old.
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
-        Self::open_with(folder, Durability::Synced)
+        Self::open_with_ledger(folder, None)
+    }
+
+    /// As [`open`](Self::open), with a ledger that lies elsewhere than in the folder.
+    ///
+    /// What the ledger has and the database has not is carried out first.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and when the ledger is not the database's.
+    pub fn open_with_ledger(folder: &Path, ledger: Option<&Path>) -> Result<Self, StorageError> {
+        Self::open_with(folder, ledger, Durability::Synced)
     }
 
     /// As [`open`](Self::open), for tests and simulations: with `synchronous_off` commits do not
@@ -94,16 +112,23 @@ impl SqliteStorage {
     /// As [`open`](Self::open).
     pub fn open_for_test(folder: &Path, synchronous_off: bool) -> Result<Self, StorageError> {
         let durability = if synchronous_off { Durability::NotSynced } else { Durability::Synced };
-        Self::open_with(folder, durability)
+        Self::open_with(folder, None, durability)
     }
 
-    fn open_with(folder: &Path, durability: Durability) -> Result<Self, StorageError> {
+    fn open_with(
+        folder: &Path,
+        ledger: Option<&Path>,
+        durability: Durability,
+    ) -> Result<Self, StorageError> {
         connection::check_engine()?;
         create_folder(folder)
             .map_err(|source| StorageError::Open { path: folder.display().to_string(), source })?;
         let path = folder.join(DATABASE_FILE);
         let mut writer = connection::open(&path, Role::Writer, durability)?;
         migrate::run(&mut writer)?;
+        let beside = folder.join(LEDGER_FILE);
+        let is_synced = durability == Durability::Synced;
+        let ledger = ledger::reconcile(&mut writer, ledger.unwrap_or(&beside), is_synced)?;
         let position = feed::position(&writer)?;
         Ok(Self {
             news: watch::Sender::new(position),
@@ -111,7 +136,14 @@ impl SqliteStorage {
             durability,
             writer: Mutex::new(writer),
             idle_readers: Mutex::new(Vec::new()),
+            ledger,
         })
+    }
+
+    /// What outlives a backup.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     fn idle_readers(&self) -> MutexGuard<'_, Vec<(Option<Digest>, Connection)>> {
@@ -172,7 +204,7 @@ impl Storage for SqliteStorage {
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(SqliteWrite::begin(conn, &self.news)?))
+        Ok(Box::new(SqliteWrite::begin(conn, &self.ledger, &self.news)?))
     }
 
     fn news(&self) -> watch::Receiver<u64> {

@@ -34,8 +34,12 @@ mod program;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod safekeeping;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod slowness;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tenants;

@@ -20,6 +20,7 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     enrol::Draw,
+    ledger::LEDGER_FILE,
     storage::{Content, Storage},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -57,7 +58,13 @@ fn make_empty() -> Result<TempDir, Failure> {
 fn begin_with_empty(of: &str, folder: &Path) -> Result<(), Failure> {
     let empty = EMPTY.get_or_init(|| make_empty().ok()).as_ref().ok_or("no empty database")?;
     fs::create_dir_all(folder)?;
-    fs::copy(empty.path().join(of).join(DATABASE_FILE), folder.join(DATABASE_FILE))?;
+    // A server's ledger belongs to its database; what tells devices apart they draw themselves.
+    for name in [DATABASE_FILE, LEDGER_FILE] {
+        let from = empty.path().join(of).join(name);
+        if from.exists() {
+            fs::copy(from, folder.join(name))?;
+        }
+    }
     Ok(())
 }
 

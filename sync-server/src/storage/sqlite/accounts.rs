@@ -74,6 +74,19 @@ fn read_session(row: &Row<'_>) -> rusqlite::Result<StoredSession> {
     })
 }
 
+/// Ends an account's sessions and gives it a password that nobody has.
+pub(super) fn lock_out(conn: &Connection, login: &str) -> Result<(), StorageError> {
+    const DOING: &str = "locking an account";
+    conn.execute(
+        "DELETE FROM session WHERE account IN (SELECT id FROM account WHERE login = ?1)",
+        params![login],
+    )
+    .doing(DOING)?;
+    conn.execute("UPDATE account SET password_hash = '' WHERE login = ?1", params![login])
+        .map(drop)
+        .doing(DOING)
+}
+
 impl<T: Connected> ReadAccounts for T {
     fn account_by_login(&self, login: &str) -> Result<Option<Account>, StorageError> {
         find(self.conn()?, select_account!("WHERE login = ?1"), params![login])

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
-use super::{Doing, Durability};
+use super::{Doing, Durability, migrate};
 use crate::storage::StorageError;
 
 /// The oldest SQLite without the bug that could corrupt a database when its WAL is reset.
@@ -49,6 +49,16 @@ pub(super) fn open(
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).doing(DOING)?;
     configure(&conn, role, durability).doing(DOING)?;
+    Ok(conn)
+}
+
+/// Opens the database that is at `path`, changing nothing of its tables.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, StorageError> {
+    const DOING: &str = "opening the database";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).doing(DOING)?;
+    migrate::check(&conn)?;
+    configure(&conn, Role::Reader, Durability::Synced).doing(DOING)?;
     Ok(conn)
 }
 

@@ -173,6 +173,14 @@ pub(super) fn add(conn: &Connection, device: &Device, position: u64) -> Result<(
     Ok(())
 }
 
+/// Makes a device's token one that nobody has.
+pub(super) fn forget_token(conn: &Connection, id: DeviceId) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE device SET token_hash = randomblob(32) WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0.as_bytes()]))
+        .doing("shutting a device out")?;
+    Ok(())
+}
+
 /// Creates an enrolment code.
 pub(super) fn add_code(conn: &Connection, code: &EnrolmentCode) -> Result<(), StorageError> {
     const DOING: &str = "creating an enrolment code";

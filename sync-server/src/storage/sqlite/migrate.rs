@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_office.sql"),
     include_str!("migrations/0004_access.sql"),
     CHAINS_AUDIT,
+    include_str!("migrations/0007_ledger.sql"),
 ];
 
 /// The one that makes a chain of the audit: SQL cannot hash.
@@ -23,6 +24,20 @@ const APPLICATION_ID: i32 = 0x4f52_7376;
 /// The version that this server writes.
 pub(super) fn known_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// The version of a database that is a server's, and not a newer one's.
+pub(super) fn check(conn: &Connection) -> Result<u32, StorageError> {
+    const DOING: &str = "reading the version of the tables";
+    let mark: i32 =
+        conn.pragma_query_value(None, "application_id", |row| row.get(0)).doing(DOING)?;
+    if mark != APPLICATION_ID {
+        return Err(StorageError::Foreign);
+    }
+    let found: u32 =
+        conn.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
+    let known = known_version();
+    if found > known { Err(StorageError::TooNew { found, known }) } else { Ok(found) }
 }
 
 /// Brings the database to this server's version, or refuses one that is newer.
