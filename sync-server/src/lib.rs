@@ -4,7 +4,7 @@
 //! errors:
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
-//! * [`keys`]: with what it signs.
+//! * [`keys`]: with what it signs; [`tls`]: who it is to those who connect.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
 //!   network.
@@ -17,6 +17,8 @@ pub mod config;
 pub mod logging;
 
 pub mod keys;
+
+pub mod tls;
 
 pub mod storage;
 

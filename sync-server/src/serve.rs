@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use axum_server::Handle;
+use axum_server::{Handle, tls_rustls::RustlsAcceptor};
 use outrider_core::time::{Clock, SystemClock};
 use tokio::signal;
 
@@ -19,6 +19,7 @@ use crate::{
     router::router,
     state::AppState,
     storage::{Storage, StorageError, sqlite::SqliteStorage},
+    tls::{self, PinnedCa, TlsError},
 };
 
 /// Bytes of a request's header, at most.
@@ -35,6 +36,10 @@ const LOCK_FILE: &str = "server.lock";
 pub struct Ready {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub is_tls: bool,
+    /// Fingerprint of the authority that devices pin.
+    pub ca_fingerprint: Option<String>,
     /// The administrator's password, if the account was made by this start.
     pub first_password: Option<String>,
 }
@@ -46,7 +51,9 @@ pub enum ServeError {
     #[error("cannot open the data")]
     Storage(#[from] StorageError),
     /// Nobody can listen there.
-    #[error("cannot listen on {address}; choose another address with --listen, or end what uses it")]
+    #[error(
+        "cannot listen on {address}; choose another address with --listen, or end what uses it"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -54,6 +61,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// It cannot be reached safely.
+    #[error("cannot listen safely")]
+    Tls(#[from] TlsError),
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
@@ -81,7 +91,12 @@ pub async fn run(config: Config, ready: impl FnOnce(Ready)) -> Result<(), ServeE
     let _lock = lock(&config.storage.data)?;
     let with_input = config.network.stop_with_input;
     let first_password = create_administrator(storage.as_ref())?;
-    let ready = |address| ready(Ready { address, first_password });
+    let (is_tls, data) = (config.tls.is_on(), config.storage.data.clone());
+    let ready = |address| {
+        let ca = PinnedCa::of_data(&data).ok().flatten();
+        let ca_fingerprint = ca.map(|ca| ca.fingerprint());
+        ready(Ready { address, is_tls, ca_fingerprint, first_password });
+    };
     run_with(config, storage, Arc::new(SystemClock), told_to_stop(with_input), ready).await
 }
 
@@ -133,10 +148,12 @@ pub async fn run_with(
     let header_timeout = millis(network.header_timeout_ms);
     let stop_timeout = millis(network.stop_timeout_ms);
 
+    let tls = tls::prepare(&config, address)?;
+    let doorkeeper = Doorkeeper::new(network);
+
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(unheard)?
-        .acceptor(Doorkeeper::new(network))
         .handle(handle.clone())
         .http1_only()
         .first_request_timeout(header_timeout)
@@ -148,7 +165,8 @@ pub async fn run_with(
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX);
 
-    let state = AppState::new(storage, clock, Arc::new(config));
+    let mut state = AppState::new(storage, clock, Arc::new(config));
+    state.ca = tls.as_ref().and_then(|tls| tls.ca.clone());
     let live = Arc::clone(&state.live);
     tokio::spawn(async move {
         stop.await;
@@ -159,7 +177,19 @@ pub async fn run_with(
     let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     ready(address);
-    server.serve(service).await.map_err(ServeError::Stopped)?;
+    // Connections are counted before they are encrypted, so that a slow handshake has its place too.
+    let served = match tls {
+        None => server.acceptor(doorkeeper).serve(service).await,
+        Some(tls) => {
+            let acceptor =
+                RustlsAcceptor::new(tls.rustls.clone()).handshake_timeout(header_timeout);
+            let fresh = tokio::spawn(tls::keep_fresh(tls));
+            let served = server.acceptor(acceptor.acceptor(doorkeeper)).serve(service).await;
+            fresh.abort();
+            served
+        }
+    };
+    served.map_err(ServeError::Stopped)?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::{
     imports::Imports,
     live::Live,
     storage::Storage,
+    tls::PinnedCa,
 };
 
 /// Bodies are counted in units of this size, because a semaphore counts in 32 bits.
@@ -41,6 +42,8 @@ pub struct AppState {
     bodies: Arc<Semaphore>,
     pub(crate) contacts: Arc<Contacts>,
     pub(crate) live: Arc<Live>,
+    /// The authority that devices are told to trust alone, if the world does not know it.
+    pub(crate) ca: Option<Arc<PinnedCa>>,
 }
 
 impl AppState {
@@ -61,6 +64,7 @@ impl AppState {
             config,
             policy: Arc::new(Policy::open()),
             door: Arc::default(),
+            ca: None,
         }
     }
 

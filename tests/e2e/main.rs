@@ -15,5 +15,6 @@ mod maven;
 mod merge;
 mod restore;
 mod taps;
+mod tls;
 mod watch;
 mod world;

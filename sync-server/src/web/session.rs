@@ -137,8 +137,7 @@ pub(super) fn language_cookie(language: Language, config: &Config) -> HeaderValu
 }
 
 fn cookie_header(name: &str, value: &str, age_s: i64, config: &Config) -> HeaderValue {
-    let is_tls = config.network.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    let secure = if is_tls { "; Secure" } else { "" };
+    let secure = if config.is_https() { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

@@ -29,3 +29,5 @@ mod exports;
 mod imports;
 
 mod merges;
+
+mod sealed;
