@@ -1,8 +1,8 @@
 //! Encrypted stores: what can be found on the disk, what is said when the key is not the right one,
 //! what becomes of a plain store, and of one that is wiped.
 //!
-//! `cargo test --workspace --features outrider-core/sqlcipher --test sealed` runs all of it; without the
-//! feature the plain halves run, which shows that the search finds what is there.
+//! `cargo test --workspace --features outrider-core/sqlcipher --test sealed` runs all of it. Without the
+//! feature the plain halves run, which show that the search finds what is there.
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 

@@ -6,7 +6,7 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Office {
     folder: TempDir,
     child: Child,
+    said: BufReader<ChildStdout>,
     url: String,
 }
 
@@ -45,10 +46,11 @@ impl Office {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").expect("its address").to_owned();
         assert!(url.starts_with("https://"), "{url}");
-        Self { folder, child, url }
+        Self { folder, child, said, url }
     }
 
     fn address(&self) -> String {
@@ -248,14 +250,53 @@ fn keys_are_for_their_owner_and_plain_talk_gets_no_answer() {
     office.device("anna").sync();
 }
 
-/// Asks a server for something, trusting one authority; status, headers and body.
-fn ask(url: &str, ca: &[u8], path: &str) -> Result<(u16, Option<String>, Vec<u8>), String> {
+#[test]
+fn the_page_with_a_code_names_the_authority() {
+    let mut office = Office::start("127.0.0.1:0");
+    let fingerprint = office.code("x").1.unwrap();
+    let mut line = String::new();
+    office.said.read_line(&mut line).unwrap();
+    assert!(line.contains(&fingerprint), "{line}");
+    line.clear();
+    office.said.read_line(&mut line).unwrap();
+    let password = line.trim().rsplit(' ').next().unwrap().to_owned();
+    let agent = agent_for(&fs::read(office.folder.path().join("pinned-ca.der")).unwrap());
+    let post = |path: &str, cookie: &str, form: &str| {
+        agent
+            .post([&office.url, path].concat())
+            .header("cookie", cookie)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send(form)
+            .unwrap()
+    };
+    let form = format!("login=admin&password={password}&_csrf=");
+    let answer = post("/sign-in", "", &form);
+    let cookie = answer.headers().get("set-cookie").unwrap().to_str().unwrap().to_owned();
+    assert!(cookie.contains("; Secure"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    let url = [&office.url, "/devices"].concat();
+    let page = agent.get(url).header("cookie", cookie).call().unwrap();
+    let page = page.into_body().read_to_string().unwrap();
+    let csrf = page.split("name=\"_csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = format!("user=Anna&minutes=5&_csrf={csrf}");
+    let page = post("/devices/codes", cookie, &form).into_body().read_to_string().unwrap();
+    assert!(page.contains(&format!("enroll {}", office.url)), "{page}");
+    assert!(page.contains(&format!("--ca-fingerprint {fingerprint}")), "{page}");
+    assert!(page.contains(&format!("ca={fingerprint}")), "{page}");
+}
+
+fn agent_for(ca: &[u8]) -> ureq::Agent {
     use ureq::tls::{Certificate, RootCerts, TlsConfig};
     let certificate = Certificate::from_der(ca).to_owned();
     let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[certificate])).build();
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls).build().into();
-    let mut answer = agent.get([url, path].concat()).call().map_err(|error| error.to_string())?;
+    let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0);
+    config.max_redirects_will_error(false).tls_config(tls).build().into()
+}
+
+/// Asks a server for something, trusting one authority; status, headers and body.
+fn ask(url: &str, ca: &[u8], path: &str) -> Result<(u16, Option<String>, Vec<u8>), String> {
+    let mut answer =
+        agent_for(ca).get([url, path].concat()).call().map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     let header = answer.headers().get("strict-transport-security");
     let header = header.map(|value| value.to_str().unwrap().to_owned());

@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -129,10 +129,7 @@ fn host_of(url: &str) -> Option<String> {
     if let Some(bracketed) = rest.strip_prefix('[') {
         return bracketed.split(']').next().map(str::to_owned);
     }
-    let host = rest.split([':', '/']).next()?;
-    (!host.is_empty() && host.parse::<IpAddr>().is_ok()
-        || host.contains(|c: char| c.is_ascii_alphabetic()))
-    .then(|| host.to_owned())
+    rest.split([':', '/']).next().filter(|host| !host.is_empty()).map(str::to_owned)
 }
 
 /// Reads a file, or writes it and reads it: of two processes that begin together one is first.
@@ -168,4 +165,54 @@ fn write(path: &PathBuf, mode: u32, text: &str) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_stays_who_it_is_and_differs_from_others() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let made = Authority::load_or_create(one.path()).unwrap();
+        let again = Authority::load_or_create(one.path()).unwrap();
+        let other = Authority::load_or_create(two.path()).unwrap();
+        assert_eq!(made.der(), again.der());
+        assert_ne!(
+            params_of(&made.key).distinguished_name,
+            params_of(&other.key).distinguished_name
+        );
+        // A certificate that is lost is made of the key again, and devices still trust it.
+        fs::remove_file(one.path().join(FOLDER).join(CERTIFICATE_FILE)).unwrap();
+        let remade = Authority::load_or_create(one.path()).unwrap();
+        assert_eq!(made.key.public_key_raw(), remade.key.public_key_raw());
+        fs::write(two.path().join(FOLDER).join(KEY_FILE), "no key").unwrap();
+        assert!(Authority::load_or_create(two.path()).is_err());
+    }
+
+    #[test]
+    fn names_are_those_by_which_the_server_is_reached() {
+        let names = |flags: &[&str], address: &str| {
+            let config = Config::from_flags(flags.iter().copied()).unwrap();
+            names_for(&config, address.parse().unwrap())[3..].join(" ")
+        };
+        assert_eq!(names(&[], "127.0.0.1:80"), "");
+        assert_eq!(names(&[], "192.0.2.1:80"), "192.0.2.1");
+        let flags = ["--tls-name", "Crm.test,192.0.2.7", "--tls-name", "crm.test"];
+        assert_eq!(names(&flags, "0.0.0.0:80"), "Crm.test 192.0.2.7");
+        for (url, host) in [
+            ("https://crm.test:8443", "crm.test"),
+            ("https://[2001:db8::1]:8443", "2001:db8::1"),
+            ("https://192.0.2.9", "192.0.2.9"),
+        ] {
+            assert_eq!(names(&["--public-url", url], "0.0.0.0:80"), host);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::load_or_create(folder.path()).unwrap();
+        let many: Vec<String> =
+            ["a.test", "2001:db8::1", "xn--fiq228c.test"].map(String::from).into();
+        assert_eq!(authority.issue(&many, SystemTime::now()).unwrap().0.len(), 2);
+        let wrong = authority.issue(&["中文.test".to_owned()], SystemTime::now());
+        assert!(matches!(wrong, Err(TlsError::Name(_))));
+    }
 }

@@ -88,6 +88,7 @@ impl Trust {
 }
 
 /// What is wrong with a server's certificate, if that is what failed.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other faults are no matter of trust")]
 pub(super) fn distrust(error: &ureq::Error) -> Option<&'static str> {
     let found = match error {
         ureq::Error::Rustls(error) => Some(error),

@@ -47,8 +47,12 @@ pub(super) fn seal(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
         write_copy(&plain, &draft_of(path), key)?;
         plain.pragma_update(None, "application_id", MOVED)?;
     }
-    // Closed first: its journal has the name that the copy's will have.
+    // Closed first: its journal has the name that the copy's will have, and after a crash it may be
+    // there still, over and plain.
     drop(plain);
+    if draft_of(path).exists() {
+        remove(&with_suffix(path, "-journal"))?;
+    }
     take_place(path, key)
 }
 
@@ -58,8 +62,12 @@ pub(in crate::store) fn is_moved(conn: &Connection) -> bool {
 }
 
 fn draft_of(path: &Path) -> PathBuf {
+    with_suffix(path, DRAFT_SUFFIX)
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(DRAFT_SUFFIX);
+    name.push(suffix);
     name.into()
 }
 
@@ -166,16 +174,15 @@ fn take_place(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
     }
 }
 
-fn remove_draft(draft: &Path) -> Result<(), StoreError> {
-    for suffix in ["", "-journal", "-wal", "-shm"] {
-        let mut name = draft.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(&name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => {
-                removed.map_err(|source| SealError::File { path: PathBuf::from(&name), source })?
-            }
-        }
+fn remove_draft(draft: &Path) -> Result<(), SealError> {
+    ["", "-journal", "-wal", "-shm"]
+        .iter()
+        .try_for_each(|suffix| remove(&with_suffix(draft, suffix)))
+}
+
+fn remove(path: &Path) -> Result<(), SealError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(|source| SealError::File { path: path.to_owned(), source }),
     }
-    Ok(())
 }
