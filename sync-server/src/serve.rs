@@ -90,6 +90,8 @@ pub async fn run(config: Config, ready: impl FnOnce(Ready)) -> Result<(), ServeE
     // Held until the process ends, however it ends.
     let _lock = lock(&config.storage.data)?;
     let with_input = config.network.stop_with_input;
+    // Before the account is made whose password is shown once.
+    tls::prepare(&config, config.network.listen)?;
     let first_password = create_administrator(storage.as_ref())?;
     let (is_tls, data) = (config.tls.is_on(), config.storage.data.clone());
     let ready = |address| {

@@ -220,6 +220,8 @@ fn plain_http_leaves_no_machine() {
         let words = String::from_utf8_lossy(&served.stderr).into_owned();
         assert!(served.status.success(), "{settings:?}: {words}");
         let said = String::from_utf8_lossy(&served.stdout).into_owned();
+        // The start that was refused made no account, whose password nobody would have seen.
+        assert_eq!(said.contains("sign in as admin"), settings.len() == 1, "{said}");
         let scheme = if settings.len() > 1 { "https://0.0.0.0" } else { "http://0.0.0.0" };
         assert!(said.contains(scheme), "{said}");
     }

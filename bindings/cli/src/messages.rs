@@ -2,8 +2,14 @@
 
 pub(crate) mod merge;
 pub(crate) mod past;
+mod seal;
 
-use outrider_core::{replica::session::Summary, schema::Language, transfer::export};
+use outrider_core::{
+    replica::{ReplicaError, session::Summary},
+    schema::Language,
+    store::StoreError,
+    transfer::export,
+};
 
 use crate::error::CliError;
 
@@ -289,6 +295,7 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::Write(export::ExportError::OneEntity) => {
             "一个 CSV 文件只能包含一个实体；请分别写入，或使用其他格式".to_owned()
         }
+        CliError::Replica(ReplicaError::Store(StoreError::Seal(error))) => seal::in_chinese(error),
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }
