@@ -8,7 +8,7 @@
 //! records one, [`read`] answers questions, [`find`] searches, [`live`] keeps lists up to date, [`history`] says who changed what,
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
-//! [`copy`] the support; [`wipe`] leaves nothing.
+//! [`copy`] the support; [`wipe()`] leaves nothing.
 
 use std::{
     fs,

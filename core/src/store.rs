@@ -9,7 +9,7 @@
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
-//! [`seal`] encrypts the file, [`engine`] checks the SQLite that is linked.
+//! [`seal`] encrypts the file, `engine` checks the SQLite that is linked.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
 
 use std::{

@@ -1,8 +1,8 @@
 //! TLS: whom devices and browsers talk to, and that nobody listens.
 //!
-//! The certificate comes from files ([`files`]) or from an authority that the server makes for itself
-//! ([`authority`]). An authority that the world does not know is told to devices when they are
-//! enrolled ([`pinned`]): they trust it alone from then on. [`renew`] keeps certificates fresh.
+//! The certificate comes from files (`files`) or from an authority that the server makes for itself
+//! (`authority`). An authority that the world does not know is told to devices when they are
+//! enrolled (`pinned`): they trust it alone from then on. `renew` keeps certificates fresh.
 //!
 //! Plain HTTP is spoken on this machine's own addresses alone, or behind a proxy that speaks TLS.
 
