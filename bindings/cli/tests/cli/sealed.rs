@@ -175,6 +175,29 @@ fn an_encrypted_device_gives_nothing_away() {
     assert_eq!(device.json(&["store", "export", copy, "--plain"])["holds"]["was_encrypted"], true);
 }
 
+/// Of several processes that come upon a plain store together, one encrypts it and all go on.
+#[test]
+fn processes_that_begin_together_encrypt_a_store_once() {
+    if !CAN_ENCRYPT {
+        return;
+    }
+    let mut device = Device::new();
+    device.work(&["--key-file", "plain"]);
+    let before = device.json(&["--key-file", "plain", "status"]);
+    let start = |_| device.command(&["--json", "status"]).spawn().unwrap();
+    let together: Vec<_> = (0..6).map(start).collect();
+    for process in together {
+        let output = process.wait_with_output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{words}");
+        let found: Json = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!((&found["records"], &found["encrypted"]), (&before["records"], &true.into()));
+    }
+    assert_eq!(hits(&device.folder("home"), CANARY), []);
+    assert_eq!(fs::read_dir(device.folder("settings/outrider/keys")).unwrap().count(), 1);
+    assert!(!device.folder("home/outrider.db.sealing.lock").exists());
+}
+
 /// Plain stores that are being encrypted by processes which are killed lose nothing.
 #[test]
 fn a_killed_migration_loses_nothing() {

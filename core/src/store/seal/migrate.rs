@@ -21,7 +21,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{SealError, connect, is_unreadable, key_spec};
+use super::{Form, SealError, connect, form_of, is_unreadable, key_spec};
 use crate::{
     keys::{StoreKey, private, sync_folder},
     store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, is_foreign},
@@ -29,13 +29,29 @@ use crate::{
 
 /// What the name of the encrypted copy ends with until it takes the place of the plain file.
 const DRAFT_SUFFIX: &str = ".sealing";
+/// What the name of the file ends with that is locked meanwhile.
+const LOCK_SUFFIX: &str = ".sealing.lock";
 /// Marks a plain file whose encrypted copy counts (`ORmv`).
 const MOVED: i32 = 0x4f52_6d76;
 
 const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// Encrypts the plain store at `path`.
+/// Encrypts the plain store at `path`. Of several processes that begin together one does it.
 pub(super) fn seal(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
+    let name = with_suffix(path, LOCK_SUFFIX);
+    let lock_error = |source| SealError::File { path: name.clone(), source };
+    let lock = private().create(true).truncate(false).open(&name).map_err(lock_error)?;
+    lock.lock().map_err(lock_error)?;
+    let sealed = match form_of(path)? {
+        Form::Plain => seal_alone(path, key),
+        Form::Empty | Form::Sealed(_) => Ok(()),
+    };
+    // Who waits for it finds an encrypted store; who makes another one too.
+    remove(&name)?;
+    sealed
+}
+
+fn seal_alone(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
     let open_error = |source| StoreError::Open { path: path.to_owned(), source };
     let plain = Connection::open_with_flags(path, FLAGS).map_err(open_error)?;
     plain.busy_timeout(BUSY_TIMEOUT)?;
