@@ -325,6 +325,7 @@ fn many_texts_written_before_enrolment_go_along() {
             prefix: ActorPrefix([9; 12]),
             token: "token".to_owned(),
             user_record: None,
+            ca: None,
         })
         .unwrap();
     assert_eq!(replica.status().unwrap().waiting, 2 * count as u64);

@@ -26,6 +26,7 @@ use crate::{
         sqlite::{DATABASE_FILE, SqliteStorage},
     },
     tenants::{self, TenantError, TenantName},
+    tls::PinnedCa,
 };
 
 pub mod backup;
@@ -226,7 +227,11 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     // port 0 the system chooses one.
     let ready = |ready: Ready| {
         let mut stdout = io::stdout();
-        let _ = writeln!(stdout, "listening on http://{}", ready.address);
+        let scheme = if ready.is_tls { "https" } else { "http" };
+        let _ = writeln!(stdout, "listening on {scheme}://{}", ready.address);
+        if let Some(ca) = ready.ca_fingerprint {
+            let _ = writeln!(stdout, "its authority has the fingerprint {ca}");
+        }
         if let Some(password) = ready.first_password {
             // Said here once, and never again: the database has its hash alone.
             let _ = writeln!(
@@ -252,10 +257,16 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
     let now_ms = SystemClock.now_ms();
     let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
     let expires_at = to_rfc3339(expires_at);
+    let ca = PinnedCa::of_data(&args.data.storage.data)?.map(|ca| ca.fingerprint());
     let text = if args.json {
-        json!({ "code": code, "user": args.user, "expires_at": expires_at }).to_string()
+        let mut told = json!({ "code": code, "user": args.user, "expires_at": expires_at });
+        if let (Some(told), Some(ca)) = (told.as_object_mut(), ca) {
+            told.insert("ca_fingerprint".to_owned(), ca.into());
+        }
+        told.to_string()
     } else {
-        format!("{code}\nfor {}, good until {expires_at}, for one device", args.user)
+        let pin = ca.map_or_else(String::new, |ca| format!("\n--ca-fingerprint {ca}"));
+        format!("{code}\nfor {}, good until {expires_at}, for one device{pin}", args.user)
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())

@@ -6,6 +6,10 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 
+mod tls;
+
+pub use tls::{TlsConfig, TlsMode};
+
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8480";
 /// Where the data is unless told otherwise.
@@ -66,6 +70,9 @@ pub struct Config {
     /// How it listens.
     #[command(flatten)]
     pub network: NetworkConfig,
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: TlsConfig,
     /// What one request may cost.
     #[command(flatten)]
     pub limits: LimitsConfig,
@@ -86,6 +93,15 @@ impl Config {
     pub fn from_flags<'a>(flags: impl IntoIterator<Item = &'a str>) -> Result<Self, clap::Error> {
         let command = Self::augment_args(Command::new("serve").no_binary_name(true));
         Self::from_arg_matches(&command.try_get_matches_from(flags)?)
+    }
+
+    /// Whether people and devices reach the server by TLS, its own or a proxy's.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        let public = self.network.public_url.as_deref();
+        self.tls.is_on()
+            || self.network.secure_cookies
+            || public.map_or(self.tls.behind_proxy, |url| url.starts_with("https://"))
     }
 }
 
@@ -145,15 +161,6 @@ pub struct NetworkConfig {
     /// Time that running requests have to end when the server is told to stop
     #[arg(long, env = "OUTRIDER_STOP_TIMEOUT_MS", default_value_t = STOP_TIMEOUT_MS)]
     pub stop_timeout_ms: u64,
-}
-
-impl NetworkConfig {
-    /// Whether people come by TLS alone, so that cookies may be bound to it.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        let is_tls = self.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-        self.secure_cookies || is_tls
-    }
 }
 
 /// What one request, and one address, may cost.
@@ -255,8 +262,8 @@ pub fn to_markdown() -> String {
         "# Configuration\n\n\
          Every setting of `serve` is a flag and an environment variable; the flag wins. The \
          server needs none of them to run. Times are in milliseconds.\n\n\
-         The server speaks plain HTTP: put it behind a proxy that speaks TLS before it leaves the \
-         machine. It trusts no header about where a request came from, so behind a proxy all \
+         Without TLS the server listens on this machine alone; [SECURITY](SECURITY.md#in-transit) says \
+         how to choose. It trusts no header about where a request came from, so behind a proxy all \
          devices share one address: raise the limits that count by address.\n",
     );
     let mut heading = None;

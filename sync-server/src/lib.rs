@@ -4,7 +4,7 @@
 //! errors:
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
-//! * [`keys`]: with what it signs.
+//! * [`keys`]: with what it signs; [`tls`]: who it is to those who connect.
 //! * [`ledger`]: what outlives a backup.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
@@ -23,6 +23,8 @@ pub mod logging;
 pub mod keys;
 
 pub mod ledger;
+pub mod tls;
+
 pub mod storage;
 
 pub mod access;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
-    http::{StatusCode, header},
-    middleware::{from_fn, from_fn_with_state},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{from_fn, from_fn_with_state, map_response_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -43,6 +43,7 @@ pub fn router(state: AppState) -> Router {
     let pages = crate::web::routes(&state).layer(rate_limit(per_second, limits.requests_burst));
     let devices = Router::new()
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
+        .route("/v1/ca", get(show_authority))
         .route("/v1/push", post(push_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
         .route("/v1/check", post(check_stream).layer(question))
@@ -70,8 +71,18 @@ pub fn router(state: AppState) -> Router {
         .layer(RequestBodyTimeoutLayer::new(millis(network.body_pause_ms)))
         .layer(RequestBodyDeadlineLayer::new(millis(network.body_timeout_ms)))
         .layer(from_fn(finish))
+        .layer(map_response_with_state(state.clone(), by_tls_alone))
         .layer(from_fn(observe))
         .with_state(state)
+}
+
+/// Who came by TLS once comes by TLS alone for a year.
+async fn by_tls_alone(State(state): State<AppState>, mut response: Response) -> Response {
+    if state.config.is_https() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
 }
 
 async fn no_route(request: Request) -> Response {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use axum_server::Handle;
+use axum_server::{Handle, tls_rustls::RustlsAcceptor};
 use outrider_core::time::{Clock, SystemClock};
 use tokio::signal;
 
@@ -22,6 +22,7 @@ use crate::{
     state::{AppState, Machine, share_of},
     storage::{Storage, StorageError, sqlite::SqliteStorage},
     tenants::{self, Tenant, TenantError, dispatch::dispatch},
+    tls::{self, PinnedCa, TlsError},
 };
 
 /// Bytes of a request's header, at most.
@@ -35,6 +36,10 @@ const HEADER_FIELDS_MAX: usize = 64;
 pub struct Ready {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it speaks TLS there.
+    pub is_tls: bool,
+    /// Fingerprint of the authority that devices pin.
+    pub ca_fingerprint: Option<String>,
     /// The administrator's password, if the account was made by this start.
     pub first_password: Option<String>,
 }
@@ -56,6 +61,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// It cannot be reached safely.
+    #[error("cannot listen safely")]
+    Tls(#[from] TlsError),
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
@@ -94,8 +102,15 @@ pub async fn run(config: Config, ready: impl FnOnce(Ready)) -> Result<(), ServeE
     });
     let others = others.collect::<Result<Vec<_>, _>>()?;
     let with_input = config.network.stop_with_input;
+    // Before the account is made whose password is shown once.
+    tls::prepare(&first.config, first.config.network.listen)?;
     let first_password = create_administrator(first.storage.as_ref())?;
-    let ready = |address| ready(Ready { address, first_password });
+    let (is_tls, data) = (first.config.tls.is_on(), first.config.storage.data.clone());
+    let ready = |address| {
+        let ca = PinnedCa::of_data(&data).ok().flatten();
+        let ca_fingerprint = ca.map(|ca| ca.fingerprint());
+        ready(Ready { address, is_tls, ca_fingerprint, first_password });
+    };
     serve_all(first, others, Arc::new(SystemClock), told_to_stop(with_input), ready).await
 }
 
@@ -189,10 +204,12 @@ async fn serve_all(
     let header_timeout = millis(network.header_timeout_ms);
     let stop_timeout = millis(network.stop_timeout_ms);
 
+    let tls = tls::prepare(&config, address)?;
+    let doorkeeper = Doorkeeper::new(network);
+
     let handle = Handle::new();
     let mut server = axum_server::from_tcp(listener)
         .map_err(unheard)?
-        .acceptor(Doorkeeper::new(network))
         .handle(handle.clone())
         .http1_only()
         .first_request_timeout(header_timeout)
@@ -215,6 +232,7 @@ async fn serve_all(
         }
         let key = ServerKey::load_or_create(&config.storage.data).map_err(ServeError::Key)?;
         let mut state = AppState::new(storage, Arc::clone(&clock), config, key);
+        state.ca = tls.as_ref().and_then(|tls| tls.ca.clone());
         if let Some(machine) = &machine {
             state = state.beside_others(machine);
         }
@@ -239,7 +257,19 @@ async fn serve_all(
     let service = service.into_make_service_with_connect_info::<SocketAddr>();
     tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
     ready(address);
-    server.serve(service).await.map_err(ServeError::Stopped)?;
+    // Connections are counted before they are encrypted, so that a slow handshake has its place too.
+    let served = match tls {
+        None => server.acceptor(doorkeeper).serve(service).await,
+        Some(tls) => {
+            let acceptor =
+                RustlsAcceptor::new(tls.rustls.clone()).handshake_timeout(header_timeout);
+            let fresh = tokio::spawn(tls::keep_fresh(tls));
+            let served = server.acceptor(acceptor.acceptor(doorkeeper)).serve(service).await;
+            fresh.abort();
+            served
+        }
+    };
+    served.map_err(ServeError::Stopped)?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -19,6 +19,7 @@ use crate::{
     keys::ServerKey,
     live::Live,
     storage::{Storage, StorageError},
+    tls::PinnedCa,
 };
 
 /// Bodies are counted in units of this size, because a semaphore counts in 32 bits.
@@ -92,6 +93,8 @@ pub struct AppState {
     machine: Option<Machine>,
     pub(crate) contacts: Arc<Contacts>,
     pub(crate) live: Arc<Live>,
+    /// The authority that devices are told to trust alone, if the world does not know it.
+    pub(crate) ca: Option<Arc<PinnedCa>>,
 }
 
 impl AppState {
@@ -120,6 +123,7 @@ impl AppState {
             config,
             policies: Arc::default(),
             door: Arc::default(),
+            ca: None,
         }
     }
 

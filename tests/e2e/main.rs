@@ -16,5 +16,6 @@ mod maven;
 mod merge;
 mod restore;
 mod taps;
+mod tls;
 mod watch;
 mod world;

@@ -10,7 +10,7 @@ use outrider_core::replica::{Options, Replica};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-const OUTRIDER: &str = env!("CARGO_BIN_EXE_outrider");
+pub(crate) const OUTRIDER: &str = env!("CARGO_BIN_EXE_outrider");
 
 /// A server process with its data; it ends with the test.
 pub(crate) struct Office {

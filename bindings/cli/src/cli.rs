@@ -51,6 +51,10 @@ pub(crate) struct Global {
     /// The folder of the replica; by default the system's place for programs' data
     #[arg(long, global = true, env = "OUTRIDER_HOME", value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// File with the key of an encrypted replica, made with the replica; "plain" for one that is not
+    /// encrypted. Programs built with encryption keep it with the system's settings by default
+    #[arg(long, global = true, env = "OUTRIDER_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     /// Answer in JSON; errors come as {"error": {"code", "message"}} on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -288,6 +292,10 @@ pub(crate) struct EnrollArgs {
     pub(crate) url: String,
     /// The code that the office gave
     pub(crate) code: String,
+    /// Fingerprint of the server's own authority, as it stands beside the code: this device trusts
+    /// that authority alone from then on. Without it the authorities count that everybody knows
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) ca_fingerprint: Option<String>,
     /// What to call this device
     #[arg(long, value_name = "DEVICE")]
     pub(crate) name: Option<String>,

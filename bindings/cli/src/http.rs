@@ -2,10 +2,15 @@
 
 use std::{io::Read as _, time::Duration};
 
+use outrider_core::store::meta::Enrolment;
 use serde::Deserialize;
 use ureq::{Agent, Body, http::Response};
 
 use crate::error::CliError;
+
+mod trust;
+
+pub(crate) use trust::Trust;
 
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -44,25 +49,34 @@ struct ErrorDetail {
 }
 
 impl Server {
-    /// The server at `url`.
-    pub(crate) fn new(url: &str, token: Option<String>) -> Result<Self, CliError> {
-        Self::listening(url, token, READ_TIMEOUT)
+    /// The server of an enrolment.
+    pub(crate) fn of(enrolment: &Enrolment) -> Result<Self, CliError> {
+        Self::listening(enrolment, READ_TIMEOUT)
     }
 
-    /// The server at `url`, which may be silent for so long between two reads of an answer.
-    pub(crate) fn listening(
+    /// The server of an enrolment, which may be silent for so long between two reads of an answer.
+    pub(crate) fn listening(enrolment: &Enrolment, silence: Duration) -> Result<Self, CliError> {
+        let token = Some(enrolment.token.clone());
+        Self::connect(&enrolment.url, token, &Trust::of(enrolment)?, silence)
+    }
+
+    /// The server at `url`, for a device that is not enrolled yet.
+    pub(crate) fn stranger(url: &str, trust: &Trust) -> Result<Self, CliError> {
+        Self::connect(url, None, trust, READ_TIMEOUT)
+    }
+
+    fn connect(
         url: &str,
         token: Option<String>,
+        trust: &Trust,
         silence: Duration,
     ) -> Result<Self, CliError> {
         let url = url.trim().trim_end_matches('/');
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
-            let text = format!("`{url}` is no address of a server; write https://…");
-            return Err(CliError::Usage(text));
-        }
+        trust::check_plain(url)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(trust.config())
             .user_agent(concat!("outrider/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_write(Some(WRITE_TIMEOUT))
@@ -89,7 +103,7 @@ impl Server {
         if let Some(token) = &self.token {
             request = request.header("Authorization", ["Bearer ", token].concat());
         }
-        request.send(body).map_err(|error| self.unreachable(&error))
+        request.send(body).map_err(|error| self.failed(&error))
     }
 
     /// Gets something; any status is an answer.
@@ -98,7 +112,7 @@ impl Server {
         if let Some(token) = &self.token {
             request = request.header("Authorization", ["Bearer ", token].concat());
         }
-        request.call().map_err(|error| self.unreachable(&error))
+        request.call().map_err(|error| self.failed(&error))
     }
 
     /// Asks for a channel of events; any status is an answer.
@@ -108,7 +122,7 @@ impl Server {
         if let Some(token) = &self.token {
             request = request.header("Authorization", ["Bearer ", token].concat());
         }
-        request.call().map_err(|error| self.unreachable(&error))
+        request.call().map_err(|error| self.failed(&error))
     }
 
     /// Passes an answer on if it is one, and makes an error of its body otherwise.
@@ -139,7 +153,10 @@ impl Server {
         })
     }
 
-    fn unreachable(&self, error: &ureq::Error) -> CliError {
+    fn failed(&self, error: &ureq::Error) -> CliError {
+        if let Some(cause) = trust::distrust(error) {
+            return CliError::Untrusted { url: self.url.clone(), cause };
+        }
         CliError::Unreachable { url: self.url.clone(), cause: error.to_string() }
     }
 }

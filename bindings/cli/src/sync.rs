@@ -39,7 +39,7 @@ pub(crate) fn run(
     is_shown: bool,
 ) -> Result<Summary, CliError> {
     let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::new(&enrolment.url, Some(enrolment.token))?;
+    let server = Server::of(&enrolment)?;
     let bar = if is_shown { progress_bar() } else { ProgressBar::hidden() };
     let mut session = Session::new();
     let done = converse(replica, &mut session, &server, &bar, language);

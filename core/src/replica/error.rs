@@ -72,6 +72,9 @@ pub enum ReplicaError {
     /// The whole store cannot be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// Wiping was begun here and did not come to its end.
+    #[error("{0} is being wiped; wipe it again to end that, or name another folder")]
+    BeingWiped(PathBuf),
     /// There is no such tap to take back.
     #[error("there is no edit {0} that can be undone; `outrider undo --list` shows those that can")]
     NoTap(i64),

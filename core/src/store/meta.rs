@@ -28,6 +28,10 @@ pub struct Enrolment {
     /// The user's record, where the server has one.
     #[serde(default)]
     pub user_record: Option<RecordId>,
+    /// The certificate (DER, in hexadecimal) of the authority that alone is trusted to say who the
+    /// server is; the public ones are if there is none.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// Where we stand with the server.

@@ -3,7 +3,8 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId, to_hex},
@@ -86,6 +87,17 @@ pub(crate) async fn enrol_device(
         protocol: PROTOCOL_VERSION,
         now_ms,
     }))
+}
+
+/// `GET /v1/ca`: the certificate (DER) of the authority that devices are to trust alone. Whoever asks
+/// compares it with a fingerprint that came by another way.
+pub(crate) async fn show_authority(State(state): State<AppState>) -> Result<Response, AppError> {
+    let Some(ca) = &state.ca else {
+        let words = "this server's certificate comes from an authority that everybody knows, or it \
+                     has none; leave the fingerprint out";
+        return Err(AppError::refused(StatusCode::NOT_FOUND, "no_authority", words));
+    };
+    Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], ca.der().to_vec()).into_response())
 }
 
 /// Hexadecimal of a compressed or an uncompressed point.

@@ -62,6 +62,7 @@ struct CodePage {
     code: String,
     expires: When,
     server: String,
+    ca: Option<String>,
     link: String,
     picture: String,
 }
@@ -156,15 +157,17 @@ pub(super) async fn create_device_code(
         return list(state, session, Some(words.t("code-user-wrong"))).await;
     };
     let server = server_of(&state, &headers);
-    let link = form_urlencoded::Serializer::new(String::new())
-        .append_pair("server", &server)
-        .append_pair("code", &code)
-        .finish();
-    let link = format!("outrider://enroll?{link}");
+    let ca = state.ca.as_ref().map(|ca| ca.fingerprint());
+    let mut link = form_urlencoded::Serializer::new(String::new());
+    link.append_pair("server", &server).append_pair("code", &code);
+    if let Some(ca) = &ca {
+        link.append_pair("ca", ca);
+    }
+    let link = format!("outrider://enroll?{}", link.finish());
     let picture = draw(&link)?;
     let page = Page::new(&session, words.t("code-title"), "/devices");
     let expires = When::at(expires_at);
-    Ok(respond(&CodePage { page, user, code, expires, server, link, picture }))
+    Ok(respond(&CodePage { page, user, code, expires, server, ca, link, picture }))
 }
 
 /// Where devices reach this server: as it was told, else as the browser did.
@@ -175,7 +178,8 @@ fn server_of(state: &AppState, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     let host: String = host.chars().filter(|c| is_host(*c)).collect();
-    format!("http://{host}")
+    let scheme = if state.config.is_https() { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 /// The link as a picture for cameras.

@@ -166,7 +166,7 @@ pub(super) fn token_of(headers: &HeaderMap, config: &Config) -> Option<Token> {
 
 /// Name of the cookie with the session's token.
 fn session_name(config: &Config) -> String {
-    let prefix = if config.network.is_secure() { SECURE_PREFIX } else { "" };
+    let prefix = if config.is_https() { SECURE_PREFIX } else { "" };
     format!("{prefix}{SESSION_COOKIE}")
 }
 
@@ -216,7 +216,7 @@ pub(super) fn language_cookie(language: Language, config: &Config) -> HeaderValu
 }
 
 fn cookie_header(name: &str, value: &str, age_s: i64, config: &Config) -> HeaderValue {
-    let secure = if config.network.is_secure() { "; Secure" } else { "" };
+    let secure = if config.is_https() { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }

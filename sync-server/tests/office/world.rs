@@ -70,7 +70,7 @@ impl World {
     pub(crate) fn second_phone(&self, user: &str, folder: &str) -> Phone {
         let seed = folder.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
         let clock = Arc::clone(&self.clock) as Arc<_>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None };
+        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
         let mut replica = Replica::open(&self.folder.path().join(folder), options).unwrap();
         let (code, _) = create_code(&self.storage, user, 10, u128::from(seed) << 64, NOW).unwrap();
         let applicant = Applicant {
@@ -86,6 +86,7 @@ impl World {
                 device: device.id,
                 user: device.user.clone(),
                 user_record: device.user_record,
+                ca: None,
                 prefix: device.prefix,
                 token: String::new(),
             })

@@ -77,6 +77,7 @@ impl Office {
             prefix: device.prefix,
             token: outrider_core::ids::to_hex(&draw.token),
             user_record: None,
+            ca: None,
         })?;
         Ok(device)
     }
@@ -158,7 +159,8 @@ pub(crate) fn open_device(
 ) -> Outcome<(Replica, Arc<ManualClock>)> {
     let clock = Arc::new(ManualClock::at(START_MS));
     let durability = if sync == Sync::Full { Durability::Full } else { Durability::None };
-    let options = Options { clock: Arc::clone(&clock) as _, seed: Some(seed), durability };
+    let options =
+        Options { clock: Arc::clone(&clock) as _, seed: Some(seed), durability, keys: None };
     Ok((Replica::open(folder, options)?, clock))
 }
 

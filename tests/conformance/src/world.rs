@@ -111,7 +111,7 @@ impl Device {
     fn open(&mut self, seed: u64) -> Result<(), Failure> {
         self.replica = None;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None };
+        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
         self.replica = Some(Replica::open(&self.folder, options)?);
         Ok(())
     }
@@ -234,6 +234,7 @@ impl World {
             prefix: enrolled.prefix,
             token: "token".to_owned(),
             user_record: enrolled.user_record,
+            ca: None,
         })?;
         device.id = Some(enrolled.id);
         Ok(())

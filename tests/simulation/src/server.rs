@@ -283,7 +283,15 @@ mod tests {
             let Device { id: device, user, prefix, .. } = enrolled;
             let (url, token) = (String::new(), String::new());
             phone
-                .take_enrolment(&Enrolment { url, device, user, prefix, token, user_record: None })
+                .take_enrolment(&Enrolment {
+                    url,
+                    device,
+                    user,
+                    prefix,
+                    token,
+                    user_record: None,
+                    ca: None,
+                })
                 .unwrap();
             phone
         }

@@ -28,11 +28,14 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         let mut json = json!(status);
         if let Json::Object(object) = &mut json {
             object.insert("home".to_owned(), json!(context.home));
+            object.insert("encrypted".to_owned(), json!(replica.store().is_sealed()));
         }
         return output.json(&json);
     }
     let say = |name| word(name, context.language);
     let mut lines = vec![(Word::Folder, context.home.display().to_string())];
+    let encrypted = if replica.store().is_sealed() { Word::Yes } else { Word::No };
+    lines.push((Word::Encrypted, say(encrypted).to_owned()));
     match (status.server, status.user) {
         (Some(server), Some(user)) => {
             lines.push((Word::Server, server));

@@ -14,7 +14,7 @@ use crate::{
     cli::EnrollArgs,
     context::Context,
     error::CliError,
-    http::Server,
+    http::{Server, Trust},
     messages::{Word, word},
     output::Output,
 };
@@ -46,7 +46,11 @@ pub(crate) fn enroll(
     if !args.again {
         check_not_enrolled(&replica)?;
     }
-    let server = Server::new(&args.url, None)?;
+    let trust = match &args.ca_fingerprint {
+        None => Trust::Public,
+        Some(fingerprint) => Trust::learn(&args.url, fingerprint)?,
+    };
+    let server = Server::stranger(&args.url, &trust)?;
     let request = json!({
         "code": args.code.trim(),
         "device_name": args.name.clone().unwrap_or_else(device_name),
@@ -70,6 +74,7 @@ pub(crate) fn enroll(
         prefix: answer.prefix,
         token: answer.token,
         user_record: answer.user_record,
+        ca: trust.to_kept(),
     };
     replica.enroll(&enrolment)?;
     let told = json!({ "url": enrolment.url, "user": enrolment.user, "device": enrolment.device });

@@ -225,7 +225,7 @@ fn from_server(
     args: &HistoryArgs,
 ) -> Result<ServerPage, CliError> {
     let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::new(&enrolment.url, Some(enrolment.token))?;
+    let server = Server::of(&enrolment)?;
     let mut path = format!("/v1/records/{record}/changes?limit={}", args.limit);
     // A field is one of the schema's, of letters and `_` alone; a cursor is checked here.
     if let Some(field) = &args.field {

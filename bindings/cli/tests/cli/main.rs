@@ -31,3 +31,5 @@ mod exports;
 mod imports;
 
 mod merges;
+
+mod sealed;

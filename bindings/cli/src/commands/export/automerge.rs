@@ -107,7 +107,7 @@ fn from_device(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, 
 /// The whole history, from the server.
 fn from_server(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, CliError> {
     let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::new(&enrolment.url, Some(enrolment.token))?;
+    let server = Server::of(&enrolment)?;
     let response = server.get(&format!("/v1/records/{id}/{part}/history"))?;
     let response = server.accepted(response)?;
     let cut = |cause: String| CliError::Unreachable { url: server.url().to_owned(), cause };
