@@ -31,6 +31,7 @@ use crate::{
 
 pub mod backup;
 pub mod keep;
+mod rules;
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
 const SPARE_THREADS: u32 = 16;
@@ -55,6 +56,11 @@ enum Subcommands {
     Password(PasswordArgs),
     /// Check the audit, or take old lines of it away, whether the server runs or not
     Audit(AuditArgs),
+    /// Look at the access rules, change them, switch them on and off
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Give a user a role
+    Role(rules::RoleArgs),
     /// Make the pair of keys that backups are encrypted with
     BackupKey(backup::KeyArgs),
     /// Make an encrypted backup, whether the server runs or not
@@ -188,6 +194,8 @@ where
             Ok(false) => return ExitCode::FAILURE,
             Err(error) => Err(error),
         },
+        Some(Subcommands::Rules(command)) => rules::work_on_rules(&command),
+        Some(Subcommands::Role(args)) => rules::give_role(&args),
         Some(Subcommands::BackupKey(args)) => backup::make_key(&args),
         Some(Subcommands::Backup(args)) => backup::make_backup(&args),
         Some(Subcommands::Restore(args)) => backup::put_back(&args),

@@ -53,6 +53,8 @@ mod me;
 mod merge;
 mod pipeline;
 mod record;
+mod reviews;
+mod rules;
 mod search;
 mod see_as;
 mod sign_in;
@@ -108,6 +110,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/import/{id}/undo", post(import::undo))
         .route("/import/{id}/remove", post(import::remove))
         .route("/import/{id}/errors.csv", get(import::download_errors))
+        .route("/rules", get(rules::show_rules).post(rules::switch_rules))
+        .route("/reviews", get(reviews::show_reviews))
+        .route("/reviews/{id}", post(reviews::decide_review))
         .route("/live", get(live::follow))
         .route("/search", get(search::show_search))
         .route("/near", get(search::show_near))

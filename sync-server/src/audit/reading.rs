@@ -75,6 +75,7 @@ fn line_of(route: &str) -> Option<(&'static str, &'static str)> {
         "/import/{id}" => ("import_read", ""),
         "/import/{id}/errors.csv" => ("import_read", "errors"),
         "/audit" => ("audit_read", ""),
+        "/reviews" => ("list_read", "reviews"),
         _ => return None,
     })
 }
@@ -143,6 +144,7 @@ mod tests {
         "/sign-in",
         "/me",
         "/accounts",
+        "/rules",
         "/devices",
         "/live",
         "/import",

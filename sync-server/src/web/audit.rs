@@ -41,6 +41,10 @@ const FILTER_CHARS_MAX: usize = 100;
 /// Actions by their names in the audit, with the keys of their words.
 pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("applied", "audit-applied"),
+    ("rules_published", "audit-rules-published"),
+    ("rules_off", "audit-rules-off"),
+    ("approved", "audit-approved"),
+    ("declined", "audit-declined"),
     ("refused", "audit-refused"),
     ("forked", "audit-forked"),
     ("forwarded", "audit-forwarded"),

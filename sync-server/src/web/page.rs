@@ -90,10 +90,12 @@ impl Page {
             way("/import", words.t("nav-import")),
             way("/duplicates", words.t("duplicates-title")),
         ];
+        office.push(way("/reviews", words.t("nav-reviews")));
         office.push(way("/me", words.t("nav-me")));
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));
             office.push(way("/accounts", words.t("nav-accounts")));
+            office.push(way("/rules", words.t("nav-rules")));
             office.push(way("/audit", words.t("nav-audit")));
         }
         let way_of = |entity: &Entity| {
