@@ -3,7 +3,8 @@
 //! Everything is real: a server process, one process per command of each device, HTTP between
 //! them through a link that can be cut. In reading order: [`story`] tells it, [`sample`] invents
 //! the company, [`edits`] and [`field`] what people do offline, [`device`] runs the commands, [`link`] is the
-//! network, [`verify`] looks whether anything was lost.
+//! network, [`verify`] looks whether anything was lost,
+//! [`rules`] is the last chapter: who may see and do what.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -17,6 +18,7 @@ mod edits;
 mod field;
 mod link;
 mod names;
+mod rules;
 mod sample;
 mod say;
 mod server;
@@ -45,7 +47,9 @@ pub(crate) struct DemoArgs {
 pub(crate) fn run(global: &Global, args: &DemoArgs) -> ExitCode {
     let voice = say::Voice::new(global);
     match story::tell(&voice, args) {
-        Ok(outcome) if outcome.converged && outcome.lost == 0 => ExitCode::SUCCESS,
+        Ok(outcome) if outcome.converged && outcome.lost == 0 && outcome.is_ruled => {
+            ExitCode::SUCCESS
+        }
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             voice.error(&error);

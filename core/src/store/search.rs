@@ -229,12 +229,54 @@ fn ranked(
         schema.entities().enumerate().map(|(at, entity)| (entity.name.as_str(), at)).collect();
     let Found { mut candidates, is_cut, .. } = found;
     candidates.retain(|candidate| places.contains_key(candidate.entity.as_str()));
+    retain_seen(conn, schema, asked, &mut candidates)?;
     candidates.sort_by_cached_key(|candidate| {
         let entity = places.get(candidate.entity.as_str()).copied();
         let length = candidate.folded.chars().count();
         (candidate.class, entity, length, candidate.folded.clone(), candidate.record)
     });
     Ok((candidates, is_cut))
+}
+
+/// Takes out records that were found by a text which the reader may not read.
+///
+/// On a connection that reads with a user's eyes the index still has the words of all texts. What hits
+/// neither by its title nor in anything that can be read was found by one that cannot.
+fn retain_seen(
+    conn: &Connection,
+    schema: &Schema,
+    asked: &Asked,
+    candidates: &mut Vec<Candidate>,
+) -> Result<(), StoreError> {
+    let has_eyes: bool = conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_temp_schema WHERE name = 'sight_level')",
+        )?
+        .query_row([], |row| row.get(0))?;
+    if !has_eyes {
+        return Ok(());
+    }
+    let hidden: HashSet<String> = conn
+        .prepare_cached(
+            "SELECT m.entity FROM temp.sight_level AS m JOIN temp.sight_level AS t ON t.entity = m.entity
+             WHERE m.part = 0 AND t.part = 2 AND t.level < m.level",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut seen = Vec::with_capacity(candidates.len());
+    for candidate in candidates.drain(..) {
+        let is_by_title = !matches!(candidate.class, Class::Elsewhere | Class::Slip);
+        if is_by_title || !hidden.contains(&candidate.entity) {
+            seen.push(candidate);
+            continue;
+        }
+        let hit = places::hit(conn, schema, asked, &candidate)?;
+        if hit.place.is_some() || !hit.title_marks.is_empty() {
+            seen.push(candidate);
+        }
+    }
+    *candidates = seen;
+    Ok(())
 }
 
 /// What was found so far.

@@ -336,3 +336,28 @@ fn a_denial_reaches_the_device_at_its_next_pull() {
     firm.sync(&mut li);
     assert!(!has(&li, customer));
 }
+
+#[test]
+fn a_word_of_a_text_that_may_not_be_read_finds_nothing() {
+    let firm = Firm::open();
+    let (tom, li) = (firm.person("Tom", "technician"), firm.person("Li", "sales_rep"));
+    let system = firm.world.author(office::SYSTEM_USER);
+    let owner = id_of(&li).to_string();
+    let json = json!({ "company_name": "Acme", "owner_id": owner, "notes": "zanzibar" });
+    let customer = firm.world.create(&system, "customer", json);
+    let json = json!({ "subject": "Repair", "status": "scheduled", "owner_id": id_of(&tom).to_string(),
+                       "customer_id": customer.to_string() });
+    firm.world.create(&system, "visit", json);
+    let found = |user: &Phone, text: &str| {
+        let grant = firm.world.policy().grant(user.device.user_record, 0);
+        let read = firm.world.storage.read_as(&grant).unwrap();
+        let query = outrider_core::store::search::SearchQuery {
+            text: text.to_owned(),
+            ..Default::default()
+        };
+        let page = read.search(&query).unwrap();
+        page.hits.iter().any(|hit| hit.record == customer)
+    };
+    assert!(found(&tom, "acme") && !found(&tom, "zanzibar"));
+    assert!(found(&li, "acme") && found(&li, "zanzibar"));
+}

@@ -12,7 +12,7 @@ use super::{
     edits::{Trace, Typed, Work, add_random, customer, imported},
     field::Morning,
     link::{Link, Signal},
-    sample,
+    rules, sample,
     say::Voice,
     server::Server,
     verify::{Verdict, verify},
@@ -28,6 +28,8 @@ const ROUNDS: usize = 2;
 pub(super) struct Outcome {
     pub(super) converged: bool,
     pub(super) lost: usize,
+    /// Whether the chapter on access went as it should.
+    pub(super) is_ruled: bool,
 }
 
 /// The records that the story is about.
@@ -63,7 +65,9 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
         &format!("http://{}，数据在 {}", server.address, server.data.display()),
     );
     let devices = enrol(voice, &folder, &server, &link)?;
-    let [lin, _, _] = devices.as_slice() else { return Ok(Outcome { converged: false, lost: 0 }) };
+    let [lin, _, _] = devices.as_slice() else {
+        return Ok(Outcome { converged: false, lost: 0, is_ruled: false });
+    };
     import(voice, &folder, lin, args.seed)?;
     let cast = prepare(lin)?;
     sync_all(&devices)?;
@@ -84,6 +88,7 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
     let settled = settle(voice, &devices, &cast)?;
     let last = verify(&devices, &server.data, &[])?;
     export(voice, lin, &cast, &folder)?;
+    let chapter = rules::tell(voice, &server, &devices, cast.fields)?;
 
     let converged = after.is_converged && last.is_converged && settled;
     let lost = after.lost.len();
@@ -96,13 +101,14 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
         "connections_cut": link.cuts(),
         "converged": converged,
         "lost": lost,
+        "access": chapter.to_json(),
         "seed": args.seed,
         "folder": folder.display().to_string(),
     }));
     if !args.no_serve {
         go_on(voice, &mut server, &devices, &cast);
     }
-    Ok(Outcome { converged, lost })
+    Ok(Outcome { converged, lost, is_ruled: chapter.is_good() })
 }
 
 fn make_folder(args: &DemoArgs) -> Result<PathBuf, DemoError> {
