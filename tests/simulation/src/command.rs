@@ -4,7 +4,7 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{output, report::run_many, world::Settings};
+use crate::{access::ask_many, output, report::run_many, world::Settings};
 
 /// Devices and server in one process, on a virtual clock and a hostile virtual network.
 #[derive(Debug, Parser)]
@@ -18,6 +18,21 @@ struct Cli {
 enum Command {
     /// Syncs devices with a server over a network that fails, and looks for what got lost
     Sync(SyncArgs),
+    /// Asks server and a separate model who may do what, and looks for words that leaked
+    Access(AccessArgs),
+}
+
+#[derive(Debug, Args)]
+struct AccessArgs {
+    /// How many questions to ask
+    #[arg(long, default_value_t = 20_000)]
+    questions: u64,
+    /// Seed of the first world; the next ones follow it
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -45,8 +60,20 @@ struct SyncArgs {
 /// Does what the arguments say; fails when a promise was broken.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Command::Sync(args) = Cli::parse().command;
-    sync(&args)
+    match Cli::parse().command {
+        Command::Sync(args) => sync(&args),
+        Command::Access(args) => ask(&args),
+    }
+}
+
+fn ask(args: &AccessArgs) -> ExitCode {
+    let asked = ask_many(args.seed, args.questions, |seed, asked| {
+        if !asked.is_good() {
+            output::show_differences(seed, asked);
+        }
+    });
+    output::show_asked(&asked, args.json);
+    if asked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn sync(args: &SyncArgs) -> ExitCode {

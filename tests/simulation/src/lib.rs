@@ -13,6 +13,7 @@
 //! * `hand`: what people type. * `people`, `clerk`: what they do, in the field and in the office.
 //! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
+//! * `access`: questions about access, asked of the server and of a model.
 //! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
@@ -34,10 +35,13 @@ mod world;
 
 mod report;
 
+mod access;
+
 mod output;
 
 pub mod command;
 
+pub use access::{Asked, ask_many, ask_town};
 pub use report::{Report, run_many};
 pub use world::{Outcome, Settings, run};
 

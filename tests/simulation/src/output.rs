@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{Report, world::Outcome};
+use crate::{Asked, Report, world::Outcome};
 
 /// Failures of one kind that are shown of one run.
 const SHOWN_MAX: usize = 5;
@@ -55,5 +55,26 @@ pub(crate) fn show_progress(done: u64, of: u64) {
     eprint!("\r{done} of {of} runs");
     if done == of {
         eprintln!();
+    }
+}
+
+/// Shows what was asked about access, in one line.
+pub(crate) fn show_asked(asked: &Asked, is_json: bool) {
+    if is_json {
+        println!("{}", serde_json::to_string(asked).unwrap_or_default());
+        return;
+    }
+    let Asked { questions, differences, canary_hits, worlds, seed, .. } = asked;
+    println!(
+        "{questions} questions in {worlds} worlds (seeds from {seed}): {differences} differences, \
+         {canary_hits} words leaked"
+    );
+}
+
+/// Shows where server and model differ, and how to ask again.
+pub(crate) fn show_differences(seed: u64, asked: &Asked) {
+    eprintln!("\nworld {seed}; ask it again with access --seed {seed} --questions 1");
+    for what in &asked.found {
+        eprintln!("  {what}");
     }
 }
