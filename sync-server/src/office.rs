@@ -8,6 +8,10 @@
 //! All functions here block; handlers call them in turns.
 
 mod author;
+mod certificate;
+mod disclose;
+mod erase;
+mod naming;
 mod base;
 mod edit;
 mod forward;
@@ -24,8 +28,11 @@ mod users;
 mod view;
 
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
+pub use certificate::{CERTIFICATE_KIND, Certificate, DeviceLine, SignedCertificate, certificate};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
+pub use disclose::{Asker, DISCLOSURE_FORMAT, LINKED_MAX, disclose};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use erase::{EraseError, Erased, PERSONS, erase, replay_erasure};
 pub use files::{FileOptions, Selection, write_file};
 pub(crate) use forward::forward;
 pub use history::{
@@ -39,6 +46,7 @@ pub use list::{
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
 pub(crate) use review::note_requests;
+pub use naming::{NAMED_MAX, Naming, Namings, namings};
 pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};

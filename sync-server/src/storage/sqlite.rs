@@ -21,6 +21,7 @@ mod audit;
 mod change;
 mod device;
 mod document;
+mod erasure;
 mod feed;
 mod rows;
 mod scope;
@@ -104,6 +105,8 @@ impl SqliteStorage {
         let path = folder.join(DATABASE_FILE);
         let mut writer = connection::open(&path, Role::Writer, durability)?;
         migrate::run(&mut writer)?;
+        // What a server that ended in between had not overwritten yet.
+        erasure::sweep(&writer)?;
         let position = feed::position(&writer)?;
         Ok(Self {
             news: watch::Sender::new(position),
@@ -173,6 +176,14 @@ impl Storage for SqliteStorage {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(SqliteWrite::begin(conn, &self.news)?))
+    }
+
+    fn sweep(&self) -> Result<bool, StorageError> {
+        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !conn.is_autocommit() {
+            conn.execute_batch("ROLLBACK").doing("overwriting what was erased")?;
+        }
+        erasure::sweep(&conn)
     }
 
     fn news(&self) -> watch::Receiver<u64> {
