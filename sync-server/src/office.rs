@@ -8,14 +8,14 @@
 //! All functions here block; handlers call them in turns.
 
 mod author;
+mod base;
 mod certificate;
 mod disclose;
-mod erase;
-mod naming;
-mod base;
 mod edit;
+mod erase;
 mod forward;
 mod merge;
+mod naming;
 
 mod devices;
 mod files;
@@ -45,8 +45,8 @@ pub use list::{
     timeline,
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
-pub(crate) use review::note_requests;
 pub use naming::{NAMED_MAX, Naming, Namings, namings};
+pub(crate) use review::note_requests;
 pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};

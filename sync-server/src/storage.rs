@@ -503,11 +503,7 @@ pub struct Counts {
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Write:
-    Read
-    + accounts::WriteAccounts
-    + audit::WriteAudit
-    + access::WriteAccess
-    + erasure::WriteErasure
+    Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess + erasure::WriteErasure
 {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of

@@ -7,9 +7,9 @@ use crate::{
     crdt::{Delta, State},
     ids::{DocumentId, RecordId},
     store::{
-        StoreError, document,
+        StoreError, document, erased,
         meta::{self, Cursor},
-        erased, outbox, standing, witness,
+        outbox, standing, witness,
     },
     sync::{
         digest,

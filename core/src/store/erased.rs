@@ -129,7 +129,6 @@ pub fn note(
 /// As all functions here.
 pub fn sweep(conn: &Connection) -> Result<bool, StoreError> {
     super::search::sweep(conn)?;
-    let is_busy: i64 =
-        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    let is_busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(is_busy == 0)
 }

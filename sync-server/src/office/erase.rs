@@ -138,10 +138,7 @@ fn may_erase(policy: &Policy, author: &Author) -> bool {
 /// # Errors
 ///
 /// Returns [`EraseError`] if one of them cannot be erased.
-pub(super) fn erased_with(
-    read: &dyn Read,
-    record: RecordId,
-) -> Result<Vec<RecordId>, EraseError> {
+pub(super) fn erased_with(read: &dyn Read, record: RecordId) -> Result<Vec<RecordId>, EraseError> {
     let Some((entity, _)) = main_of(read, record)? else {
         return Err(EraseError::UnknownRecord(record));
     };

@@ -141,9 +141,7 @@ fn fields_with(
     Ok(match &stored.content {
         Content::Text(text) if says(&text.text) => [id.part.as_str().to_owned()].into(),
         Content::Text(_) => BTreeSet::new(),
-        Content::Flat(state) => {
-            fields_of(state, &says, Schema::current().entity(&stored.entity))
-        }
+        Content::Flat(state) => fields_of(state, &says, Schema::current().entity(&stored.entity)),
     })
 }
 

@@ -14,12 +14,16 @@ type Bundle = FluentBundle<FluentResource>;
 pub(super) const ENGLISH: &str = concat!(
     include_str!("../../locales/en.ftl"),
     "\n",
-    include_str!("../../locales/people.en.ftl")
+    include_str!("../../locales/people.en.ftl"),
+    "\n",
+    include_str!("../../locales/erasure.en.ftl")
 );
 pub(super) const CHINESE: &str = concat!(
     include_str!("../../locales/zh.ftl"),
     "\n",
-    include_str!("../../locales/people.zh.ftl")
+    include_str!("../../locales/people.zh.ftl"),
+    "\n",
+    include_str!("../../locales/erasure.zh.ftl")
 );
 
 /// The words of one language.

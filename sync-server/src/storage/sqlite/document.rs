@@ -164,9 +164,7 @@ pub(super) fn remove(
         "DELETE FROM record_feed WHERE record = ?1 AND part = ?2",
     ] {
         conn.prepare_cached(sql)
-            .and_then(|mut delete| {
-                delete.execute(params![id.record.as_bytes(), id.part.as_str()])
-            })
+            .and_then(|mut delete| delete.execute(params![id.record.as_bytes(), id.part.as_str()]))
             .doing(DOING)?;
     }
     Ok(())

@@ -67,10 +67,8 @@ pub(super) fn sweep(conn: &Connection) -> Result<bool, StorageError> {
 
 impl<T: Connected> ReadErasure for T {
     fn erasure_of(&self, record: RecordId) -> Result<Option<Erasure>, StorageError> {
-        let mut query = self
-            .conn()?
-            .prepare_cached(select_erasure!("WHERE record = ?1"))
-            .doing(READING)?;
+        let mut query =
+            self.conn()?.prepare_cached(select_erasure!("WHERE record = ?1")).doing(READING)?;
         let mut rows = query.query([record.as_bytes()]).doing(READING)?;
         rows.next().doing(READING)?.map(read).transpose()
     }
@@ -257,9 +255,7 @@ impl WriteErasure for SqliteWrite<'_> {
                 "INSERT OR IGNORE INTO erasure_done (device, number, at)
                  SELECT ?1, min(?2, (SELECT coalesce(max(number), 0) FROM erasure)), ?3",
             )
-            .and_then(|mut insert| {
-                insert.execute(params![device.0.as_bytes(), to_sql(number), at])
-            })
+            .and_then(|mut insert| insert.execute(params![device.0.as_bytes(), to_sql(number), at]))
             .doing("noting what a device erased")?;
         Ok(())
     }
