@@ -32,6 +32,7 @@ pub mod access;
 pub mod bulk;
 pub mod copy;
 pub mod each;
+pub mod erase;
 pub mod error;
 pub mod find;
 pub mod flat;

@@ -11,7 +11,8 @@
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
 //! [`seal`] encrypts the file, `engine` checks the SQLite that is linked.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
-//! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here.
+//! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here,
+//! [`erased`] takes off what was erased.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,6 +26,7 @@ use crate::keys::{KeyStore, StoreKey};
 pub mod copy;
 pub mod document;
 mod engine;
+pub mod erased;
 pub mod imports;
 pub mod inbox;
 pub mod index;
@@ -57,6 +59,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0004_undo.sql"),
     include_str!("store/migrations/0005_import_batches.sql"),
     include_str!("store/migrations/0006_access.sql"),
+    include_str!("store/migrations/0009_erased.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;
@@ -251,6 +254,8 @@ fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update(None, "mmap_size", 0)?;
+    // What is removed is overwritten: an erased person is not to be found in free pages.
+    conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     // Apple's disks lie about a plain sync; elsewhere this does nothing.
     conn.pragma_update(None, "fullfsync", durability == Durability::Full)?;

@@ -178,6 +178,10 @@ impl<'a> Desk<'a> {
         if !entity.parts().contains(&id.part) {
             return self.refuse_bytes(&id, change, "unknown_part");
         }
+        if self.tx.erasure_of(id.record)?.is_some() {
+            // An erased record is closed, for changes of every generation.
+            return Ok((name_of(&change.bytes), Judged::Answered(Outcome::Erased)));
+        }
         self.load(&id)?;
         if self.is_of_other_entity(&id, entity, staged)? {
             return self.refuse_bytes(&id, change, "other_entity");

@@ -168,6 +168,10 @@ impl Storage for Seen<'_> {
         self.storage.write()
     }
 
+    fn sweep(&self) -> Result<bool, StorageError> {
+        self.storage.sweep()
+    }
+
     fn news(&self) -> watch::Receiver<u64> {
         self.storage.news()
     }

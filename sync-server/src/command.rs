@@ -19,6 +19,7 @@ use crate::{
     audit::{self, command::AuditArgs},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
     enrol::create_code,
+    erasure::{self, DiscloseArgs, ErasureArgs},
     logging,
     serve::{Ready, ServeError, run},
     storage::{
@@ -75,6 +76,10 @@ enum Subcommands {
     /// Look after the companies beside the first
     #[command(subcommand)]
     Tenant(keep::TenantCommand),
+    /// Erase a person's data for good, or print the certificate of an erasure
+    Erasure(ErasureArgs),
+    /// Print everything that is known of a person as JSON
+    Disclose(DiscloseArgs),
 }
 
 /// Whose data a command is about.
@@ -189,6 +194,8 @@ where
         Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
         Some(Subcommands::Code(args)) => print_code(&args),
         Some(Subcommands::Password(args)) => print_password(&args),
+        Some(Subcommands::Erasure(args)) => erasure::run(&args),
+        Some(Subcommands::Disclose(args)) => erasure::disclose(&args),
         Some(Subcommands::Audit(args)) => match audit::command::run(&args) {
             Ok(true) => Ok(()),
             Ok(false) => return ExitCode::FAILURE,

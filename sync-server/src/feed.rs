@@ -106,6 +106,7 @@ pub fn pull(
     let grant = issuer.policy.grant(device.user_record, issuer.now_ms);
     let digest = grant.digest();
     note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
+    note_erasures(storage, device, request, issuer.now_ms)?;
     let view = {
         let tx = storage.read()?;
         let is_cursor_known =
@@ -126,6 +127,9 @@ pub fn pull(
         }
         for author in tx.authors_since(request.position)? {
             emit(PullFrame::Author(author))?;
+        }
+        for erasure in tx.erasures_after(request.erased.unwrap_or(0))? {
+            emit(PullFrame::Erase(erasure.number, erasure.record))?;
         }
         view
     };
@@ -169,6 +173,23 @@ fn note_view(
     if is_given {
         write.note_view(device.id, &request.grant, request.position, now_ms)?;
     }
+    write.commit()?;
+    Ok(())
+}
+
+/// Notes which erasures the device says that it carried out.
+fn note_erasures(
+    storage: &dyn Storage,
+    device: &Device,
+    request: &PullRequest,
+    now_ms: TimestampMs,
+) -> Result<(), StorageError> {
+    let number = request.erased.unwrap_or(0);
+    if number == 0 || storage.read()?.erasures_done(device.id)? >= number {
+        return Ok(());
+    }
+    let mut write = storage.write()?;
+    write.note_erasures(device.id, number, now_ms)?;
     write.commit()?;
     Ok(())
 }

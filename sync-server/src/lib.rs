@@ -42,6 +42,7 @@ pub mod imports;
 
 pub mod accounts;
 pub mod enrol;
+pub mod erasure;
 
 pub mod door;
 pub mod error;

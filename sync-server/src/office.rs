@@ -9,9 +9,13 @@
 
 mod author;
 mod base;
+mod certificate;
+mod disclose;
 mod edit;
+mod erase;
 mod forward;
 mod merge;
+mod naming;
 
 mod devices;
 mod files;
@@ -24,8 +28,11 @@ mod users;
 mod view;
 
 pub use author::{Author, Draws, SYSTEM_USER, author_for, author_with};
+pub use certificate::{CERTIFICATE_KIND, Certificate, DeviceLine, SignedCertificate, certificate};
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
+pub use disclose::{Asker, DISCLOSURE_FORMAT, LINKED_MAX, disclose};
 pub use edit::{Settlement, archive, create, restore, settle, update};
+pub use erase::{EraseError, Erased, PERSONS, erase, replay_erasure};
 pub use files::{FileOptions, Selection, write_file};
 pub(crate) use forward::forward;
 pub use history::{
@@ -38,6 +45,7 @@ pub use list::{
     timeline,
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
+pub use naming::{NAMED_MAX, Naming, Namings, namings};
 pub(crate) use review::note_requests;
 pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};

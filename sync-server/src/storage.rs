@@ -33,6 +33,7 @@ use crate::ledger::{Entry, LedgerError};
 pub mod access;
 pub mod accounts;
 pub mod audit;
+pub mod erasure;
 pub mod sqlite;
 
 pub use audit::AuditLine;
@@ -328,7 +329,9 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts + audit::ReadAudit + access::ReadAccess {
+pub trait Read:
+    accounts::ReadAccounts + audit::ReadAudit + access::ReadAccess + erasure::ReadErasure
+{
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -504,7 +507,9 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess {
+pub trait Write:
+    Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess + erasure::WriteErasure
+{
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
@@ -585,6 +590,13 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     ///
     /// [`StorageError`] when the backend fails.
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError>;
+    /// Makes what erasures removed unreadable in what lies below, too. Whether nothing is left to
+    /// do; what is being read right now is left for the next time.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the backend fails.
+    fn sweep(&self) -> Result<bool, StorageError>;
     /// The position of the last commit through this storage, told after each one that takes a
     /// position. Who looks late sees the newest one alone.
     fn news(&self) -> watch::Receiver<u64>;

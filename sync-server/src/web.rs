@@ -43,6 +43,7 @@ mod audit;
 mod devices;
 mod duplicates;
 mod edit;
+mod erase;
 mod export;
 mod filters;
 mod history;
@@ -131,6 +132,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/merge/{other}", get(merge::show_merge).post(merge::merge))
         .route("/records/{entity}/{id}/unmerge", post(merge::unmerge))
         .route("/records/{entity}/{id}/distinct", post(duplicates::tell_apart))
+        .route("/records/{entity}/{id}/erase", get(erase::show_erase).post(erase::erase))
+        .route("/records/{entity}/{id}/erasure.json", get(erase::download_certificate))
+        .route("/records/{entity}/{id}/disclosure.json", get(erase::download_disclosure))
         .route("/records/{entity}/{id}/record.json", get(record::download_json))
         .route("/records/{entity}/{id}/export/{format}", get(export::export_record))
         .route("/records/{entity}/{id}/history", get(history::show_history))

@@ -346,6 +346,7 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
         ReplicaError::Exists(_)
         | ReplicaError::NotPermitted { .. }
+        | ReplicaError::Erased(_)
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
         | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_) | CopyError::Plain(_)) => {
             EXIT_REFUSED
@@ -368,6 +369,7 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Exists(_) => "exists",
         ReplicaError::NotPermitted { code, .. } => code,
         ReplicaError::NoRefusal(_) => "no_refusal",
+        ReplicaError::Erased(_) => "erased",
         ReplicaError::Merge(MergeError::Itself(_)) => "merge_itself",
         ReplicaError::Merge(MergeError::OtherEntity { .. }) => "wrong_entity",
         ReplicaError::Merge(MergeError::Already { .. }) => "merged_already",

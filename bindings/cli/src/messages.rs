@@ -168,11 +168,14 @@ fn both(word: Word) -> (&'static str, &'static str) {
 /// What a session did.
 pub(crate) fn summary(summary: &Summary, language: Language) -> String {
     let Summary { pushed, refused, pulled, left, repaired, is_server_restored, .. } = summary;
+    let Summary { erased, erased_values, .. } = summary;
     let parts = match language {
         Language::En => [
             (true, format!("sent {pushed} changes, received {pulled} documents")),
             (*refused > 0, format!("{refused} changes were refused")),
             (*left > 0, format!("{left} records left this device")),
+            (*erased > 0, format!("{erased} records were erased, as the law demands")),
+            (*erased_values > 0, format!("{erased_values} values that you typed went with them")),
             (*repaired > 0, format!("{repaired} documents were repaired")),
             (*is_server_restored, "the server was restored and got back what it lacked".to_owned()),
         ],
@@ -180,6 +183,8 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
             (true, format!("发送 {pushed} 项修改，收到 {pulled} 份文档")),
             (*refused > 0, format!("{refused} 项修改被拒绝")),
             (*left > 0, format!("{left} 条记录已离开本设备")),
+            (*erased > 0, format!("{erased} 条记录已依法删除")),
+            (*erased_values > 0, format!("您录入的 {erased_values} 项内容随之删除")),
             (*repaired > 0, format!("修复了 {repaired} 份文档")),
             (*is_server_restored, "服务器曾从备份恢复，缺少的内容已补发".to_owned()),
         ],

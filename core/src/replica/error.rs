@@ -100,6 +100,9 @@ pub enum ReplicaError {
         /// The keys that may not be written so.
         keys: Vec<String>,
     },
+    /// The record was erased for good.
+    #[error("record {0} was erased; nothing can be written into it again")]
+    Erased(RecordId),
     /// There is nothing refused of this number that could be asked for.
     #[error("there is no refusal {0} that could be asked for; `outrider inbox` lists them")]
     NoRefusal(i64),

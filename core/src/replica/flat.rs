@@ -112,6 +112,7 @@ impl Writer<'_> {
         actor: ActorId,
         edits: Vec<Edit>,
     ) -> Result<(), ReplicaError> {
+        self.check_not_erased(id.record)?;
         let is_new = document.is_none();
         let mut document = document.unwrap_or_else(|| FlatDocument::new(id, &entity.name));
         // Before the first waiting edit what people see is what is confirmed. Of that the base

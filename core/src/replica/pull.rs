@@ -7,7 +7,7 @@ use crate::{
     crdt::{Delta, State},
     ids::{DocumentId, RecordId},
     store::{
-        StoreError, document,
+        StoreError, document, erased,
         meta::{self, Cursor},
         outbox, standing, witness,
     },
@@ -34,6 +34,8 @@ pub struct PullEffect {
     pub end: Option<End>,
     /// Records that left.
     pub left: u64,
+    /// Records that were erased, and typed values that went with them before the office had them.
+    pub erased: (u64, u64),
     /// Documents of entities that this app does not know; they are kept without rows.
     pub unknown: u64,
 }
@@ -55,6 +57,7 @@ impl Replica {
             budget_bytes,
             held: cursor.held,
             grant: meta::held_grant(conn)?,
+            erased: Some(erased::reached(conn)?).filter(|number| *number > 0),
             audit_head: witness::last(conn)?,
         })
     }
@@ -131,6 +134,10 @@ impl Replica {
                     PullFrame::Leave(unit, scope) => standing::leave(writer.tx, *unit, scope)?,
                     PullFrame::Depart(unit, record) => {
                         standing::depart(writer.tx, *unit, *record)?;
+                    }
+                    PullFrame::Erase(number, record) => {
+                        effect.erased.0 += 1;
+                        effect.erased.1 += writer.erase(*number, *record)?;
                     }
                     PullFrame::End(end) => {
                         if let Some(head) = &end.audit_head {

@@ -65,6 +65,10 @@ pub struct Summary {
     pub expected: u64,
     /// Records that left this device.
     pub left: u64,
+    /// Records that were erased by law, and went with everything of them.
+    pub erased: u64,
+    /// Typed values that went with them before the office had them.
+    pub erased_values: u64,
     /// Documents that differed and were fetched again.
     pub repaired: u64,
     /// Whether the server turned out to be restored from a backup.
@@ -387,6 +391,11 @@ impl Session {
         }
         let effect = replica.take_frames(frames, is_fetch)?;
         self.summary.left += effect.left;
+        self.summary.erased += effect.erased.0;
+        self.summary.erased_values += effect.erased.1;
+        if effect.erased.0 > 0 {
+            replica.sweep_erased()?;
+        }
         if is_fetch {
             self.summary.repaired += effect.documents;
         } else {

@@ -56,6 +56,7 @@ impl Writer<'_> {
         changes: &[TextChange],
     ) -> Result<bool, ReplicaError> {
         let Some(last) = changes.last() else { return Ok(false) };
+        self.check_not_erased(id.record)?;
         self.check_access(entity, id, None, None, &[])?;
         let mut stored = match stored {
             Some(stored) => stored,

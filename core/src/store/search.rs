@@ -28,6 +28,7 @@ use crate::{
     search::{Asked, Class, Reach, Snippet, class, expression},
 };
 
+pub use entries::sweep;
 pub(super) use entries::{clear, create_tables, depends_on, refresh};
 
 /// Records that one search ranks, at most.

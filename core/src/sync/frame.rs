@@ -191,6 +191,9 @@ pub struct PullRequest {
     /// The digest of the grant under which everything up to `position` is held; zeros for none.
     #[cbor(n(7), with = "minicbor::bytes")]
     pub grant: Digest,
+    /// The highest number of an erasure that was carried out here; none before the first.
+    #[n(8)]
+    pub erased: Option<u64>,
     /// The last head of the server's audit that this device was told.
     #[n(20)]
     pub audit_head: Option<AuditHead>,
@@ -322,6 +325,10 @@ pub enum PullFrame {
     /// A record is no longer of this family: the family, then the record.
     #[n(6)]
     Depart(#[n(0)] RecordId, #[n(1)] RecordId),
+    /// A record was erased: everything of it goes, whatever waits. The number of the erasure
+    /// comes first; they come in its order, before all documents.
+    #[n(7)]
+    Erase(#[n(0)] u64, #[n(1)] RecordId),
 }
 
 /// How the server begins its answer.

@@ -147,6 +147,10 @@ mod tests {
             self.inner.write()
         }
 
+        fn sweep(&self) -> Result<bool, StorageError> {
+            self.inner.sweep()
+        }
+
         fn news(&self) -> tokio::sync::watch::Receiver<u64> {
             self.inner.news()
         }

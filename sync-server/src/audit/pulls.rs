@@ -61,7 +61,8 @@ impl<'a> Watch<'a> {
             | PullFrame::Author(_)
             | PullFrame::Enter(..)
             | PullFrame::Leave(..)
-            | PullFrame::Depart(..) => Ok(frame),
+            | PullFrame::Depart(..)
+            | PullFrame::Erase(..) => Ok(frame),
         }
     }
 

@@ -63,6 +63,7 @@ fn line_of(route: &str) -> Option<(&'static str, &'static str)> {
         "/records/{entity}" => ("list_read", ""),
         "/records/{entity}/{id}" | "/v1/records/{record}" => ("record_read", ""),
         "/records/{entity}/{id}/edit" => ("record_read", "edit"),
+        "/records/{entity}/{id}/erase" => ("record_read", "erase"),
         "/records/{entity}/{id}/merge/{other}" => ("record_read", "merge"),
         "/records/{entity}/{id}/record.json" => ("exported", "json"),
         "/records/{entity}/{id}/history"

@@ -22,6 +22,7 @@ mod audit;
 mod change;
 mod device;
 mod document;
+mod erasure;
 mod feed;
 mod ledger;
 mod rows;
@@ -129,6 +130,8 @@ impl SqliteStorage {
         let beside = folder.join(LEDGER_FILE);
         let is_synced = durability == Durability::Synced;
         let ledger = ledger::reconcile(&mut writer, ledger.unwrap_or(&beside), is_synced)?;
+        // What a server that ended in between had not overwritten yet.
+        erasure::sweep(&writer)?;
         let position = feed::position(&writer)?;
         Ok(Self {
             news: watch::Sender::new(position),
@@ -205,6 +208,14 @@ impl Storage for SqliteStorage {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Box::new(SqliteWrite::begin(conn, &self.ledger, &self.news)?))
+    }
+
+    fn sweep(&self) -> Result<bool, StorageError> {
+        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if !conn.is_autocommit() {
+            conn.execute_batch("ROLLBACK").doing("overwriting what was erased")?;
+        }
+        erasure::sweep(&conn)
     }
 
     fn news(&self) -> watch::Receiver<u64> {

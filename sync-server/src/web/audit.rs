@@ -59,6 +59,8 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("pulled", "audit-pulled"),
     ("fetched", "audit-fetched"),
     ("exported", "audit-exported"),
+    ("erased", "audit-erased"),
+    ("disclosed", "audit-disclosed"),
     ("signed_in", "audit-signed-in"),
     ("signed_out", "audit-signed-out"),
     ("sign_in_failed", "audit-sign-in-failed"),

@@ -117,6 +117,8 @@ struct RecordPage {
     /// Records that were merged into this one.
     halves: Vec<(String, String)>,
     exports: Vec<Offer>,
+    /// Whether the reader may erase it, and it is a person.
+    may_erase: bool,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -209,6 +211,8 @@ pub(super) async fn show_record(
         disputes: disputes.collect(),
         relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
         near: near_of(entity, &json),
+        may_erase: super::devices::check_role(&session).is_ok()
+            && office::PERSONS.contains(&entity.name.as_str()),
         heir: heir.map(named),
         halves: halves.into_iter().map(named).collect(),
         parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),

@@ -16,14 +16,18 @@ pub(super) const ENGLISH: &str = concat!(
     "\n",
     include_str!("../../locales/people.en.ftl"),
     "\n",
-    include_str!("../../locales/access.en.ftl")
+    include_str!("../../locales/access.en.ftl"),
+    "\n",
+    include_str!("../../locales/erasure.en.ftl")
 );
 pub(super) const CHINESE: &str = concat!(
     include_str!("../../locales/zh.ftl"),
     "\n",
     include_str!("../../locales/people.zh.ftl"),
     "\n",
-    include_str!("../../locales/access.zh.ftl")
+    include_str!("../../locales/access.zh.ftl"),
+    "\n",
+    include_str!("../../locales/erasure.zh.ftl")
 );
 
 /// The words of one language.

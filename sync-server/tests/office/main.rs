@@ -8,6 +8,8 @@ mod access;
 #[cfg(test)]
 mod edits;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod history;
 #[cfg(test)]
 mod merges;

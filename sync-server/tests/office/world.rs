@@ -79,7 +79,7 @@ impl World {
             public_key: replica.public_key(),
             protocol: PROTOCOL_VERSION,
         };
-        let device = enrol(&self.storage, &applicant, &Draw::new().unwrap(), NOW).unwrap();
+        let device = enrol(&self.storage, &applicant, &Draw::new().unwrap(), self.now()).unwrap();
         replica
             .enroll(&Enrolment {
                 url: String::new(),

@@ -90,6 +90,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         progress: None,
         budget_bytes: u64::MAX,
         held: [0; 16],
+        erased: None,
         audit_head,
     };
     let answer = office.post("/v1/pull", token, TYPE, &codec::pack(&request).unwrap());
@@ -104,6 +105,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
             | PullFrame::Author(_)
             | PullFrame::Enter(..)
             | PullFrame::Depart(..)
+            | PullFrame::Erase(..)
             | PullFrame::Leave(..) => {}
         }
     }

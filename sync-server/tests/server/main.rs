@@ -16,6 +16,8 @@ mod duplicates;
 #[cfg(test)]
 mod enrolment;
 #[cfg(test)]
+mod erasure;
+#[cfg(test)]
 mod exports;
 #[cfg(test)]
 mod factor;

@@ -28,6 +28,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         progress: None,
         budget_bytes: u64::MAX,
         held: [0; 16],
+        erased: None,
         audit_head: None,
     };
     let answer = office.post("/v1/pull", &token, TYPE, &codec::pack(&request).unwrap());

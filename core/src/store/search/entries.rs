@@ -64,6 +64,16 @@ pub(in crate::store) fn clear(conn: &Connection) -> rusqlite::Result<()> {
     )
 }
 
+/// Writes the index anew without the words of records that are gone: until then they are only
+/// marked. Takes as long as reading the index once.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn sweep(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("INSERT INTO search_text (search_text) VALUES ('optimize');")
+}
+
 /// One text of a record.
 #[derive(Debug, Clone)]
 pub(super) struct RecordText<'a> {

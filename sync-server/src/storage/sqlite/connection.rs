@@ -87,6 +87,8 @@ fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite:
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
     // What stands before the tables for a user never reaches a file.
     conn.pragma_update(None, "temp_store", "MEMORY")?;
+    // What is removed is overwritten: an erased person is not to be found in free pages.
+    conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
     if role == Role::Reader {
         conn.pragma_update(None, "query_only", true)?;
     }

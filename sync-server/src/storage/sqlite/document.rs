@@ -150,6 +150,26 @@ pub(super) fn put(
     rows::project(conn, id, entity, content)
 }
 
+/// Removes a document. Devices are told by the erasure of its record.
+pub(super) fn remove(
+    conn: &Connection,
+    streams: &mut StreamChanges,
+    id: &DocumentId,
+) -> Result<(), StorageError> {
+    const DOING: &str = "removing a document";
+    let Some(before) = find_before(conn, id)? else { return Ok(()) };
+    streams.remove(&before.entity, &id.part, &before.digest);
+    for sql in [
+        "DELETE FROM document WHERE record = ?1 AND part = ?2",
+        "DELETE FROM record_feed WHERE record = ?1 AND part = ?2",
+    ] {
+        conn.prepare_cached(sql)
+            .and_then(|mut delete| delete.execute(params![id.record.as_bytes(), id.part.as_str()]))
+            .doing(DOING)?;
+    }
+    Ok(())
+}
+
 fn write(
     conn: &Connection,
     id: &DocumentId,

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_access.sql"),
     CHAINS_AUDIT,
     include_str!("migrations/0007_ledger.sql"),
+    include_str!("migrations/0008_erasure.sql"),
 ];
 
 /// The one that makes a chain of the audit: SQL cannot hash.

@@ -79,6 +79,14 @@ impl<'s> SqliteWrite<'s> {
     }
 }
 
+impl SqliteWrite<'_> {
+    /// Removes a document, with its place in the feed and in the digests.
+    pub(super) fn remove_document(&mut self, id: &DocumentId) -> Result<(), StorageError> {
+        self.is_changed = true;
+        document::remove(&self.conn, self.streams.get_mut(), id)
+    }
+}
+
 impl Drop for SqliteWrite<'_> {
     fn drop(&mut self) {
         if !self.conn.is_autocommit() {

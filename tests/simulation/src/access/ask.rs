@@ -160,6 +160,7 @@ impl Talk<'_> {
             progress: None,
             budget_bytes,
             held: [0; 16],
+            erased: None,
             grant: [0; 16],
             audit_head: None,
         };

@@ -1,0 +1,27 @@
+# 删除个人信息，以及提供个人信息副本。
+erase-link = 删除或提供副本…
+erase-title = 删除个人信息
+erase-what = 将删除的内容
+erase-words = 该记录的所有字段和文本、历史、待审核的修改以及检索信息：在办公室立即删除，各设备在下次同步时删除，包括已录入但尚未发送的内容。此操作无法撤销。仅保留曾有此记录及其归属。
+erase-with = 以下记录是同一个人，将一并删除：
+erase-disclose = 下载此人的全部信息
+erase-confirm = 如确认删除，请输入记录编号：
+erase-do = 永久删除
+erase-not-confirmed = 未删除任何内容：输入的内容不是该记录的编号。
+erase-already = 该记录此前已删除。
+erase-no-person = 只能删除联系人、客户、线索和用户；该记录不属于其中任何一种。
+erase-legal-hold = 该记录处于法律保留状态，不得删除任何内容。如保留已结束，请先取消。
+erase-naming = 可能仍提及此人的记录
+erase-naming-words = 这些记录保持原样。其中含有与此人姓名、号码或地址相同的文字，请打开后自行决定。
+erase-naming-none = 无。
+erase-certificate = 删除证明
+erase-done-at = 办公室删除时间：
+erase-overwritten = 已删除的内容在办公室文件中已被覆盖。
+erase-not-overwritten = 已删除的内容在办公室文件中尚未被覆盖，服务器下次启动时完成。
+erase-confirmed = 已确认的设备
+erase-outstanding = 尚未确认的设备
+erase-last-contact = 最近联系
+erase-exported = 此前曾导出 { $count } 个含此类记录的文件，无法追回。
+erase-certificate-file = 下载签名证明
+audit-erased = 删除个人信息
+audit-disclosed = 提供个人信息副本
