@@ -190,7 +190,8 @@ impl Talk<'_> {
                     | PullFrame::Author(_)
                     | PullFrame::Leave(..)
                     | PullFrame::Enter(..)
-                    | PullFrame::Depart(..) => {}
+                    | PullFrame::Depart(..)
+                    | PullFrame::Erase(..) => {}
                 }
                 Ok(())
             })?;
