@@ -28,9 +28,11 @@ pub struct Asker {
     pub account: Option<Uuid>,
 }
 
-/// A person's data: the record with all parts and texts, records that were merged into it, their
-/// histories, and every record that links to the person or says the person's name, number or
-/// address. That it was asked for is in the audit before it is handed out.
+/// Everything that is known of a person; that it was asked for is in the audit before it is handed
+/// out.
+///
+/// That is: the record with all parts and texts, records that were merged into it, their histories,
+/// and every record that links to the person or says the person's name, number or address.
 ///
 /// # Errors
 ///

@@ -25,6 +25,11 @@ const TEXTS_MAX: usize = 64;
 const LETTERS_MIN: usize = 4;
 const SIGNS_MIN: usize = 2;
 
+/// Requests for approval repeat values of the record that they are about.
+const PROPOSAL: &str = "proposal";
+const ABOUT: &str = "about_record";
+const PROPOSED: &str = "proposed";
+
 /// A record in which a person is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Naming {
@@ -88,6 +93,10 @@ pub fn namings(read: &dyn Read, records: &[RecordId]) -> Result<Namings, OfficeE
         });
         naming.says.extend(fields_with(read, &id, &texts)?);
         naming.links.extend(fields_with(read, &id, &ids)?);
+        if naming.entity == PROPOSAL && naming.links.contains(ABOUT) {
+            // It repeats what somebody wanted to write into the person's record.
+            naming.says.insert(PROPOSED.to_owned());
+        }
     }
     let mut names = titles(read, named.keys().copied())?;
     for naming in named.values_mut() {

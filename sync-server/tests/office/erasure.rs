@@ -241,12 +241,16 @@ fn records_that_name_a_person_are_listed_and_stay() {
     let naming = json!({ "name": "For Zzyzxcanary Quillfeather",
                          "customer_id": customer.to_string(), "sales_stage": "commit" });
     let naming = world.create(&system, "opportunity", naming);
+    let asked = json!({ "about_entity": "contact", "about_record": contact.to_string(),
+                        "proposed": { "values": { "birthday": "05-17" } } });
+    let asked = world.create(&system, "proposal", asked);
     let read = world.storage.read().unwrap();
     let found = office::namings(&*read, &[contact]).unwrap();
     let of = |record: RecordId| found.records.iter().find(|one| one.record == record).unwrap();
     assert!(of(linked).links.contains("contact_id") && of(linked).says.is_empty());
     assert!(of(naming).says.contains("name") && of(naming).links.is_empty());
-    assert_eq!(found.saying().count(), 1);
+    assert!(of(asked).says.contains("proposed"));
+    assert_eq!(found.saying().count(), 2);
     assert!(found.records.iter().all(|one| one.record != customer && one.record != contact));
     assert!(found.changes >= 2);
     drop(read);
