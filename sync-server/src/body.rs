@@ -9,7 +9,11 @@ use minicbor::Decode;
 use outrider_core::sync::codec::{self, CodecError};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{error::AppError, state::AppState};
+use crate::{
+    auth::{SignedBody, check_body},
+    error::AppError,
+    state::AppState,
+};
 
 /// The content type of the sync protocol, both ways.
 pub const CONTENT_TYPE: &str = "application/vnd.outrider.v1";
@@ -45,7 +49,11 @@ impl FromRequest<AppState> for Message {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         check_type(request.headers(), CONTENT_TYPE)?;
         let most = state.config.limits.body_bytes_max;
+        let signed = request.extensions().get::<SignedBody>().copied();
         let (bytes, room) = receive(request, state, most).await?;
+        if let Some(SignedBody(digest)) = signed {
+            check_body(&bytes, digest)?;
+        }
         Ok(Self { bytes, _room: room })
     }
 }

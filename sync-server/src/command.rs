@@ -12,10 +12,14 @@ use outrider_core::time::{Clock, SystemClock, to_rfc3339};
 use serde_json::json;
 use tokio::runtime;
 
+mod device;
+
+pub use device::{Act, DeviceArgs};
+
 use crate::{
     accounts::{FIRST_LOGIN, Whose, set_password, show_password},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
-    enrol::create_code,
+    enrol::{Approval, create_code_with},
     logging,
     serve::{Ready, ServeError, run},
     storage::sqlite::{DATABASE_FILE, SqliteStorage},
@@ -40,6 +44,8 @@ enum Subcommands {
     Serve(Box<Config>),
     /// Create a one-time code that enrols a device, whether the server runs or not
     Code(CodeArgs),
+    /// List devices, let them in, turn them away, have them wiped, whether the server runs or not
+    Device(DeviceArgs),
     /// Set a new password for the office pages and print it, whether the server runs or not
     Password(PasswordArgs),
 }
@@ -53,6 +59,10 @@ pub struct CodeArgs {
     /// Name of the user whose device it will be
     #[arg(long)]
     pub user: String,
+    /// Let the office approve the device before it is let in; without this whoever has the code is let
+    /// in at once
+    #[arg(long)]
+    pub approve: bool,
     /// Minutes that the code is good
     #[arg(long, default_value_t = CODE_MINUTES, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,
@@ -98,6 +108,9 @@ where
         None => serve(cli.config).map_err(Into::into),
         Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
         Some(Subcommands::Code(args)) => print_code(&args),
+        Some(Subcommands::Device(args)) => {
+            open(&args.storage).and_then(|storage| device::run(&storage, &args))
+        }
         Some(Subcommands::Password(args)) => print_password(&args),
     };
     match result {
@@ -151,7 +164,10 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
     let storage = open(&args.storage)?;
     let random = u128::from_be_bytes(draw()?);
     let now_ms = SystemClock.now_ms();
-    let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
+    // Whoever runs this is at the server, and hands the code over.
+    let approval = if args.approve { Approval::ByOffice } else { Approval::AtOnce };
+    let whose = (args.user.as_str(), approval);
+    let (code, expires_at) = create_code_with(&storage, whose, args.minutes, random, now_ms)?;
     let expires_at = to_rfc3339(expires_at);
     let text = if args.json {
         json!({ "code": code, "user": args.user, "expires_at": expires_at }).to_string()

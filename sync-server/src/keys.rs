@@ -9,11 +9,13 @@ use std::{
     path::Path,
 };
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use outrider_core::{
     ids::{from_hex, to_hex},
     sync::sign::sign_document,
 };
 use p256::ecdsa::SigningKey;
+use sha2::Sha256;
 
 /// Name of the key's file in the data folder.
 pub const KEY_FILE: &str = "server.key";
@@ -76,6 +78,21 @@ impl ServerKey {
     }
 }
 
+impl ServerKey {
+    /// A secret that this server alone makes of these bytes, and makes again: HMAC-SHA-256 under
+    /// the key.
+    #[must_use]
+    pub fn seal(&self, kind: &str, bytes: &[u8]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0.to_bytes())
+            .expect("a key of any length will do");
+        mac.update(b"outrider seal 1\n");
+        mac.update(&(kind.len() as u64).to_be_bytes());
+        mac.update(kind.as_bytes());
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+}
+
 /// Writes a file that only its owner may read, synced.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
@@ -101,6 +118,8 @@ mod tests {
         assert_eq!(key.public_key(), again.public_key());
         let signature = key.sign("policy", b"x");
         assert!(is_document_signed(&again.public_key(), "policy", b"x", &signature));
+        assert_eq!(key.seal("wipe", b"x"), again.seal("wipe", b"x"));
+        assert_ne!(key.seal("wipe", b"x"), key.seal("wip", b"ex"));
         fs::write(folder.path().join(KEY_FILE), "no key").unwrap();
         let error = ServerKey::load_or_create(folder.path()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

@@ -6,7 +6,7 @@
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
+//! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
@@ -28,6 +28,7 @@ pub mod office;
 pub mod imports;
 
 pub mod accounts;
+pub mod devices;
 pub mod enrol;
 
 pub mod door;
@@ -35,7 +36,11 @@ pub mod error;
 pub mod state;
 
 mod contacts;
+mod guard;
 pub mod live;
+
+mod replays;
+mod tries;
 
 pub mod auth;
 pub mod body;

@@ -16,6 +16,7 @@ use crate::{
     accounts::{AccountError, ensure_administrator, show_password},
     config::{Config, millis},
     connection::Doorkeeper,
+    keys::ServerKey,
     router::router,
     state::AppState,
     storage::{Storage, StorageError, sqlite::SqliteStorage},
@@ -46,7 +47,9 @@ pub enum ServeError {
     #[error("cannot open the data")]
     Storage(#[from] StorageError),
     /// Nobody can listen there.
-    #[error("cannot listen on {address}; choose another address with --listen, or end what uses it")]
+    #[error(
+        "cannot listen on {address}; choose another address with --listen, or end what uses it"
+    )]
     Listen {
         /// Where.
         address: SocketAddr,
@@ -57,6 +60,9 @@ pub enum ServeError {
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
+    /// The server's own key cannot be used.
+    #[error("cannot read server.key in the data folder, nor make it")]
+    Key(#[source] std::io::Error),
     /// The first account cannot be made.
     #[error("cannot create the administrator's account")]
     Account(#[from] AccountError),
@@ -148,7 +154,9 @@ pub async fn run_with(
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADER_FIELDS_MAX);
 
-    let state = AppState::new(storage, clock, Arc::new(config));
+    let keys = ServerKey::load_or_create(&config.storage.data).map_err(ServeError::Key)?;
+    let state = AppState::new(storage, clock, Arc::new(config), keys);
+    tokio::spawn(Arc::clone(&state.barred).follow(Arc::clone(&state.storage)));
     let live = Arc::clone(&state.live);
     tokio::spawn(async move {
         stop.await;

@@ -13,9 +13,13 @@ use crate::{
     contacts::Contacts,
     door::Door,
     error::AppError,
+    guard::Barred,
     imports::Imports,
+    keys::ServerKey,
     live::Live,
+    replays::Replays,
     storage::Storage,
+    tries::Tries,
 };
 
 /// Bodies are counted in units of this size, because a semaphore counts in 32 bits.
@@ -41,12 +45,22 @@ pub struct AppState {
     bodies: Arc<Semaphore>,
     pub(crate) contacts: Arc<Contacts>,
     pub(crate) live: Arc<Live>,
+    /// With what the server signs.
+    pub keys: Arc<ServerKey>,
+    pub(crate) barred: Arc<Barred>,
+    pub(crate) replays: Arc<Replays>,
+    pub(crate) tries: Arc<Tries>,
 }
 
 impl AppState {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(storage: Arc<dyn Storage>, clock: Arc<dyn Clock>, config: Arc<Config>) -> Self {
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        clock: Arc<dyn Clock>,
+        config: Arc<Config>,
+        keys: ServerKey,
+    ) -> Self {
         let limits = &config.limits;
         let semaphore = |permits: u32| Arc::new(Semaphore::new(permits as usize));
         Self {
@@ -56,6 +70,10 @@ impl AppState {
             contacts: Arc::default(),
             live: Arc::new(Live::new(&config.live)),
             imports: Arc::new(Imports::new(&config.storage.data)),
+            keys: Arc::new(keys),
+            barred: Arc::default(),
+            replays: Arc::new(Replays::new(clock.now_ms())),
+            tries: Arc::new(Tries::new(config.devices.enrolment_tries.get())),
             storage,
             clock,
             config,

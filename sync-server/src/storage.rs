@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 pub mod accounts;
 pub mod sqlite;
+pub mod standing;
 
 #[cfg(test)]
 mod conformance;
@@ -156,6 +157,8 @@ pub struct EnrolmentCode {
     pub user: String,
     /// Until when it is good.
     pub expires_at: TimestampMs,
+    /// Whether whoever has it needs nobody's approval.
+    pub approves: bool,
 }
 
 /// A document as the server holds it.
@@ -335,7 +338,7 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts {
+pub trait Read: accounts::ReadAccounts + standing::ReadStandings {
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -506,7 +509,7 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts {
+pub trait Write: Read + accounts::WriteAccounts + standing::WriteStandings {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.

@@ -10,6 +10,7 @@
 )]
 
 mod crash;
+mod devices;
 mod export;
 mod maven;
 mod merge;

@@ -3,6 +3,7 @@
 use std::{
     env,
     fs::{self, File},
+    io,
     path::PathBuf,
 };
 
@@ -16,11 +17,20 @@ use crate::{cli::Global, error::CliError};
 /// Who makes the replica holds the lock of this file.
 const LOCK_FILE: &str = "init.lock";
 
+/// The folder of the stores of a device's other users.
+const USERS_FOLDER: &str = "users";
+/// Name of the file in it that says whose turn it is.
+const CURRENT_FILE: &str = "current";
+/// Characters of a user's name, at most.
+pub(crate) const NAME_CHARS_MAX: usize = 20;
+
 /// What every command knows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
-    /// The replica's folder.
+    /// The replica's folder: that of the user whose turn it is.
     pub(crate) home: PathBuf,
+    /// The device's folder.
+    pub(crate) device_home: PathBuf,
     /// Whether programs read the output.
     pub(crate) json: bool,
     /// The language of labels and messages.
@@ -35,7 +45,38 @@ impl Context {
             None => standard_home(|name| env::var_os(name).map(PathBuf::from))
                 .ok_or(CliError::NoHome)?,
         };
-        Ok(Self { home, json: global.json, language: global.language() })
+        let device_home = home;
+        let current = device_home.join(USERS_FOLDER).join(CURRENT_FILE);
+        let home = match fs::read_to_string(&current) {
+            Ok(name) if user_of(name.trim()).is_some() => {
+                device_home.join(USERS_FOLDER).join(name.trim())
+            }
+            Ok(_) => device_home.clone(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => device_home.clone(),
+            Err(source) => return Err(CliError::File { path: current, source }),
+        };
+        Ok(Self { home, device_home, json: global.json, language: global.language() })
+    }
+
+    /// Where the stores of other users are.
+    pub(crate) fn users_folder(&self) -> PathBuf {
+        self.device_home.join(USERS_FOLDER)
+    }
+
+    /// Makes it the turn of a user, or of the first one; for this command and all later ones.
+    pub(crate) fn switch(&self, user: Option<&str>) -> Result<Self, CliError> {
+        let users = self.users_folder();
+        let file_error = |source| CliError::File { path: users.clone(), source };
+        fs::create_dir_all(&users).map_err(file_error)?;
+        let folder = user.map(folder_of).unwrap_or_default();
+        let draft = users.join(format!("{CURRENT_FILE}.{}", std::process::id()));
+        fs::write(&draft, &folder).map_err(file_error)?;
+        fs::rename(&draft, users.join(CURRENT_FILE)).map_err(file_error)?;
+        let home = match user {
+            Some(_) => users.join(folder),
+            None => self.device_home.clone(),
+        };
+        Ok(Self { home, ..self.clone() })
     }
 
     /// Opens the replica, which must be there.
@@ -62,6 +103,37 @@ impl Context {
     }
 }
 
+/// The folder of a user's store: the name, of which everything but plain letters and digits is
+/// written by its bytes, so that names that differ have folders that differ, on every system.
+pub(crate) fn folder_of(user: &str) -> String {
+    let mut folder = String::from("u-");
+    for byte in user.bytes() {
+        if byte.is_ascii_lowercase() || byte.is_ascii_digit() {
+            folder.push(char::from(byte));
+        } else {
+            folder.push_str(&format!("_{byte:02x}"));
+        }
+    }
+    folder
+}
+
+/// Whose store a folder is.
+pub(crate) fn user_of(folder: &str) -> Option<String> {
+    let mut rest = folder.strip_prefix("u-")?.bytes();
+    let mut name = Vec::new();
+    while let Some(byte) = rest.next() {
+        if byte == b'_' {
+            let digits = [rest.next()?, rest.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            name.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            name.push(byte);
+        }
+    }
+    let name = String::from_utf8(name).ok()?;
+    (folder_of(&name) == folder && !name.is_empty()).then_some(name)
+}
+
 /// Where programs keep their data on this system.
 fn standard_home(variable: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
     let absolute = |name| variable(name).filter(|path| path.is_absolute());
@@ -84,5 +156,27 @@ pub(crate) fn standard_language() -> Language {
     match asked {
         Some(value) if value.starts_with("zh") => Language::Zh,
         Some(_) | None => Language::En,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_have_folders_that_can_be_read_back() {
+        for name in ["anna", "Anna", "Li Na", "王伟", "../..", "a_b", "CON", "a/b\\c"] {
+            let folder = folder_of(name);
+            let is_plain =
+                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+            assert!(folder.chars().all(is_plain), "{folder}");
+            assert_eq!(user_of(&folder).as_deref(), Some(name));
+        }
+        for folder in ["", "u-", "current", "u-A", "u-_4", "u-_zz", "u-_61", "../u-x"] {
+            assert_eq!(user_of(folder), None, "{folder}");
+        }
+        // Four bytes a character, three letters a byte.
+        let longest = folder_of(&"𠮷".repeat(NAME_CHARS_MAX));
+        assert!(longest.len() <= 255, "file systems end there");
     }
 }

@@ -6,6 +6,7 @@ use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     replica::{ReplicaError, copy::CopyError},
+    schema::Language,
     store::StoreError,
     transfer::{ImportError, export, own::OwnError},
 };
@@ -141,6 +142,25 @@ pub(crate) enum CliError {
         "the server does not know this device any more ({0}); ask the office for a code and run `outrider enroll --again URL CODE`"
     )]
     TokenRefused(String),
+    /// The office turned the device away.
+    #[error("{}", crate::messages::devices::barred(.code, *.sent, Language::En))]
+    Barred {
+        /// A stable word.
+        code: String,
+        /// What the server said.
+        message: String,
+        /// How many changes were sent for review, if they were.
+        sent: Option<u64>,
+    },
+    /// The office had the device wiped.
+    #[error("{}", crate::messages::devices::wiped(Language::En))]
+    Wiped,
+    /// The office has not approved the device yet.
+    #[error("{}", crate::messages::devices::still_waits(.fingerprint, Language::En))]
+    WaitsForApproval {
+        /// What the office sees of its key.
+        fingerprint: String,
+    },
     /// The server said no.
     #[error("the server refused: {message} ({code}, HTTP {status})")]
     Server {
@@ -235,7 +255,11 @@ impl CliError {
             | Self::NoRefusal(_)
             | Self::NothingToUndo
             | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
-            Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
+            Self::NotEnrolled
+            | Self::TokenRefused(_)
+            | Self::Barred { .. }
+            | Self::Wiped
+            | Self::WaitsForApproval { .. } => EXIT_NOT_ENROLLED,
             Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
             Self::AlreadyEnrolled { .. }
             | Self::StillWaiting { .. }
@@ -278,7 +302,9 @@ impl CliError {
             Self::Unreachable { .. } => "unreachable",
             Self::Cut { .. } => "cut",
             Self::TokenRefused(_) => "token_refused",
-            Self::Server { code, .. } => code,
+            Self::Server { code, .. } | Self::Barred { code, .. } => code,
+            Self::Wiped => "wiped",
+            Self::WaitsForApproval { .. } => "enrolment_pending",
             Self::Refused(_) => "refused",
             Self::File { .. } => "file",
             Self::Json { .. } => "bad_json",
@@ -303,7 +329,10 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
+        ReplicaError::Wiped => EXIT_NOT_ENROLLED,
         ReplicaError::Exists(_)
+        | ReplicaError::Locked { .. }
+        | ReplicaError::OtherUser { .. }
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
         | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
         ReplicaError::Tap(_) | ReplicaError::Merge(MergeError::NoChoice { .. }) => EXIT_USAGE,
@@ -331,6 +360,10 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
         ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",
         ReplicaError::NoTap(_) => "no_tap",
+        ReplicaError::Locked { .. } => "locked",
+        ReplicaError::Wiped => "wiped",
+        ReplicaError::OtherUser { .. } => "other_user",
+        ReplicaError::Key(_) => "device_key",
         ReplicaError::Copy(CopyError::Exists(_)) => "exists",
         ReplicaError::Copy(CopyError::Used(_)) => "used",
         ReplicaError::Copy(CopyError::NotACopy(_)) => "not_a_copy",

@@ -1,9 +1,14 @@
 //! Words that people read, in English and Chinese.
 
+pub(crate) mod devices;
 pub(crate) mod merge;
 pub(crate) mod past;
 
-use outrider_core::{replica::session::Summary, schema::Language, transfer::export};
+use outrider_core::{
+    replica::{ReplicaError, session::Summary},
+    schema::Language,
+    transfer::export,
+};
 
 use crate::error::CliError;
 
@@ -257,6 +262,17 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::TokenRefused(cause) => format!(
             "服务器已不认识本设备（{cause}）；请索取登记码并运行 `outrider enroll --again URL CODE`"
         ),
+        CliError::Barred { code, sent, .. } => devices::barred(code, *sent, Language::Zh),
+        CliError::Wiped | CliError::Replica(ReplicaError::Wiped) => {
+            devices::wiped(Language::Zh).to_owned()
+        }
+        CliError::WaitsForApproval { fingerprint } => {
+            devices::still_waits(fingerprint, Language::Zh)
+        }
+        CliError::Replica(ReplicaError::Locked { days }) => devices::locked(*days, Language::Zh),
+        CliError::Replica(ReplicaError::OtherUser { user }) => {
+            devices::other_user(user, Language::Zh)
+        }
         CliError::Refused(count) => {
             format!("公司拒绝了 {count} 项修改；`outrider inbox` 显示内容和原因")
         }

@@ -103,7 +103,7 @@ impl Replica {
         }
         let name = to_hex(&self.rng.random::<[u8; 8]>());
         let database = Draft::beside(to, &[".", &name, ".db"].concat());
-        let holding = copy::write(self.store.conn(), &database.0)?;
+        let holding = copy::write(self.conn()?, &database.0)?;
         let file_error = |path: &Path| {
             let path = path.to_owned();
             move |source| CopyError::File { path, source }

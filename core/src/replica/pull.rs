@@ -113,7 +113,7 @@ impl Replica {
         is_fetch: bool,
     ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
-        self.transaction(|writer| {
+        self.exchange(|writer| {
             let mut effect = PullEffect::default();
             let mut progress = None;
             for frame in frames {

@@ -127,7 +127,7 @@ impl Replica {
             return Ok(None);
         }
         let groups: Vec<PushGroup> = groups.into_iter().map(|(_, group)| group).collect();
-        let signature = sign(&self.key, enrolment.device, &groups);
+        let signature = sign(self.key.as_ref(), enrolment.device, &groups)?;
         let device = enrolment.device;
         let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature };
         Ok(Some(PushBatch { request, last_id, count }))
@@ -144,7 +144,7 @@ impl Replica {
         &mut self,
         response: &PushResponse,
     ) -> Result<(PushEffect, BTreeSet<ChangeHash>), ReplicaError> {
-        self.transaction(|writer| {
+        self.exchange(|writer| {
             let mut effect = PushEffect::default();
             let mut asked = BTreeSet::new();
             for answer in &response.answers {

@@ -19,7 +19,7 @@ use outrider_core::sync::{
 
 use crate::{
     accept,
-    auth::Caller,
+    auth::{Caller, CallerOrWiping},
     body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
     error::AppError,
     feed,
@@ -31,7 +31,7 @@ use crate::{
 /// `POST /v1/push`: takes changes, answers each.
 pub(crate) async fn push_changes(
     State(state): State<AppState>,
-    Caller(device): Caller,
+    CallerOrWiping(device): CallerOrWiping,
     message: Message,
 ) -> Result<Response, AppError> {
     let now_ms = state.now_ms();

@@ -21,6 +21,7 @@ mod device;
 mod document;
 mod feed;
 mod rows;
+mod standing;
 mod stream;
 
 #[cfg(test)]

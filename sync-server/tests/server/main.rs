@@ -8,6 +8,8 @@ mod world;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod enrolment;

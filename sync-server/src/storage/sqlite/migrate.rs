@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
+    include_str!("migrations/0005_devices.sql"),
 ];
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.

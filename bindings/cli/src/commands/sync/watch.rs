@@ -24,9 +24,9 @@ use serde_json::json;
 
 use super::live::{Heard, SILENCE_MAX, listen};
 use crate::{
+    access,
     context::Context,
     error::{CliError, EXIT_INTERRUPTED},
-    http::Server,
     messages,
     output::Output,
     sync,
@@ -191,7 +191,13 @@ impl Watch<'_> {
                     self.sync.until = Instant::now();
                 }
             }
-            Event::Channel(_, Heard::Lost(error @ CliError::TokenRefused(_))) => return Err(error),
+            // The next exchange finds out whether the token is over, or the device.
+            Event::Channel(_, Heard::Lost(CliError::TokenRefused(_) | CliError::Barred { .. })) => {
+                self.is_listening = false;
+                self.is_due = true;
+                self.sync = Pause::over(Instant::now());
+                self.channel.lengthen(Instant::now());
+            }
             Event::Channel(_, Heard::Lost(error)) => {
                 self.is_listening = false;
                 let pause = self.channel.lengthen(Instant::now());
@@ -210,8 +216,14 @@ impl Watch<'_> {
     }
 
     fn open_channel(&mut self) -> Result<(), CliError> {
-        let enrolment = self.replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-        let server = Server::listening(&enrolment.url, Some(enrolment.token), SILENCE_MAX)?;
+        let server = match access::listening(&mut self.replica, SILENCE_MAX) {
+            Ok(server) => server,
+            Err(error) if is_passing(&error) => {
+                self.channel.lengthen(Instant::now());
+                return Ok(());
+            }
+            Err(error) => return Err(access::turned_away(&mut self.replica, error)),
+        };
         self.number += 1;
         self.is_listening = true;
         listen(server, self.number, self.to.clone(), Event::Channel);

@@ -1,0 +1,213 @@
+//! Being let in: tokens that are good now, and what to do when the office turns this device away.
+//!
+//! Several processes use one device. Tokens are exchanged under the lock of a file beside the store,
+//! and whoever waited for it looks again: a token is never used twice.
+
+use std::{fs::File, time::Duration};
+
+use outrider_core::{
+    replica::{
+        Replica,
+        wipe::{self, WipeOrder},
+    },
+    store::meta::Enrolment,
+    sync::{
+        codec::pack,
+        tokens::{DeviceAnswer, EnrolAnswer, EnrolStatus, Tokens, WipedRequest},
+    },
+};
+
+use crate::{
+    context::Context,
+    error::CliError,
+    http::{READ_TIMEOUT, SYNC_MEDIA_TYPE, Server},
+};
+
+/// The media type of enrolment and tokens.
+const JSON_TYPE: &str = "application/json";
+/// Who exchanges tokens holds the lock of this file.
+const LOCK_FILE: &str = "token.lock";
+
+/// The server of this device, with a token that is good now.
+pub(crate) fn authorised(replica: &mut Replica) -> Result<Server, CliError> {
+    listening(replica, READ_TIMEOUT)
+}
+
+/// As [`authorised`], for a server that may be silent for so long.
+pub(crate) fn listening(replica: &mut Replica, silence: Duration) -> Result<Server, CliError> {
+    let enrolment = enrolled(replica)?;
+    if replica.is_refresh_due()? {
+        renew(replica, None)?;
+    }
+    Server::listening(&enrolment.url, Some(replica.credentials()?), silence)
+}
+
+/// The enrolment; one that waits for the office is asked for first.
+fn enrolled(replica: &mut Replica) -> Result<Enrolment, CliError> {
+    if let Some(enrolment) = replica.enrolment()? {
+        return Ok(enrolment);
+    }
+    let Some(pending) = replica.pending_enrolment()? else { return Err(CliError::NotEnrolled) };
+    match claim(replica, &pending.url, pending.device)? {
+        (_, Some(enrolment)) => Ok(enrolment),
+        (answer, None) => Err(CliError::WaitsForApproval { fingerprint: answer.fingerprint }),
+    }
+}
+
+/// Exchanges the tokens, unless another process did: `refused` is the token that the server did not
+/// take.
+pub(crate) fn renew(replica: &mut Replica, refused: Option<&str>) -> Result<(), CliError> {
+    let path = replica.folder().join(LOCK_FILE);
+    let file_error = |source| CliError::File { path: path.clone(), source };
+    let lock = File::create(&path).map_err(file_error)?;
+    // Dropping the file gives the lock back.
+    lock.lock().map_err(file_error)?;
+    let is_renewed = match refused {
+        Some(token) => replica.credentials()?.token() != Some(token),
+        None => !replica.is_refresh_due()?,
+    };
+    if is_renewed {
+        return Ok(());
+    }
+    let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
+    // A device that was never given tokens has nothing to exchange: it may claim some.
+    let exchanged = match replica.token_request()? {
+        Some(request) => {
+            let server = as_key_holder(replica, &enrolment.url)?;
+            server.exchange::<Tokens>("/v1/token", &to_json(&request)?)
+        }
+        None => Err(CliError::NotEnrolled),
+    };
+    match exchanged {
+        Ok(tokens) => Ok(replica.take_tokens(&tokens)?),
+        Err(error) if is_claimable(&error) => {
+            match claim(replica, &enrolment.url, enrolment.device)? {
+                (_, Some(_)) => Ok(()),
+                (answer, None) => {
+                    Err(CliError::WaitsForApproval { fingerprint: answer.fingerprint })
+                }
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the office may have approved the device again, or has to.
+fn is_claimable(error: &CliError) -> bool {
+    matches!(error, CliError::Server { code, .. }
+        if matches!(code.as_str(), "device_suspended" | "token_reused" | "token_ended" | "tokens_unclaimed"))
+}
+
+/// Asks whether the office has approved a device, and takes what it gives then.
+pub(crate) fn claim(
+    replica: &mut Replica,
+    url: &str,
+    device: outrider_core::ids::DeviceId,
+) -> Result<(EnrolAnswer, Option<Enrolment>), CliError> {
+    let request = replica.claim_request(device)?;
+    let server = as_key_holder(replica, url)?;
+    let answer: EnrolAnswer = server.exchange("/v1/enroll/status", &to_json(&request)?)?;
+    let enrolment = take(replica, server.url(), &answer)?;
+    Ok((answer, enrolment))
+}
+
+/// Takes what an answer to enrolment brings.
+pub(crate) fn take(
+    replica: &mut Replica,
+    url: &str,
+    answer: &EnrolAnswer,
+) -> Result<Option<Enrolment>, CliError> {
+    match (answer.status, &answer.grant) {
+        (EnrolStatus::Active, Some(grant)) => Ok(Some(replica.take_grant(url, answer, grant)?)),
+        (EnrolStatus::Pending, _) => Ok(None),
+        (EnrolStatus::Active, None) => Err(CliError::Json {
+            what: "the server's answer".to_owned(),
+            cause: "an active device gets tokens".to_owned(),
+        }),
+    }
+}
+
+/// The server, asked by whoever has this device's key, with no token.
+pub(crate) fn as_key_holder(replica: &Replica, url: &str) -> Result<Server, CliError> {
+    Server::new(url, Some(replica.credentials()?.without_token()))
+}
+
+/// Posts JSON, and reads JSON.
+pub(crate) fn to_json(request: &impl serde::Serialize) -> Result<Vec<u8>, CliError> {
+    serde_json::to_vec(request)
+        .map_err(|error| CliError::Json { what: "a request".to_owned(), cause: error.to_string() })
+}
+
+/// What a device does that the office turned away: it sends what waits for review, and wipes itself
+/// if it was told to. Returns what to tell.
+pub(crate) fn turned_away(replica: &mut Replica, error: CliError) -> CliError {
+    let CliError::Barred { code, message, .. } = &error else { return error };
+    match leave(replica, code) {
+        Ok(Some(())) => CliError::Wiped,
+        Ok(None) => CliError::Barred { code: code.clone(), message: message.clone(), sent: None },
+        Err(Left::Sent(sent)) => {
+            CliError::Barred { code: code.clone(), message: message.clone(), sent: Some(sent) }
+        }
+        Err(Left::Failed(failed)) => failed,
+    }
+}
+
+/// Why a device that was turned away is not wiped.
+enum Left {
+    /// It was not told to; so many changes wait for review.
+    Sent(u64),
+    Failed(CliError),
+}
+
+impl<E: Into<CliError>> From<E> for Left {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
+    let Some(enrolment) = replica.enrolment()? else { return Ok(None) };
+    let server = as_key_holder(replica, &enrolment.url)?.by_id(enrolment.device);
+    let answer = server.accepted(server.get("/v1/device")?)?;
+    let answer: DeviceAnswer = server.read_json(answer)?;
+    if answer.wipe.is_none() && code == "device_suspended" {
+        return Ok(None);
+    }
+    let sent = match send_for_review(replica, &server) {
+        // An office without a review: what waits stays here, and with it everything else.
+        Err(CliError::Server { .. }) => return Ok(None),
+        sent => sent?,
+    };
+    let Some(ordered) = answer.wipe else { return Err(Left::Sent(sent)) };
+    let order =
+        WipeOrder { url: enrolment.url, device: enrolment.device, receipt: ordered.receipt };
+    let folder = replica.folder().to_owned();
+    wipe::begin(&folder, &order).map_err(|source| CliError::File { path: folder, source })?;
+    Ok(Some(()))
+}
+
+/// Sends everything that waits to the office's review; it stays here too.
+fn send_for_review(replica: &Replica, server: &Server) -> Result<u64, CliError> {
+    let (mut after, mut sent) = (0, 0);
+    while let Some(batch) = replica.next_push(after)? {
+        let body = pack(&batch.request).map_err(outrider_core::replica::ReplicaError::from)?;
+        server.accepted(server.post("/v1/review", SYNC_MEDIA_TYPE, &body)?)?;
+        after = batch.last_id;
+        sent += batch.count as u64;
+    }
+    Ok(sent)
+}
+
+/// Carries out a wipe that has begun, in this process or an earlier one. Whether there was one.
+pub(crate) fn carry_out_wipe(context: &Context) -> Result<bool, CliError> {
+    let file_error = |source| CliError::File { path: context.home.clone(), source };
+    let Some(order) = wipe::order(&context.home).map_err(file_error)? else { return Ok(false) };
+    wipe::wipe_folder(&context.home).map_err(file_error)?;
+    // What is gone is gone; without a connection the office learns it at the next start.
+    let server = Server::new(&order.url, None)?;
+    let request = WipedRequest { device: order.device, receipt: order.receipt };
+    let response = server.post("/v1/wiped", JSON_TYPE, &to_json(&request)?)?;
+    server.accepted(response)?;
+    wipe::end(&context.home).map_err(file_error)?;
+    Ok(true)
+}
