@@ -111,7 +111,7 @@ impl Replica {
         Self::open_with_key(folder, options, None)
     }
 
-    /// As [`Self::open`], with a key that the host keeps (Secure Enclave, StrongBox) instead of the one
+    /// As [`Self::open`], with a key that the host keeps (Secure Enclave, `StrongBox`) instead of the one
     /// in the folder.
     ///
     /// # Errors

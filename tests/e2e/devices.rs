@@ -158,7 +158,7 @@ fn a_device_without_contact_locks_and_a_contact_opens_it() {
         &["edit", &record, "phone=1"],
         &["create", "customer", "company_name=Brown"],
         &["store", "export", "copy"],
-        &["export", "customer", "-"],
+        &["export", "customer", "-", "--format", "csv"],
         &["timeline", &record],
         &["outbox"],
         &["check"],

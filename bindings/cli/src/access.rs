@@ -36,8 +36,11 @@ pub(crate) fn authorised(replica: &mut Replica) -> Result<Server, CliError> {
 /// As [`authorised`], for a server that may be silent for so long.
 pub(crate) fn listening(replica: &mut Replica, silence: Duration) -> Result<Server, CliError> {
     let enrolment = enrolled(replica)?;
-    if replica.is_refresh_due()? {
-        renew(replica, None)?;
+    // Twice, where an answer that was lost long ago comes again: it has ended meanwhile.
+    for _ in 0..2 {
+        if replica.is_refresh_due()? {
+            renew(replica, None)?;
+        }
     }
     Server::listening(&enrolment.url, Some(replica.credentials()?), silence)
 }

@@ -1,6 +1,6 @@
 //! The key that a device is known by: P-256, used and never shown.
 //!
-//! Secure hardware of phones (Secure Enclave, StrongBox) makes such keys and signs with them, and
+//! Secure hardware of phones (Secure Enclave, `StrongBox`) makes such keys and signs with them, and
 //! nobody gets them out. So a key is an interface: what it is outside, and that it signs. A host
 //! app brings its own; desktops keep one in a file that only its owner may read.
 //!

@@ -1,7 +1,7 @@
 //! Signed requests: that a request comes from the device, now, once, and is what it sent.
 //!
 //! A token alone would be as good in a thief's hands. So each request carries a proof in the spirit
-//! of DPoP (RFC 9449): the device's signature over method, path, token, body, time and a nonce. It
+//! of `DPoP` (RFC 9449): the device's signature over method, path, token, body, time and a nonce. It
 //! is one header:
 //!
 //! ```text

@@ -33,3 +33,5 @@ mod sessions;
 mod slowness;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tokens;

@@ -126,7 +126,7 @@ impl Office {
         body: &[u8],
     ) -> Answer {
         let is_api = path.starts_with("/v1/");
-        let proof = is_api.then(|| self.proof((method, path), token, body)).unwrap_or_default();
+        let proof = if is_api { self.proof((method, path), token, body) } else { String::new() };
         self.request((method, path), (token, &proof), content_type, body)
     }
 

@@ -36,6 +36,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often the office is asked while it cannot announce anything.
 const ASK_EVERY: Duration = Duration::from_secs(60);
+/// How often the office is asked although it announces nothing: so that the lease is renewed.
+const CONTACT_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The first pause after a failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 /// The longest pause.
@@ -151,7 +153,8 @@ impl Watch<'_> {
                 (self.sync, self.channel) = (Pause::over(now), Pause::over(now));
             }
             self.look_for_edits()?;
-            if !self.is_listening && now.duration_since(self.last_sync) >= ASK_EVERY {
+            let quiet = now.duration_since(self.last_sync);
+            if quiet >= CONTACT_EVERY || (!self.is_listening && quiet >= ASK_EVERY) {
                 self.is_due = true;
             }
             if self.is_due && self.sync.is_over(now) {
