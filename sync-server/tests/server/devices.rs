@@ -1,6 +1,9 @@
 //! Devices after their enrolment: approval, signed requests, revocation, wiping.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Read as _,
+    time::{Duration, Instant},
+};
 
 use outrider_core::{
     ids::{DeviceId, to_hex},
@@ -22,8 +25,9 @@ use serde_json::{Value, json};
 
 use crate::{
     browser::Browser,
+    streams::{fill, history_path},
     tokens::exchange,
-    world::{Answer, NOW, Office, public_key},
+    world::{Answer, NOW, Office, public_key, send},
 };
 
 pub(crate) const JSON: &str = "application/json";
@@ -254,7 +258,8 @@ fn a_body_must_be_the_one_that_was_signed() {
 
 #[test]
 fn a_device_that_is_turned_away_gets_nothing_more_and_is_still_heard() {
-    let office = Office::open(&[]);
+    // A channel that is not ended would end by itself, too late.
+    let office = Office::open(&["--live-duration-ms", "15000"]);
     let (anna, hers) = enrolled(&office, 1);
     let (_, his) = enrolled(&office, 2);
     let mut channel = crate::live::listen(&office, &hers.token);
@@ -281,6 +286,37 @@ fn a_device_that_is_turned_away_gets_nothing_more_and_is_still_heard() {
     let asked = office.get("/v1/device", &hers.token).json();
     assert_eq!((&asked["standing"], &asked["wipe"]), (&json!("device_revoked"), &Value::Null));
     assert_eq!(status(&office, &his.token), refused(401, "token_expired"));
+}
+
+#[test]
+fn an_answer_under_way_breaks_off_when_its_device_is_turned_away() {
+    let office = Office::open(&[]);
+    let (device, tokens) = enrolled(&office, 1);
+    let path = history_path(&fill(&office, 160, 200_000));
+    let read_slowly = |is_revoked: bool| {
+        let mut stream = office.connect();
+        let proof = office.proof(("GET", &path), &tokens.token, b"");
+        let token = &tokens.token;
+        send(
+            &mut stream,
+            &format!(
+                "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\noutrider-proof: {proof}\r\nconnection: close\r\n\r\n"
+            ),
+        );
+        let mut begun = [0; 12];
+        stream.read_exact(&mut begun).unwrap();
+        assert_eq!(&begun, b"HTTP/1.1 200");
+        if is_revoked {
+            revoke(office.storage.as_ref(), device, NOW).unwrap();
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        // A whole chunked answer ends with an empty chunk.
+        rest.ends_with(b"\r\n0\r\n\r\n")
+    };
+    assert!(read_slowly(false), "as slow as that is well");
+    assert!(!read_slowly(true), "it broke off");
 }
 
 #[test]

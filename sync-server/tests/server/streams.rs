@@ -44,7 +44,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
 }
 
 /// A text with `count` changes of `size_bytes` that no compression makes smaller.
-fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
+pub(crate) fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
     let id = DocumentId { record: RecordId::new(1, [1; 10]), part: Part::Text("notes".to_owned()) };
     let mut write = office.storage.write().unwrap();
     let mut noise = 1_u64;
@@ -80,7 +80,7 @@ fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
     id
 }
 
-fn history_path(id: &DocumentId) -> String {
+pub(crate) fn history_path(id: &DocumentId) -> String {
     format!("/v1/records/{}/{}/history", id.record, id.part)
 }
 
