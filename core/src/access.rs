@@ -1,50 +1,47 @@
 //! Who may do what: one pure function, the same on phone and server.
 //!
-//! For now everybody may read everything, and write every field that is not withheld by name;
-//! the seam is where roles, territories and approval will join.
+//! A [`Policy`] is what the office decided: [roles](Role), and a [`Directory`] of users, teams and
+//! territories that is read from their records. For one user at one time it gives a [`Grant`], a
+//! document that the server signs and the user's devices keep. [`Grant::allows`] answers every
+//! question; what it needs to know of a record is its [`Standing`]: the scopes that the record is
+//! in.
+//!
+//! Rules, in their order: while access rules are off, everything is allowed. An explicit denial of
+//! any of the user's roles beats everything. Otherwise the most permissive of the roles decides.
+//! Whoever may not read a part may do nothing else with it.
+//!
+//! In reading order: [`level`] and [`scope`] are the words, [`role`] what a role may do, [`ready`]
+//! the roles that everybody begins with, [`directory`] who is who ([`records`]: as records say), [`policy`] both together,
+//! [`grant`] what one user may do, [`change`] what is wrong with a change, [`words`] how it is said.
 
-use std::collections::BTreeSet;
+pub mod level;
+pub mod scope;
 
-use crate::{crdt::Change, ids::Part, schema::Entity};
+pub mod role;
 
-/// What the current policy withholds.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Policy {
-    /// Fields that nobody outside the office writes: (entity, field).
-    withheld: BTreeSet<(String, String)>,
-}
+pub mod ready;
 
-impl Policy {
-    /// A policy that withholds nothing.
-    #[must_use]
-    pub fn open() -> Self {
-        Self::default()
-    }
+pub mod directory;
 
-    /// The same policy that also withholds a field.
-    #[must_use]
-    pub fn withholding(mut self, entity: &str, field: &str) -> Self {
-        self.withheld.insert((entity.to_owned(), field.to_owned()));
-        self
-    }
+pub mod records;
 
-    /// Whether nobody outside the office writes a field.
-    #[must_use]
-    pub fn is_withheld(&self, entity: &str, field: &str) -> bool {
-        self.withheld.contains(&(entity.to_owned(), field.to_owned()))
-    }
+pub mod policy;
 
-    /// The keys of a change that its author may not write; none if all is well.
-    #[must_use]
-    pub fn refused_keys(&self, entity: &Entity, part: &Part, change: &Change) -> Vec<String> {
-        if self.withheld.is_empty() {
-            return Vec::new();
-        }
-        let is_withheld = |key: &str| {
-            entity
-                .parse_key(part, key)
-                .is_ok_and(|key| self.is_withheld(&entity.name, &key.field().name))
-        };
-        change.ops.iter().map(|op| &op.key).filter(|key| is_withheld(key)).cloned().collect()
-    }
-}
+pub mod grant;
+
+mod discount;
+
+pub mod change;
+
+pub mod words;
+
+pub use change::{Refusal, Target};
+pub use directory::Directory;
+pub use grant::Grant;
+pub use level::{Level, Operation, PartKind};
+pub use policy::{Policy, Rules};
+pub use role::Role;
+pub use scope::{Scope, Standing};
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,8 @@ pub mod read;
 
 pub mod base;
 
+pub mod reissue;
+
 pub mod history;
 
 pub mod gate;
@@ -40,6 +42,7 @@ pub mod export;
 pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
+pub use reissue::reissue;
 pub use state::{Clock, Head, Own, Seen, State, Survivor};
 pub use text::{AcceptedText, TextChange, TextDocument, TextError};
 pub use write::{Edit, Stamp, WriteError, next_actor, write};

@@ -11,6 +11,7 @@
 //! * [`search`]: what a text is found by.
 //! * [`likeness`]: who is the same.
 //! * [`crdt`]: how they are written and merged.
+//! * [`keys`]: with which key a store is encrypted, and where a device keeps it.
 //! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
 //! * [`transfer`]: files of other systems made into records.
 //! * [`reports`]: what the records add up to.
@@ -33,6 +34,8 @@ pub mod access;
 pub mod domain;
 
 pub mod sync;
+
+pub mod keys;
 
 pub mod store;
 

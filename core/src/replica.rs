@@ -7,9 +7,10 @@
 //! [`taps`] does what one press of a button does, [`likeness`] finds who may be the same, [`merge`] makes two
 //! records one, [`read`] answers questions, [`find`] searches, [`live`] keeps lists up to date, [`history`] says who changed what,
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
-//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew, [`bulk`] serves imports,
-//! [`copy`] the support. [`credentials`] name the device to its server, [`lease`] locks it and [`wipe`] empties
-//! it.
+//! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew,
+//! [`access`] says what may be written and what must go, [`bulk`] serves imports,
+//! [`copy`] the support. [`credentials`] name the device to its server, [`lease`] locks it and
+//! [`wipe`](mod@wipe) empties it.
 
 use std::{
     fs,
@@ -21,6 +22,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
     ids::{ActorId, ActorPrefix, RecordId},
+    keys::{KeyStore, StoreKey},
     schema::Schema,
     store::{
         Durability, Store, StoreError, credentials as shown, document, lease as leased, meta, rows,
@@ -29,6 +31,7 @@ use crate::{
     time::{Clock, SystemClock},
 };
 
+pub mod access;
 pub mod bulk;
 pub mod copy;
 pub mod credentials;
@@ -58,6 +61,7 @@ pub mod writer;
 pub use error::ReplicaError;
 pub use live::{Diff, LiveId, Signal};
 pub use read::{Conflict, Links, Page, Status};
+pub use wipe::{WipeError, Wiped, wipe};
 pub use writer::Writer;
 
 /// Name of the database in a replica's folder.
@@ -76,11 +80,13 @@ pub struct Options {
     pub seed: Option<u64>,
     /// What a power failure may cost.
     pub durability: Durability,
+    /// Where the key of an encrypted store is kept; the store is plain if there is none.
+    pub keys: Option<Arc<dyn KeyStore>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(SystemClock), seed: None, durability: Durability::Full }
+        Self { clock: Arc::new(SystemClock), seed: None, durability: Durability::Full, keys: None }
     }
 }
 
@@ -101,6 +107,7 @@ pub struct Replica {
 impl Replica {
     /// Opens the replica in `folder`, or creates it there.
     ///
+    /// With a key store the database is encrypted; one that is there and plain is encrypted first.
     /// If the database was copied from another device or restored from a backup, which the token
     /// beside it tells, the replica goes on under actors that have never written.
     ///
@@ -124,14 +131,19 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(folder_error)?;
-        if folder.join(wipe::WIPE_FILE).exists() {
-            return Err(ReplicaError::Wiped);
-        }
+        wipe::check_not_begun(folder)?;
         let mut rng = match options.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
-        let mut store = Store::open(&folder.join(DATABASE_FILE), options.durability)?;
+        let database = folder.join(DATABASE_FILE);
+        let mut store = match &options.keys {
+            None => Store::open(&database, options.durability)?,
+            Some(keys) => {
+                let fresh = StoreKey::draw(&mut rng);
+                Store::open_sealed(&database, options.durability, keys.as_ref(), &fresh)?
+            }
+        };
         let key: Arc<dyn DeviceKey> = match key {
             Some(key) => key,
             None => Arc::new(

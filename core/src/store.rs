@@ -10,7 +10,9 @@
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
-//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged.
+//! [`seal`] encrypts the file, `engine` checks the SQLite that is linked.
+//! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
+//! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,9 +21,12 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
+use crate::keys::{KeyStore, StoreKey};
+
 pub mod copy;
 pub mod credentials;
 pub mod document;
+mod engine;
 pub mod imports;
 pub mod inbox;
 pub mod index;
@@ -36,11 +41,16 @@ pub mod reports;
 pub mod rollup;
 pub mod rows;
 pub mod saved;
+pub mod seal;
 pub mod search;
 pub mod sizes;
+pub mod standing;
 pub mod timeline;
 pub mod undo;
 pub mod watch;
+pub mod witness;
+
+pub use seal::SealError;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
 const MIGRATIONS: &[&str] = &[
@@ -49,6 +59,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0003_documents_by_row.sql"),
     include_str!("store/migrations/0004_undo.sql"),
     include_str!("store/migrations/0005_import_batches.sql"),
+    include_str!("store/migrations/0006_access.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;
@@ -56,8 +67,10 @@ const APPLICATION_ID: i32 = 0x4f52_6476;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Prepared statements that are kept; every entity has a few of its own.
 const STATEMENTS_MAX: usize = 256;
-/// The oldest SQLite without known ways to damage a file or read beside it.
-const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// How the file is opened.
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_CREATE)
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 /// Page cache, in KiB.
 const CACHE_KIB: i64 = 8_192;
 
@@ -76,6 +89,9 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The file cannot be encrypted, or read with its key.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// The file was written by a newer app.
     #[error(
         "this store has version {found}, this app knows up to {known}; install the newer app again"
@@ -123,6 +139,7 @@ pub enum Durability {
 #[derive(Debug)]
 pub struct Store {
     conn: Connection,
+    is_sealed: bool,
 }
 
 impl Store {
@@ -130,22 +147,64 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Returns [`StoreError`] when the file cannot be opened, is too new or is no store.
+    /// Returns [`StoreError`] when the file cannot be opened, is too new, encrypted or no store.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
-        if rusqlite::version_number() < SQLITE_VERSION_MIN {
-            return Err(StoreError::OldSqlite(rusqlite::version().to_owned()));
-        }
+        engine::check()?;
         let open_error = |source| StoreError::Open { path: path.to_owned(), source };
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-            | OpenFlags::SQLITE_OPEN_CREATE
-            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut conn = Connection::open_with_flags(path, flags).map_err(open_error)?;
-        if is_foreign(&conn).map_err(open_error)? {
-            return Err(StoreError::Foreign(path.to_owned()));
+        let conn = Connection::open_with_flags(path, FLAGS).map_err(open_error)?;
+        Self::begin_with(conn, path, durability, false)
+    }
+
+    /// As [`Self::open`], encrypted with the key that `keys` has; `fresh` becomes the key of a store
+    /// that has none. A store that is plain is encrypted first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; [`SealError::NoCipher`] when this program cannot encrypt.
+    pub fn open_sealed(
+        path: &Path,
+        durability: Durability,
+        keys: &dyn KeyStore,
+        fresh: &StoreKey,
+    ) -> Result<Self, StoreError> {
+        if !engine::check()? {
+            return Err(SealError::NoCipher.into());
+        }
+        let conn = seal::open(path, FLAGS, keys, fresh)?;
+        Self::begin_with(conn, path, durability, true)
+    }
+
+    fn begin_with(
+        mut conn: Connection,
+        path: &Path,
+        durability: Durability,
+        is_sealed: bool,
+    ) -> Result<Self, StoreError> {
+        let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+        match is_foreign(&conn) {
+            Err(error) if seal::is_unreadable(&error) && !is_sealed => {
+                return Err(SealError::Sealed(path.to_owned()).into());
+            }
+            Err(source) => return Err(open_error(source)),
+            Ok(true) if seal::is_moved(&conn) => {
+                return Err(SealError::Sealed(path.to_owned()).into());
+            }
+            Ok(true) => return Err(StoreError::Foreign(path.to_owned())),
+            Ok(false) => {}
         }
         prepare(&conn, durability).map_err(open_error)?;
+        if is_sealed {
+            // SQLCipher is built so; said here too, for what it keeps besides would be plain.
+            conn.pragma_update(None, "temp_store", "MEMORY").map_err(open_error)?;
+        }
         migrate(&mut conn)?;
-        Ok(Self { conn })
+        Ok(Self { conn, is_sealed })
+    }
+
+    /// Whether the file is encrypted.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// The connection, for reading.

@@ -2,8 +2,8 @@
 //!
 //! [`frame`] has the messages, [`codec`] their bytes, [`key`] is what a device is known by, [`sign`]
 //! says who wrote them, [`proof`] who asks, [`certificate`] who a device is,
-//! [`tokens`] how it is enrolled and named, [`digest`] how both sides
-//! notice that they differ.
+//! [`tokens`] how it is enrolled and named, [`head`] where the audit of the server stood, [`digest`]
+//! how both sides notice that they differ.
 
 pub mod frame;
 
@@ -18,5 +18,7 @@ pub mod proof;
 pub mod certificate;
 
 pub mod tokens;
+
+pub mod head;
 
 pub mod digest;

@@ -17,7 +17,7 @@ const LEASE: i64 = 30 * DAY;
 
 fn open(folder: &Path, clock: &Arc<ManualClock>) -> Replica {
     let clock: Arc<dyn Clock> = clock.clone();
-    let options = Options { clock, seed: Some(1), durability: Durability::None };
+    let options = Options { clock, seed: Some(1), durability: Durability::None, keys: None };
     Replica::open(folder, options).unwrap()
 }
 

@@ -325,6 +325,7 @@ fn many_texts_written_before_enrolment_go_along() {
             prefix: ActorPrefix([9; 12]),
             token: "token".to_owned(),
             user_record: None,
+            ca: None,
         })
         .unwrap();
     assert_eq!(replica.status().unwrap().waiting, 2 * count as u64);
@@ -360,6 +361,26 @@ fn processes_that_open_a_new_folder_together_share_one_key() {
     assert!(keys.iter().all(|key| *key == keys[0]));
 }
 
+/// What a server sends to a user who may not read anything any more.
+fn nothing_is_allowed() -> Vec<outrider_core::sync::frame::PullFrame> {
+    use outrider_core::{
+        access::Grant,
+        sync::frame::{End, Hello, PROTOCOL_VERSION, PullFrame, SignedGrant},
+    };
+    let grant = SignedGrant { body: Grant::default().to_bytes(), signature: Vec::new() };
+    let hello = Hello {
+        version: PROTOCOL_VERSION,
+        instance: [0; 16],
+        is_cursor_known: true,
+        now_ms: 0,
+        expected: 0,
+        grant: Some(grant),
+    };
+    let (digest, streams) = ([0; 16], Vec::new());
+    let end = End { is_more: false, position: 1, digest, streams, reached: None, audit_head: None };
+    vec![PullFrame::Hello(hello), PullFrame::End(end)]
+}
+
 #[test]
 fn records_of_an_entity_that_only_a_newer_app_knows_are_kept_and_counted() {
     use outrider_core::{
@@ -382,35 +403,38 @@ fn records_of_an_entity_that_only_a_newer_app_knows_are_kept_and_counted() {
         record,
         part: Part::Main,
         entity: "spaceship".to_owned(),
-        scope: "all".to_owned(),
         family: record,
         family_position: 1,
         pass: 1,
         body: Body::State(state.to_bytes()),
         provenance: Vec::new(),
+        unit: None,
     }));
-    let effect = replica.take_frames(std::slice::from_ref(&frame), &[], false).unwrap();
+    let effect = replica.take_frames(std::slice::from_ref(&frame), false).unwrap();
     assert_eq!((effect.documents, effect.unknown), (1, 1));
     let conn = replica.store().conn();
     let stored = document::load(conn, &id).unwrap().unwrap();
     assert_eq!(stored.entity, "spaceship");
     assert_eq!(State::from_bytes(&stored.state).unwrap(), state);
     assert_eq!(meta::cursor(conn).unwrap().held, digest::of_state(&id, &state));
-    let leave = PullFrame::Leave(record, "all".to_owned());
-    replica.take_frames(&[leave], &[], false).unwrap();
+    let effect = replica.take_frames(&nothing_is_allowed(), false).unwrap();
+    assert_eq!(effect.left, 1);
     assert_eq!(document::load(replica.store().conn(), &id).unwrap(), None);
     assert_eq!(meta::cursor(replica.store().conn()).unwrap().held, [0; 16]);
 }
 
 #[test]
 fn a_record_with_waiting_edits_stays_when_its_last_scope_goes() {
-    use outrider_core::{ids::RecordId, sync::frame::PullFrame};
+    use outrider_core::ids::RecordId;
     let (_folder, mut replica) = open();
     let id: RecordId =
         replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
-    let leave = PullFrame::Leave(id, "all".to_owned());
-    let effect = replica.take_frames(&[leave], &[], false).unwrap();
-    assert_eq!(effect.left, 0);
+    let effect = replica.take_frames(&nothing_is_allowed(), false).unwrap();
+    assert_eq!(
+        (effect.left, replica.leaving().unwrap()),
+        (0, 0),
+        "it is nobody's but its author's"
+    );
     assert!(replica.get(id).unwrap().is_some());
 }
 

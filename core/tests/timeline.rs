@@ -54,6 +54,7 @@ impl World {
             prefix: ActorPrefix([7; 12]),
             token: "secret".to_owned(),
             user_record: Some(user_record),
+            ca: None,
         };
         self.replica.enroll(&enrolment).unwrap();
     }

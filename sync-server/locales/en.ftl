@@ -267,6 +267,7 @@ code-words = Scan the picture with the app, or type the code:
 code-until = Good until
 code-once = It lets one device in, once, and is not shown again.
 code-command = On a command line
+code-ca = The fingerprint of the authority behind this server. Compare it with what the device shows if you type it by hand.
 code-back = Back to devices
 code-minutes-wrong = The minutes must be between 1 and 10080.
 code-user-wrong = The user's name must have 1 to 100 characters.

@@ -255,6 +255,7 @@ code-words = 用应用扫描二维码，或输入注册码：
 code-until = 有效期至
 code-once = 只能接入一台设备、只能使用一次，且不再显示。
 code-command = 命令行方式
+code-ca = 本服务器证书颁发机构的指纹。手动输入时，请与设备上显示的内容核对。
 code-back = 返回设备列表
 code-minutes-wrong = 分钟数须在 1 到 10080 之间。
 code-user-wrong = 使用者姓名须为 1 到 100 个字符。

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use outrider_core::{
-    access::Policy,
+    access::{Grant, Policy},
     crdt::{self, ChangeError, Clock, EncodedChange, gate::FOREIGN_ACTOR, text},
     ids::{ChangeHash, DocumentId},
     schema::{Entity, Schema},
@@ -20,6 +20,7 @@ use crate::storage::{
     AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write,
 };
 
+pub mod access;
 mod family;
 mod flat;
 mod long_text;
@@ -75,7 +76,8 @@ pub(crate) struct Applied {
 /// One push, or one edit of the office, on its way through.
 pub(crate) struct Desk<'a> {
     pub(crate) tx: Box<dyn Write + 'a>,
-    policy: &'a Policy,
+    /// What who writes may do.
+    grant: Grant,
     /// Who writes: the device, or who stands for its user when an edit goes on to another record.
     device: Device,
     now_ms: TimestampMs,
@@ -91,18 +93,24 @@ impl<'a> Desk<'a> {
     /// Begins a transaction for what `device` wrote.
     pub(crate) fn open(
         storage: &'a dyn Storage,
-        policy: &'a Policy,
-        device: &'a Device,
+        policy: &Policy,
+        device: &Device,
         now_ms: TimestampMs,
     ) -> Result<Self, StorageError> {
         let tx = storage.write()?;
+        let grant = grant_of(policy, device, now_ms);
         let (device, documents, applied) = (device.clone(), BTreeMap::new(), Vec::new());
-        Ok(Self { tx, policy, device, now_ms, applied, documents, texts: 0 })
+        Ok(Self { tx, grant, device, now_ms, applied, documents, texts: 0 })
     }
 
     /// Who writes.
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// What who writes may do.
+    pub(crate) fn grant(&self) -> &Grant {
+        &self.grant
     }
 
     /// The time now.
@@ -115,15 +123,18 @@ impl<'a> Desk<'a> {
         std::mem::take(&mut self.applied)
     }
 
-    /// Does something in another's name.
+    /// Does in another's name what follows from a decision that was made before: nobody is asked
+    /// again whether it is allowed.
     pub(crate) fn as_device<T>(
         &mut self,
         device: Device,
         work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
         let own = std::mem::replace(&mut self.device, device);
+        let grant = std::mem::replace(&mut self.grant, Grant::open());
         let done = work(self);
         self.device = own;
+        self.grant = grant;
         done
     }
 
@@ -249,14 +260,8 @@ impl<'a> Desk<'a> {
         hash: ChangeHash,
         code: &str,
     ) -> Result<(), StorageError> {
-        self.tx.add_audit(&AuditLine {
-            at: self.now_ms,
-            device: Some(self.device.id),
-            action,
-            document: Some(id.clone()),
-            hash: Some(hash),
-            code: code.to_owned(),
-        })
+        let line = AuditLine::new(self.now_ms, action).device(self.device.id);
+        self.tx.add_audit(&line.document(id.clone()).hash(hash).code(code))
     }
 
     /// Makes sure that a document is among those met.
@@ -306,6 +311,9 @@ impl<'a> Desk<'a> {
     /// Writes what is left, and hands on what was written in records that were merged away.
     fn settle(&mut self) -> Result<(), StorageError> {
         self.flush()?;
+        let applied = std::mem::take(&mut self.applied);
+        crate::office::note_requests(self, &applied)?;
+        self.applied = applied;
         crate::office::forward(self)?;
         self.flush()
     }
@@ -324,6 +332,21 @@ impl<'a> Desk<'a> {
         self.settle()?;
         self.tx.commit()
     }
+}
+
+/// What a device, or who stands for a user at the office, may do at a time.
+///
+/// The server itself may do everything; what is withheld from devices is not from the office.
+#[must_use]
+pub fn grant_of(policy: &Policy, device: &Device, now_ms: TimestampMs) -> Grant {
+    if device.is_office && device.user == crate::office::SYSTEM_USER {
+        return Grant::open();
+    }
+    let mut grant = policy.grant(device.user_record, now_ms);
+    if device.is_office {
+        grant.withheld.clear();
+    }
+    grant
 }
 
 /// A refusal as an outcome.

@@ -4,14 +4,23 @@
 //! A password is known to its owner alone; the storage has its Argon2id hash. An unknown login
 //! costs the same time as a wrong password, so that nobody learns who has an account.
 
-use outrider_core::time::TimestampMs;
+use outrider_core::{
+    ids::{ChangeHash, RecordId},
+    time::TimestampMs,
+};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::storage::{
-    AuditLine, Storage, StorageError,
-    accounts::{Account, Role, StoredSession},
+use crate::{
+    keys::ServerKey,
+    storage::{
+        AuditLine, Read, Storage, StorageError,
+        accounts::{Account, Role, SeenAs, StoredSession},
+    },
 };
+
+pub mod factor;
+pub mod manage;
 
 mod password;
 
@@ -46,6 +55,18 @@ pub enum AccountError {
     /// The login or the name is no name.
     #[error("{0}")]
     Invalid(&'static str),
+    /// The login belongs to an account already.
+    #[error("there is an account with this login already")]
+    Taken,
+    /// It would shut out whoever does it, or everybody.
+    #[error("nobody may switch their own account off, or the last administrator's")]
+    LastAdministrator,
+    /// The code of the second factor is wrong, or was used.
+    #[error("the code is wrong, or was used already")]
+    WrongCode,
+    /// The second factor was sealed with another key: this server's key was replaced.
+    #[error("the second factor cannot be read; an administrator can reset it")]
+    Sealed,
     /// The hash could not be computed.
     #[error("the password could not be hashed")]
     Hash,
@@ -99,6 +120,7 @@ pub fn ensure_administrator(
         password_hash: hash_password(password, salt)?,
         language: None,
         created_at: now_ms,
+        is_disabled: false,
     };
     let mut write = storage.write()?;
     // Another process may have been faster.
@@ -106,7 +128,7 @@ pub fn ensure_administrator(
         return Ok(false);
     }
     write.put_account(&account)?;
-    write.add_audit(&line("account_created", now_ms))?;
+    write.add_audit(&AuditLine::new(now_ms, "account_created").subject(account.id))?;
     write.commit()?;
     Ok(true)
 }
@@ -118,6 +140,12 @@ pub struct Whose {
     pub login: String,
     /// The name under which a new account edits; none if no account may be created.
     pub create_as: Option<String>,
+}
+
+/// Whether it can be a login or a name.
+fn is_name(name: &str) -> bool {
+    let chars = name.chars().count();
+    !name.trim().is_empty() && chars <= LOGIN_CHARS_MAX && !name.chars().any(char::is_control)
 }
 
 /// Sets a password, and signs the account out everywhere.
@@ -135,10 +163,6 @@ pub fn set_password(
     now_ms: TimestampMs,
 ) -> Result<(), AccountError> {
     let login = fold_login(&whose.login);
-    let is_name = |name: &str| {
-        let chars = name.chars().count();
-        !name.trim().is_empty() && chars <= LOGIN_CHARS_MAX && !name.chars().any(char::is_control)
-    };
     if !is_name(&login) {
         return Err(AccountError::Invalid("the login must have 1 to 100 characters"));
     }
@@ -159,11 +183,12 @@ pub fn set_password(
             password_hash,
             language: None,
             created_at: now_ms,
+            is_disabled: false,
         },
     };
     write.put_account(&account)?;
     write.remove_sessions_of(account.id)?;
-    write.add_audit(&line("password_set", now_ms))?;
+    write.add_audit(&AuditLine::new(now_ms, "password_set").subject(account.id))?;
     write.commit()?;
     Ok(())
 }
@@ -184,7 +209,8 @@ pub fn check_password(
     if !password::is_password(password, hash) {
         return Err(AccountError::Wrong);
     }
-    account.ok_or(AccountError::Wrong)
+    // A disabled account is told apart from a wrong password by nobody.
+    account.filter(|account| !account.is_disabled).ok_or(AccountError::Wrong)
 }
 
 /// Begins a session of an account under a fresh token, and ends the one before in this browser.
@@ -197,6 +223,7 @@ pub fn begin_session(
     account: Uuid,
     token: &Token,
     before: Option<&Token>,
+    browser: &str,
     now_ms: TimestampMs,
 ) -> Result<(), AccountError> {
     let mut write = storage.write()?;
@@ -205,11 +232,62 @@ pub fn begin_session(
         write.remove_session(&hash_token(before))?;
     }
     let token_hash = hash_token(token);
-    let session = StoredSession { token_hash, account, created_at: now_ms, seen_at: now_ms };
+    let session = StoredSession {
+        token_hash,
+        account,
+        created_at: now_ms,
+        seen_at: now_ms,
+        seen_as: None,
+        browser: browser.to_owned(),
+    };
     write.add_session(&session, SESSIONS_PER_ACCOUNT_MAX)?;
-    write.add_audit(&line("signed_in", now_ms))?;
+    write.add_audit(&AuditLine::new(now_ms, "signed_in").account(account))?;
     write.commit()?;
     Ok(())
+}
+
+/// A session that lives: whose it is, and as whom it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Live {
+    /// Whose.
+    pub account: Account,
+    /// As whom, if not as its account.
+    pub seen_as: Option<Seen>,
+}
+
+/// As whom an administrator looks at the office.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The account or the user's record.
+    pub target: SeenAs,
+    /// The name.
+    pub user: String,
+    /// The user's record, once there is one.
+    pub user_record: Option<RecordId>,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// Who is looked as. Somebody who is not there any more is nobody, and sees the least.
+fn seen(read: &dyn Read, target: SeenAs) -> Result<Seen, StorageError> {
+    let nobody = Seen { target, user: "–".to_owned(), user_record: None, role: Role::Office };
+    Ok(match target {
+        SeenAs::Account(id) => read.account(id)?.map_or(nobody, |account| Seen {
+            target,
+            user: account.user,
+            user_record: account.user_record,
+            role: account.role,
+        }),
+        SeenAs::User(id) => {
+            let known = crate::office::titles(read, [id]).unwrap_or_default().remove(&id);
+            known.map_or(nobody, |(_, user)| Seen {
+                target,
+                user,
+                user_record: Some(id),
+                role: Role::Office,
+            })
+        }
+    })
 }
 
 /// The account of a session, if the token is known and the session has not ended.
@@ -221,7 +299,7 @@ pub fn find_session(
     storage: &dyn Storage,
     token: &Token,
     now_ms: TimestampMs,
-) -> Result<Option<Account>, AccountError> {
+) -> Result<Option<Live>, AccountError> {
     let token_hash = hash_token(token);
     let read = storage.read()?;
     let Some(session) = read.session(&token_hash)? else { return Ok(None) };
@@ -229,14 +307,15 @@ pub fn find_session(
     if idle_ms >= SESSION_IDLE_MS || now_ms - session.created_at >= SESSION_AGE_MS_MAX {
         return Ok(None);
     }
-    let account = read.account(session.account)?;
+    let account = read.account(session.account)?.filter(|account| !account.is_disabled);
+    let seen_as = session.seen_as.map(|target| seen(&*read, target)).transpose()?;
     drop(read);
     if idle_ms >= SESSION_TOUCH_MS {
         let mut write = storage.write()?;
         write.touch_session(&token_hash, now_ms)?;
         write.commit()?;
     }
-    Ok(account)
+    Ok(account.map(|account| Live { account, seen_as }))
 }
 
 /// Ends a session.
@@ -244,15 +323,47 @@ pub fn find_session(
 /// # Errors
 ///
 /// The storage's.
-pub fn end_session(storage: &dyn Storage, token: &Token) -> Result<(), AccountError> {
+pub fn end_session(
+    storage: &dyn Storage,
+    token: &Token,
+    now_ms: TimestampMs,
+) -> Result<(), AccountError> {
     let mut write = storage.write()?;
-    write.remove_session(&hash_token(token))?;
+    let token_hash = hash_token(token);
+    let session = write.session(&token_hash)?;
+    write.remove_session(&token_hash)?;
+    if let Some(session) = session {
+        write.add_audit(&AuditLine::new(now_ms, "signed_out").account(session.account))?;
+    }
     write.commit()?;
     Ok(())
 }
 
-fn line(action: &'static str, at: TimestampMs) -> AuditLine {
-    AuditLine { at, device: None, action, document: None, hash: None, code: String::new() }
+/// Notes that somebody was refused: the login as a hash that only this server can make, and how
+/// many more were refused since the last line.
+///
+/// # Errors
+///
+/// The storage's.
+pub fn note_refusal(
+    storage: &dyn Storage,
+    key: &ServerKey,
+    login: &str,
+    (code, more): (&str, u64),
+    now_ms: TimestampMs,
+) -> Result<(), AccountError> {
+    let login = fold_login(login);
+    // People type passwords into the wrong field: nobody must be able to try them on the hash.
+    let mut hash = Sha256::new();
+    hash.update(key.derive("login"));
+    hash.update(login.as_bytes());
+    let known = storage.read()?.account_by_login(&login)?.map(|account| account.id);
+    let line = AuditLine::new(now_ms, "sign_in_failed").subject(known).code(code);
+    let line = line.hash(ChangeHash(hash.finalize().into())).count((more > 0).then_some(more));
+    let mut write = storage.write()?;
+    write.add_audit(&line)?;
+    write.commit()?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -288,7 +399,7 @@ mod tests {
     fn a_new_password_signs_out_everywhere() {
         let (_folder, storage) = open();
         let account = check_password(&storage, "admin", "first").unwrap();
-        begin_session(&storage, account.id, &[1; 32], None, NOW).unwrap();
+        begin_session(&storage, account.id, &[1; 32], None, "", NOW).unwrap();
         let whose = Whose { login: "ADMIN".to_owned(), create_as: None };
         set_password(&storage, &whose, "other", &SALT, Uuid::nil(), NOW).unwrap();
         assert!(find_session(&storage, &[1; 32], NOW).unwrap().is_none());
@@ -308,11 +419,11 @@ mod tests {
         let (_folder, storage) = open();
         let id = Uuid::from_u128(1);
         let is_live = |at| find_session(&storage, &[1; 32], at).unwrap().is_some();
-        begin_session(&storage, id, &[1; 32], None, NOW).unwrap();
+        begin_session(&storage, id, &[1; 32], None, "", NOW).unwrap();
         assert!(is_live(NOW + SESSION_IDLE_MS - 1), "used just in time");
         assert!(is_live(NOW + 2 * SESSION_IDLE_MS - 2));
         assert!(!is_live(NOW + 3 * SESSION_IDLE_MS), "left alone for too long");
-        begin_session(&storage, id, &[2; 32], Some(&[1; 32]), NOW).unwrap();
+        begin_session(&storage, id, &[2; 32], Some(&[1; 32]), "", NOW).unwrap();
         assert!(!is_live(NOW), "signing in again ends the session before");
         let mut at = NOW;
         while at < NOW + SESSION_AGE_MS_MAX {
@@ -320,8 +431,8 @@ mod tests {
             at += SESSION_IDLE_MS / 2;
         }
         assert!(find_session(&storage, &[2; 32], at).unwrap().is_none(), "too old although used");
-        begin_session(&storage, id, &[3; 32], None, NOW).unwrap();
-        end_session(&storage, &[3; 32]).unwrap();
+        begin_session(&storage, id, &[3; 32], None, "", NOW).unwrap();
+        end_session(&storage, &[3; 32], NOW).unwrap();
         assert!(find_session(&storage, &[3; 32], NOW).unwrap().is_none());
     }
 }

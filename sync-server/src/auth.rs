@@ -23,6 +23,7 @@ use outrider_core::{
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    audit::reading::{Asker, Who},
     devices::Bar,
     error::AppError,
     guard::DeviceSlot,
@@ -196,6 +197,7 @@ async fn identify(parts: &mut Parts, state: &AppState) -> Result<CallerOrRevoked
     });
     let Found { device, bar, .. } = found.await?;
     state.note_contact(device.id);
+    Asker::tell(parts, Who { device: Some(device.id), account: None, subject: None });
     tracing::Span::current().record("device", tracing::field::display(device.id));
     if let Some(signed) = signed {
         parts.extensions.insert(signed);

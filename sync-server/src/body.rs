@@ -7,12 +7,11 @@ use axum::{
 };
 use minicbor::Decode;
 use outrider_core::sync::codec::{self, CodecError};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     auth::{SignedBody, check_body},
     error::AppError,
-    state::AppState,
+    state::{AppState, Turn},
 };
 
 /// The content type of the sync protocol, both ways.
@@ -25,7 +24,7 @@ pub const QUESTION_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) struct Message {
     bytes: Bytes,
     /// Room for it among all bodies, held while it is used.
-    _room: OwnedSemaphorePermit,
+    _room: Turn,
 }
 
 impl Message {
@@ -80,7 +79,7 @@ pub(crate) async fn receive(
     request: Request,
     state: &AppState,
     most: u32,
-) -> Result<(Bytes, OwnedSemaphorePermit), AppError> {
+) -> Result<(Bytes, Turn), AppError> {
     let most = u64::from(most);
     let announced = request.body().size_hint();
     if announced.lower() > most {

@@ -1,15 +1,17 @@
-//! The command line: `serve`, `code` for letting a device in, `password` for letting a person in.
+//! The command line: `serve`, `code` for letting a device in, `password` for letting a person in;
+//! `backup` and its kin ([`backup`]), `ledger` and `tenant` ([`keep`]).
 
 use std::{
     error::Error,
     ffi::OsString,
     io::{self, Write},
+    path::PathBuf,
     process::ExitCode,
 };
 
 use clap::{Args, Parser, Subcommand};
 use outrider_core::time::{Clock, SystemClock, to_rfc3339};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use tokio::runtime;
 
 mod device;
@@ -17,13 +19,23 @@ mod device;
 pub use device::{Act, DeviceArgs};
 
 use crate::{
-    accounts::{FIRST_LOGIN, Whose, set_password, show_password},
+    accounts::{FIRST_LOGIN, Whose, factor, fold_login, set_password, show_password},
+    audit::{self, command::AuditArgs},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
     enrol::{Approval, create_code_with},
     logging,
     serve::{Ready, ServeError, run},
-    storage::sqlite::{DATABASE_FILE, SqliteStorage},
+    storage::{
+        Storage as _,
+        sqlite::{DATABASE_FILE, SqliteStorage},
+    },
+    tenants::{self, TenantError, TenantName},
+    tls::PinnedCa,
 };
+
+pub mod backup;
+pub mod keep;
+mod rules;
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
 const SPARE_THREADS: u32 = 16;
@@ -48,14 +60,89 @@ enum Subcommands {
     Device(DeviceArgs),
     /// Set a new password for the office pages and print it, whether the server runs or not
     Password(PasswordArgs),
+    /// Check the audit, or take old lines of it away, whether the server runs or not
+    Audit(AuditArgs),
+    /// Look at the access rules, change them, switch them on and off
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Give a user a role
+    Role(rules::RoleArgs),
+    /// Make the pair of keys that backups are encrypted with
+    BackupKey(backup::KeyArgs),
+    /// Make an encrypted backup, whether the server runs or not
+    Backup(backup::BackupArgs),
+    /// Put a backup back while no server runs
+    Restore(backup::RestoreArgs),
+    /// Check that everything in a data folder or a backup fits together
+    Verify(backup::VerifyArgs),
+    /// Look after the file that remembers what must outlive a backup
+    #[command(subcommand)]
+    Ledger(keep::LedgerCommand),
+    /// Look after the companies beside the first
+    #[command(subcommand)]
+    Tenant(keep::TenantCommand),
+}
+
+/// Whose data a command is about.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// Where the data is.
+    #[command(flatten)]
+    pub storage: StorageConfig,
+    /// Name of the tenant; the first company unless given
+    #[arg(long, env = "OUTRIDER_TENANT", value_name = "NAME")]
+    pub tenant: Option<TenantName>,
+}
+
+/// Where one company's data and ledger lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataPlace {
+    /// The folder.
+    pub data: PathBuf,
+    /// The ledger, if it lies elsewhere.
+    pub ledger: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// Finds the folder of the tenant, if one is named.
+    ///
+    /// # Errors
+    ///
+    /// [`TenantError::Unknown`] for a tenant that there is not.
+    pub fn place(&self) -> Result<DataPlace, TenantError> {
+        let StorageConfig { data, ledger } = self.storage.clone();
+        let Some(name) = &self.tenant else { return Ok(DataPlace { data, ledger }) };
+        let tenant = tenants::find(&data, name)?;
+        Ok(DataPlace { data: tenant.folder, ledger: tenants::ledger_of(ledger.as_deref(), name) })
+    }
+}
+
+impl DataPlace {
+    /// Says what to do where there is no data yet.
+    fn must_have_data(&self) -> Result<(), Box<dyn Error>> {
+        if self.data.join(DATABASE_FILE).exists() {
+            return Ok(());
+        }
+        let folder = self.data.display();
+        let words = format!(
+            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
+        );
+        Err(words.into())
+    }
+
+    /// Opens data that is there already.
+    fn open(&self) -> Result<SqliteStorage, Box<dyn Error>> {
+        self.must_have_data()?;
+        Ok(SqliteStorage::open_with_ledger(&self.data, self.ledger.as_deref())?)
+    }
 }
 
 /// What `code` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct CodeArgs {
-    /// Where the data is.
+    /// Whose data.
     #[command(flatten)]
-    pub storage: StorageConfig,
+    pub data: DataArgs,
     /// Name of the user whose device it will be
     #[arg(long)]
     pub user: String,
@@ -74,15 +161,18 @@ pub struct CodeArgs {
 /// What `password` can be told.
 #[derive(Debug, Clone, Args)]
 pub struct PasswordArgs {
-    /// Where the data is.
+    /// Whose data.
     #[command(flatten)]
-    pub storage: StorageConfig,
+    pub data: DataArgs,
     /// Login of the account
     #[arg(long)]
     pub user: String,
     /// Make the account if there is none
     #[arg(long)]
     pub create: bool,
+    /// Remove the account's second factor too: for who has lost the app and all recovery codes
+    #[arg(long, conflicts_with = "create")]
+    pub reset_second_factor: bool,
     /// Name under which a new account edits; the login unless given
     #[arg(long, requires = "create")]
     pub name: Option<String>,
@@ -112,6 +202,24 @@ where
             open(&args.storage).and_then(|storage| device::run(&storage, &args))
         }
         Some(Subcommands::Password(args)) => print_password(&args),
+        Some(Subcommands::Audit(args)) => match audit::command::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE,
+            Err(error) => Err(error),
+        },
+        Some(Subcommands::Rules(command)) => rules::work_on_rules(&command),
+        Some(Subcommands::Role(args)) => rules::give_role(&args),
+        Some(Subcommands::BackupKey(args)) => backup::make_key(&args),
+        Some(Subcommands::Backup(args)) => backup::make_backup(&args),
+        Some(Subcommands::Restore(args)) => backup::put_back(&args),
+        Some(Subcommands::Verify(args)) => match backup::check(&args) {
+            // What was found is said already.
+            Ok(false) => return ExitCode::FAILURE,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Some(Subcommands::Ledger(command)) => keep::keep_ledger(&command),
+        Some(Subcommands::Tenant(command)) => keep::keep_tenants(&command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,7 +248,11 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
     // port 0 the system chooses one.
     let ready = |ready: Ready| {
         let mut stdout = io::stdout();
-        let _ = writeln!(stdout, "listening on http://{}", ready.address);
+        let scheme = if ready.is_tls { "https" } else { "http" };
+        let _ = writeln!(stdout, "listening on {scheme}://{}", ready.address);
+        if let Some(ca) = ready.ca_fingerprint {
+            let _ = writeln!(stdout, "its authority has the fingerprint {ca}");
+        }
         if let Some(password) = ready.first_password {
             // Said here once, and never again: the database has its hash alone.
             let _ = writeln!(
@@ -161,18 +273,24 @@ pub fn serve(config: Config) -> Result<(), ServeError> {
 ///
 /// Fails when the data cannot be opened or the name is no name.
 pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
-    let storage = open(&args.storage)?;
+    let storage = args.data.place()?.open()?;
     let random = u128::from_be_bytes(draw()?);
     let now_ms = SystemClock.now_ms();
     // Whoever runs this is at the server, and hands the code over.
     let approval = if args.approve { Approval::ByOffice } else { Approval::AtOnce };
     let whose = (args.user.as_str(), approval);
-    let (code, expires_at) = create_code_with(&storage, whose, args.minutes, random, now_ms)?;
+    let (code, expires_at) = create_code_with(&storage, whose, args.minutes, random, None, now_ms)?;
     let expires_at = to_rfc3339(expires_at);
+    let ca = PinnedCa::of_data(&args.data.storage.data)?.map(|ca| ca.fingerprint());
     let text = if args.json {
-        json!({ "code": code, "user": args.user, "expires_at": expires_at }).to_string()
+        let mut told = json!({ "code": code, "user": args.user, "expires_at": expires_at });
+        if let (Some(told), Some(ca)) = (told.as_object_mut(), ca) {
+            told.insert("ca_fingerprint".to_owned(), ca.into());
+        }
+        told.to_string()
     } else {
-        format!("{code}\nfor {}, good until {expires_at}, for one device", args.user)
+        let pin = ca.map_or_else(String::new, |ca| format!("\n--ca-fingerprint {ca}"));
+        format!("{code}\nfor {}, good until {expires_at}, for one device{pin}", args.user)
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())
@@ -184,32 +302,40 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
 ///
 /// Fails when the data cannot be opened, or nobody has this login and none is to be created.
 pub fn print_password(args: &PasswordArgs) -> Result<(), Box<dyn Error>> {
-    let storage = open(&args.storage)?;
+    let storage = args.data.place()?.open()?;
     let password = show_password(u128::from_be_bytes(draw()?));
     let name = args.name.clone().unwrap_or_else(|| args.user.clone());
     let whose = Whose { login: args.user.clone(), create_as: args.create.then_some(name) };
     let id = uuid::Uuid::now_v7();
-    set_password(&storage, &whose, &password, &draw()?, id, SystemClock.now_ms())?;
+    let now_ms = SystemClock.now_ms();
+    set_password(&storage, &whose, &password, &draw()?, id, now_ms)?;
+    let account = storage.read()?.account_by_login(&fold_login(&args.user))?;
+    let is_reset = match account.filter(|_| args.reset_second_factor) {
+        Some(account) => factor::remove(&storage, account.id, None, now_ms)?,
+        None => false,
+    };
     let text = if args.json {
-        json!({ "login": args.user, "password": password }).to_string()
+        json!({ "login": args.user, "password": password, "second_factor_removed": is_reset })
+            .to_string()
     } else {
-        format!("{password}\nfor {}, who is signed out everywhere", args.user)
+        let factor = if is_reset { "; the second factor is removed" } else { "" };
+        format!("{password}\nfor {}, who is signed out everywhere{factor}", args.user)
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
 
 /// Opens data that is there already.
-fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
-    let data = &storage.data;
-    if !data.join(DATABASE_FILE).exists() {
-        let folder = data.display();
-        let words = format!(
-            "there is no server's data in {folder}; name the folder with --data, or start the server once with it"
-        );
-        return Err(words.into());
-    }
-    Ok(SqliteStorage::open(data)?)
+pub(crate) fn open(storage: &StorageConfig) -> Result<SqliteStorage, Box<dyn Error>> {
+    let StorageConfig { data, ledger } = storage.clone();
+    DataPlace { data, ledger }.open()
+}
+
+/// Prints for programs or for people.
+fn say(is_json: bool, known: &Json, words: &str) -> Result<(), Box<dyn Error>> {
+    let text = if is_json { known.to_string() } else { words.to_owned() };
+    writeln!(io::stdout(), "{text}")?;
+    Ok(())
 }
 
 fn draw() -> Result<[u8; 16], getrandom::Error> {

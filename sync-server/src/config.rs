@@ -6,6 +6,10 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Args, Command, FromArgMatches, ValueEnum};
 
+mod tls;
+
+pub use tls::{TlsConfig, TlsMode};
+
 /// Where the server listens unless told otherwise.
 pub const LISTEN: &str = "127.0.0.1:8480";
 /// Where the data is unless told otherwise.
@@ -77,6 +81,9 @@ pub struct Config {
     /// How it listens.
     #[command(flatten)]
     pub network: NetworkConfig,
+    /// How connections are encrypted.
+    #[command(flatten)]
+    pub tls: TlsConfig,
     /// What one request may cost.
     #[command(flatten)]
     pub limits: LimitsConfig,
@@ -101,6 +108,15 @@ impl Config {
         let command = Self::augment_args(Command::new("serve").no_binary_name(true));
         Self::from_arg_matches(&command.try_get_matches_from(flags)?)
     }
+
+    /// Whether people and devices reach the server by TLS, its own or a proxy's.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        let public = self.network.public_url.as_deref();
+        self.tls.is_on()
+            || self.network.secure_cookies
+            || public.map_or(self.tls.behind_proxy, |url| url.starts_with("https://"))
+    }
 }
 
 /// Where the data is.
@@ -110,6 +126,10 @@ pub struct StorageConfig {
     /// Folder of the database; created when it is not there
     #[arg(long, env = "OUTRIDER_DATA", default_value = DATA_FOLDER, value_name = "FOLDER")]
     pub data: PathBuf,
+    /// File that remembers what must outlive a backup; `ledger` in the folder unless given. Best on
+    /// another disk
+    #[arg(long, env = "OUTRIDER_LEDGER", value_name = "FILE")]
+    pub ledger: Option<PathBuf>,
 }
 
 /// How the server listens, and how patient it is.
@@ -123,6 +143,10 @@ pub struct NetworkConfig {
     /// with https, cookies are for TLS alone
     #[arg(long, env = "OUTRIDER_PUBLIC_URL", value_name = "URL", value_parser = parse_url)]
     pub public_url: Option<String>,
+    /// Send cookies over TLS alone, whatever the address says: for a server behind a proxy that
+    /// speaks TLS, without a public URL
+    #[arg(long, env = "OUTRIDER_SECURE_COOKIES")]
+    pub secure_cookies: bool,
     /// Stop when standard input ends: for a program that starts the server and must not outlive it
     #[arg(long, env = "OUTRIDER_STOP_WITH_INPUT")]
     pub stop_with_input: bool,
@@ -274,8 +298,8 @@ pub fn to_markdown() -> String {
         "# Configuration\n\n\
          Every setting of `serve` is a flag and an environment variable; the flag wins. The \
          server needs none of them to run. Times are in milliseconds.\n\n\
-         The server speaks plain HTTP: put it behind a proxy that speaks TLS before it leaves the \
-         machine. It trusts no header about where a request came from, so behind a proxy all \
+         Without TLS the server listens on this machine alone; [SECURITY](SECURITY.md#in-transit) says \
+         how to choose. It trusts no header about where a request came from, so behind a proxy all \
          devices share one address: raise the limits that count by address.\n",
     );
     let mut heading = None;

@@ -170,16 +170,9 @@ pub fn apply(
     let Some(code) = write.take_code(&code_hash)? else {
         return asked_again(&*write, applicant, &code_hash)?.ok_or(EnrolError::Unknown);
     };
-    let line = |action: &'static str, device: Option<DeviceId>, code: &str| AuditLine {
-        at: now_ms,
-        device,
-        action,
-        document: None,
-        hash: None,
-        code: code.to_owned(),
-    };
     if code.expires_at < now_ms {
-        write.add_audit(&line("enrolment_refused", None, "code_expired"))?;
+        let line = AuditLine::new(now_ms, "enrolment_refused").code("code_expired");
+        write.add_audit(&line)?;
         write.commit()?;
         return Err(EnrolError::Expired);
     }
@@ -202,7 +195,7 @@ pub fn apply(
             declined_at: 0,
         };
         write.add_request(&request)?;
-        write.add_audit(&line("enrolment_asked", Some(id), ""))?;
+        write.add_audit(&AuditLine::new(now_ms, "enrolment_asked").device(id))?;
         write.commit()?;
         return Ok(Applied::Waits(request));
     }
@@ -220,7 +213,7 @@ pub fn apply(
     write.add_device(&device)?;
     write.set_code_hash(id, &code_hash)?;
     write.put_tokens(&unclaimed(id, 1, now_ms))?;
-    write.add_audit(&line("enrolled", Some(device.id), ""))?;
+    write.add_audit(&AuditLine::new(now_ms, "enrolled").device(device.id))?;
     write.commit()?;
     Ok(Applied::Enrolled(device))
 }
@@ -320,21 +313,20 @@ pub fn create_code(
     random: u128,
     now_ms: TimestampMs,
 ) -> Result<(String, TimestampMs), EnrolError> {
-    create_code_with(storage, (user, Approval::AtOnce), minutes, random, now_ms)
+    create_code_with(storage, (user, Approval::AtOnce), minutes, random, None, now_ms)
 }
 
-/// Creates a one-time code for `user` from 128 random bits; returns it as people type it.
-///
-/// A user who has no record yet gets one, so that what the device writes can name its creator.
+/// As [`create_code`], by an account, and for a device that the office approves or that needs nobody.
 ///
 /// # Errors
 ///
-/// Returns [`EnrolError`] when the name is no name, or the storage fails.
+/// As [`create_code`].
 pub fn create_code_with(
     storage: &dyn Storage,
     (user, approval): (&str, Approval),
     minutes: u32,
     random: u128,
+    by: Option<uuid::Uuid>,
     now_ms: TimestampMs,
 ) -> Result<(String, TimestampMs), EnrolError> {
     if !is_name(user, USER_NAME_CHARS_MAX) {
@@ -350,14 +342,7 @@ pub fn create_code_with(
         expires_at,
         approves: approval == Approval::AtOnce,
     })?;
-    write.add_audit(&AuditLine {
-        at: now_ms,
-        device: None,
-        action: "code_created",
-        document: None,
-        hash: None,
-        code: String::new(),
-    })?;
+    write.add_audit(&AuditLine::new(now_ms, "code_created").account(by))?;
     write.commit()?;
     Ok((text, expires_at))
 }

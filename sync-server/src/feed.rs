@@ -1,35 +1,51 @@
-//! Serving the feed: what changed since a device's cursor, as states, deltas and texts.
+//! Serving the feed: what changed since a device's cursor, as far as its user may see it.
 //!
 //! The answer is made page by page, each page in a read transaction of its own, so a slow reader
-//! holds nothing back. Families are walked in the order of their positions; one that changes while
-//! the answer is under way moves to the end and is met again there, so nothing is missed.
-
-use std::collections::BTreeSet;
+//! holds nothing back. Units (families, and records alone) are walked in the order of their
+//! positions; one that changes while the answer is under way moves to the end and is met again
+//! there, so nothing is missed.
+//!
+//! A pull has up to four passes ([`Pass`]): what changed in what the device sees already; then,
+//! if what it may see has grown, configuration, the user's open visits with their customers, and the
+//! rest. What left is told at the end.
+//!
+//! In reading order: [`view`] says what a device sees now and saw before, [`walk`] goes through the
+//! units, [`visits`] finds what is needed first, `body` chooses between state and delta.
 
 use outrider_core::{
+    access::Grant,
     ids::DocumentId,
-    schema::Schema,
     sync::{
         digest,
         frame::{
-            CHECK_PAGE, CheckRequest, CheckResponse, Digest, DocumentFrame, End,
-            FETCH_DOCUMENTS_MAX, FetchRequest, Hello, PROTOCOL_VERSION, Progress, PullFrame,
-            PullRequest, Stream, StreamDigest,
+            CHECK_PAGE, CheckRequest, CheckResponse, Digest, End, FETCH_DOCUMENTS_MAX,
+            FetchRequest, Hello, PROTOCOL_VERSION, PullFrame, PullRequest, SCOPE_MINE,
+            StreamDigest,
         },
     },
     time::TimestampMs,
 };
 
-use crate::storage::{Device, FeedCursor, FeedQuery, Read, SCOPE_ALL, Storage, StorageError};
+use crate::{
+    access::{Issuer, sign_grant},
+    storage::{Device, Read, SCOPE_ALL, Storage, StorageError},
+};
 
 mod body;
+mod view;
+mod visits;
+mod walk;
 
-/// Documents per page, and so per read transaction.
-const PAGE: usize = 200;
+use view::View;
+use walk::Walk;
+
 /// Uncompressed bytes of one answer, at most, whatever the request says.
 const BUDGET_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Uncompressed bytes of one answer, at least: a request cannot ask for endless small ones.
 const BUDGET_BYTES_MIN: u64 = 16 * 1024;
+/// Milliseconds between two notes of what a device holds, while neither grant nor position differ
+/// much: an idle question need not write.
+const VIEW_NOTE_MS: i64 = 60 * 60 * 1_000;
 
 /// The reader went away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,51 +66,60 @@ pub enum FeedError {
     Stopped(#[from] Stopped),
 }
 
-/// The streams that a device may hold: for now every part of every entity.
-#[must_use]
-pub fn streams_of(_device: &Device) -> Vec<Stream> {
-    let mut streams: Vec<Stream> = Schema::current()
-        .entities()
-        .flat_map(|entity| {
-            entity.parts().into_iter().map(|part| Stream {
-                scope: SCOPE_ALL.to_owned(),
-                entity: entity.name.clone(),
-                part,
-            })
-        })
-        .collect();
-    streams.sort();
-    streams
+/// The passes of a pull, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pass {
+    /// What changed in what the device sees already.
+    Changes,
+    /// Users, products and the like, of which the device sees all.
+    Configuration,
+    /// The user's open visits and their customers.
+    Visits,
+    /// All that the device did not see before.
+    Rest,
 }
 
-/// Answers a pull.
+impl Pass {
+    /// Its number on the wire.
+    fn number(self) -> u8 {
+        match self {
+            Self::Changes => 0,
+            Self::Configuration => 1,
+            Self::Visits => 2,
+            Self::Rest => 3,
+        }
+    }
+}
+
+/// Answers a pull, and notes what the device held when it asked.
 ///
 /// # Errors
 ///
 /// Returns [`FeedError`] when the storage fails or the reader goes away.
 pub fn pull(
     storage: &dyn Storage,
+    issuer: Issuer<'_>,
     device: &Device,
     request: &PullRequest,
-    now_ms: TimestampMs,
     emit: &mut Emit<'_>,
 ) -> Result<(), FeedError> {
-    let allowed = streams_of(device);
-    let held: BTreeSet<&Stream> = request.streams.iter().collect();
-    let (live, filling): (BTreeSet<Stream>, BTreeSet<Stream>) =
-        allowed.iter().cloned().partition(|stream| held.contains(stream));
-    {
+    let grant = issuer.policy.grant(device.user_record, issuer.now_ms);
+    let digest = grant.digest();
+    note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
+    let view = {
         let tx = storage.read()?;
         let is_cursor_known =
             request.position == 0 || tx.feed_digest(request.position)? == Some(request.digest);
-        let base = if live.is_empty() { 0 } else { request.position };
+        let view = View::new(&*tx, grant, request)?;
+        let scopes = view.scopes();
+        let base = if view.has_grown() { 0 } else { request.position };
         emit(PullFrame::Hello(Hello {
             version: PROTOCOL_VERSION,
             instance: tx.instance()?,
             is_cursor_known,
-            streams: allowed,
-            now_ms,
-            expected: tx.feed_count(SCOPE_ALL, base)?,
+            now_ms: issuer.now_ms,
+            expected: tx.count_units(&scopes, base)?,
+            grant: (request.grant != digest).then(|| sign_grant(issuer.key, view.grant())),
         }))?;
         if !is_cursor_known {
             return Ok(());
@@ -102,183 +127,95 @@ pub fn pull(
         for author in tx.authors_since(request.position)? {
             emit(PullFrame::Author(author))?;
         }
-    }
-    let mut walk = Walk {
-        storage,
-        device,
-        budget: request.budget_bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX),
-        emit,
+        view
     };
-    walk.run(request, &live, &filling)
+    let budget = request.budget_bytes.clamp(BUDGET_BYTES_MIN, BUDGET_BYTES_MAX);
+    let mut walk = Walk { storage, device, view: &view, base: request.position, budget, emit };
+    match walk.run(request)? {
+        walk::Reached::OutOfBudget(reached) => Ok(emit(PullFrame::End(end_at(true, 0, reached)))?),
+        walk::Reached::All(position) => {
+            let end = finish(storage, &view, request, position)?;
+            Ok(emit(PullFrame::End(end))?)
+        }
+    }
 }
 
-/// One answer under way.
-struct Walk<'a, 'e> {
-    storage: &'a dyn Storage,
-    device: &'a Device,
-    /// Bytes that may still be sent.
-    budget: u64,
-    emit: &'a mut Emit<'e>,
-}
-
-/// Where one pass of an answer ended.
-enum Pass {
-    /// Everything up to the position was sent; digests of all streams there.
-    Complete { position: u64, feed: Digest, streams: Vec<StreamDigest> },
-    /// The budget ended it.
-    OutOfBudget,
-}
-
-impl Walk<'_, '_> {
-    fn run(
-        &mut self,
-        request: &PullRequest,
-        live: &BTreeSet<Stream>,
-        filling: &BTreeSet<Stream>,
-    ) -> Result<(), FeedError> {
-        let progress = request.progress.as_ref();
-        let mut reached = progress.and_then(|progress| progress.reached);
-        let mut last = None;
-        if !live.is_empty() && progress.is_none_or(|progress| progress.pass == 0) {
-            match self.pass(0, request.position, progress, live)? {
-                Pass::OutOfBudget => return self.end_early(reached),
-                Pass::Complete { position, feed, streams } => {
-                    reached = Some(position);
-                    last = Some((position, feed, streams));
-                }
-            }
-        }
-        let is_filling = !filling.is_empty();
-        if is_filling {
-            let progress = progress.filter(|progress| progress.pass == 1);
-            match self.pass(1, 0, progress, filling)? {
-                Pass::OutOfBudget => return self.end_early(reached),
-                Pass::Complete { position, feed, streams } if live.is_empty() => {
-                    last = Some((position, feed, streams));
-                }
-                // Streams that were held before must not skip what changed while others were
-                // filled: everybody goes on from where the first pass ended.
-                Pass::Complete { .. } => {
-                    let position = reached.unwrap_or(request.position);
-                    let feed = self.storage.read()?.feed_digest(position)?.unwrap_or_default();
-                    last = Some((position, feed, Vec::new()));
-                }
-            }
-        }
-        let Some((position, digest, streams)) = last else {
-            let tx = self.storage.read()?;
-            let position = request.position;
-            let digest = tx.feed_digest(position)?.unwrap_or_default();
-            let end = End { is_more: false, position, digest, streams: Vec::new(), reached };
-            return Ok((self.emit)(PullFrame::End(end))?);
-        };
-        let streams = self.differing(request, live, is_filling, streams);
-        let end = End { is_more: false, position, digest, streams, reached };
-        Ok((self.emit)(PullFrame::End(end))?)
-    }
-
-    /// Digests to send along: none when the device already holds exactly what the server does.
-    fn differing(
-        &self,
-        request: &PullRequest,
-        live: &BTreeSet<Stream>,
-        is_filling: bool,
-        streams: Vec<StreamDigest>,
-    ) -> Vec<StreamDigest> {
-        let mut all = Digest::default();
-        for stream in &streams {
-            digest::toggle(&mut all, &stream.digest);
-        }
-        let is_same = !is_filling && !live.is_empty() && all == request.held;
-        if is_same { Vec::new() } else { streams }
-    }
-
-    fn end_early(&mut self, reached: Option<u64>) -> Result<(), FeedError> {
-        let end = End {
-            is_more: true,
-            position: 0,
-            digest: Digest::default(),
-            streams: Vec::new(),
-            reached,
-        };
-        Ok((self.emit)(PullFrame::End(end))?)
-    }
-
-    /// Sends the documents of `streams` that changed after `base`, from where `progress` ended.
-    fn pass(
-        &mut self,
-        pass: u8,
-        base: u64,
-        progress: Option<&Progress>,
-        streams: &BTreeSet<Stream>,
-    ) -> Result<Pass, FeedError> {
-        let mut after = progress.map(|progress| FeedCursor {
-            family_position: progress.family_position,
-            family: progress.family,
-            record: progress.record,
-            part: progress.part.clone(),
+/// Notes what the device says that it holds, if that is a grant which it was given: what its
+/// user's late edits are measured by. The grant that it is given now is kept, so that the next
+/// pull can name it.
+fn note_view(
+    storage: &dyn Storage,
+    device: &Device,
+    request: &PullRequest,
+    (grant, digest): (&Grant, &Digest),
+    now_ms: TimestampMs,
+) -> Result<(), StorageError> {
+    let (is_given, is_kept, is_noted) = {
+        let read = storage.read()?;
+        let is_given = request.position > 0 && read.sent_grant(&request.grant)?.is_some();
+        let noted = read.device_view(device.id)?;
+        let is_noted = noted.is_some_and(|view| {
+            view.position == request.position
+                && view.at > now_ms - VIEW_NOTE_MS
+                && Grant::from_bytes(&view.grant).is_ok_and(|g| g.digest() == request.grant)
         });
-        loop {
-            let tx = self.storage.read()?;
-            let query = FeedQuery { scope: SCOPE_ALL, base, after: after.as_ref(), limit: PAGE };
-            let rows = tx.feed_page(&query)?;
-            if rows.is_empty() {
-                let position = tx.position()?;
-                let feed = tx.feed_digest(position)?.unwrap_or_default();
-                let streams = tx.stream_digests(SCOPE_ALL)?;
-                return Ok(Pass::Complete { position, feed, streams });
-            }
-            for row in rows {
-                let stream = Stream {
-                    scope: SCOPE_ALL.to_owned(),
-                    entity: row.entity.clone(),
-                    part: row.cursor.part.clone(),
-                };
-                if streams.contains(&stream) {
-                    let id = DocumentId { record: row.cursor.record, part: stream.part };
-                    for frame in self.frames(&*tx, &id, base, (pass, &row.cursor))? {
-                        self.send(frame)?;
-                    }
-                }
-                after = Some(row.cursor);
-                if self.budget == 0 {
-                    return Ok(Pass::OutOfBudget);
-                }
-            }
-        }
+        (is_given, read.sent_grant(digest)?.is_some(), is_noted)
+    };
+    if is_kept && (is_noted || !is_given) {
+        return Ok(());
     }
-
-    fn send(&mut self, frame: DocumentFrame) -> Result<(), Stopped> {
-        let size = body::size_of(&frame.body) as u64;
-        self.budget = self.budget.saturating_sub(size);
-        (self.emit)(PullFrame::Document(Box::new(frame)))
+    let mut write = storage.write()?;
+    write.keep_grant(digest, &grant.to_bytes())?;
+    if is_given {
+        write.note_view(device.id, &request.grant, request.position, now_ms)?;
     }
+    write.commit()?;
+    Ok(())
+}
 
-    /// The frames of one document: none if the device wrote everything new in it itself.
-    fn frames(
-        &self,
-        tx: &dyn Read,
-        id: &DocumentId,
-        base: u64,
-        place: (u8, &FeedCursor),
-    ) -> Result<Vec<DocumentFrame>, StorageError> {
-        let Some(stored) = tx.document(id)? else { return Ok(Vec::new()) };
-        let bodies = body::bodies(tx, id, &stored, base, Some(self.device))?;
-        let provenance = body::provenance(tx, id, &stored)?;
-        Ok(bodies
-            .into_iter()
-            .map(|body| DocumentFrame {
-                record: id.record,
-                part: id.part.clone(),
-                entity: stored.entity.clone(),
-                scope: SCOPE_ALL.to_owned(),
-                family: stored.family,
-                family_position: place.1.family_position,
-                pass: place.0,
-                body,
-                provenance: provenance.clone(),
-            })
-            .collect())
+/// The server's last word: the new cursor, and digests if they can be given and differ.
+fn finish(
+    storage: &dyn Storage,
+    view: &View,
+    request: &PullRequest,
+    position: u64,
+) -> Result<End, StorageError> {
+    let tx = storage.read_as(view.grant())?;
+    let digest = tx.feed_digest(position)?.unwrap_or_default();
+    let mut end = End { digest, ..end_at(false, position, None) };
+    // Digests are those of now: what changed since the cursor would seem to be missing.
+    if tx.position()? != position {
+        return Ok(end);
+    }
+    let streams = streams_of(&*tx, view.grant())?;
+    let mut all = Digest::default();
+    for stream in &streams {
+        digest::toggle(&mut all, &stream.digest);
+    }
+    let is_same = !view.has_grown() && request.position > 0 && all == request.held;
+    if !is_same {
+        end.streams = streams;
+    }
+    Ok(end)
+}
+
+/// Digests of everything that a grant lets its user read.
+fn streams_of(tx: &dyn Read, grant: &Grant) -> Result<Vec<StreamDigest>, StorageError> {
+    if view::is_by_entity(grant) {
+        let streams = tx.stream_digests(SCOPE_ALL)?.into_iter();
+        return Ok(streams.filter(|found| view::reads_all(grant, &found.stream)).collect());
+    }
+    tx.seen_digests()
+}
+
+fn end_at(is_more: bool, position: u64, reached: Option<u64>) -> End {
+    End {
+        is_more,
+        position,
+        digest: Digest::default(),
+        streams: Vec::new(),
+        reached,
+        audit_head: None,
     }
 }
 
@@ -289,13 +226,15 @@ impl Walk<'_, '_> {
 /// Returns [`StorageError`] when the storage fails.
 pub fn check(
     storage: &dyn Storage,
+    issuer: Issuer<'_>,
     device: &Device,
     request: &CheckRequest,
 ) -> Result<CheckResponse, StorageError> {
-    if !streams_of(device).contains(&request.stream) {
+    if request.stream.scope != SCOPE_MINE {
         return Ok(CheckResponse { documents: Vec::new() });
     }
-    let tx = storage.read()?;
+    let grant = issuer.policy.grant(device.user_record, issuer.now_ms);
+    let tx = storage.read_as(&grant)?;
     let documents = tx.document_digests(&request.stream, request.after, CHECK_PAGE)?;
     Ok(CheckResponse { documents })
 }
@@ -307,44 +246,23 @@ pub fn check(
 /// Returns [`FeedError`] when the storage fails or the reader goes away.
 pub fn fetch(
     storage: &dyn Storage,
+    issuer: Issuer<'_>,
     device: &Device,
     request: &FetchRequest,
     emit: &mut Emit<'_>,
 ) -> Result<(), FeedError> {
-    let allowed = streams_of(device);
+    let grant = issuer.policy.grant(device.user_record, issuer.now_ms);
     for name in request.documents.iter().take(FETCH_DOCUMENTS_MAX) {
-        let tx = storage.read()?;
+        // With the user's eyes: what may not be read is not there.
+        let tx = storage.read_as(&grant)?;
         let id = DocumentId { record: name.record, part: name.part.clone() };
         let Some(stored) = tx.document(&id)? else { continue };
-        let stream = Stream {
-            scope: SCOPE_ALL.to_owned(),
-            entity: stored.entity.clone(),
-            part: id.part.clone(),
-        };
-        if !allowed.contains(&stream) {
-            continue;
+        for scope in view::scopes_for(&*tx, &grant, id.record)? {
+            emit(PullFrame::Enter(scope.0, scope.1))?;
         }
-        let provenance = body::provenance(&*tx, &id, &stored)?;
-        for body in body::bodies(&*tx, &id, &stored, 0, None)? {
-            emit(PullFrame::Document(Box::new(DocumentFrame {
-                record: id.record,
-                part: id.part.clone(),
-                entity: stored.entity.clone(),
-                scope: SCOPE_ALL.to_owned(),
-                family: stored.family,
-                family_position: 0,
-                pass: 0,
-                body,
-                provenance: provenance.clone(),
-            })))?;
+        for frame in walk::frames(&*tx, &id, &stored, 0, None, (0, 0))? {
+            emit(PullFrame::Document(Box::new(frame)))?;
         }
     }
-    let end = End {
-        is_more: false,
-        position: 0,
-        digest: Digest::default(),
-        streams: Vec::new(),
-        reached: None,
-    };
-    Ok(emit(PullFrame::End(end))?)
+    Ok(emit(PullFrame::End(end_at(false, 0, None)))?)
 }

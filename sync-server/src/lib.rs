@@ -4,13 +4,17 @@
 //! errors:
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
-//! * [`keys`]: with what it signs.
+//! * [`keys`]: with what it signs; [`tls`]: who it is to those who connect.
+//! * [`ledger`]: what outlives a backup.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
-//! * [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]: what it does, without any
+//! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
+//! * [`lock`], [`backup`]: one server for each folder; copies of it, and putting them back.
+//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
 //! * [`web`]: what people see in their browser.
+//! * [`tenants`]: several companies on one server.
 //! * [`serve`], [`command`]: running it.
 
 pub mod config;
@@ -18,7 +22,16 @@ pub mod logging;
 
 pub mod keys;
 
+pub mod ledger;
+pub mod tls;
+
 pub mod storage;
+
+pub mod access;
+pub mod audit;
+pub mod lock;
+
+pub mod backup;
 
 pub mod accept;
 pub mod feed;
@@ -54,6 +67,8 @@ mod observe;
 pub mod web;
 
 pub mod router;
+
+pub mod tenants;
 
 mod connection;
 mod places;

@@ -18,6 +18,7 @@ mod files;
 mod history;
 mod import;
 mod list;
+mod review;
 mod search;
 mod users;
 mod view;
@@ -37,6 +38,8 @@ pub use list::{
     timeline,
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
+pub(crate) use review::note_requests;
+pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
@@ -101,6 +104,9 @@ pub enum OfficeError {
         /// The keys that caused it; none if it is the change as a whole.
         keys: Vec<String>,
     },
+    /// No edit of this number waits for a decision.
+    #[error("no edit {0} waits for a decision; it may have been decided meanwhile")]
+    NoReview(u64),
     /// The system gave no randomness.
     #[error("the system gave no randomness")]
     Random(#[from] getrandom::Error),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
-    http::{StatusCode, header},
-    middleware::{from_fn, from_fn_with_state},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{from_fn, from_fn_with_state, map_response_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -16,6 +16,7 @@ use tower_http::{
 };
 
 use crate::{
+    audit::reading,
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
@@ -43,13 +44,16 @@ pub fn router(state: AppState) -> Router {
     let push = DefaultBodyLimit::max(limits.body_bytes_max as usize);
     let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
 
-    Router::new()
-        .merge(crate::web::routes(&state))
+    // Pages and devices are counted apart: whoever guesses passwords, or loads pages, from the
+    // address of an office keeps no device there from syncing.
+    let pages = crate::web::routes(&state).layer(rate_limit(per_second, limits.requests_burst));
+    let devices = Router::new()
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
         .route("/v1/enroll/status", post(claim_enrolment).layer((claims, enrolment)))
         .route("/v1/token", post(exchange_token).layer(enrolment))
         .route("/v1/device", get(show_device))
         .route("/v1/wiped", post(confirm_wiped).layer((confirmations, enrolment)))
+        .route("/v1/ca", get(show_authority))
         .route("/v1/push", post(push_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
         .route("/v1/check", post(check_stream).layer(question))
@@ -63,7 +67,11 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/export/{entity}", get(export_records))
         .route("/v1/status", get(show_status))
         .route("/v1/live", get(announce_positions))
-        .layer(rate_limit(per_second, limits.requests_burst))
+        .layer(rate_limit(per_second, limits.requests_burst));
+    Router::new()
+        .merge(pages)
+        .merge(devices)
+        .layer(from_fn_with_state(state.clone(), reading::note))
         // Asked by machines that watch the server, from one address: not counted.
         .route("/health", get(show_health))
         .route("/ready", get(show_ready))
@@ -74,8 +82,18 @@ pub fn router(state: AppState) -> Router {
         .layer(RequestBodyDeadlineLayer::new(millis(network.body_timeout_ms)))
         .layer(from_fn_with_state(state.clone(), guard))
         .layer(from_fn(finish))
+        .layer(map_response_with_state(state.clone(), by_tls_alone))
         .layer(from_fn(observe))
         .with_state(state)
+}
+
+/// Who came by TLS once comes by TLS alone for a year.
+async fn by_tls_alone(State(state): State<AppState>, mut response: Response) -> Response {
+    if state.config.is_https() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
+    response
 }
 
 async fn no_route(request: Request) -> Response {

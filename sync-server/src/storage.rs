@@ -9,6 +9,7 @@
 //! `conformance` holds the tests that every backend must pass. [`sqlite`] is the embedded one.
 
 use outrider_core::{
+    access::Grant,
     crdt::{Clock, EncodedChange, OpId, State},
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
     reports::PipelineReport,
@@ -27,9 +28,15 @@ use outrider_core::{
 use serde_json::{Map, Value as Json};
 use tokio::sync::watch;
 
+use crate::ledger::{Entry, LedgerError};
+
+pub mod access;
 pub mod accounts;
+pub mod audit;
 pub mod sqlite;
 pub mod standing;
+
+pub use audit::AuditLine;
 
 #[cfg(test)]
 mod conformance;
@@ -78,12 +85,15 @@ pub enum StorageError {
     Foreign,
     /// Another server uses the folder.
     #[error(
-        "another server uses the data folder {path}; end it first, or name another one with --data"
+        "another server uses the data folder {path}, or another command does; end it first, or name another one with --data"
     )]
     InUse {
         /// Which folder.
         path: String,
     },
+    /// The ledger beside the database cannot be used, or is another one's.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The files cannot be opened.
     #[error("cannot open the data folder {path}: {source}")]
     Open {
@@ -281,23 +291,6 @@ pub struct StoredRefusal {
     pub keys: Vec<String>,
 }
 
-/// A line of the audit: ids and hashes, no values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditLine {
-    /// When.
-    pub at: TimestampMs,
-    /// Which device, if one.
-    pub device: Option<DeviceId>,
-    /// What happened: `applied`, `refused`, `forked`, `enrolled`, `code_created`, ….
-    pub action: &'static str,
-    /// To which document.
-    pub document: Option<DocumentId>,
-    /// Which change.
-    pub hash: Option<ChangeHash>,
-    /// The code of a refusal.
-    pub code: String,
-}
-
 /// Where a page of the feed begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedCursor {
@@ -338,7 +331,9 @@ pub struct FeedQuery<'a> {
 
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Read: accounts::ReadAccounts + standing::ReadStandings {
+pub trait Read:
+    accounts::ReadAccounts + audit::ReadAudit + access::ReadAccess + standing::ReadStandings
+{
     /// The id of this store, drawn when it was created.
     ///
     /// # Errors
@@ -408,6 +403,11 @@ pub trait Read: accounts::ReadAccounts + standing::ReadStandings {
     fn feed_count(&self, scope: &str, base: u64) -> Result<u64, StorageError>;
     /// Digests of all streams of a scope that have documents.
     fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError>;
+    /// Digests of all streams of what is seen, made from each document: where
+    /// [`stream_digests`](Self::stream_digests) has everybody's, these are of whose eyes read.
+    fn seen_digests(&self) -> Result<Vec<StreamDigest>, StorageError>;
+    /// How many records are seen, and the bytes of their documents.
+    fn seen_size(&self) -> Result<(u64, u64), StorageError>;
     /// Digests of a stream's documents after a record, ascending, at most `limit`.
     fn document_digests(
         &self,
@@ -509,7 +509,9 @@ pub struct Counts {
 
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
-pub trait Write: Read + accounts::WriteAccounts + standing::WriteStandings {
+pub trait Write:
+    Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess + standing::WriteStandings
+{
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of
     /// its stream.
@@ -539,7 +541,14 @@ pub trait Write: Read + accounts::WriteAccounts + standing::WriteStandings {
         seq: u64,
         refusal: &StoredRefusal,
     ) -> Result<(), StorageError>;
-    /// Writes a line of the audit.
+    /// Forgets that a change was refused: it was granted.
+    fn remove_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<(), StorageError>;
+    /// Adds a line to the chain of the audit.
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError>;
     /// Creates an enrolment code.
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError>;
@@ -551,6 +560,9 @@ pub trait Write: Read + accounts::WriteAccounts + standing::WriteStandings {
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError>;
     /// What imports remember, within this transaction.
     fn import_notes(&self) -> &dyn Notes;
+    /// Writes an entry to the ledger with the commit, before it counts.
+    /// [`add_device`](Self::add_device) does so itself.
+    fn note(&mut self, entry: Entry);
     /// Notes when a device was last heard of; no news.
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was
@@ -567,6 +579,13 @@ pub trait Storage: Send + Sync + std::fmt::Debug {
     ///
     /// [`StorageError`] when the backend fails.
     fn read(&self) -> Result<Box<dyn Read + '_>, StorageError>;
+    /// Begins a read transaction with a user's eyes: what the grant does not let the user read is
+    /// not there, in no answer of any method.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError`] when the backend fails.
+    fn read_as(&self, grant: &Grant) -> Result<Box<dyn Read + '_>, StorageError>;
     /// Begins the write transaction, waiting for the one before to end.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, header},
-    middleware::Next,
+    middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{get, post},
 };
@@ -37,7 +37,9 @@ mod inputs;
 mod rollups;
 mod sheet;
 
+mod accounts;
 mod act;
+mod audit;
 mod devices;
 mod duplicates;
 mod edit;
@@ -47,10 +49,14 @@ mod history;
 mod import;
 mod list;
 mod live;
+mod me;
 mod merge;
 mod pipeline;
 mod record;
+mod reviews;
+mod rules;
 mod search;
+mod see_as;
 mod sign_in;
 mod today;
 
@@ -59,6 +65,10 @@ pub const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self
                           img-src 'self' data:; connect-src 'self'; form-action 'self'; \
                           base-uri 'none'; frame-ancestors 'none'";
 
+/// What no page of ours uses, and none may begin to.
+pub const PERMISSIONS: &str = "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), \
+                               payment=(), publickey-credentials-get=(), serial=(), usb=()";
+
 /// What `Cache-Control` says of a file that never changes.
 pub(crate) const FOR_EVER: HeaderValue =
     HeaderValue::from_static("public, max-age=31536000, immutable");
@@ -66,11 +76,28 @@ pub(crate) const FOR_EVER: HeaderValue =
 /// All pages.
 pub(crate) fn routes(state: &AppState) -> Router<AppState> {
     let per_minute = state.config.limits.sign_ins_per_minute;
-    let attempts = rate_limit(Duration::from_secs(60) / per_minute.get(), per_minute);
+    let attempts = || rate_limit(Duration::from_secs(60) / per_minute.get(), per_minute);
     // What stands beside the file in the form is short.
     let upload = DefaultBodyLimit::max(UPLOAD_BYTES_MAX + form::FORM_BYTES_MAX as usize);
     Router::new()
-        .route("/sign-in", post(sign_in::sign_in).layer(attempts).get(sign_in::show_sign_in))
+        .route("/sign-in", post(sign_in::sign_in).layer(attempts()).get(sign_in::show_sign_in))
+        .route("/sign-in/code", post(sign_in::enter_code).layer(attempts()))
+        .route("/me", get(me::show_me))
+        .route("/me/password", post(me::change_password).layer(attempts()))
+        .route("/me/sessions/end", post(me::end_sessions))
+        .route("/me/second-factor", post(me::begin_factor).layer(attempts()))
+        .route("/me/second-factor/confirm", post(me::confirm_factor).layer(attempts()))
+        .route("/me/second-factor/remove", post(me::remove_factor).layer(attempts()))
+        .route("/accounts", get(accounts::show_accounts).post(accounts::create))
+        .route("/accounts/{id}/disable", post(accounts::disable))
+        .route("/accounts/{id}/enable", post(accounts::enable))
+        .route("/accounts/{id}/password", post(accounts::reset_password))
+        .route("/accounts/{id}/second-factor", post(accounts::reset_factor))
+        .route("/accounts/{id}/role", post(accounts::set_role))
+        .route("/accounts/{id}/user", post(accounts::link_user))
+        .route("/see-as", post(see_as::begin))
+        .route("/see-as/stop", post(see_as::stop))
+        .route("/audit", get(audit::show_audit))
         .route("/send-again", post(sign_in::send_again))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/language", post(sign_in::choose_language))
@@ -84,6 +111,9 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/import/{id}/undo", post(import::undo))
         .route("/import/{id}/remove", post(import::remove))
         .route("/import/{id}/errors.csv", get(import::download_errors))
+        .route("/rules", get(rules::show_rules).post(rules::switch_rules))
+        .route("/reviews", get(reviews::show_reviews))
+        .route("/reviews/{id}", post(reviews::decide_review))
         .route("/live", get(live::follow))
         .route("/search", get(search::show_search))
         .route("/near", get(search::show_near))
@@ -109,6 +139,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/records/{entity}/{id}/{file}", get(history::download_automerge))
         .route("/static/{digest}/{name}", get(assets::show_file))
         .layer(DefaultBodyLimit::max(form::SIGN_IN_BYTES_MAX as usize))
+        .layer(from_fn_with_state(state.clone(), form::guard))
 }
 
 /// Makes pages of failures, and adds the headers that every page has.
@@ -120,7 +151,8 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), PERMISSIONS),
     ];
     for (name, value) in add {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -130,6 +130,7 @@ fn a_lost_device_sends_what_waits_and_wipes_itself() {
             .map(outrider_core::ids::DeviceId)
             .unwrap(),
         receipt: "00".repeat(32),
+        ca: None,
     };
     outrider_core::replica::wipe::begin(&ben.home, &order).unwrap();
     office.stop();

@@ -9,6 +9,7 @@
     reason = "a test that cannot go on panics, and says what it measured"
 )]
 
+mod backup;
 mod crash;
 mod devices;
 mod export;
@@ -16,5 +17,6 @@ mod maven;
 mod merge;
 mod restore;
 mod taps;
+mod tls;
 mod watch;
 mod world;

@@ -15,13 +15,13 @@ use crate::world::{Device, Office};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that watches; it ends with the test.
-struct Watching {
+pub(crate) struct Watching {
     child: Child,
     lines: Receiver<Json>,
 }
 
 impl Watching {
-    fn start(device: &Device) -> Self {
+    pub(crate) fn start(device: &Device) -> Self {
         let mut child = device.start(&["sync", "--watch"]);
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (to, lines) = mpsc::channel();
@@ -48,12 +48,12 @@ impl Watching {
         }
     }
 
-    fn synced(&self, what: &str, holds: impl Fn(&Json) -> bool) {
+    pub(crate) fn synced(&self, what: &str, holds: impl Fn(&Json) -> bool) {
         self.until(what, |line| line["event"] == "sync" && holds(&line["summary"]));
     }
 
     /// Asks the process to end, as a service manager does.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success(), "SIGTERM ends it in good order");

@@ -10,7 +10,7 @@ use outrider_core::replica::{Options, Replica};
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-const OUTRIDER: &str = env!("CARGO_BIN_EXE_outrider");
+pub(crate) const OUTRIDER: &str = env!("CARGO_BIN_EXE_outrider");
 
 /// A server process with its data; it ends with the test.
 pub(crate) struct Office {
@@ -65,18 +65,55 @@ impl Office {
         (self.child, _) = serve(self.folder.path(), &address, &self.settings);
     }
 
+    /// Runs one of the server's commands on its data, whatever comes of it.
+    pub(crate) fn attempt(&self, args: &[&str]) -> Output {
+        Command::new(OUTRIDER)
+            .arg("server")
+            .args(args)
+            .env("OUTRIDER_DATA", self.data())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    /// Begins one of the server's commands on its data.
+    pub(crate) fn begin(&self, args: &[&str]) -> Child {
+        Command::new(OUTRIDER)
+            .arg("server")
+            .args(args)
+            .env("OUTRIDER_DATA", self.data())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Runs one of the server's commands, which must succeed, and returns its JSON.
+    pub(crate) fn command(&self, args: &[&str]) -> Json {
+        let output = self.attempt(args);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "server {args:?}: {words}");
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("server {args:?}: {error}"))
+    }
+
+    /// The server's data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("server")
+    }
+
     /// A fresh device, enrolled for `user`.
     pub(crate) fn device(&self, user: &str) -> Device {
-        let device = Device { home: self.folder.path().join(user) };
+        self.device_of(user, user)
+    }
+
+    /// A fresh device of this name, enrolled for `user`, who may have others.
+    pub(crate) fn device_of(&self, user: &str, name: &str) -> Device {
+        let device = Device { home: self.folder.path().join(name) };
         device.json(&["init"]);
-        let data = self.folder.path().join("server");
-        let output = Command::new(OUTRIDER)
-            .args(["code", "--json", "--user", user, "--data"])
-            .arg(data)
-            .output()
-            .unwrap();
-        let code: Json = serde_json::from_slice(&output.stdout).unwrap();
-        device.json(&["enroll", &self.url, code["code"].as_str().unwrap(), "--name", user]);
+        let code = self.command(&["code", "--json", "--user", user]);
+        device.json(&["enroll", &self.url, code["code"].as_str().unwrap(), "--name", name]);
         device
     }
 }

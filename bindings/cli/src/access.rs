@@ -20,7 +20,7 @@ use outrider_core::{
 use crate::{
     context::Context,
     error::CliError,
-    http::{READ_TIMEOUT, SYNC_MEDIA_TYPE, Server},
+    http::{READ_TIMEOUT, SYNC_MEDIA_TYPE, Server, Trust},
 };
 
 /// The media type of enrolment and tokens.
@@ -42,7 +42,7 @@ pub(crate) fn listening(replica: &mut Replica, silence: Duration) -> Result<Serv
             renew(replica, None)?;
         }
     }
-    Server::listening(&enrolment.url, Some(replica.credentials()?), silence)
+    Server::listening(&enrolment, Some(replica.credentials()?), silence)
 }
 
 /// The enrolment; one that waits for the office is asked for first.
@@ -51,7 +51,8 @@ fn enrolled(replica: &mut Replica) -> Result<Enrolment, CliError> {
         return Ok(enrolment);
     }
     let Some(pending) = replica.pending_enrolment()? else { return Err(CliError::NotEnrolled) };
-    match claim(replica, &pending.url, pending.device)? {
+    let trust = Trust::of(pending.ca.as_deref())?;
+    match claim(replica, (&pending.url, &trust), pending.device)? {
         (_, Some(enrolment)) => Ok(enrolment),
         (answer, None) => Err(CliError::WaitsForApproval { fingerprint: answer.fingerprint }),
     }
@@ -73,10 +74,11 @@ pub(crate) fn renew(replica: &mut Replica, refused: Option<&str>) -> Result<(), 
         return Ok(());
     }
     let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
+    let trust = Trust::of(enrolment.ca.as_deref())?;
     // A device that was never given tokens has nothing to exchange: it may claim some.
     let exchanged = match replica.token_request()? {
         Some(request) => {
-            let server = as_key_holder(replica, &enrolment.url)?;
+            let server = as_key_holder(replica, &enrolment.url, &trust)?;
             server.exchange::<Tokens>("/v1/token", &to_json(&request)?)
         }
         None => Err(CliError::NotEnrolled),
@@ -84,7 +86,7 @@ pub(crate) fn renew(replica: &mut Replica, refused: Option<&str>) -> Result<(), 
     match exchanged {
         Ok(tokens) => Ok(replica.take_tokens(&tokens)?),
         Err(error) if is_claimable(&error) => {
-            match claim(replica, &enrolment.url, enrolment.device)? {
+            match claim(replica, (&enrolment.url, &trust), enrolment.device)? {
                 (_, Some(_)) => Ok(()),
                 (answer, None) => {
                     Err(CliError::WaitsForApproval { fingerprint: answer.fingerprint })
@@ -104,24 +106,26 @@ fn is_claimable(error: &CliError) -> bool {
 /// Asks whether the office has approved a device, and takes what it gives then.
 pub(crate) fn claim(
     replica: &mut Replica,
-    url: &str,
+    (url, trust): (&str, &Trust),
     device: outrider_core::ids::DeviceId,
 ) -> Result<(EnrolAnswer, Option<Enrolment>), CliError> {
     let request = replica.claim_request(device)?;
-    let server = as_key_holder(replica, url)?;
+    let server = as_key_holder(replica, url, trust)?;
     let answer: EnrolAnswer = server.exchange("/v1/enroll/status", &to_json(&request)?)?;
-    let enrolment = take(replica, server.url(), &answer)?;
+    let enrolment = take(replica, (server.url(), trust), &answer)?;
     Ok((answer, enrolment))
 }
 
 /// Takes what an answer to enrolment brings.
 pub(crate) fn take(
     replica: &mut Replica,
-    url: &str,
+    (url, trust): (&str, &Trust),
     answer: &EnrolAnswer,
 ) -> Result<Option<Enrolment>, CliError> {
     match (answer.status, &answer.grant) {
-        (EnrolStatus::Active, Some(grant)) => Ok(Some(replica.take_grant(url, answer, grant)?)),
+        (EnrolStatus::Active, Some(grant)) => {
+            Ok(Some(replica.take_grant((url, trust.to_kept()), answer, grant)?))
+        }
         (EnrolStatus::Pending, _) => Ok(None),
         (EnrolStatus::Active, None) => Err(CliError::Json {
             what: "the server's answer".to_owned(),
@@ -131,8 +135,12 @@ pub(crate) fn take(
 }
 
 /// The server, asked by whoever has this device's key, with no token.
-pub(crate) fn as_key_holder(replica: &Replica, url: &str) -> Result<Server, CliError> {
-    Server::new(url, Some(replica.credentials()?.without_token()))
+pub(crate) fn as_key_holder(
+    replica: &Replica,
+    url: &str,
+    trust: &Trust,
+) -> Result<Server, CliError> {
+    Server::new(url, Some(replica.credentials()?.without_token()), trust)
 }
 
 /// Posts JSON, and reads JSON.
@@ -170,7 +178,8 @@ impl<E: Into<CliError>> From<E> for Left {
 
 fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     let Some(enrolment) = replica.enrolment()? else { return Ok(None) };
-    let server = as_key_holder(replica, &enrolment.url)?.by_id(enrolment.device);
+    let trust = Trust::of(enrolment.ca.as_deref())?;
+    let server = as_key_holder(replica, &enrolment.url, &trust)?.by_id(enrolment.device);
     let answer = server.accepted(server.get("/v1/device")?)?;
     let answer: DeviceAnswer = server.read_json(answer)?;
     if answer.wipe.is_none() && code == "device_suspended" {
@@ -182,8 +191,12 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
         sent => sent?,
     };
     let Some(ordered) = answer.wipe else { return Err(Left::Sent(sent)) };
-    let order =
-        WipeOrder { url: enrolment.url, device: enrolment.device, receipt: ordered.receipt };
+    let order = WipeOrder {
+        url: enrolment.url,
+        device: enrolment.device,
+        receipt: ordered.receipt,
+        ca: enrolment.ca,
+    };
     let folder = replica.folder().to_owned();
     wipe::begin(&folder, &order).map_err(|source| CliError::File { path: folder, source })?;
     Ok(Some(()))
@@ -205,9 +218,9 @@ fn send_for_review(replica: &Replica, server: &Server) -> Result<u64, CliError> 
 pub(crate) fn carry_out_wipe(context: &Context) -> Result<bool, CliError> {
     let file_error = |source| CliError::File { path: context.home.clone(), source };
     let Some(order) = wipe::order(&context.home).map_err(file_error)? else { return Ok(false) };
-    wipe::wipe_folder(&context.home).map_err(file_error)?;
+    wipe::wipe(&context.home, context.key_store().as_ref())?;
     // What is gone is gone; without a connection the office learns it at the next start.
-    let server = Server::new(&order.url, None)?;
+    let server = Server::new(&order.url, None, &Trust::of(order.ca.as_deref())?)?;
     let request = WipedRequest { device: order.device, receipt: order.receipt };
     let response = server.post("/v1/wiped", JSON_TYPE, &to_json(&request)?)?;
     server.accepted(response)?;

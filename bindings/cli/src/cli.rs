@@ -51,6 +51,10 @@ pub(crate) struct Global {
     /// The folder of the replica; by default the system's place for programs' data
     #[arg(long, global = true, env = "OUTRIDER_HOME", value_name = "DIR")]
     pub(crate) home: Option<PathBuf>,
+    /// File with the key of an encrypted replica, made with the replica; "plain" for one that is not
+    /// encrypted. Programs built with encryption keep it with the system's settings by default
+    #[arg(long, global = true, env = "OUTRIDER_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
     /// Answer in JSON; errors come as {"error": {"code", "message"}} on stderr
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -89,6 +93,8 @@ pub(crate) enum Command {
     Sync(SyncArgs),
     /// Say where this device stands
     Status,
+    /// Write what this device remembers of the server's audit, for `audit verify --head FILE`
+    AuditHead,
 
     /// List records of an entity
     #[command(visible_alias = "ls")]
@@ -174,6 +180,14 @@ pub(crate) enum Command {
     Outbox(LimitArgs),
     /// Show what the office refused, and why
     Inbox(LimitArgs),
+    /// Ask the office for something that it refused
+    Ask {
+        /// Its number in the inbox
+        id: i64,
+        /// Why it should be allowed
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Put a refusal away
     Dismiss {
         /// Its number in the inbox
@@ -240,9 +254,24 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
     },
+    /// Any command of the server: backup-key, backup, restore, verify, ledger, tenant; --help lists
+    /// them
+    #[command(disable_help_flag = true)]
+    Server {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+        rest: Vec<OsString>,
+    },
     /// Set a new password for the server's pages: --user LOGIN --data DIR
     #[command(disable_help_flag = true)]
     Password {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
+    /// Check the server's audit, or take old lines away: verify or prune, --data DIR
+    #[command(disable_help_flag = true)]
+    Audit {
         /// What the server is told
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
@@ -275,6 +304,10 @@ pub(crate) struct EnrollArgs {
     pub(crate) url: Option<String>,
     /// The code that the office gave
     pub(crate) code: Option<String>,
+    /// Fingerprint of the server's own authority, as it stands beside the code: this device trusts
+    /// that authority alone from then on. Without it the authorities count that everybody knows
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) ca_fingerprint: Option<String>,
     /// What to call this device
     #[arg(long, value_name = "DEVICE")]
     pub(crate) name: Option<String>,
@@ -353,6 +386,9 @@ pub(crate) struct EditArgs {
     /// Take fields from a JSON object; - reads stdin
     #[arg(long, value_name = "FILE")]
     pub(crate) from_json: Option<PathBuf>,
+    /// Write it although your role does not allow it: the office decides
+    #[arg(long)]
+    pub(crate) anyway: bool,
 }
 
 const FIELDS_HELP: &str = "\

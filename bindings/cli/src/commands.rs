@@ -48,6 +48,7 @@ pub(crate) fn run(
         Command::User(which) => user::user(context, &which, output),
         Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
+        Command::AuditHead => device::audit_head(context, output),
         Command::List(args) => list::list(context, &args, output),
         Command::Search(args) => find::search(context, &args, output),
         Command::Near(args) => find::near(context, &args, output),
@@ -76,6 +77,7 @@ pub(crate) fn run(
         Command::Settle(args) => conflict::settle(context, &args, output),
         Command::Outbox(args) => device::outbox(context, args.limit, output),
         Command::Inbox(args) => device::inbox(context, args.limit, output),
+        Command::Ask { id, reason } => device::ask(context, id, &reason, output),
         Command::Dismiss { id } => device::dismiss(context, id, output),
         Command::Import(args) => import::import(context, &args, output),
         Command::Imports(args) => import::list(context, args.limit, output),
@@ -93,6 +95,8 @@ pub(crate) fn run(
         | Command::Serve { .. }
         | Command::Code { .. }
         | Command::Device { .. }
-        | Command::Password { .. } => Ok(()),
+        | Command::Password { .. }
+        | Command::Server { .. }
+        | Command::Audit { .. } => Ok(()),
     }
 }

@@ -2,20 +2,27 @@
 
 use std::{
     env,
+    ffi::OsStr,
     fs::{self, File},
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use outrider_core::{
+    ids::to_hex,
+    keys::{FileKeys, KeyStore, NoKeys},
     replica::{DATABASE_FILE, Options, Replica},
     schema::Language,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::{cli::Global, error::CliError};
 
 /// Who makes the replica holds the lock of this file.
 const LOCK_FILE: &str = "init.lock";
+/// What `--key-file` says for a replica that is not encrypted.
+pub(crate) const PLAIN: &str = "plain";
 
 /// The folder of the stores of a device's other users.
 const USERS_FOLDER: &str = "users";
@@ -31,6 +38,10 @@ pub(crate) struct Context {
     pub(crate) home: PathBuf,
     /// The device's folder.
     pub(crate) device_home: PathBuf,
+    /// Where the command line says that keys are.
+    key_file: Option<PathBuf>,
+    /// Where the key of the replica is kept, if it is encrypted.
+    keys: Option<Arc<dyn KeyStore>>,
     /// Whether programs read the output.
     pub(crate) json: bool,
     /// The language of labels and messages.
@@ -55,7 +66,31 @@ impl Context {
             Err(error) if error.kind() == io::ErrorKind::NotFound => device_home.clone(),
             Err(source) => return Err(CliError::File { path: current, source }),
         };
-        Ok(Self { home, device_home, json: global.json, language: global.language() })
+        let context = Self {
+            home: device_home.clone(),
+            device_home,
+            key_file: global.key_file.clone(),
+            keys: None,
+            json: global.json,
+            language: global.language(),
+        };
+        context.at(home)
+    }
+
+    /// In another store of this device.
+    pub(crate) fn at(&self, home: PathBuf) -> Result<Self, CliError> {
+        let keys = keys_of(&home, self.key_file.as_deref())?;
+        Ok(Self { home, keys, ..self.clone() })
+    }
+
+    /// How the replica is opened.
+    pub(crate) fn options(&self) -> Options {
+        Options { keys: self.keys.clone(), ..Options::default() }
+    }
+
+    /// Where the key of the replica is kept; nowhere if it is plain.
+    pub(crate) fn key_store(&self) -> Arc<dyn KeyStore> {
+        self.keys.clone().unwrap_or_else(|| Arc::new(NoKeys))
     }
 
     /// Where the stores of other users are.
@@ -76,7 +111,7 @@ impl Context {
             Some(_) => users.join(folder),
             None => self.device_home.clone(),
         };
-        Ok(Self { home, ..self.clone() })
+        self.at(home)
     }
 
     /// Opens the replica, which must be there.
@@ -84,7 +119,7 @@ impl Context {
         if !self.is_initialised() {
             return Err(CliError::NotInitialised(self.home.clone()));
         }
-        Ok(Replica::open(&self.home, Options::default())?)
+        Ok(Replica::open(&self.home, self.options())?)
     }
 
     /// Opens the replica, or makes it; of several processes that begin together, one makes it.
@@ -94,7 +129,7 @@ impl Context {
         let lock = File::create(self.home.join(LOCK_FILE)).map_err(file_error)?;
         lock.lock().map_err(file_error)?;
         // Dropping the file gives the lock back.
-        Ok(Replica::open(&self.home, Options::default())?)
+        Ok(Replica::open(&self.home, self.options())?)
     }
 
     /// Whether there is a replica.
@@ -132,6 +167,52 @@ pub(crate) fn user_of(folder: &str) -> Option<String> {
     }
     let name = String::from_utf8(name).ok()?;
     (folder_of(&name) == folder && !name.is_empty()).then_some(name)
+}
+
+/// Where the key of a replica is kept: where `--key-file` says. Programs that can encrypt do so
+/// unless told otherwise, with a key far from the records, so that no copy of their folder has it.
+fn keys_of(home: &Path, told: Option<&Path>) -> Result<Option<Arc<dyn KeyStore>>, CliError> {
+    let path = match told {
+        Some(told) if told.as_os_str() == PLAIN => return Ok(None),
+        // Each user's store has a key of its own, in a file of its own.
+        Some(told) => {
+            match home.file_name().and_then(OsStr::to_str).filter(|name| user_of(name).is_some()) {
+                None => told.to_owned(),
+                Some(user) => {
+                    let mut beside = told.as_os_str().to_owned();
+                    beside.push(".");
+                    beside.push(user);
+                    PathBuf::from(beside)
+                }
+            }
+        }
+        None if cfg!(feature = "sqlcipher") => {
+            standard_key(home, |name| env::var_os(name).map(PathBuf::from))
+                .map_err(|source| CliError::File { path: home.to_owned(), source })?
+                .ok_or(CliError::NoHome)?
+        }
+        None => return Ok(None),
+    };
+    Ok(Some(Arc::new(FileKeys::new(path))))
+}
+
+/// Where this system keeps settings; a file for each folder of a replica.
+fn standard_key(
+    home: &Path,
+    variable: impl Fn(&str) -> Option<PathBuf>,
+) -> io::Result<Option<PathBuf>> {
+    let absolute = |name| variable(name).filter(|path| path.is_absolute());
+    let base = if cfg!(windows) {
+        absolute("APPDATA")
+    } else if cfg!(target_os = "macos") {
+        absolute("HOME").map(|home| home.join("Library/Preferences"))
+    } else {
+        absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
+    };
+    let home = std::path::absolute(home)?;
+    let digest = to_hex(&Sha256::digest(home.as_os_str().as_encoded_bytes()));
+    let name = [digest.get(..16).unwrap_or(&digest), ".key"].concat();
+    Ok(base.map(|base| base.join("outrider/keys").join(name)))
 }
 
 /// Where programs keep their data on this system.

@@ -5,9 +5,10 @@ use std::{io, path::PathBuf};
 use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
-    replica::{ReplicaError, copy::CopyError},
+    keys::KeyStoreError,
+    replica::{ReplicaError, WipeError, copy::CopyError},
     schema::Language,
-    store::StoreError,
+    store::{SealError, StoreError},
     transfer::{ImportError, export, own::OwnError},
 };
 
@@ -125,6 +126,39 @@ pub(crate) enum CliError {
         /// What happened.
         cause: String,
     },
+    /// Who answers cannot prove to be the server.
+    #[error(
+        "what answers at {url} cannot prove to be the office: {cause}. Nothing was sent and everything \
+         is kept here; try another network, and if it stays ask the office for a code with its \
+         fingerprint and run `outrider enroll --again URL CODE --ca-fingerprint FINGERPRINT`"
+    )]
+    Untrusted {
+        /// Which server.
+        url: String,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// The authority is another one than the office said.
+    #[error(
+        "what answers at {url} is not the office that gave the code: its authority has the fingerprint \
+         {found}, and not {expected}. Nothing was sent; compare the fingerprint, and if it is right \
+         somebody stands between: try another network"
+    )]
+    Fingerprint {
+        /// Which server.
+        url: String,
+        /// Its fingerprint.
+        found: String,
+        /// What was typed.
+        expected: String,
+    },
+    /// Everybody on the way could read along.
+    #[error(
+        "{0} is plain HTTP, and everybody on the way could read along; write https://…, or ask the \
+         office for an address that begins so (enroll again with it). Only this machine itself is \
+         spoken to plainly"
+    )]
+    Plain(String),
     /// The connection ended early.
     #[error(
         "the connection to {url} was cut ({cause}); {kept} run `outrider sync` again to go on from there"
@@ -237,6 +271,17 @@ pub(crate) enum CliError {
     Output(io::Error),
 }
 
+impl From<WipeError> for CliError {
+    fn from(error: WipeError) -> Self {
+        match error {
+            WipeError::File { path, source } => Self::File { path, source },
+            WipeError::Key { source, .. } => {
+                ReplicaError::from(StoreError::from(SealError::Key(source))).into()
+            }
+        }
+    }
+}
+
 impl CliError {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -260,8 +305,12 @@ impl CliError {
             | Self::Barred { .. }
             | Self::Wiped
             | Self::WaitsForApproval { .. } => EXIT_NOT_ENROLLED,
-            Self::Unreachable { .. } | Self::Cut { .. } => EXIT_UNREACHABLE,
-            Self::AlreadyEnrolled { .. }
+            Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Cut { .. } => {
+                EXIT_UNREACHABLE
+            }
+            Self::Plain(_) => EXIT_USAGE,
+            Self::Fingerprint { .. }
+            | Self::AlreadyEnrolled { .. }
             | Self::StillWaiting { .. }
             | Self::Server { .. }
             | Self::Refused(_)
@@ -300,6 +349,9 @@ impl CliError {
             Self::NoConflict { .. } => "no_conflict",
             Self::NoRefusal(_) => "no_refusal",
             Self::Unreachable { .. } => "unreachable",
+            Self::Untrusted { .. } => "untrusted",
+            Self::Fingerprint { .. } => "fingerprint",
+            Self::Plain(_) => "plain_http",
             Self::Cut { .. } => "cut",
             Self::TokenRefused(_) => "token_refused",
             Self::Server { code, .. } | Self::Barred { code, .. } => code,
@@ -333,11 +385,14 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Exists(_)
         | ReplicaError::Locked { .. }
         | ReplicaError::OtherUser { .. }
+        | ReplicaError::NotPermitted { .. }
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
-        | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_)) => EXIT_REFUSED,
+        | ReplicaError::Copy(CopyError::Exists(_) | CopyError::Used(_) | CopyError::Plain(_)) => {
+            EXIT_REFUSED
+        }
         ReplicaError::Tap(_) | ReplicaError::Merge(MergeError::NoChoice { .. }) => EXIT_USAGE,
         ReplicaError::Merge(_) => EXIT_REFUSED,
-        ReplicaError::NoTap(_) => EXIT_NOT_FOUND,
+        ReplicaError::NoTap(_) | ReplicaError::NoRefusal(_) => EXIT_NOT_FOUND,
         _ => EXIT_FAILED,
     }
 }
@@ -351,6 +406,8 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Edit(EditError::WrittenOnce(_)) => "written_once",
         ReplicaError::Edit(_) => "bad_edit",
         ReplicaError::Exists(_) => "exists",
+        ReplicaError::NotPermitted { code, .. } => code,
+        ReplicaError::NoRefusal(_) => "no_refusal",
         ReplicaError::Merge(MergeError::Itself(_)) => "merge_itself",
         ReplicaError::Merge(MergeError::OtherEntity { .. }) => "wrong_entity",
         ReplicaError::Merge(MergeError::Already { .. }) => "merged_already",
@@ -366,6 +423,7 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Key(_) => "device_key",
         ReplicaError::Copy(CopyError::Exists(_)) => "exists",
         ReplicaError::Copy(CopyError::Used(_)) => "used",
+        ReplicaError::Copy(CopyError::Plain(_)) => "plain",
         ReplicaError::Copy(CopyError::NotACopy(_)) => "not_a_copy",
         ReplicaError::Copy(CopyError::Damaged { .. }) => "damaged",
         ReplicaError::Copy(CopyError::File { .. }) => "file",
@@ -373,8 +431,25 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Store(StoreError::Query(_)) => "bad_query",
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",
         ReplicaError::Store(StoreError::Damaged(_)) => "damaged",
-        ReplicaError::Store(_) => "database",
+        ReplicaError::BeingWiped(_) => "being_wiped",
+        ReplicaError::Store(error) => store_code(error),
         _ => "failed",
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here has no code of its own")]
+fn store_code(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Seal(SealError::Key(KeyStoreError::Locked { .. })) => "key_locked",
+        StoreError::Seal(SealError::Key(KeyStoreError::Damaged { .. })) => "key_damaged",
+        StoreError::Seal(SealError::Key(KeyStoreError::Failed { .. })) => "key_failed",
+        StoreError::Seal(SealError::NoKey { .. }) => "key_missing",
+        StoreError::Seal(SealError::WrongKey { .. }) => "key_wrong",
+        StoreError::Seal(SealError::Corrupt { .. }) => "corrupt",
+        StoreError::Seal(SealError::Sealed(_)) => "encrypted",
+        StoreError::Seal(SealError::NoCipher) => "no_encryption",
+        StoreError::Seal(SealError::InUse(_)) => "in_use",
+        _ => "database",
     }
 }
 

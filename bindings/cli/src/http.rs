@@ -12,6 +12,7 @@ use std::{
 use outrider_core::{
     ids::DeviceId,
     replica::{ReplicaError, credentials::Credentials},
+    store::meta::Enrolment,
     sync::proof::{LEASE_HEADER, PROOF_HEADER, TIME_HEADER},
     time::{Clock as _, SystemClock},
 };
@@ -22,6 +23,10 @@ use ureq::{
 };
 
 use crate::error::CliError;
+
+mod trust;
+
+pub(crate) use trust::Trust;
 
 /// Until a connection stands.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -78,24 +83,36 @@ struct ErrorDetail {
 
 impl Server {
     /// The server at `url`.
-    pub(crate) fn new(url: &str, who: Option<Credentials>) -> Result<Self, CliError> {
-        Self::listening(url, who, READ_TIMEOUT)
+    pub(crate) fn new(
+        url: &str,
+        who: Option<Credentials>,
+        trust: &Trust,
+    ) -> Result<Self, CliError> {
+        Self::connect(url, who, trust, READ_TIMEOUT)
     }
 
-    /// The server at `url`, which may be silent for so long between two reads of an answer.
+    /// The server of an enrolment, which may be silent for so long between two reads of an answer.
     pub(crate) fn listening(
-        url: &str,
+        enrolment: &Enrolment,
         who: Option<Credentials>,
         silence: Duration,
     ) -> Result<Self, CliError> {
+        let trust = Trust::of(enrolment.ca.as_deref())?;
+        Self::connect(&enrolment.url, who, &trust, silence)
+    }
+
+    fn connect(
+        url: &str,
+        who: Option<Credentials>,
+        trust: &Trust,
+        silence: Duration,
+    ) -> Result<Self, CliError> {
         let url = url.trim().trim_end_matches('/');
-        if !(url.starts_with("http://") || url.starts_with("https://")) {
-            let text = format!("`{url}` is no address of a server; write https://…");
-            return Err(CliError::Usage(text));
-        }
+        trust::check_plain(url)?;
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .tls_config(trust.config())
             .user_agent(concat!("outrider/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_write(Some(WRITE_TIMEOUT))
@@ -223,7 +240,7 @@ impl Server {
         } else {
             self.agent.run(request.body(body).map_err(wrong)?)
         };
-        let response = sent.map_err(|error| self.unreachable(&error))?;
+        let response = sent.map_err(|error| self.failed(&error))?;
         self.note_contact(&response);
         Ok(response)
     }
@@ -275,7 +292,10 @@ impl Server {
         }
     }
 
-    fn unreachable(&self, error: &ureq::Error) -> CliError {
+    fn failed(&self, error: &ureq::Error) -> CliError {
+        if let Some(cause) = trust::distrust(error) {
+            return CliError::Untrusted { url: self.url.clone(), cause };
+        }
         CliError::Unreachable { url: self.url.clone(), cause: error.to_string() }
     }
 }

@@ -57,6 +57,12 @@ fn main() -> ExitCode {
     if let Command::Password { rest } = &cli.command {
         return commands::server::run("password", is_json, rest.clone());
     }
+    if let Command::Audit { rest } = &cli.command {
+        return commands::server::run("audit", is_json, rest.clone());
+    }
+    if let Command::Server { rest } = &cli.command {
+        return commands::server::run_any(rest.clone());
+    }
     if let Command::Demo(args) = &cli.command {
         return demo::run(&cli.global, args);
     }

@@ -3,10 +3,12 @@
 pub(crate) mod devices;
 pub(crate) mod merge;
 pub(crate) mod past;
+mod seal;
 
 use outrider_core::{
     replica::{ReplicaError, session::Summary},
     schema::Language,
+    store::StoreError,
     transfer::export,
 };
 
@@ -21,6 +23,7 @@ pub(crate) enum Word {
     Restored,
     Settled,
     Dismissed,
+    Asked,
     NoRecords,
     NoConflicts,
     NothingWaits,
@@ -63,6 +66,8 @@ pub(crate) enum Word {
     Merge,
     Required,
     Yes,
+    No,
+    Encrypted,
     Rebuilt,
     RowsAgree,
     Exported,
@@ -94,6 +99,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
         Word::Restored => ("brought back", "已恢复"),
         Word::Settled => ("settled", "已裁定"),
         Word::Dismissed => ("put away", "已处理"),
+        Word::Asked => ("approval was asked for", "已申请审批"),
         Word::NothingFound => ("nothing found", "没有找到"),
         Word::OneTypo => (
             "not written exactly so: one letter differs, or it sounds the same",
@@ -146,6 +152,8 @@ fn both(word: Word) -> (&'static str, &'static str) {
         Word::Merge => ("merge", "冲突规则"),
         Word::Required => ("required", "必填"),
         Word::Yes => ("yes", "是"),
+        Word::No => ("no", "否"),
+        Word::Encrypted => ("encrypted", "已加密"),
         Word::Rebuilt => ("the lists are made anew", "列表已重建"),
         Word::RowsAgree => ("the lists say what the documents say", "列表与文档一致"),
         Word::Exported => ("written to", "已写入"),
@@ -256,6 +264,15 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::Unreachable { url, cause } => {
             format!("无法连接 {url}（{cause}）；数据都保存在本地，联网后请再运行一次")
         }
+        CliError::Untrusted { url, cause } => format!(
+            "{url} 无法证明自己是公司的服务器（{cause}）；没有发送任何内容，数据都保存在本地。请换一个网络再试；若仍如此，请索取带指纹的登记码并运行 `outrider enroll --again URL CODE --ca-fingerprint FINGERPRINT`"
+        ),
+        CliError::Fingerprint { url, found, expected } => format!(
+            "{url} 不是发出登记码的服务器：其颁发机构指纹为 {found}，而不是 {expected}。没有发送任何内容；请核对指纹，若无误则可能有人在中间拦截，请换一个网络"
+        ),
+        CliError::Plain(url) => format!(
+            "{url} 是未加密的 HTTP，途中任何人都能看到内容；请使用 https:// 开头的地址，或向公司索取后重新登记"
+        ),
         CliError::Cut { url, cause, kept } => {
             format!(
                 "与 {url} 的连接中断（{cause}）；{kept} 再次运行 `outrider sync` 会从中断处继续"
@@ -294,6 +311,7 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::Write(export::ExportError::OneEntity) => {
             "一个 CSV 文件只能包含一个实体；请分别写入，或使用其他格式".to_owned()
         }
+        CliError::Replica(ReplicaError::Store(StoreError::Seal(error))) => seal::in_chinese(error),
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }

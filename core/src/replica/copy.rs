@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE, Options, Replica, ReplicaError};
 use crate::{
     ids::to_hex,
+    keys::private,
     store::{
         StoreError,
         copy::{self, Holding},
@@ -50,6 +51,12 @@ pub enum CopyError {
     /// The folder holds a replica, or a part of one.
     #[error("there is a replica in {0} already; name an empty folder")]
     Used(PathBuf),
+    /// The file would be plain, and the store is not.
+    #[error(
+        "{0} would not be encrypted, as this store is: whoever has the file can read everything in it; \
+         ask for a plain file by name if that is what you want"
+    )]
+    Plain(PathBuf),
     /// The file is none of these.
     #[error("{0} is no copy of a store, or of a newer app")]
     NotACopy(PathBuf),
@@ -88,6 +95,9 @@ pub struct Manifest {
     pub database_bytes: u64,
     /// Its digest.
     pub sha256: String,
+    /// Whether the store that it is of was encrypted; the file is not.
+    #[serde(default)]
+    pub was_encrypted: bool,
 }
 
 impl Replica {
@@ -95,19 +105,34 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// Returns [`ReplicaError`] if there is such a file, or the disk or the store fails; no file
-    /// is left then.
+    /// Returns [`ReplicaError`] if there is such a file, the store is encrypted, or the disk or the
+    /// store fails; no file is left then.
     pub fn export_store(&mut self, to: &Path) -> Result<Manifest, ReplicaError> {
+        if self.store.is_sealed() {
+            return Err(CopyError::Plain(to.to_owned()).into());
+        }
+        self.export_store_plain(to)
+    }
+
+    /// As [`Self::export_store`], of an encrypted store too: the file is not encrypted.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::export_store`].
+    pub fn export_store_plain(&mut self, to: &Path) -> Result<Manifest, ReplicaError> {
         if to.exists() {
             return Err(CopyError::Exists(to.to_owned()).into());
         }
         let name = to_hex(&self.rng.random::<[u8; 8]>());
         let database = Draft::beside(to, &[".", &name, ".db"].concat());
-        let holding = copy::write(self.conn()?, &database.0)?;
         let file_error = |path: &Path| {
             let path = path.to_owned();
             move |source| CopyError::File { path, source }
         };
+        // SQLite writes into a file that is there and empty, whoever may read it.
+        private().create_new(true).open(&database.0).map_err(file_error(&database.0))?;
+        self.check_lease()?;
+        let holding = copy::write(&self.store, &database.0)?;
         let (sha256, database_bytes) = digest(&database.0).map_err(file_error(&database.0))?;
         let manifest = Manifest {
             app: env!("CARGO_PKG_VERSION").to_owned(),
@@ -116,6 +141,7 @@ impl Replica {
             holding,
             database_bytes,
             sha256,
+            was_encrypted: self.store.is_sealed(),
         };
         let draft = Draft::beside(to, &[".", &name, ".part"].concat());
         compress(&database.0, &draft.0, &manifest).map_err(file_error(&draft.0))?;
@@ -215,14 +241,7 @@ fn digest(path: &Path) -> io::Result<(String, u64)> {
 }
 
 fn compress(database: &Path, to: &Path, manifest: &Manifest) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let mut file = BufWriter::new(options.open(to)?);
+    let mut file = BufWriter::new(private().create_new(true).open(to)?);
     file.write_all(MARK)?;
     serde_json::to_writer(&mut file, manifest)?;
     file.write_all(b"\n")?;
@@ -250,7 +269,7 @@ fn decompress(from: &Path, to: &Path) -> Result<Manifest, CopyError> {
     if manifest.database_bytes > COPY_BYTES_MAX {
         return Err(damaged(from, "it says to hold more than may be"));
     }
-    let target = File::create_new(to).map_err(at(to))?;
+    let target = private().create_new(true).open(to).map_err(at(to))?;
     let mut target = Hashing { inner: BufWriter::new(target), hash: Sha256::new(), bytes: 0 };
     let stream = zstd::stream::read::Decoder::with_buffer(file).map_err(at(from))?;
     // One byte more than it should be tells that it is more.

@@ -199,6 +199,7 @@ impl Replica {
     }
 
     /// Takes over what the server gave: a new enrolment, or new tokens of the one that there is.
+    /// `ca` is the authority that alone says who the server is.
     ///
     /// # Errors
     ///
@@ -206,7 +207,7 @@ impl Replica {
     /// [`ReplicaError::OtherUser`] when the store is another user's, or fails when the store does.
     pub fn take_grant(
         &mut self,
-        url: &str,
+        (url, ca): (&str, Option<String>),
         answer: &EnrolAnswer,
         grant: &Grant,
     ) -> Result<meta::Enrolment, ReplicaError> {
@@ -218,6 +219,14 @@ impl Replica {
             && known.device == answer.device
         {
             self.take_tokens(&grant.tokens)?;
+            let known = meta::Enrolment { ca, token: String::new(), ..known };
+            let tx = self.store.begin()?;
+            meta::set_enrolment(&tx, &known)?;
+            // An older server gave none.
+            if credentials::certificate(&tx)?.is_none() {
+                credentials::set_certificate(&tx, Some(&grant.certificate))?;
+            }
+            tx.commit().map_err(StoreError::from)?;
             return Ok(known);
         }
         let enrolment = meta::Enrolment {
@@ -227,6 +236,7 @@ impl Replica {
             prefix: grant.prefix,
             token: String::new(),
             user_record: grant.user_record,
+            ca,
         };
         self.enroll_with(&enrolment, Some(grant))?;
         Ok(enrolment)

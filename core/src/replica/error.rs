@@ -72,6 +72,9 @@ pub enum ReplicaError {
     /// The whole store cannot be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// Wiping was begun here and did not come to its end.
+    #[error("{0} is being wiped; wipe it again to end that, or name another folder")]
+    BeingWiped(PathBuf),
     /// There is no such tap to take back.
     #[error("there is no edit {0} that can be undone; `outrider undo --list` shows those that can")]
     NoTap(i64),
@@ -109,6 +112,19 @@ pub enum ReplicaError {
     /// The device's key does not sign.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// The user may not do this.
+    #[error("you may not do this ({code}): {}; ask for it, or leave it out", keys.join(", "))]
+    NotPermitted {
+        /// The record.
+        record: RecordId,
+        /// Why, as the office would say it.
+        code: &'static str,
+        /// The keys that may not be written so.
+        keys: Vec<String>,
+    },
+    /// There is nothing refused of this number that could be asked for.
+    #[error("there is no refusal {0} that could be asked for; `outrider inbox` lists them")]
+    NoRefusal(i64),
     /// The device is not enrolled.
     #[error("this device is not enrolled; run `outrider enroll URL CODE` first")]
     NotEnrolled,

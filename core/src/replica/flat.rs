@@ -129,8 +129,11 @@ impl Writer<'_> {
         };
         let touched: BTreeSet<String> = edits.iter().map(|edit| field_of(&edit.key)).collect();
         let before = self.before(entity, &id.part, &document.state, &edits);
+        let unedited = (!is_new && self.needs_check()?).then(|| document.state.clone());
         let stamp = Stamp { actor, time_ms: self.now_ms, message: None };
         let change = crdt::write(&mut document.state, &mut document.own, stamp, edits)?;
+        let keys: Vec<&str> = change.change.ops.iter().map(|op| op.key.as_str()).collect();
+        self.check_access(entity, id, unedited.as_ref(), Some(&document.state), &keys)?;
         let base = Base::new(&confirmed, &change.change);
         let state = document.state.to_bytes();
         if is_new {
@@ -406,7 +409,14 @@ impl Writer<'_> {
             return Ok(());
         }
         let times = (own.made_at, self.now_ms);
-        inbox::add(self.tx, &own.document, &own.entity, code, &Json::Object(values), times)
+        inbox::add(
+            self.tx,
+            &own.document,
+            &own.entity,
+            (code, own.hash),
+            &Json::Object(values),
+            times,
+        )
     }
 }
 

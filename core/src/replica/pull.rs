@@ -9,7 +9,7 @@ use crate::{
     store::{
         StoreError, document,
         meta::{self, Cursor},
-        outbox, rows,
+        outbox, standing, witness,
     },
     sync::{
         digest,
@@ -51,10 +51,11 @@ impl Replica {
             version: PROTOCOL_VERSION,
             position: cursor.position,
             digest: cursor.digest,
-            streams: meta::streams(conn)?,
             progress: cursor.progress,
             budget_bytes,
             held: cursor.held,
+            grant: meta::held_grant(conn)?,
+            audit_head: witness::last(conn)?,
         })
     }
 
@@ -69,7 +70,7 @@ impl Replica {
         let tx = self.store.begin()?;
         let held = meta::cursor(&tx)?.held;
         meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
-        meta::set_streams(&tx, &[])?;
+        meta::set_held_grant(&tx, &Digest::default())?;
         meta::set_resend_after(&tx, Some(0))?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())
@@ -99,8 +100,7 @@ impl Replica {
 
     /// Joins frames in one transaction and notes how far the pull has come.
     ///
-    /// `streams` are those that the server named in its hello; `is_fetch` tells that the frames
-    /// answer a fetch, which moves no cursor.
+    /// `is_fetch` tells that the frames answer a fetch, which moves no cursor.
     ///
     /// # Errors
     ///
@@ -109,7 +109,6 @@ impl Replica {
     pub fn take_frames(
         &mut self,
         frames: &[PullFrame],
-        streams: &[Stream],
         is_fetch: bool,
     ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
@@ -118,20 +117,34 @@ impl Replica {
             let mut progress = None;
             for frame in frames {
                 match frame {
-                    PullFrame::Hello(_) => {}
+                    PullFrame::Hello(hello) => {
+                        if let Some(grant) = &hello.grant {
+                            writer.take_grant(grant)?;
+                        }
+                    }
                     PullFrame::Author(author) => meta::set_author(writer.tx, author)?,
                     PullFrame::Document(document) => {
                         writer.take_document(document, &mut effect)?;
                         progress = Some(progress_of(document));
                     }
-                    PullFrame::Leave(record, scope) => {
-                        effect.left += u64::from(writer.leave(*record, scope)?);
+                    PullFrame::Enter(unit, scope) => standing::enter(writer.tx, *unit, scope)?,
+                    PullFrame::Leave(unit, scope) => standing::leave(writer.tx, *unit, scope)?,
+                    PullFrame::Depart(unit, record) => {
+                        standing::depart(writer.tx, *unit, *record)?;
                     }
-                    PullFrame::End(end) => effect.end = Some(end.clone()),
+                    PullFrame::End(end) => {
+                        if let Some(head) = &end.audit_head {
+                            witness::remember(writer.tx, head)?;
+                        }
+                        effect.end = Some(end.clone());
+                    }
                 }
             }
             if is_fetch {
                 return Ok(effect);
+            }
+            if effect.end.as_ref().is_some_and(|end| !end.is_more) {
+                effect.left = writer.purge()?;
             }
             let mut cursor = meta::cursor(writer.tx)?;
             cursor.held = writer.write_held()?;
@@ -149,7 +162,6 @@ impl Replica {
                     cursor.position = end.position;
                     cursor.digest = end.digest;
                     cursor.progress = None;
-                    meta::set_streams(writer.tx, streams)?;
                     meta::set_last_sync(writer.tx, now_ms)?;
                 }
                 None => {}
@@ -179,11 +191,8 @@ impl Replica {
             }
         }
         // A restored server names no stream of which it has nothing any more.
-        let conn = self.store.conn();
-        for mine in meta::streams(conn)? {
-            let is_named = theirs.iter().any(|their| their.stream == mine);
-            if !is_named && !document::digests(conn, &mine.entity, &mine.part, None, 1)?.is_empty()
-            {
+        for mine in document::streams(self.store.conn())? {
+            if !theirs.iter().any(|their| their.stream == mine) {
                 differing.push(mine);
             }
         }
@@ -242,7 +251,7 @@ fn progress_of(document: &DocumentFrame) -> Progress {
     Progress {
         pass: document.pass,
         family_position: document.family_position,
-        family: document.family,
+        family: document.unit.unwrap_or(document.family),
         record: document.record,
         part: document.part.clone(),
         reached: None,
@@ -268,7 +277,7 @@ impl Writer<'_> {
             effect.needs_whole.push(DocumentName { record, part });
             return Ok(());
         }
-        document::add_membership(self.tx, id.record, &frame.scope)?;
+        standing::set_place(self.tx, id.record, frame.family)?;
         if !frame.provenance.is_empty() {
             meta::set_provenance(self.tx, &id, &frame.provenance)?;
         }
@@ -297,30 +306,5 @@ impl Writer<'_> {
             }
         }
         Ok(Merged::Joined)
-    }
-
-    /// A scope no longer brings a record here. It goes when no other does; while edits of it wait
-    /// it stays, with its reason, and goes when it is told to leave again.
-    fn leave(&mut self, record: RecordId, scope: &str) -> Result<bool, ReplicaError> {
-        let documents = document::load_all(self.tx, record)?;
-        for (part, _) in &documents {
-            let id = DocumentId { record, part: part.clone() };
-            if !outbox::waiting_of(self.tx, &id)?.is_empty() {
-                return Ok(false);
-            }
-        }
-        if !document::remove_membership(self.tx, record, scope)? {
-            return Ok(false);
-        }
-        for (part, stored) in documents {
-            self.replace_digest(stored.digest, None);
-            let id = DocumentId { record, part };
-            document::remove(self.tx, &id)?;
-            if let Some(entity) = self.schema.entity(&stored.entity) {
-                rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
-                self.changed.note(entity, record);
-            }
-        }
-        Ok(true)
     }
 }

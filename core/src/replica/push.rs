@@ -230,7 +230,7 @@ impl Writer<'_> {
         for own in &waiting {
             let values = super::flat::refused_values(entity, own)?;
             let times = (own.made_at, self.now_ms);
-            inbox::add(self.tx, id, &stored.entity, code, &values, times)?;
+            inbox::add(self.tx, id, &stored.entity, (code, own.hash), &values, times)?;
             outbox::replace(self.tx, own.id, None)?;
         }
         if let Some(confirmed) = stored.confirmed.take() {

@@ -130,6 +130,15 @@ pub struct Status {
 }
 
 impl Replica {
+    /// The heads of the server's audit that this device was told, the newest last.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn audit_heads(&self) -> Result<Vec<crate::sync::head::AuditHead>, ReplicaError> {
+        Ok(crate::store::witness::heads(self.store.conn())?)
+    }
+
     /// The definition of an entity.
     ///
     /// # Errors

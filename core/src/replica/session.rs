@@ -385,8 +385,7 @@ impl Session {
         if frames.is_empty() {
             return Ok(None);
         }
-        let streams = self.hello.as_ref().map_or(&[] as &[Stream], |hello| &hello.streams);
-        let effect = replica.take_frames(frames, streams, is_fetch)?;
+        let effect = replica.take_frames(frames, is_fetch)?;
         self.summary.left += effect.left;
         if is_fetch {
             self.summary.repaired += effect.documents;

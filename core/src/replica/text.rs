@@ -56,6 +56,7 @@ impl Writer<'_> {
         changes: &[TextChange],
     ) -> Result<bool, ReplicaError> {
         let Some(last) = changes.last() else { return Ok(false) };
+        self.check_access(entity, id, None, None, &[])?;
         let mut stored = match stored {
             Some(stored) => stored,
             None => StoredDocument {
@@ -227,12 +228,16 @@ impl Writer<'_> {
             Some(code) => {
                 let refused = json!({ id.part.as_str(): written });
                 let times = (first.made_at, self.now_ms);
-                inbox::add(self.tx, id, &entity.name, code, &refused, times)?;
+                inbox::add(self.tx, id, &entity.name, (code, first.hash), &refused, times)?;
             }
             None => {
                 // By itself: many texts written anew make no group.
                 self.begin_tap();
-                self.write_text(id, entity, &written)?;
+                // It was written when it was allowed: whether it is now, the office says.
+                let insisted = std::mem::replace(&mut self.is_insisting, true);
+                let written = self.write_text(id, entity, &written);
+                self.is_insisting = insisted;
+                written?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use super::{
     ReplicaError, draw_suffix, flat::FlatDocument, rebuild::project_stored, text::text_of,
 };
 use crate::{
+    access::Grant,
     crdt::{
         Action, Edit, State,
         archive::{ARCHIVED, Archival, Archived},
@@ -65,7 +66,11 @@ pub struct Writer<'a> {
     /// The tap that is being taken back.
     pub(super) undoes: Option<i64>,
     /// Whether the record that is being written is new.
-    is_creating: bool,
+    pub(super) is_creating: bool,
+    /// What the user may do, once it was looked up.
+    pub(super) grant: Option<Option<Grant>>,
+    /// Whether what the grant does not allow is written all the same.
+    pub(super) is_insisting: bool,
 }
 
 /// The actors of a record's parts.
@@ -106,6 +111,8 @@ impl<'a> Writer<'a> {
             is_undoable: true,
             undoes: None,
             is_creating: false,
+            grant: None,
+            is_insisting: false,
         })
     }
 

@@ -81,6 +81,7 @@ fn check_entity(schema: &Schema, entity: &Entity) -> Checked {
         let links = entity.field(name).is_some_and(|field| matches!(field.ty, Type::Link(_)));
         require(links, place, "the family is no link")?;
     }
+    check_readers(entity)?;
     check_fields(schema, &entity.fields, place)?;
     check_label(&entity.id_label, place)?;
     let moment = entity.field(&entity.moment);
@@ -97,6 +98,24 @@ fn check_entity(schema: &Schema, entity: &Entity) -> Checked {
     }
     entity.rollups.iter().try_for_each(|rollup| check_rollup(schema, entity, rollup))?;
     entity.likeness.iter().try_for_each(|likeness| check_likeness(entity, likeness))
+}
+
+/// Who reads a record, and what its readers read with it, is said in its main part.
+fn check_readers(entity: &Entity) -> Checked {
+    let links = |name: &String| {
+        let field = entity.field(name).filter(|field| field.part == Part::Main)?;
+        if let Type::Link(to) = &field.ty { Some((field.kind, to.as_str())) } else { None }
+    };
+    for name in &entity.readers {
+        let is_user = links(name)
+            .is_some_and(|(kind, to)| to == "user" && (kind.is_single() || kind == Kind::Set));
+        require(is_user, &format!("{}.readers.{name}", entity.name), "no link to users")?;
+    }
+    for name in &entity.shares {
+        let is_link = links(name).is_some_and(|(kind, _)| kind.is_single());
+        require(is_link, &format!("{}.shares.{name}", entity.name), "no link")?;
+    }
+    Ok(())
 }
 
 /// What tells that records are the same is readable by everybody who reads the record.

@@ -107,6 +107,12 @@ pub struct EntityDefinition {
     /// What tells that two records are the same.
     #[serde(default)]
     pub likeness: Option<Likeness>,
+    /// Fields that name users who may read a record though they may not read its family.
+    #[serde(default)]
+    pub readers: Vec<String>,
+    /// Links whose records those users may read with it.
+    #[serde(default)]
+    pub shares: Vec<String>,
     /// What a newer version says besides.
     #[serde(flatten)]
     pub unknown: BTreeMap<String, Json>,
@@ -249,6 +255,8 @@ fn resolve_entity(
         derived,
         rollups,
         likeness,
+        readers,
+        shares,
         unknown: _,
     } = definition;
     let id_label = id
@@ -288,6 +296,8 @@ fn resolve_entity(
         derived,
         rollups,
         likeness,
+        readers,
+        shares,
         positions,
         texts,
     })

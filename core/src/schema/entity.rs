@@ -91,6 +91,10 @@ pub struct Entity {
     pub rollups: Vec<Rollup>,
     /// What tells that two records are the same; none where nobody asks.
     pub likeness: Option<Likeness>,
+    /// Fields that name users who may read a record though they may not read its family.
+    pub readers: Vec<String>,
+    /// Links whose records the users named in `readers` may read with it.
+    pub shares: Vec<String>,
     pub(in crate::schema) positions: HashMap<String, usize>,
     pub(crate) texts: Texts,
 }

@@ -81,6 +81,8 @@ fn write_entity(entity: &Entity) -> String {
         derived,
         rollups,
         likeness,
+        readers,
+        shares,
         positions: _,
         texts: _,
     } = entity;
@@ -104,6 +106,16 @@ fn write_entity(entity: &Entity) -> String {
     if let Some(likeness) = likeness {
         let paths: Vec<String> = likeness.paths().map(|path| format!("`{path}`")).collect();
         text.push_str(&format!("\nTwo are the same by: {}.\n", paths.join(", ")));
+    }
+    if !readers.is_empty() {
+        let names = |fields: &[String]| {
+            fields.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ")
+        };
+        text.push_str(&format!("\nReaders beside those of the family: {}", names(readers)));
+        if !shares.is_empty() {
+            text.push_str(&format!("; with it they read: {}", names(shares)));
+        }
+        text.push_str(".\n");
     }
     if derived.is_empty() && rollups.is_empty() {
         return text;

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 
-use super::{APPLICATION_ID, MIGRATIONS, StoreError};
+use super::{APPLICATION_ID, MIGRATIONS, Store, StoreError};
 
 /// Settings that do not leave the device: who we are to the server, and which copy this is.
 const SECRETS: [&str; 2] = ["enrolment", "instance"];
@@ -21,14 +21,19 @@ pub struct Holding {
     pub waiting: u64,
 }
 
-/// Writes a consistent copy of the store into a new file, whatever others write meanwhile.
+/// Writes a consistent copy of the store into a new or empty file, whatever others write meanwhile.
+/// It is plain, also if the store is encrypted.
 ///
 /// # Errors
 ///
 /// Fails when the database does, or there is such a file.
-pub fn write(conn: &Connection, to: &Path) -> Result<Holding, StoreError> {
+pub fn write(store: &Store, to: &Path) -> Result<Holding, StoreError> {
     let path = to.to_string_lossy();
-    conn.execute("VACUUM INTO ?1", params![path])?;
+    if store.is_sealed() {
+        unseal(store.conn(), &path)?;
+    } else {
+        store.conn().execute("VACUUM INTO ?1", params![path])?;
+    }
     let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // One file, in which nothing is left of what is deleted.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
@@ -38,6 +43,28 @@ pub fn write(conn: &Connection, to: &Path) -> Result<Holding, StoreError> {
     }
     copy.execute_batch("VACUUM")?;
     holding(&copy)
+}
+
+/// Copies an encrypted store, as it is at one moment, into a plain file.
+fn unseal(conn: &Connection, to: &str) -> Result<(), StoreError> {
+    conn.execute("ATTACH DATABASE ?1 AS unsealed KEY ''", params![to])?;
+    let copied = export(conn);
+    if copied.is_err() {
+        // It was the copying that failed; what cannot be taken back is said by that.
+        let _ = conn.execute_batch("ROLLBACK");
+    }
+    conn.execute_batch("DETACH DATABASE unsealed")?;
+    Ok(copied?)
+}
+
+fn export(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch("BEGIN")?;
+    conn.query_row("SELECT sqlcipher_export('unsealed')", [], |_| Ok(()))?;
+    for pragma in ["user_version", "application_id"] {
+        let value: i64 = conn.pragma_query_value(None, pragma, |row| row.get(0))?;
+        conn.pragma_update(Some("unsealed"), pragma, value)?;
+    }
+    conn.execute_batch("COMMIT")
 }
 
 /// Checks that a file is a whole device's store that this app can open.

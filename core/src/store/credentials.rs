@@ -26,6 +26,9 @@ pub struct PendingEnrolment {
     pub device: DeviceId,
     /// Name of the user whose device it will be.
     pub user: String,
+    /// The authority (DER, in hexadecimal) that alone says who the server is, if there is one.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 fn read<T: DeserializeOwned>(

@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::{
     crdt::{Own, State},
     ids::{ACTOR_PREFIX_BYTES, ActorId, ActorPrefix, ChangeHash, DocumentId, Part, RecordId},
-    sync::frame::{Digest, DocumentDigest},
+    sync::frame::{Digest, DocumentDigest, SCOPE_MINE, Stream},
 };
 
 /// A document as it is stored.
@@ -269,31 +269,32 @@ pub fn counts(conn: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds a reason for a record to be here.
+/// Says that the server no longer counts a document among what is held here.
 ///
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn add_membership(conn: &Connection, record: RecordId, scope: &str) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT OR IGNORE INTO membership (record, scope) VALUES (?1, ?2)")?
-        .execute(params![record.as_bytes(), scope])?;
+pub fn forget_digest(conn: &Connection, id: &DocumentId) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE document SET digest = NULL WHERE record = ?1 AND part = ?2")?
+        .execute(params![id.record.as_bytes(), id.part.as_str()])?;
     Ok(())
 }
 
-/// Takes a reason away; returns whether none is left.
+/// The streams of which documents are held that the server knows.
 ///
 /// # Errors
 ///
-/// Fails when the database does.
-pub fn remove_membership(
-    conn: &Connection,
-    record: RecordId,
-    scope: &str,
-) -> Result<bool, StoreError> {
-    conn.prepare_cached("DELETE FROM membership WHERE record = ?1 AND scope = ?2")?
-        .execute(params![record.as_bytes(), scope])?;
-    let left: bool = conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM membership WHERE record = ?1)")?
-        .query_row([record.as_bytes()], |row| row.get(0))?;
-    Ok(!left)
+/// Fails when the database does, or what is stored is damaged.
+pub fn streams(conn: &Connection) -> Result<Vec<Stream>, StoreError> {
+    let mut query = conn.prepare_cached(
+        "SELECT DISTINCT entity, part FROM document WHERE digest IS NOT NULL ORDER BY entity, part",
+    )?;
+    let rows =
+        query.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    rows.map(|row| {
+        let (entity, part) = row?;
+        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
+        Ok(Stream { scope: SCOPE_MINE.to_owned(), entity, part })
+    })
+    .collect()
 }

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::StoreError;
 use crate::{
-    ids::{DocumentId, RecordId},
+    ids::{ChangeHash, DocumentId, RecordId},
     time::TimestampMs,
 };
 
@@ -29,6 +29,11 @@ pub struct Refused {
     pub made_at: TimestampMs,
     /// When the refusal arrived.
     pub refused_at: TimestampMs,
+    /// The change that was refused.
+    #[serde(skip)]
+    pub hash: Option<ChangeHash>,
+    /// The request for approval that asks for it.
+    pub proposal: Option<RecordId>,
 }
 
 /// Keeps a refusal.
@@ -40,13 +45,13 @@ pub fn add(
     conn: &Connection,
     document: &DocumentId,
     entity: &str,
-    code: &str,
+    (code, hash): (&str, ChangeHash),
     refused: &Json,
     times: (TimestampMs, TimestampMs),
 ) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "INSERT INTO inbox (record, part, entity, code, refused, made_at, refused_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO inbox (record, part, entity, code, refused, made_at, refused_at, hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         document.record.as_bytes(),
@@ -56,6 +61,7 @@ pub fn add(
         refused.to_string(),
         times.0,
         times.1,
+        hash.0,
     ])?;
     Ok(())
 }
@@ -67,7 +73,7 @@ pub fn add(
 /// Fails when the database does.
 pub fn open(conn: &Connection, limit: usize) -> Result<Vec<Refused>, StoreError> {
     let mut query = conn.prepare_cached(
-        "SELECT id, record, part, entity, code, refused, made_at, refused_at
+        "SELECT id, record, part, entity, code, refused, made_at, refused_at, hash, proposal
          FROM inbox WHERE dismissed_at IS NULL ORDER BY id LIMIT ?1",
     )?;
     let rows = query.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
@@ -81,6 +87,8 @@ pub fn open(conn: &Connection, limit: usize) -> Result<Vec<Refused>, StoreError>
             refused: serde_json::from_str(&refused).unwrap_or(Json::String(refused)),
             made_at: row.get(6)?,
             refused_at: row.get(7)?,
+            hash: row.get::<_, Option<[u8; 32]>>(8)?.map(ChangeHash),
+            proposal: row.get::<_, Option<[u8; 16]>>(9)?.map(RecordId::from_bytes),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -98,4 +106,15 @@ pub fn dismiss(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<bool, 
         )?
         .execute(params![id, now_ms])?;
     Ok(changed > 0)
+}
+
+/// Notes which request for approval asks for a refusal.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_proposal(conn: &Connection, id: i64, proposal: RecordId) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE inbox SET proposal = ?2 WHERE id = ?1")?
+        .execute(params![id, proposal.as_bytes()])?;
+    Ok(())
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use crate::{
+    access::Grant,
     crdt::OpId,
     ids::{ActorId, ActorPrefix, DeviceId, DocumentId, RecordId},
-    sync::frame::{Author, Digest, Progress, Provenance, Stream},
+    sync::frame::{Author, Digest, Progress, Provenance},
     time::TimestampMs,
 };
 
@@ -27,6 +28,10 @@ pub struct Enrolment {
     /// The user's record, where the server has one.
     #[serde(default)]
     pub user_record: Option<RecordId>,
+    /// The certificate (DER, in hexadecimal) of the authority that alone is trusted to say who the
+    /// server is; the public ones are if there is none.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// Where we stand with the server.
@@ -231,38 +236,42 @@ pub fn set_resend_after(conn: &Connection, after: Option<i64>) -> Result<(), Sto
     set(conn, "resend_after", &kept)
 }
 
-/// The streams that are held up to the cursor.
+/// What the user may do, as the server said last.
 ///
 /// # Errors
 ///
 /// Fails when the database does, or what is stored is damaged.
-pub fn streams(conn: &Connection) -> Result<Vec<Stream>, StoreError> {
-    let mut query =
-        conn.prepare_cached("SELECT scope, entity, part FROM stream ORDER BY scope, entity, part")?;
-    let rows = query.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
-    rows.map(|row| {
-        let (scope, entity, part) = row?;
-        let part = part.parse().map_err(|error| StoreError::damaged("a part's name", error))?;
-        Ok(Stream { scope, entity, part })
-    })
-    .collect()
+pub fn grant(conn: &Connection) -> Result<Option<Grant>, StoreError> {
+    let kept = get::<Vec<u8>>(conn, "grant")?.filter(|bytes| !bytes.is_empty());
+    let read = |bytes: Vec<u8>| Grant::from_bytes(&bytes);
+    kept.map(read).transpose().map_err(|error| StoreError::damaged("the grant", error))
 }
 
-/// Stores which streams are held up to the cursor.
+/// Stores what the user may do, in the bytes that the server signed.
 ///
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn set_streams(conn: &Connection, streams: &[Stream]) -> Result<(), StoreError> {
-    conn.execute("DELETE FROM stream", [])?;
-    let mut insert = conn
-        .prepare_cached("INSERT OR IGNORE INTO stream (scope, entity, part) VALUES (?1, ?2, ?3)")?;
-    for stream in streams {
-        insert.execute(params![stream.scope, stream.entity, stream.part.as_str()])?;
-    }
-    Ok(())
+pub fn set_grant(conn: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+    set(conn, "grant", bytes)
+}
+
+/// The digest of the grant under which everything up to the cursor is held; zeros for none.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn held_grant(conn: &Connection) -> Result<Digest, StoreError> {
+    Ok(get(conn, "held_grant")?.unwrap_or_default())
+}
+
+/// Stores under which grant everything up to the cursor is held.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_held_grant(conn: &Connection, digest: &Digest) -> Result<(), StoreError> {
+    set(conn, "held_grant", digest)
 }
 
 /// Remembers who stands behind a prefix.

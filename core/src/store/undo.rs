@@ -200,3 +200,14 @@ pub(super) fn clear_old(conn: &Connection, last_id: i64) -> Result<(), StoreErro
     .execute(params![until, until - CLEAR_EVERY])?;
     Ok(())
 }
+
+/// Forgets what stood before the changes of a document that leaves this device.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget(conn: &Connection, id: &crate::ids::DocumentId) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE own_change SET undo = x'' WHERE record = ?1 AND part = ?2")?
+        .execute(params![id.record.as_bytes(), id.part.as_str()])?;
+    Ok(())
+}

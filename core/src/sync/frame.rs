@@ -1,4 +1,4 @@
-//! The messages of the sync protocol, version 1.
+//! The messages of the sync protocol, version 2.
 //!
 //! CBOR by field number, so that a later version may add fields; `docs/PROTOCOL.md` describes
 //! them for implementers. Nothing here is trusted: sizes are limited where bytes are read
@@ -6,10 +6,11 @@
 
 use minicbor::{Decode, Encode};
 
+pub use super::head::AuditHead;
 use crate::ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId};
 
 /// The version that this code speaks.
-pub const PROTOCOL_VERSION: u8 = 1;
+pub const PROTOCOL_VERSION: u8 = 2;
 /// Changes in one push, at most.
 pub const PUSH_CHANGES_MAX: usize = 1_000;
 /// Changes in one group, at most.
@@ -22,10 +23,13 @@ pub const CHECK_PAGE: usize = 5_000;
 /// 16 bytes that name the content of something much larger.
 pub type Digest = [u8; 16];
 
-/// What a device asks for by a name: one part of one entity, in one scope.
+/// The scope that stands for everything that a device may hold.
+pub const SCOPE_MINE: &str = "all";
+
+/// What is compared by digests: one part of one entity, in one scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Stream {
-    /// Who is allowed to see it; `all` is the scope of everybody.
+    /// [`SCOPE_MINE`]: everything that the device may hold.
     #[n(0)]
     pub scope: String,
     /// Name of the entity.
@@ -175,9 +179,6 @@ pub struct PullRequest {
     /// The feed's digest at `position`.
     #[cbor(n(2), with = "minicbor::bytes")]
     pub digest: Digest,
-    /// The streams that are held up to `position`.
-    #[n(3)]
-    pub streams: Vec<Stream>,
     /// Where an earlier pull was cut off.
     #[n(4)]
     pub progress: Option<Progress>,
@@ -187,6 +188,23 @@ pub struct PullRequest {
     /// Digest over everything that is held, for the idle question.
     #[cbor(n(6), with = "minicbor::bytes")]
     pub held: Digest,
+    /// The digest of the grant under which everything up to `position` is held; zeros for none.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    pub grant: Digest,
+    /// The last head of the server's audit that this device was told.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
+}
+
+/// What a user may do, as the server signed it.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct SignedGrant {
+    /// JSON of the [grant](crate::access::Grant).
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub body: Vec<u8>,
+    /// P-256 signature (64 bytes) of the server over the body, as a document of the kind `grant`.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub signature: Vec<u8>,
 }
 
 /// The content of a document on its way to a device.
@@ -229,9 +247,6 @@ pub struct DocumentFrame {
     /// Name of its entity.
     #[n(2)]
     pub entity: String,
-    /// The scope that brings it here.
-    #[n(3)]
-    pub scope: String,
     /// The record's family.
     #[n(4)]
     pub family: RecordId,
@@ -247,6 +262,9 @@ pub struct DocumentFrame {
     /// For keys with several values: who wrote each, and when.
     #[n(8)]
     pub provenance: Vec<Provenance>,
+    /// The unit of the record alone, where it comes by that and not with its family.
+    #[n(9)]
+    pub unit: Option<RecordId>,
 }
 
 /// Who stands behind the actors of one prefix.
@@ -292,12 +310,18 @@ pub enum PullFrame {
     /// Somebody whose changes the device may meet.
     #[n(2)]
     Author(#[n(0)] Author),
-    /// A record that the device may no longer hold by this scope.
+    /// A unit (a family, or a record alone) is no longer in this scope.
     #[n(3)]
     Leave(#[n(0)] RecordId, #[n(1)] String),
     /// Always last.
     #[n(4)]
     End(#[n(0)] End),
+    /// A unit is in this scope.
+    #[n(5)]
+    Enter(#[n(0)] RecordId, #[n(1)] String),
+    /// A record is no longer of this family: the family, then the record.
+    #[n(6)]
+    Depart(#[n(0)] RecordId, #[n(1)] RecordId),
 }
 
 /// How the server begins its answer.
@@ -313,15 +337,15 @@ pub struct Hello {
     /// restored: the device keeps everything and sends back what the server lacks.
     #[n(2)]
     pub is_cursor_known: bool,
-    /// All streams that the device may hold.
-    #[n(3)]
-    pub streams: Vec<Stream>,
     /// The server's clock.
     #[n(4)]
     pub now_ms: i64,
     /// Documents that this pull may bring, about, for showing progress.
     #[n(5)]
     pub expected: u64,
+    /// What the device's user may do, if it is not what the request named.
+    #[n(6)]
+    pub grant: Option<SignedGrant>,
 }
 
 /// How the server ends its answer.
@@ -343,6 +367,9 @@ pub struct End {
     /// The position that pass 0 reached, for [`Progress::reached`].
     #[n(4)]
     pub reached: Option<u64>,
+    /// The newest head of the server's audit, for the device to remember.
+    #[n(20)]
+    pub audit_head: Option<AuditHead>,
 }
 
 /// Asks for the digests of a stream's documents, page by page.

@@ -89,6 +89,7 @@ impl World {
             clock: Arc::new(ManualClock::at(NOW_MS)),
             seed: None,
             durability: Durability::None,
+            keys: None,
         };
         let replica = Replica::open(&folder.path().join("replica"), options).unwrap();
         Self { folder, replica }

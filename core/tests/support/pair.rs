@@ -23,7 +23,7 @@ pub(crate) fn fields(json: Json) -> Map<String, Json> {
 pub(crate) fn open(folder: &Path, number: u8) -> Replica {
     let clock = Arc::new(ManualClock::at(NOW_MS + i64::from(number)));
     let (seed, durability) = (Some(u64::from(number)), Durability::None);
-    let options = Options { clock, seed, durability };
+    let options = Options { clock, seed, durability, keys: None };
     Replica::open(folder, options).unwrap()
 }
 
@@ -47,6 +47,7 @@ pub(crate) fn enrolled(number: u8, user: &str) -> (tempfile::TempDir, Replica) {
             prefix: prefix(number),
             token: "the secret token".to_owned(),
             user_record: None,
+            ca: None,
         })
         .unwrap();
     (folder, replica)
@@ -83,13 +84,13 @@ pub(crate) fn bring(from: &Replica, author: (u8, &str), to: &mut Replica, record
             record,
             part,
             entity: stored.entity,
-            scope: "all".to_owned(),
             family: record,
             family_position: 1,
             pass: 1,
             body,
             provenance: Vec::new(),
+            unit: None,
         })));
     }
-    to.take_frames(&frames, &[], true).unwrap();
+    to.take_frames(&frames, true).unwrap();
 }

@@ -36,6 +36,7 @@ impl World {
             clock: Arc::new(ManualClock::at(1_790_000_000_000)),
             seed: Some(7),
             durability: Durability::None,
+            keys: None,
         };
         let replica = Replica::open(&folder.path().join("replica"), options).unwrap();
         Self { folder, replica }

@@ -12,7 +12,9 @@ use outrider_core::{
 };
 
 use super::{
-    Desk, Judged, entity_name,
+    Desk, Judged,
+    access::Written,
+    entity_name,
     staged::{Held, Staged, StagedHistory},
 };
 use crate::storage::{Content, Device, NewChange, StorageError, StoredRefusal};
@@ -59,17 +61,20 @@ impl Desk<'_> {
                 return self.refuse(id, name, refusal);
             }
         };
-        // What the policy withholds it withholds from those outside the office.
-        let keys = if is_office {
-            Vec::new()
-        } else {
-            self.policy.refused_keys(entity, &id.part, &encoded.change)
-        };
-        if !keys.is_empty() {
-            let code = "not_permitted".to_owned();
-            return self.refuse(id, name, StoredRefusal { hash, code, keys });
-        }
         state.apply(&encoded);
+        let written = Written {
+            id,
+            entity,
+            after: Some(state),
+            keys: encoded.change.ops.iter().map(|op| op.key.as_str()).collect(),
+            hash,
+            made_at: encoded.change.time_ms,
+            bytes: &encoded.bytes,
+        };
+        if let Some(refusal) = self.judge_access(&written, staged)? {
+            let refusal = StoredRefusal { hash, code: refusal.code.to_owned(), keys: refusal.keys };
+            return self.refuse(id, name, refusal);
+        }
         held.entity = entity_name(entity);
         staged.documents.insert(id.clone(), held);
         let clock = clock_with(&past, &encoded);

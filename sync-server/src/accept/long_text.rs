@@ -8,7 +8,9 @@ use outrider_core::{
 };
 
 use super::{
-    Desk, Judged, TEXT_CHANGES_MAX, entity_name,
+    Desk, Judged, TEXT_CHANGES_MAX,
+    access::Written,
+    entity_name,
     staged::{Held, Staged},
 };
 use crate::storage::{Content, NewChange, StorageError, StoredRefusal, TextContent};
@@ -72,8 +74,17 @@ impl Desk<'_> {
         {
             return self.refuse(id, name, refuse("too_long"));
         }
-        if !self.device.is_office && self.policy.is_withheld(&entity.name, id.part.as_str()) {
-            return self.refuse(id, name, refuse("not_permitted"));
+        let written = Written {
+            id,
+            entity,
+            after: None,
+            keys: Vec::new(),
+            hash,
+            made_at: header.time_ms,
+            bytes: &header.bytes,
+        };
+        if let Some(refusal) = self.judge_access(&written, staged)? {
+            return self.refuse(id, name, refuse(refusal.code));
         }
         let generation = content.generation;
         *content = TextContent {

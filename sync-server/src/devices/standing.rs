@@ -100,14 +100,7 @@ pub(super) fn audit(
     code: &str,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    write.add_audit(&AuditLine {
-        at: now_ms,
-        device: Some(device),
-        action,
-        document: None,
-        hash: None,
-        code: code.to_owned(),
-    })
+    write.add_audit(&AuditLine::new(now_ms, action).device(device).code(code))
 }
 
 /// A device that can be turned away, and how it stands.
@@ -163,7 +156,7 @@ pub fn order_wipe(
 /// What a device says when it has wiped itself and has no key any more.
 #[must_use]
 pub fn wipe_receipt(keys: &ServerKey, id: DeviceId, ordered_at: TimestampMs) -> [u8; 32] {
-    keys.seal("wipe", &[id.0.as_bytes().as_slice(), &ordered_at.to_be_bytes()].concat())
+    keys.secret("wipe", &[id.0.as_bytes().as_slice(), &ordered_at.to_be_bytes()].concat())
 }
 
 /// Notes that a device has wiped itself; it is revoked from then on.
@@ -281,14 +274,8 @@ pub fn set_user_disabled(
 ) -> Result<(), StorageError> {
     let mut write = storage.write()?;
     write.set_user_disabled(user, is_disabled.then_some(now_ms))?;
-    write.add_audit(&AuditLine {
-        at: now_ms,
-        device: None,
-        action: if is_disabled { "user_disabled" } else { "user_enabled" },
-        document: None,
-        hash: None,
-        code: String::new(),
-    })?;
+    let action = if is_disabled { "user_disabled" } else { "user_enabled" };
+    write.add_audit(&AuditLine::new(now_ms, action))?;
     write.commit()?;
     Ok(())
 }

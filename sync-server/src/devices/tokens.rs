@@ -94,12 +94,12 @@ fn sealed(device: DeviceId, family: u32, generation: u64) -> Vec<u8> {
 }
 
 fn access_token(keys: &ServerKey, device: DeviceId, family: u32, generation: u64) -> [u8; 32] {
-    keys.seal("access token", &sealed(device, family, generation))
+    keys.secret("access token", &sealed(device, family, generation))
 }
 
 fn refresh_token(keys: &ServerKey, device: DeviceId, family: u32, generation: u64) -> String {
     let bytes = sealed(device, family, generation);
-    let seal = keys.seal("refresh token", &bytes);
+    let seal = keys.secret("refresh token", &bytes);
     to_hex(&[bytes.get(16..).unwrap_or_default(), &seal].concat())
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn exchange_token(
         unnamed.check(key, &body, Some(id), (&shared.replays, now_ms))?;
         let asking = Asking { device: id, nonce, now_ms };
         let terms = Terms::from(&shared.config.devices);
-        Ok::<_, AppError>(exchange(storage, &shared.keys, &terms, &asking, &asked.refresh_token)?)
+        Ok::<_, AppError>(exchange(storage, &shared.key, &terms, &asking, &asked.refresh_token)?)
     });
     tokens.await.map(Json)
 }
@@ -69,7 +69,7 @@ pub(crate) async fn show_device(
     let id = device.id;
     let standing = state.run(move |storage| storage.read()?.standing(id)).await?;
     let wipe = standing.filter(|standing| standing.wipe_ordered_at > 0).map(|standing| {
-        let receipt = to_hex(&wipe_receipt(&state.keys, id, standing.wipe_ordered_at));
+        let receipt = to_hex(&wipe_receipt(&state.key, id, standing.wipe_ordered_at));
         WipeAnswer { ordered_at: standing.wipe_ordered_at, receipt }
     });
     let standing = bar.map_or("active", |bar| bar.code()).to_owned();
@@ -84,7 +84,7 @@ pub(crate) async fn confirm_wiped(
     let expected = "expected JSON with device and receipt";
     let (asked, _) = read_json::<WipedRequest>(request, &state, expected).await?;
     let receipt = from_hex::<32>(&asked.receipt).ok_or(DeviceError::NoWipe)?;
-    let (now_ms, keys) = (state.now_ms(), std::sync::Arc::clone(&state.keys));
+    let (now_ms, keys) = (state.now_ms(), std::sync::Arc::clone(&state.key));
     let (id, done) = (asked.device, json!({ "status": "wiped" }));
     state.run(move |storage| confirm_wipe(storage, &keys, id, &receipt, now_ms)).await?;
     tracing::info!(device.id = %id, "a device was wiped");

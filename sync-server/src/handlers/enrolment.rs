@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::{
     Json,
     extract::{ConnectInfo, Request, State},
-    http::StatusCode,
+    http::{StatusCode, header},
+    response::{IntoResponse as _, Response},
 };
 use outrider_core::{
     ids::{DeviceId, to_hex},
@@ -170,7 +171,7 @@ fn grant(
     asking: &Asking,
 ) -> Result<EnrolAnswer, AppError> {
     let terms = Terms::from(&state.config.devices);
-    let tokens = claim(storage, &state.keys, &terms, asking)?;
+    let tokens = claim(storage, &state.key, &terms, asking)?;
     let mut answer = pending(state, storage, (device.id, device.user.clone(), &device.public_key))?;
     let document = serde_json::to_string(&Certificate {
         instance: answer.instance.clone(),
@@ -183,8 +184,8 @@ fn grant(
     })
     .map_err(|_| AppError::Internal("a certificate could not be written"))?;
     let certificate = SignedCertificate {
-        signature: to_hex(&state.keys.sign(CERTIFICATE, document.as_bytes())),
-        server_key: to_hex(&state.keys.public_key()),
+        signature: to_hex(&state.key.sign(CERTIFICATE, document.as_bytes())),
+        server_key: to_hex(&state.key.public_key()),
         document,
     };
     let Device { prefix, user_record, .. } = *device;
@@ -211,6 +212,17 @@ pub(super) fn nonce_of(text: &str) -> Result<[u8; NONCE_BYTES], AppError> {
 fn address_of(request: &Request) -> IpAddr {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     network_of(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip()))
+}
+
+/// `GET /v1/ca`: the certificate (DER) of the authority that devices are to trust alone. Whoever asks
+/// compares it with a fingerprint that came by another way.
+pub(crate) async fn show_authority(State(state): State<AppState>) -> Result<Response, AppError> {
+    let Some(ca) = &state.ca else {
+        let words = "this server's certificate comes from an authority that everybody knows, or it \
+                     has none; leave the fingerprint out";
+        return Err(AppError::refused(StatusCode::NOT_FOUND, "no_authority", words));
+    };
+    Ok(([(header::CONTENT_TYPE, "application/pkix-cert")], ca.der().to_vec()).into_response())
 }
 
 /// Hexadecimal of a compressed or an uncompressed point.

@@ -1,17 +1,21 @@
 //! Records as files, for devices and programs.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Path, RawQuery, State},
     http::StatusCode,
     response::Response,
 };
 use outrider_core::{
+    access::Operation,
     schema::{Entity, Language, Schema},
     store::query::{Compare, FILTERS_MAX, Filter, Query},
     transfer::export::{CardVersion, Format, Headers, Options},
 };
 
 use crate::{
+    access::Eyes,
     auth::Caller,
     error::AppError,
     office::{self, FileOptions, Selection},
@@ -35,12 +39,13 @@ pub(crate) async fn export_records(
     })?;
     let (query, mut file) = read_query(&query.unwrap_or_default(), state.now_ms())?;
     file.device = Some(device.id);
-    send_file(&state, entity, Selection::List(query), file).await
+    send_file(&state, Eyes::of_device(&device), entity, Selection::List(query), file).await
 }
 
 /// Answers with a file of records.
 pub(crate) async fn send_file(
     state: &AppState,
+    eyes: Eyes,
     entity: &'static Entity,
     selection: Selection,
     file: FileOptions,
@@ -51,8 +56,11 @@ pub(crate) async fn send_file(
         }
         Selection::Record(id) => format!("{}-{id}.{}", entity.name, file.format.ending()),
     };
+    let (policies, now_ms) = (Arc::clone(&state.policies), state.now_ms());
     stream_file(state, file.format.media_type(), &name, move |storage, pipe| {
-        office::write_file(storage, entity, &selection, &file, Box::new(pipe))?;
+        // What may be read need not be what may be taken out as a file.
+        let seen = policies.seen(storage, &eyes, now_ms)?.narrowed_to(Operation::Export);
+        office::write_file(&seen, entity, &selection, &file, Box::new(pipe))?;
         Ok(())
     })
     .await
@@ -114,5 +122,5 @@ fn read_query(text: &str, now_ms: i64) -> Result<(Query, FileOptions), AppError>
         };
         query.filters.push(Filter { column: column.to_owned(), compare, value: value.to_owned() });
     }
-    Ok((query, FileOptions { format, options, device: None, account: None }))
+    Ok((query, FileOptions { format, options, device: None, account: None, subject: None }))
 }

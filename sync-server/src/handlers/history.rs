@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    access::Eyes,
     auth::Caller,
     error::AppError,
     office::{self, HistoryPage, HistoryQuery, OfficeError},
@@ -43,7 +44,7 @@ pub(crate) struct AtQuery {
 /// `GET /v1/records/{record}/changes?field=&after=&limit=`: who changed what, newest first.
 pub(crate) async fn show_changes(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     record: Result<Path<RecordId>, PathRejection>,
     query: Result<Query<ChangesQuery>, QueryRejection>,
 ) -> Result<Json<HistoryPage>, AppError> {
@@ -52,20 +53,22 @@ pub(crate) async fn show_changes(
     let after = after.as_deref().map(str::parse).transpose()?;
     let standard = HistoryQuery::default();
     let query = HistoryQuery { field, after, limit: limit.unwrap_or(standard.limit) };
-    let page = state.run(move |storage| office::history(&*storage.read()?, record, &query));
+    let page = state.run_as(Eyes::of_device(&device), move |storage| {
+        office::history(&*storage.read()?, record, &query)
+    });
     page.await.map(Json)
 }
 
 /// `GET /v1/records/{record}?at=`: a record as JSON, as it is or as it was at a position.
 pub(crate) async fn show_record(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     record: Result<Path<RecordId>, PathRejection>,
     query: Result<Query<AtQuery>, QueryRejection>,
 ) -> Result<Json<Value>, AppError> {
     let Path(record) = record.map_err(|_| no_record())?;
     let Query(AtQuery { at }) = query.map_err(|_| no_query("at"))?;
-    let found = state.run(move |storage| {
+    let found = state.run_as(Eyes::of_device(&device), move |storage| {
         let read = storage.read()?;
         let found = match at {
             Some(at) => office::as_of(&*read, record, at)?
@@ -87,7 +90,7 @@ pub(crate) async fn show_record(
 /// `GET /v1/records/{record}/{part}/automerge`: a part's history as a standard file.
 pub(crate) async fn show_automerge(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     Path((record, part)): Path<(String, String)>,
 ) -> Result<Response, AppError> {
     let (Ok(record), Ok(part)) = (record.parse::<RecordId>(), part.parse::<Part>()) else {
@@ -95,8 +98,9 @@ pub(crate) async fn show_automerge(
     };
     let name = format!("attachment; filename=\"{record}-{part}.automerge\"");
     let name = HeaderValue::from_str(&name).map_err(|_| no_record())?;
-    let found =
-        state.run(move |storage| office::export_automerge(&*storage.read()?, record, &part));
+    let found = state.run_as(Eyes::of_device(&device), move |storage| {
+        office::export_automerge(&*storage.read()?, record, &part)
+    });
     let bytes = found.await?.ok_or_else(no_record)?;
     let headers = [(header::CONTENT_TYPE, AUTOMERGE_TYPE), (header::CONTENT_DISPOSITION, name)];
     Ok((headers, bytes).into_response())
@@ -120,6 +124,7 @@ impl From<OfficeError> for AppError {
                 refused(StatusCode::NOT_FOUND, "not_found")
             }
             OfficeError::UnknownPosition(_) => refused(StatusCode::CONFLICT, "unknown_position"),
+            OfficeError::NoReview(_) => refused(StatusCode::CONFLICT, "no_review"),
             OfficeError::NoConflict { .. } => refused(StatusCode::CONFLICT, "no_conflict"),
             OfficeError::Merge(_) => refused(StatusCode::CONFLICT, "not_merged"),
             OfficeError::Edit(_) => refused(StatusCode::UNPROCESSABLE_ENTITY, "invalid"),

@@ -1,5 +1,7 @@
 //! Single records: the history behind a document.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Path, State},
     http::StatusCode,
@@ -9,6 +11,7 @@ use minicbor::bytes::ByteVec;
 use outrider_core::ids::DocumentId;
 
 use crate::{
+    access::Eyes,
     auth::Caller,
     error::AppError,
     feed::FeedError,
@@ -24,19 +27,26 @@ const HISTORY_PAGE: usize = 64;
 /// accepted, each a frame with one Automerge chunk.
 pub(crate) async fn show_history(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     Path((record, part)): Path<(String, String)>,
 ) -> Result<Response, AppError> {
     let (Ok(record), Ok(part)) = (record.parse(), part.parse()) else { return Err(not_found()) };
     let id = DocumentId { record, part };
     let wanted = id.clone();
     let is_known = state
-        .run(move |storage| storage.read()?.document(&wanted).map(|found| found.is_some()))
+        .run_as(Eyes::of_device(&device), move |storage| {
+            storage.read()?.document(&wanted).map(|found| found.is_some())
+        })
         .await?;
     if !is_known {
         return Err(not_found());
     }
-    stream(&state, move |storage, frames| write_history(storage, &id, frames)).await
+    let (policies, now_ms) = (Arc::clone(&state.policies), state.now_ms());
+    stream(&state, move |storage, frames| {
+        let seen = policies.seen(storage, &Eyes::of_device(&device), now_ms)?;
+        write_history(&seen, &id, frames)
+    })
+    .await
 }
 
 fn not_found() -> AppError {

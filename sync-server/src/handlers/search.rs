@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse, Response},
 };
 use outrider_core::store::{
     near::{NEAR_MAX, NearQuery, NearRecord, RADIUS_MAX_M},
@@ -11,6 +12,8 @@ use outrider_core::store::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::Eyes,
+    audit::reading::showing,
     auth::Caller,
     error::AppError,
     office::{self, OfficeError},
@@ -34,9 +37,9 @@ pub(crate) struct Asked {
 /// `GET /v1/search?q=&entity=&after=&limit=&archived=`: records that hit, the best first.
 pub(crate) async fn search_records(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     query: Result<Query<Asked>, QueryRejection>,
-) -> Result<Json<SearchPage>, AppError> {
+) -> Result<Response, AppError> {
     let Query(Asked { q, entity, after, limit, archived }) = query.map_err(|_| wrong())?;
     let names = entity.split(',').map(str::trim).filter(|name| !name.is_empty());
     let standard = SearchQuery::default();
@@ -47,8 +50,11 @@ pub(crate) async fn search_records(
         after,
         limit: limit.unwrap_or(standard.limit),
     };
-    let page = state.run(move |storage| office::search(&*storage.read()?, &query));
-    page.await.map(Json)
+    let page = state
+        .run_as(Eyes::of_device(&device), move |storage| office::search(&*storage.read()?, &query));
+    let page: SearchPage = page.await?;
+    let count = page.hits.len();
+    Ok(showing(Json(page).into_response(), count))
 }
 
 /// What can be asked of places.
@@ -77,21 +83,23 @@ struct NearTitle {
 /// `GET /v1/near?lat=&lon=&entity=&radius_m=&limit=`: records near a place, nearest first.
 pub(crate) async fn list_near(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
     query: Result<Query<AskedPlace>, QueryRejection>,
-) -> Result<Json<NearPage>, AppError> {
+) -> Result<Response, AppError> {
     let Query(AskedPlace { lat, lon, entity, radius_m, limit }) = query.map_err(|_| wrong())?;
     let lat = lat.parse().map_err(|_| wrong())?;
     let lon = lon.parse().map_err(|_| wrong())?;
     let radius_m = radius_m.unwrap_or(RADIUS_MAX_M);
     let limit = limit.unwrap_or(50).min(NEAR_MAX);
     let query = NearQuery { lat, lon, entity, radius_m, limit };
-    let found = state.run(move |storage| {
+    let found = state.run_as(Eyes::of_device(&device), move |storage| {
         let found = office::near(&*storage.read()?, &query)?;
         let records = found.into_iter().map(|(near, title)| NearTitle { near, title }).collect();
         Ok::<_, OfficeError>(NearPage { records })
     });
-    found.await.map(Json)
+    let page = found.await?;
+    let count = page.records.len();
+    Ok(showing(Json(page).into_response(), count))
 }
 
 fn wrong() -> AppError {

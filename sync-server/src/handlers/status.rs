@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
+    access::Eyes,
     auth::Caller,
     error::AppError,
     live::{self, Listener},
@@ -49,10 +50,10 @@ pub(crate) async fn show_ready(State(state): State<AppState>) -> Response {
 /// `GET /v1/status`: counts and position, for an enrolled device.
 pub(crate) async fn show_status(
     State(state): State<AppState>,
-    _caller: Caller,
+    Caller(device): Caller,
 ) -> Result<Json<Status>, AppError> {
     let now_ms = state.now_ms();
-    let status = state.run(move |storage| {
+    let status = state.run_as(Eyes::of_device(&device), move |storage| {
         let read = storage.read()?;
         Ok::<_, StorageError>(Status {
             instance: to_hex(&read.instance()?),

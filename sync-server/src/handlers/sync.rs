@@ -8,23 +8,30 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use minicbor::Encode;
-use outrider_core::sync::{
-    codec::{self, MESSAGE_BYTES_MAX},
-    frame::{
-        CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
-        PUSH_CHANGES_MAX, PullRequest, PushRequest,
+use outrider_core::{
+    access::Policy,
+    sync::{
+        codec::{self, MESSAGE_BYTES_MAX},
+        frame::{
+            CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
+            PUSH_CHANGES_MAX, PullRequest, PushRequest,
+        },
+        sign,
     },
-    sign,
+    time::TimestampMs,
 };
 
 use crate::{
     accept,
+    access::{Issuer, Policies},
+    audit::{heads, pulls::Watch},
     auth::{Caller, CallerOrWiping},
     body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
     error::AppError,
     feed,
+    keys::ServerKey,
     state::AppState,
-    storage::Device,
+    storage::{AuditLine, Device},
     stream::stream,
 };
 
@@ -35,10 +42,11 @@ pub(crate) async fn push_changes(
     message: Message,
 ) -> Result<Response, AppError> {
     let now_ms = state.now_ms();
-    let policy = Arc::clone(&state.policy);
+    let policies = Arc::clone(&state.policies);
     let answer = state.run(move |storage| {
         let request: PushRequest = message.unpack(MESSAGE_BYTES_MAX)?;
         check_push(&device, &request)?;
+        let policy = policies.current(&*storage.read()?)?;
         let response = accept::push(storage, &policy, &device, &request, now_ms)?;
         tracing::info!(groups = request.groups.len(), answers = response.answers.len(), "push");
         Ok::<_, AppError>(respond(&response))
@@ -56,9 +64,19 @@ pub(crate) async fn pull_changes(
     drop(message);
     check_version(request.version)?;
     request.budget_bytes = request.budget_bytes.min(state.config.limits.pull_bytes_max);
-    let now_ms = state.now_ms();
+    let asked = Asked::of(&state);
+    let (now_ms, desk) = (asked.now_ms, Arc::clone(&state.audit));
     stream(&state, move |storage, frames| {
-        feed::pull(storage, &device, &request, now_ms, &mut |frame| frames.write(&frame))
+        let policy = asked.policies.current(&*storage.read()?)?;
+        if let Some(head) = &request.audit_head {
+            heads::check_reported(storage, &asked.key, device.id, head, now_ms)?;
+        }
+        let head = heads::newest_head(storage, &asked.key, now_ms)?;
+        let line = AuditLine::new(now_ms, "pulled").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, head);
+        let emit = &mut |frame| frames.write(&watch.see(frame)?);
+        let answer = feed::pull(storage, asked.issuer(&policy), &device, &request, emit);
+        watch.end(answer)
     })
     .await
 }
@@ -70,8 +88,12 @@ pub(crate) async fn check_stream(
     message: Message,
 ) -> Result<Response, AppError> {
     let request: CheckRequest = message.unpack(QUESTION_BYTES_MAX)?;
-    let response = state.run(move |storage| feed::check(storage, &device, &request)).await?;
-    respond(&response)
+    let asked = Asked::of(&state);
+    let response = state.run(move |storage| {
+        let policy = asked.policies.current(&*storage.read()?)?;
+        feed::check(storage, asked.issuer(&policy), &device, &request)
+    });
+    respond(&response.await?)
 }
 
 /// `POST /v1/fetch`: streams the documents that are asked for.
@@ -88,10 +110,35 @@ pub(crate) async fn fetch_documents(
             format!("one request may name {FETCH_DOCUMENTS_MAX} documents"),
         ));
     }
+    let asked = Asked::of(&state);
+    let (now_ms, desk) = (asked.now_ms, Arc::clone(&state.audit));
     stream(&state, move |storage, frames| {
-        feed::fetch(storage, &device, &request, &mut |frame| frames.write(&frame))
+        let policy = asked.policies.current(&*storage.read()?)?;
+        let line = AuditLine::new(now_ms, "fetched").device(device.id);
+        let mut watch = Watch::new(storage, &desk, line, None);
+        let emit = &mut |frame| frames.write(&watch.see(frame)?);
+        let answer = feed::fetch(storage, asked.issuer(&policy), &device, &request, emit);
+        watch.end(answer)
     })
     .await
+}
+
+/// What a job needs to answer with a user's eyes.
+struct Asked {
+    policies: Arc<Policies>,
+    key: Arc<ServerKey>,
+    now_ms: TimestampMs,
+}
+
+impl Asked {
+    fn of(state: &AppState) -> Self {
+        let (policies, key) = (Arc::clone(&state.policies), Arc::clone(&state.key));
+        Self { policies, key, now_ms: state.now_ms() }
+    }
+
+    fn issuer<'a>(&'a self, policy: &'a Policy) -> Issuer<'a> {
+        Issuer { policy, key: &self.key, now_ms: self.now_ms }
+    }
 }
 
 fn respond<T: Encode<()>>(message: &T) -> Result<Response, AppError> {

@@ -154,14 +154,7 @@ pub(super) fn author_in(
         None => {
             let device = draw(user, user_record, &draws, now_ms);
             write.add_device(&device)?;
-            write.add_audit(&AuditLine {
-                at: now_ms,
-                device: Some(device.id),
-                action: "author_added",
-                document: None,
-                hash: None,
-                code: String::new(),
-            })?;
+            write.add_audit(&AuditLine::new(now_ms, "author_added").device(device.id))?;
             device
         }
     };

@@ -11,7 +11,7 @@ use outrider_core::{
     },
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Field, Kind, RowId, Schema},
-    sync::frame::{GROUP_CHANGES_MAX, Outcome, PushChange, PushGroup},
+    sync::frame::{Answer, GROUP_CHANGES_MAX, Outcome, PushChange, PushGroup},
     time::TimestampMs,
 };
 use serde_json::{Map, Value as Json};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     accept::Desk,
-    storage::{Storage, StorageError},
+    storage::{Device, Storage, StorageError},
 };
 
 /// What somebody chose among several values.
@@ -240,7 +240,7 @@ pub(super) struct Tap<'a> {
 impl<'a> Tap<'a> {
     pub(super) fn open(
         storage: &'a dyn Storage,
-        policy: &'a Policy,
+        policy: &Policy,
         author: &'a Author,
         now_ms: TimestampMs,
     ) -> Result<Self, StorageError> {
@@ -369,6 +369,21 @@ impl<'a> Tap<'a> {
         Ok(is_any)
     }
 
+    /// Has a group judged as another's, nobody asking again whether it is allowed.
+    pub(super) fn judge_as(&mut self, device: Device, group: PushGroup) -> Result<(), OfficeError> {
+        let answers = self.desk.as_device(device, |desk| desk.take_group(&group))?;
+        check_answers(answers)
+    }
+
+    /// Has what was added judged as one group, nobody asking whether it is allowed.
+    pub(super) fn judge_freely(&mut self) -> Result<(), OfficeError> {
+        let changes = std::mem::take(&mut self.changes);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.judge_as(self.author.device.clone(), PushGroup { changes })
+    }
+
     /// Has what was added judged as one group; returns whether there was anything. What is refused
     /// leaves nothing.
     pub(super) fn judge(&mut self) -> Result<bool, OfficeError> {
@@ -381,25 +396,31 @@ impl<'a> Tap<'a> {
         }
         let group = PushGroup { changes };
         let answers = self.desk.take_group(&group)?;
-        let mut is_too_large = false;
-        for answer in answers {
-            let (code, keys) = match answer.outcome {
-                Outcome::Applied | Outcome::Duplicate => continue,
-                // Of a group that another member has refused, or more texts than one push may try.
-                Outcome::Retry(_) => {
-                    is_too_large = true;
-                    continue;
-                }
-                Outcome::Refused(code, keys) => (code, keys),
-                Outcome::Pending(_) => ("pending".to_owned(), Vec::new()),
-                Outcome::Forked => ("forked".to_owned(), Vec::new()),
-                Outcome::Erased => ("erased".to_owned(), Vec::new()),
-            };
-            return Err(OfficeError::Refused { code, keys });
-        }
-        if is_too_large {
-            return Err(OfficeError::TooLarge);
-        }
+        check_answers(answers)?;
         Ok(true)
     }
+}
+
+/// The first refusal among answers, as an error.
+fn check_answers(answers: Vec<Answer>) -> Result<(), OfficeError> {
+    let mut is_too_large = false;
+    for answer in answers {
+        let (code, keys) = match answer.outcome {
+            Outcome::Applied | Outcome::Duplicate => continue,
+            // Of a group that another member has refused, or more texts than one push may try.
+            Outcome::Retry(_) => {
+                is_too_large = true;
+                continue;
+            }
+            Outcome::Refused(code, keys) => (code, keys),
+            Outcome::Pending(_) => ("pending".to_owned(), Vec::new()),
+            Outcome::Forked => ("forked".to_owned(), Vec::new()),
+            Outcome::Erased => ("erased".to_owned(), Vec::new()),
+        };
+        return Err(OfficeError::Refused { code, keys });
+    }
+    if is_too_large {
+        return Err(OfficeError::TooLarge);
+    }
+    Ok(())
 }

@@ -7,7 +7,6 @@ use outrider_core::{
     ids::{DeviceId, DocumentId, Part, RecordId},
     schema::Entity,
     store::query::{PAGE_MAX, Query},
-    time::TimestampMs,
     transfer::export::{Export, Format, Options, Written},
 };
 use serde_json::Value as Json;
@@ -37,6 +36,8 @@ pub struct FileOptions {
     pub device: Option<DeviceId>,
     /// The account that asked, for the audit.
     pub account: Option<uuid::Uuid>,
+    /// As whom that account looked, for the audit.
+    pub subject: Option<uuid::Uuid>,
 }
 
 /// Writes a file as of one moment, record by record, and a line into the audit: ids and counts.
@@ -107,21 +108,15 @@ fn add_audit(
     file: &FileOptions,
     written: Written,
 ) -> Result<(), OfficeError> {
-    let account = file.account.map(|account| format!(" account {account}")).unwrap_or_default();
-    let at: TimestampMs = file.options.now_ms;
-    let (format, records) = (file.format.ending(), written.records);
+    let document = match selection {
+        Selection::Record(record) => Some(DocumentId { record: *record, part: Part::Main }),
+        Selection::List(_) | Selection::Found(..) => None,
+    };
+    let line = AuditLine::new(file.options.now_ms, "exported");
+    let line = line.device(file.device).account(file.account).subject(file.subject);
+    let code = format!("{} {}", entity.name, file.format.ending());
     let mut write = storage.write()?;
-    write.add_audit(&AuditLine {
-        at,
-        device: file.device,
-        action: "exported",
-        document: match selection {
-            Selection::Record(record) => Some(DocumentId { record: *record, part: Part::Main }),
-            Selection::List(_) | Selection::Found(..) => None,
-        },
-        hash: None,
-        code: format!("{} {format} {records}{account}", entity.name),
-    })?;
+    write.add_audit(&line.document(document).count(written.records).code(code))?;
     write.commit()?;
     Ok(())
 }

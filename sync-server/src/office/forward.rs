@@ -44,16 +44,8 @@ pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
             Err(OfficeError::Storage(error)) => return Err(error),
             Err(_) => "not_forwarded",
         };
-        let (at, device) = (desk.now_ms(), Some(desk.device().id));
-        let (document, hash) = (Some(applied.id), Some(hash));
-        desk.tx.add_audit(&AuditLine {
-            at,
-            device,
-            action,
-            document,
-            hash,
-            code: String::new(),
-        })?;
+        let line = AuditLine::new(desk.now_ms(), action).device(desk.device().id);
+        desk.tx.add_audit(&line.document(applied.id).hash(hash))?;
     }
     Ok(())
 }

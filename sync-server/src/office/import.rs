@@ -195,6 +195,7 @@ fn refused(error: OfficeError) -> TargetError {
         | OfficeError::Text(_)
         | OfficeError::Export(_)
         | OfficeError::NoConflict { .. }
+        | OfficeError::NoReview(_)
         | OfficeError::Merge(_)
         | OfficeError::File(_)
         | OfficeError::TooLarge

@@ -7,7 +7,8 @@
 //!
 //! * `connection`: how a connection is set up. * `migrate`: tables.
 //! * `read`, `write`: the two transactions. * `document`, `change`, `feed`, `stream`,
-//!   `device`, `rows`: the SQL, by what it is about.
+//!   `device`, `accounts`, `audit`, `access`, `ledger`, `rows`: the SQL, by what it is about.
+//! * `scope`, `sight`: who may see what. [`snapshot`], [`verify`]: the whole database, copied and checked.
 
 mod connection;
 mod migrate;
@@ -15,14 +16,22 @@ mod migrate;
 mod read;
 mod write;
 
+mod access;
 mod accounts;
+mod audit;
 mod change;
 mod device;
 mod document;
 mod feed;
+mod ledger;
 mod rows;
+mod scope;
+mod sight;
 mod standing;
 mod stream;
+
+pub mod snapshot;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;
@@ -33,17 +42,19 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use outrider_core::{access::Grant, sync::frame::Digest};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
 use self::{connection::Role, read::SqliteRead, write::SqliteWrite};
 use super::{Read, Storage, StorageError, Write};
+use crate::ledger::{LEDGER_FILE, Ledger};
 
 /// Name of the database in the data folder.
 pub const DATABASE_FILE: &str = "outrider.db";
 /// Read connections kept open between requests. How many are open at once is bounded by the
-/// number of jobs that the server runs at once.
-const IDLE_READERS_MAX: usize = 16;
+/// number of jobs that the server runs at once. Those that read with a user's eyes are among them.
+const IDLE_READERS_MAX: usize = 32;
 
 /// Whether a commit waits until the disk has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +70,9 @@ pub struct SqliteStorage {
     path: PathBuf,
     durability: Durability,
     writer: Mutex<Connection>,
-    idle_readers: Mutex<Vec<Connection>>,
+    /// With whose eyes each reads: those of a grant, or everybody's.
+    idle_readers: Mutex<Vec<(Option<Digest>, Connection)>>,
+    ledger: Ledger,
     /// The position of the last commit of this process.
     news: watch::Sender<u64>,
 }
@@ -78,7 +91,18 @@ impl SqliteStorage {
     /// Returns [`StorageError`] when the folder or the database cannot be opened, when the
     /// database belongs to a newer server, or when SQLite itself is too old.
     pub fn open(folder: &Path) -> Result<Self, StorageError> {
-        Self::open_with(folder, Durability::Synced)
+        Self::open_with_ledger(folder, None)
+    }
+
+    /// As [`open`](Self::open), with a ledger that lies elsewhere than in the folder.
+    ///
+    /// What the ledger has and the database has not is carried out first.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and when the ledger is not the database's.
+    pub fn open_with_ledger(folder: &Path, ledger: Option<&Path>) -> Result<Self, StorageError> {
+        Self::open_with(folder, ledger, Durability::Synced)
     }
 
     /// As [`open`](Self::open), for tests and simulations: with `synchronous_off` commits do not
@@ -89,16 +113,23 @@ impl SqliteStorage {
     /// As [`open`](Self::open).
     pub fn open_for_test(folder: &Path, synchronous_off: bool) -> Result<Self, StorageError> {
         let durability = if synchronous_off { Durability::NotSynced } else { Durability::Synced };
-        Self::open_with(folder, durability)
+        Self::open_with(folder, None, durability)
     }
 
-    fn open_with(folder: &Path, durability: Durability) -> Result<Self, StorageError> {
+    fn open_with(
+        folder: &Path,
+        ledger: Option<&Path>,
+        durability: Durability,
+    ) -> Result<Self, StorageError> {
         connection::check_engine()?;
         create_folder(folder)
             .map_err(|source| StorageError::Open { path: folder.display().to_string(), source })?;
         let path = folder.join(DATABASE_FILE);
         let mut writer = connection::open(&path, Role::Writer, durability)?;
         migrate::run(&mut writer)?;
+        let beside = folder.join(LEDGER_FILE);
+        let is_synced = durability == Durability::Synced;
+        let ledger = ledger::reconcile(&mut writer, ledger.unwrap_or(&beside), is_synced)?;
         let position = feed::position(&writer)?;
         Ok(Self {
             news: watch::Sender::new(position),
@@ -106,19 +137,49 @@ impl SqliteStorage {
             durability,
             writer: Mutex::new(writer),
             idle_readers: Mutex::new(Vec::new()),
+            ledger,
         })
     }
 
-    fn idle_readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+    /// What outlives a backup.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn idle_readers(&self) -> MutexGuard<'_, Vec<(Option<Digest>, Connection)>> {
         // The list is whole at every moment, whatever its holder died of.
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give_back(&self, conn: Connection) {
+    fn give_back(&self, sight: Option<Digest>, conn: Connection) {
         let mut idle = self.idle_readers();
-        if idle.len() < IDLE_READERS_MAX {
-            idle.push(conn);
+        // The one that was not needed for longest makes room.
+        if idle.len() >= IDLE_READERS_MAX {
+            idle.remove(0);
         }
+        idle.push((sight, conn));
+    }
+
+    /// A connection that reads with the eyes of a grant, or with everybody's.
+    fn take_reader(&self, grant: Option<&Grant>) -> Result<SqliteRead<'_>, StorageError> {
+        let sight = grant.map(Grant::digest);
+        let idle = {
+            let mut idle = self.idle_readers();
+            let place = idle.iter().rposition(|(known, _)| *known == sight);
+            place.map(|place| idle.remove(place).1)
+        };
+        let conn = match (idle, grant) {
+            (Some(conn), _) => conn,
+            (None, None) => connection::open(&self.path, Role::Reader, self.durability)?,
+            (None, Some(grant)) => {
+                let conn = connection::open(&self.path, Role::Seer, self.durability)?;
+                sight::install(&conn, grant)?;
+                connection::make_reader(&conn)?;
+                conn
+            }
+        };
+        SqliteRead::begin(self, sight, conn)
     }
 }
 
@@ -133,18 +194,18 @@ fn create_folder(folder: &Path) -> std::io::Result<()> {
 
 impl Storage for SqliteStorage {
     fn read(&self) -> Result<Box<dyn Read + '_>, StorageError> {
-        let idle = self.idle_readers().pop();
-        let conn = match idle {
-            Some(conn) => conn,
-            None => connection::open(&self.path, Role::Reader, self.durability)?,
-        };
-        Ok(Box::new(SqliteRead::begin(self, conn)?))
+        Ok(Box::new(self.take_reader(None)?))
+    }
+
+    fn read_as(&self, grant: &Grant) -> Result<Box<dyn Read + '_>, StorageError> {
+        let grant = Some(grant).filter(|grant| !grant.is_open);
+        Ok(Box::new(self.take_reader(grant)?))
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(SqliteWrite::begin(conn, &self.news)?))
+        Ok(Box::new(SqliteWrite::begin(conn, &self.ledger, &self.news)?))
     }
 
     fn news(&self) -> watch::Receiver<u64> {

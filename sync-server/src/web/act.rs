@@ -58,13 +58,13 @@ async fn act(
     act: Act,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let seen: Option<u64> = fields.get("seen").parse().ok();
     let value: Json = match act {
         Act::Settle => serde_json::from_str(fields.get("value")).map_err(|_| Failure::BadQuery)?,
         Act::Archive | Act::Restore => Json::Null,
     };
-    let done = state.run(move |storage| {
+    let done = state.run_as(session.eyes(), move |storage| {
         view_of(&*storage.read()?, entity, id)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         match act {

@@ -136,6 +136,7 @@ struct CodePage {
     code: String,
     expires: When,
     server: String,
+    ca: Option<String>,
     link: String,
     picture: String,
 }
@@ -194,7 +195,7 @@ fn users(read: &dyn crate::storage::Read, entity: &Entity) -> Result<Vec<String>
     Ok(users)
 }
 
-fn check_role(session: &Session) -> Result<(), Failure> {
+pub(super) fn check_role(session: &Session) -> Result<(), Failure> {
     match session.role {
         Role::Administrator => Ok(()),
         Role::Office => Err(Failure::Forbidden),
@@ -219,9 +220,10 @@ pub(super) async fn create_device_code(
     getrandom::fill(&mut random)
         .map_err(|_| AppError::Internal("the system gave no randomness"))?;
     let (random, now_ms, name) = (u128::from_be_bytes(random), state.now_ms(), user.clone());
+    let by = session.account;
     let made = state
         .run(move |storage: &dyn Storage| {
-            match create_code_with(storage, (&name, approval), minutes, random, now_ms) {
+            match create_code_with(storage, (&name, approval), minutes, random, Some(by), now_ms) {
                 Ok(made) => Ok(Some(made)),
                 Err(EnrolError::Invalid(_)) => Ok(None),
                 Err(error) => Err(error),
@@ -232,15 +234,17 @@ pub(super) async fn create_device_code(
         return list(state, session, Some(words.t("code-user-wrong"))).await;
     };
     let server = server_of(&state, &headers);
-    let link = form_urlencoded::Serializer::new(String::new())
-        .append_pair("server", &server)
-        .append_pair("code", &code)
-        .finish();
-    let link = format!("outrider://enroll?{link}");
+    let ca = state.ca.as_ref().map(|ca| ca.fingerprint());
+    let mut link = form_urlencoded::Serializer::new(String::new());
+    link.append_pair("server", &server).append_pair("code", &code);
+    if let Some(ca) = &ca {
+        link.append_pair("ca", ca);
+    }
+    let link = format!("outrider://enroll?{}", link.finish());
     let picture = draw(&link)?;
     let page = Page::new(&session, words.t("code-title"), "/devices");
     let expires = When::at(expires_at);
-    Ok(respond(&CodePage { page, user, code, expires, server, link, picture }))
+    Ok(respond(&CodePage { page, user, code, expires, server, ca, link, picture }))
 }
 
 /// `POST /devices/{id}/{act}`: lets a device in, turns it away, or orders it to be wiped.
@@ -276,11 +280,12 @@ fn server_of(state: &AppState, headers: &HeaderMap) -> String {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
     let host: String = host.chars().filter(|c| is_host(*c)).collect();
-    format!("http://{host}")
+    let scheme = if state.config.is_https() { "https" } else { "http" };
+    format!("{scheme}://{host}")
 }
 
 /// The link as a picture for cameras.
-fn draw(link: &str) -> Result<String, AppError> {
+pub(super) fn draw(link: &str) -> Result<String, AppError> {
     let code = QrCode::with_error_correction_level(link, EcLevel::M)
         .map_err(|_| AppError::Internal("a code could not be drawn"))?;
     let svg = code

@@ -24,6 +24,7 @@ use super::{
     words::Words,
 };
 use crate::{
+    audit::reading::showing,
     office::{self, OfficeError},
     state::AppState,
     storage::Read,
@@ -102,7 +103,7 @@ pub(super) async fn likely(
     let except: Option<RecordId> = sent.get("except").parse().ok();
     let fields = typed(&sent);
     let words = Words(session.language);
-    let found = state.run(move |storage| {
+    let found = state.run_as(session.eyes(), move |storage| {
         let read = storage.read()?;
         let likely = read.likely(entity, &fields, except)?;
         hints(&*read, entity, &likely, words)
@@ -185,7 +186,7 @@ pub(super) async fn show_duplicates(
         Some(text) => Some(text.parse().map_err(|_| Failure::BadQuery)?),
         None => None,
     };
-    let found = state.run(move |storage| {
+    let found = state.run_as(session.eyes(), move |storage| {
         let read = storage.read()?;
         let (mut pairs, mut scanned) = (Vec::new(), 0);
         for _ in 0..SCANS_MAX {
@@ -221,13 +222,16 @@ pub(super) async fn show_duplicates(
         let href = format!("/duplicates?entity={}", known.name);
         (href, label_of(known, words.0).to_owned(), known.name == entity.name)
     });
-    Ok(respond(&DuplicatesPage {
+    let pairs: Vec<Pair> = pairs.collect();
+    let count = pairs.len();
+    let page = DuplicatesPage {
         page: Page::new(&session, words.t("duplicates-title"), "/duplicates"),
         entities: entities.collect(),
-        pairs: pairs.collect(),
+        pairs,
         scanned,
         next: next.map(|next| format!("/duplicates?entity={}&after={next}", entity.name)),
-    }))
+    };
+    Ok(showing(respond(&page), count))
 }
 
 /// `POST /records/{entity}/{id}/distinct`: two records are not the same.
@@ -238,8 +242,8 @@ pub(super) async fn tell_apart(
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
     let other: RecordId = fields.get("other").parse().map_err(|_| Failure::BadQuery)?;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
-    let done = state.run(move |storage| {
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
+    let done = state.run_as(session.eyes(), move |storage| {
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::tell_apart(storage, &policy, &author, (id, other), now_ms)
     });

@@ -234,7 +234,7 @@ pub(super) async fn show_new(
         .collect();
     let subject = Subject { entity, record: None };
     let draft = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let mut fields = Fields::default();
             let links = link_inputs(entity, &fields, true);
@@ -296,7 +296,9 @@ pub(super) async fn show_edit(
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
     let subject = Subject { entity, record: Some(id) };
-    let draft = state.run(move |storage| Draft::of_record(&*storage.read()?, subject, id)).await?;
+    let draft = state
+        .run_as(session.eyes(), move |storage| Draft::of_record(&*storage.read()?, subject, id))
+        .await?;
     Ok(draft.draw(&session))
 }
 
@@ -313,7 +315,7 @@ pub(super) async fn show_again(
         return Ok(Redirect::to(if is_page { page } else { "/" }).into_response());
     };
     let draft = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let (problems, open) = (Problems::new(), Candidates::new());
             Draft::again(&*storage.read()?, subject, fields, problems, open)
         })
@@ -355,11 +357,13 @@ async fn save(
     submission: Submission,
 ) -> Result<Response, Failure> {
     let Submission { session, fields } = submission;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
     let author = (session.user.clone(), session.user_record);
     let words = Words(session.language);
     let saved = state
-        .run(move |storage| write(storage, &policy, author, (subject, words), fields, now_ms))
+        .run_as(session.eyes(), move |storage| {
+            write(storage, &policy, author, (subject, words), fields, now_ms)
+        })
         .await?;
     Ok(match saved {
         Saved::Done(id, is_written) => {
@@ -480,6 +484,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
         | OfficeError::UnknownRecord(_)
         | OfficeError::UnknownPosition(_)
         | OfficeError::NoConflict { .. }
+        | OfficeError::NoReview(_)
         | OfficeError::Random(_)
         | OfficeError::File(_)
         | OfficeError::Export(_) => None,

@@ -67,7 +67,8 @@ pub(super) async fn export_list(
 ) -> Result<Response, Failure> {
     let entity = entity_of(&entity)?;
     let asked = Asked::read(&query.unwrap_or_default());
-    let selection = state.run(move |storage| asked.selection(&*storage.read()?)).await?;
+    let selection =
+        state.run_as(session.eyes(), move |storage| asked.selection(&*storage.read()?)).await?;
     send(&state, &session, entity, selection, &format).await
 }
 
@@ -101,8 +102,9 @@ async fn send(
         options,
         device: None,
         account: Some(session.account),
+        subject: session.seen_id(),
     };
-    Ok(send_file(state, entity, selection, file).await?)
+    Ok(send_file(state, session.eyes(), entity, selection, file).await?)
 }
 
 #[cfg(test)]

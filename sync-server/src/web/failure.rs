@@ -36,6 +36,8 @@ pub enum Failure {
     },
     /// They may not.
     Forbidden,
+    /// They look as somebody else, and nothing can be written meanwhile.
+    Looking,
     /// The address says something that cannot be.
     BadQuery,
     /// Everything else.
@@ -100,6 +102,7 @@ pub(super) fn show(mut response: Response, headers: &HeaderMap) -> Response {
         Some(Failure::Stale { .. }) => (StatusCode::FORBIDDEN, words.t("failure-stale")),
         Some(Failure::NotFound) => (StatusCode::NOT_FOUND, words.t("failure-not-found")),
         Some(Failure::Forbidden) => (StatusCode::FORBIDDEN, words.t("failure-forbidden")),
+        Some(Failure::Looking) => (StatusCode::FORBIDDEN, words.t("failure-looking")),
         Some(Failure::BadQuery) => (StatusCode::BAD_REQUEST, words.t("failure-query")),
         Some(Failure::App(error)) => {
             error.log();

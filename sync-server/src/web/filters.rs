@@ -28,8 +28,8 @@ pub(super) async fn save_filter(
     if fields.get("name").trim().is_empty() {
         return Err(Failure::BadQuery);
     }
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
-    let saved = state.run(move |storage| {
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
+    let saved = state.run_as(session.eyes(), move |storage| {
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         let mut fields = filter_of(&*storage.read()?, &fields)?.fields(entity);
         // Whose it is: others see it only if it is for everybody.

@@ -1,8 +1,10 @@
 //! What a form sends: names and values in order, bounded, of this session and this site.
 
 use axum::{
-    extract::{FromRequest, Request},
+    extract::{FromRequest, Request, State},
     http::{HeaderMap, Method, header},
+    middleware::Next,
+    response::Response,
 };
 
 use super::{
@@ -71,9 +73,41 @@ impl FromRequest<AppState> for OpenForm {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Failure> {
-        check_site(request.headers())?;
+        check_site_is_said(request.headers())?;
         read(request, state, SIGN_IN_BYTES_MAX).await.map(Self)
     }
+}
+
+/// Forms that can be sent while somebody looks as another.
+const WHILE_LOOKING: &[&str] = &["/see-as/stop", "/sign-out", "/sign-in", "/sign-in/code"];
+
+/// Around all pages: what another site made the browser send goes nowhere, whatever the handler,
+/// and while somebody looks as another nothing is written.
+pub(super) async fn guard(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(next.run(request).await);
+    }
+    check_site(request.headers())?;
+    if !WHILE_LOOKING.contains(&request.uri().path()) {
+        let session = session::find(request.headers(), &state).await?;
+        if session.is_some_and(|session| session.seen_as.is_some()) {
+            return Err(Failure::Looking);
+        }
+    }
+    Ok(next.run(request).await)
+}
+
+/// Refuses what does not say from which site it comes: every browser does, and these forms carry
+/// no word of a session.
+fn check_site_is_said(headers: &HeaderMap) -> Result<(), Failure> {
+    if headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN) {
+        return check_site(headers);
+    }
+    Err(Failure::Stale { next: "/".to_owned(), fields: Vec::new() })
 }
 
 /// Refuses what another site made the browser send.

@@ -86,7 +86,7 @@ pub(super) async fn show_history(
         limit: PAGE_ENTRIES,
     };
     let (record, history, titles) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?;
             let history = office::history(&*read, id, &wanted)?;
@@ -221,7 +221,7 @@ pub(super) async fn show_at_position(
     let (entity, id) = record_of(&entity, &id)?;
     let position: u64 = position.parse().map_err(|_| Failure::NotFound)?;
     let (record, was, titles) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?;
             let was = office::as_of(&*read, id, position)?;
@@ -247,7 +247,7 @@ pub(super) async fn show_at_position(
 /// `GET /records/{entity}/{id}/{part}.automerge`: a part's history as a standard file.
 pub(super) async fn download_automerge(
     State(state): State<AppState>,
-    _session: Session,
+    session: Session,
     Path((entity, id, file)): Path<(String, String, String)>,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
@@ -255,7 +255,8 @@ pub(super) async fn download_automerge(
     let part = part.filter(|part| entity.parts().contains(part)).ok_or(Failure::NotFound)?;
     let name = format!("attachment; filename=\"{}-{id}-{part}.automerge\"", entity.name);
     let name = HeaderValue::from_str(&name).map_err(|_| Failure::NotFound)?;
-    let bytes = state.run(move |storage| file_of(storage, entity, id, &part)).await?;
+    let bytes =
+        state.run_as(session.eyes(), move |storage| file_of(storage, entity, id, &part)).await?;
     let bytes = bytes.ok_or(Failure::NotFound)?;
     let file_type = HeaderValue::from_static("application/vnd.automerge");
     let headers = [(header::CONTENT_TYPE, file_type), (header::CONTENT_DISPOSITION, name)];

@@ -26,6 +26,7 @@ use super::{
     words::Words,
 };
 use crate::{
+    access::Eyes,
     error::AppError,
     imports::{Importer, Imports, Job, Said, Stage, UPLOAD_BYTES_MAX, take_back},
     state::AppState,
@@ -206,7 +207,7 @@ pub(super) async fn bring(
         undone: None,
         batches: Vec::new(),
     };
-    propose(&state, job).await?;
+    propose(&state, session.eyes(), job).await?;
     begun.is_kept = true;
     Ok(Redirect::to(&format!("/import/{id}")).into_response())
 }
@@ -233,10 +234,10 @@ fn disk(error: std::io::Error) -> Failure {
 }
 
 /// Proposes a mapping and keeps it, or says what is wrong with the file.
-async fn propose(state: &AppState, mut job: Job) -> Result<(), Failure> {
+async fn propose(state: &AppState, eyes: Eyes, mut job: Job) -> Result<(), Failure> {
     let imports = std::sync::Arc::clone(&state.imports);
     state
-        .run(move |storage| {
+        .run_as(eyes, move |storage| {
             match imports.propose(storage, &job) {
                 Ok(proposal) => {
                     job.said.entity.clone_from(&proposal.entity);
@@ -270,7 +271,11 @@ pub(super) async fn show_import(
     let is_open = has_file && matches!(job.stage, Stage::Waiting | Stage::Interrupted);
     let proposal: Option<Proposal> = if is_open {
         let (imports, job) = (std::sync::Arc::clone(&state.imports), job.clone());
-        state.run(move |storage| Ok::<_, StorageError>(imports.propose(storage, &job).ok())).await?
+        state
+            .run_as(session.eyes(), move |storage| {
+                Ok::<_, StorageError>(imports.propose(storage, &job).ok())
+            })
+            .await?
     } else {
         None
     };
@@ -420,7 +425,7 @@ pub(super) async fn work(
     let is_rewritten = mapping.trim() != job.mapping.trim() && !mapping.trim().is_empty();
     if action == "look" || (said != job.said && !is_rewritten) {
         job.said = said;
-        propose(&state, job.clone()).await?;
+        propose(&state, session.eyes(), job.clone()).await?;
         job = job_of(&state, &id)?;
     } else if is_rewritten {
         job.mapping = mapping;
@@ -446,6 +451,7 @@ fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Res
         return Ok(());
     };
     let importer = Importer { user: session.user.clone(), record: session.user_record };
+    let policy = state.policy()?;
     let state = state.clone();
     let id = job.id;
     tokio::spawn(async move {
@@ -453,7 +459,7 @@ fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Res
         let _turn = state.imports.turn().acquire_owned().await;
         let work = tokio::task::spawn_blocking(move || {
             let storage = state.storage.as_ref();
-            state.imports.run(storage, &state.policy, &state.clock, &importer, running)
+            state.imports.run(storage, &policy, &state.clock, &importer, running)
         });
         match work.await {
             Ok(Ok(())) => {}
@@ -483,10 +489,10 @@ pub(super) async fn undo(
     }
     let words = Words(session.language);
     let importer = Importer { user: session.user.clone(), record: session.user_record };
-    let (policy, clock) = (state.policy.clone(), state.clock.clone());
+    let (policy, clock) = (state.policy()?, state.clock.clone());
     let imports = std::sync::Arc::clone(&state.imports);
     let done = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             Ok::<_, StorageError>(take_back(storage, &policy, &clock, &importer, &batches))
         })
         .await?;

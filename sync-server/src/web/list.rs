@@ -5,7 +5,7 @@ use askama::Template;
 use axum::{
     Json as JsonBody,
     extract::{Path, RawQuery, State},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use outrider_core::{
     ids::RecordId,
@@ -28,6 +28,7 @@ use super::{
     show::{Shown, show},
 };
 use crate::{
+    audit::reading::showing,
     office::{self, ListPage, OfficeError, RecordView, Selection},
     state::AppState,
     storage::Read,
@@ -281,10 +282,10 @@ pub(super) async fn show_list(
 ) -> Result<Response, Failure> {
     let entity = entity_of(&entity)?;
     let mut asked = Asked::read(&query.unwrap_or_default());
-    let (user, name) = (session.user_record, session.user.clone());
+    let (user, name) = (session.subject().user_record, session.subject().user.to_owned());
     let of = asked.by.as_ref().and_then(|(_, id)| id.parse::<RecordId>().ok());
     let (position, list, titles, saved, asked) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             if let Some(id) = asked.saved {
                 asked.take(office::saved_filter(&*read, id)?);
@@ -314,6 +315,7 @@ pub(super) async fn show_list(
         None => (String::new(), id.to_string()),
     });
     let ListPage { records, next, total } = list;
+    let count = records.len();
     let rows = records.into_iter().map(|record| {
         let cell = |field: &&Field| {
             let json = record.json.get(&field.name);
@@ -331,7 +333,7 @@ pub(super) async fn show_list(
     });
     let heads = entity.title_field().into_iter().chain(columns.iter().copied());
     let first = Asked { after: None, ..asked.clone() };
-    Ok(respond(&ListTemplate {
+    let page = ListTemplate {
         page: Page::new(&session, entity.plural.get(language), &here).at(position),
         heading: entity.plural.get(language).to_owned(),
         path: format!("/records/{}", entity.name),
@@ -359,7 +361,8 @@ pub(super) async fn show_list(
             .map_or_else(String::new, |(_, query)| query.to_owned()),
         can_save: !asked.search.is_empty() || asked.sort.is_some() || asked.by.is_some(),
         asked,
-    }))
+    };
+    Ok(showing(respond(&page), count))
 }
 
 fn head(field: &Field, entity: &Entity, asked: &Asked, language: Language) -> Head {
@@ -385,18 +388,23 @@ pub(super) struct Suggestion {
 /// `GET /suggest/{entity}?q=`: records whose name contains a text, for inputs of links.
 pub(super) async fn suggest(
     State(state): State<AppState>,
-    _session: Session,
+    session: Session,
     Path(entity): Path<String>,
     RawQuery(query): RawQuery,
-) -> Result<JsonBody<Vec<Suggestion>>, Failure> {
+) -> Result<Response, Failure> {
     let entity = entity_of(&entity)?;
     let search = Asked::read(&query.unwrap_or_default()).search;
-    let found =
-        state.run(move |storage| inputs::search(&*storage.read()?, &entity.name, &search)).await?;
+    let found = state
+        .run_as(session.eyes(), move |storage| {
+            inputs::search(&*storage.read()?, &entity.name, &search)
+        })
+        .await?;
     let names: Vec<String> = found.iter().map(|(_, title)| title.clone()).collect();
     let suggestion = |(id, title): (RecordId, String)| {
         let is_unique = names.iter().filter(|name| **name == title).count() < 2;
         Suggestion { id, title: if is_unique { title } else { inputs::label(&title, id) } }
     };
-    Ok(JsonBody(found.into_iter().map(suggestion).collect()))
+    let found: Vec<Suggestion> = found.into_iter().map(suggestion).collect();
+    let count = found.len();
+    Ok(showing(JsonBody(found).into_response(), count))
 }

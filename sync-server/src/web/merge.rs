@@ -58,7 +58,7 @@ pub(super) async fn show_merge(
     let (entity, loser) = record_of(&entity, &id)?;
     let survivor: RecordId = other.parse().map_err(|_| Failure::NotFound)?;
     let words = Words(session.language);
-    let found = state.run(move |storage| {
+    let found = state.run_as(session.eyes(), move |storage| {
         let read = storage.read()?;
         let views = [view_of(&*read, entity, loser)?, view_of(&*read, entity, survivor)?];
         let plan = office::plan_merge(&*read, loser, survivor, &BTreeSet::new())?;
@@ -112,8 +112,8 @@ pub(super) async fn merge(
     let chosen = fields.0.iter().filter(|(_, value)| value == "loser");
     let take: BTreeSet<String> =
         chosen.filter_map(|(name, _)| Some(name.strip_prefix("take.")?.to_owned())).collect();
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
-    let done = state.run(move |storage| {
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
+    let done = state.run_as(session.eyes(), move |storage| {
         view_of(&*storage.read()?, entity, loser)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::merge(storage, &policy, &author, (loser, survivor), &take, now_ms)
@@ -129,8 +129,8 @@ pub(super) async fn unmerge(
     Submission { session, .. }: Submission,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
-    let (policy, now_ms) = (state.policy.clone(), state.now_ms());
-    let done = state.run(move |storage| {
+    let (policy, now_ms) = (state.policy()?, state.now_ms());
+    let done = state.run_as(session.eyes(), move |storage| {
         view_of(&*storage.read()?, entity, id)?;
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::unmerge(storage, &policy, &author, id, now_ms)

@@ -66,6 +66,8 @@ pub(super) struct Page {
     pub(super) here: String,
     /// The feed's position that the page shows; nothing for one that does not follow it.
     pub(super) position: Option<u64>,
+    /// As whom the reader looks, to be said on top.
+    pub(super) seen_as: Option<String>,
     /// What was just done, to be said once.
     pub(super) notice: Option<String>,
     /// What the search box says.
@@ -88,8 +90,13 @@ impl Page {
             way("/import", words.t("nav-import")),
             way("/duplicates", words.t("duplicates-title")),
         ];
+        office.push(way("/reviews", words.t("nav-reviews")));
+        office.push(way("/me", words.t("nav-me")));
         if session.role == Role::Administrator {
             office.push(way("/devices", words.t("nav-devices")));
+            office.push(way("/accounts", words.t("nav-accounts")));
+            office.push(way("/rules", words.t("nav-rules")));
+            office.push(way("/audit", words.t("nav-audit")));
         }
         let way_of = |entity: &Entity| {
             let href = format!("/records/{}", entity.name);
@@ -110,6 +117,7 @@ impl Page {
             more: more.into_iter().map(way_of).collect(),
             here: here.to_owned(),
             position: None,
+            seen_as: session.seen_as.as_ref().map(|seen| seen.user.clone()),
             notice: None,
             search: String::new(),
             status: 200,
@@ -127,6 +135,7 @@ impl Page {
             more: Vec::new(),
             here: "/".to_owned(),
             position: None,
+            seen_as: None,
             notice: None,
             search: String::new(),
             status: 200,

@@ -97,7 +97,7 @@ pub(super) async fn show_pipeline(
     session: Session,
 ) -> Result<Response, Failure> {
     let (position, report) = state
-        .run(|storage| {
+        .run_as(session.eyes(), |storage| {
             let read = storage.read()?;
             Ok::<_, OfficeError>((read.position()?, office::pipeline(&*read)?))
         })

@@ -136,7 +136,7 @@ pub(super) async fn show_record(
     };
     let now_ms = state.now_ms();
     let (record, related, timeline, titles, last, (heir, halves, names)) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?.at(now_ms);
             let related = office::related(&*read, id)?;
@@ -337,12 +337,13 @@ fn relation(related: Related, id: RecordId, words: Words) -> Relation {
 /// `GET /records/{entity}/{id}/record.json`: the record for programs.
 pub(super) async fn download_json(
     State(state): State<AppState>,
-    _session: Session,
+    session: Session,
     Path((entity, id)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
     let now_ms = state.now_ms();
-    let view = state.run(move |storage| view_of(&*storage.read()?, entity, id)).await?;
+    let view =
+        state.run_as(session.eyes(), move |storage| view_of(&*storage.read()?, entity, id)).await?;
     let record = view.at(now_ms);
     let name = format!("attachment; filename=\"{}-{id}.json\"", entity.name);
     let name = HeaderValue::from_str(&name)

@@ -23,6 +23,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    audit::reading::showing,
     office::{self, OfficeError},
     state::AppState,
 };
@@ -158,7 +159,7 @@ pub(super) async fn show_search(
     let everywhere = Asked { entity: String::new(), after: String::new(), ..asked.clone() };
     let counted = SearchQuery { limit: 1, ..everywhere.query() };
     let (page, counts) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let page = office::search(&*read, &wanted)?;
             // The counts of the others stay in sight when one is chosen.
@@ -186,7 +187,8 @@ pub(super) async fn show_search(
         })
     };
     let first = Asked { after: String::new(), ..asked.clone() };
-    Ok(respond(&SearchTemplate {
+    let count = hits.len();
+    let page = SearchTemplate {
         page: Page::new(&session, title, &here).searching(&asked.text),
         is_slip: hits.iter().any(|hit| hit.is_slip),
         found: hits.into_iter().map(|hit| found(&hit, language)).collect(),
@@ -198,7 +200,8 @@ pub(super) async fn show_search(
         text: asked.text,
         entity: asked.entity,
         with_archived: asked.with_archived,
-    }))
+    };
+    Ok(showing(respond(&page), count))
 }
 
 fn found(hit: &Hit, language: Language) -> Found {
@@ -259,7 +262,9 @@ pub(super) async fn show_near(
                 radius_m: RADIUS_MAX_M,
                 limit: NEAR_SHOWN,
             };
-            state.run(move |storage| office::near(&*storage.read()?, &wanted)).await?
+            state
+                .run_as(session.eyes(), move |storage| office::near(&*storage.read()?, &wanted))
+                .await?
         }
     };
     let language = session.language;
@@ -279,13 +284,16 @@ pub(super) async fn show_near(
         }
     });
     let title = super::words::Words(language).t("near-title");
-    Ok(respond(&NearTemplate {
-        found: found.collect(),
+    let found: Vec<Nearby> = found.collect();
+    let count = found.len();
+    let page = NearTemplate {
+        found,
         sorts: sorts.collect(),
         page: Page::new(&session, title, &here),
         at,
         entity,
-    }))
+    };
+    Ok(showing(respond(&page), count))
 }
 
 /// The address of what is near a place.

@@ -16,14 +16,21 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use crate::{
-    accounts::{AccountError, SESSION_AGE_MS_MAX, TOKEN_BYTES, Token, find_session},
+    access::Eyes,
+    accounts::{
+        AccountError, Live, SESSION_AGE_MS_MAX, Seen, TOKEN_BYTES, Token, find_session, hash_token,
+    },
+    audit::reading::{Asker, Who},
     config::Config,
     state::AppState,
-    storage::accounts::{Account, Role},
+    storage::accounts::{Account, Role, SeenAs},
 };
 
 /// Name of the cookie with the session's token.
 pub(super) const SESSION_COOKIE: &str = "outrider_session";
+/// What the name of that cookie begins with where people come by TLS alone: browsers then take it
+/// from this very host alone, so no other site of the same domain can put one there.
+const SECURE_PREFIX: &str = "__Host-";
 /// Name of the cookie with the language that was chosen before signing in.
 const LANGUAGE_COOKIE: &str = "outrider_language";
 /// How long the language is remembered: a year.
@@ -41,12 +48,66 @@ pub struct Session {
     pub user: String,
     /// The user's record, once there is one.
     pub user_record: Option<RecordId>,
-    /// What they may do.
+    /// What they may do; while they look as somebody else, what that person may.
     pub role: Role,
+    /// As whom they look at the office, if not as themselves. Nothing can be written then.
+    pub seen_as: Option<Seen>,
+    /// SHA-256 of the session's token.
+    pub token_hash: [u8; 32],
     /// What they read.
     pub language: Language,
     /// What every form of theirs carries.
     pub csrf: String,
+}
+
+/// Whose eyes a page is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subject<'s> {
+    /// The name.
+    pub user: &'s str,
+    /// The user's record, once there is one.
+    pub user_record: Option<RecordId>,
+    /// What they may do.
+    pub role: Role,
+}
+
+impl Session {
+    /// For whose eyes pages are made: the one place that says it. What is visible follows from it;
+    /// who is responsible is the account, always.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        match &self.seen_as {
+            Some(seen) => {
+                let Seen { user, user_record, role, target: _ } = seen;
+                Subject { user, user_record: *user_record, role: *role }
+            }
+            None => Subject { user: &self.user, user_record: self.user_record, role: self.role },
+        }
+    }
+
+    /// With whose eyes records are read.
+    pub(crate) fn eyes(&self) -> Eyes {
+        let Subject { user, user_record, role } = self.subject();
+        match role {
+            Role::Administrator => Eyes::All,
+            Role::Office => Eyes::of_user(user, user_record),
+        }
+    }
+
+    /// Who the audit says it is.
+    pub(crate) fn who(&self) -> Who {
+        Who { device: None, account: Some(self.account), subject: self.seen_id() }
+    }
+}
+
+impl Session {
+    /// The account or user's record as which they look.
+    pub(crate) fn seen_id(&self) -> Option<Uuid> {
+        self.seen_as.as_ref().map(|seen| match seen.target {
+            SeenAs::Account(id) => id,
+            SeenAs::User(id) => id.0,
+        })
+    }
 }
 
 impl FromRequestParts<AppState> for Session {
@@ -59,6 +120,9 @@ impl FromRequestParts<AppState> for Session {
             parts.uri.path()
         };
         let session = find(&parts.headers, state).await?;
+        if let Some(session) = &session {
+            Asker::tell(parts, session.who());
+        }
         session.ok_or_else(|| Failure::SignIn { next: next.to_owned(), fields: Vec::new() })
     }
 }
@@ -68,13 +132,22 @@ pub(super) async fn find(
     headers: &HeaderMap,
     state: &AppState,
 ) -> Result<Option<Session>, Failure> {
-    let Some(token) = token_of(headers) else { return Ok(None) };
+    let Some(token) = token_of(headers, &state.config) else { return Ok(None) };
     let now_ms = state.now_ms();
-    let account = state.run(move |storage| find_session(storage, &token, now_ms)).await?;
-    Ok(account.map(|account| {
+    let live = state.run(move |storage| find_session(storage, &token, now_ms)).await?;
+    Ok(live.map(|Live { account, seen_as }| {
         let Account { id, login, user, user_record, role, language, .. } = account;
-        let language = language.unwrap_or_else(|| language_of(headers));
-        Session { account: id, login, user, user_record, role, language, csrf: csrf_of(&token) }
+        Session {
+            account: id,
+            login,
+            user,
+            user_record,
+            role: seen_as.as_ref().map_or(role, |seen| seen.role),
+            seen_as,
+            token_hash: hash_token(&token),
+            language: language.unwrap_or_else(|| language_of(headers)),
+            csrf: csrf_of(&token),
+        }
     }))
 }
 
@@ -87,8 +160,14 @@ fn csrf_of(token: &Token) -> String {
 }
 
 /// The token in the request's cookie.
-pub(super) fn token_of(headers: &HeaderMap) -> Option<Token> {
-    from_hex::<TOKEN_BYTES>(&cookie(headers, SESSION_COOKIE)?)
+pub(super) fn token_of(headers: &HeaderMap, config: &Config) -> Option<Token> {
+    from_hex::<TOKEN_BYTES>(&cookie(headers, &session_name(config))?)
+}
+
+/// Name of the cookie with the session's token.
+fn session_name(config: &Config) -> String {
+    let prefix = if config.is_https() { SECURE_PREFIX } else { "" };
+    format!("{prefix}{SESSION_COOKIE}")
 }
 
 pub(super) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
@@ -124,7 +203,7 @@ pub(super) fn session_cookie(token: Option<&Token>, config: &Config) -> HeaderVa
         Some(token) => (to_hex(token), SESSION_AGE_MS_MAX / 1_000),
         None => (String::new(), 0),
     };
-    cookie_header(SESSION_COOKIE, &value, age_s, config)
+    cookie_header(&session_name(config), &value, age_s, config)
 }
 
 /// The value of a header that makes the browser remember a language.
@@ -137,8 +216,7 @@ pub(super) fn language_cookie(language: Language, config: &Config) -> HeaderValu
 }
 
 fn cookie_header(name: &str, value: &str, age_s: i64, config: &Config) -> HeaderValue {
-    let is_tls = config.network.public_url.as_deref().is_some_and(|url| url.starts_with("https:"));
-    let secure = if is_tls { "; Secure" } else { "" };
+    let secure = if config.is_https() { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age_s}{secure}");
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
@@ -147,9 +225,13 @@ impl From<AccountError> for crate::error::AppError {
     fn from(error: AccountError) -> Self {
         match error {
             AccountError::Storage(error) => Self::Storage(error),
-            AccountError::Wrong | AccountError::Unknown(_) | AccountError::Invalid(_) => {
-                Self::bad_request("account", error.to_string())
-            }
+            AccountError::Wrong
+            | AccountError::Unknown(_)
+            | AccountError::Invalid(_)
+            | AccountError::Taken
+            | AccountError::LastAdministrator
+            | AccountError::WrongCode
+            | AccountError::Sealed => Self::bad_request("account", error.to_string()),
             AccountError::Hash => Self::Internal("a password could not be hashed"),
         }
     }
@@ -185,8 +267,15 @@ mod tests {
         let text = format!("x=1; {SESSION_COOKIE}={token};y=2");
         let mut fields = HeaderMap::new();
         fields.insert(header::COOKIE, text.parse().unwrap());
-        assert_eq!(token_of(&fields), Some([0xab; 32]));
-        assert_eq!(token_of(&headers(&[(header::COOKIE, "outrider_session=ab")])), None);
+        let plain = Config::from_flags([]).unwrap();
+        let secure = Config::from_flags(["--secure-cookies"]).unwrap();
+        assert_eq!(token_of(&fields, &plain), Some([0xab; 32]));
+        assert_eq!(token_of(&fields, &secure), None, "any site of the domain could have put it");
+        let text = format!("x=1; __Host-{SESSION_COOKIE}={token};y=2");
+        fields.insert(header::COOKIE, text.parse().unwrap());
+        assert_eq!(token_of(&fields, &secure), Some([0xab; 32]));
+        let short = headers(&[(header::COOKIE, "outrider_session=ab")]);
+        assert_eq!(token_of(&short, &plain), None);
         assert_ne!(csrf_of(&[1; 32]), csrf_of(&[2; 32]));
     }
 
@@ -199,6 +288,11 @@ mod tests {
         assert!(!of(&[]).contains("Secure"));
         let plain = of(&["--public-url", "http://crm.example.com"]);
         assert!(plain.contains("HttpOnly; SameSite=Lax") && !plain.contains("Secure"), "{plain}");
-        assert!(of(&["--public-url", "https://crm.example.com"]).ends_with("; Secure"));
+        for flags in [&["--public-url", "https://crm.example.com"][..], &["--secure-cookies"]] {
+            let cookie = of(flags);
+            assert!(cookie.starts_with("__Host-outrider_session=01"), "{cookie}");
+            assert!(cookie.contains("; Path=/; ") && cookie.ends_with("; Secure"), "{cookie}");
+            assert!(!cookie.contains("Domain"), "{cookie}");
+        }
     }
 }

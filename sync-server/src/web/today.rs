@@ -89,7 +89,7 @@ pub(super) async fn show_today(
     let since = day_start(&headers, state.now_ms());
     let language = session.language;
     let (position, arrivals, conflicts, devices, counts, report) = state
-        .run(move |storage| {
+        .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let mut counts = Vec::new();
             for entity in Schema::current().entities() {

@@ -11,8 +11,20 @@ use unic_langid::LanguageIdentifier;
 
 type Bundle = FluentBundle<FluentResource>;
 
-pub(super) const ENGLISH: &str = include_str!("../../locales/en.ftl");
-pub(super) const CHINESE: &str = include_str!("../../locales/zh.ftl");
+pub(super) const ENGLISH: &str = concat!(
+    include_str!("../../locales/en.ftl"),
+    "\n",
+    include_str!("../../locales/people.en.ftl"),
+    "\n",
+    include_str!("../../locales/access.en.ftl")
+);
+pub(super) const CHINESE: &str = concat!(
+    include_str!("../../locales/zh.ftl"),
+    "\n",
+    include_str!("../../locales/people.zh.ftl"),
+    "\n",
+    include_str!("../../locales/access.zh.ftl")
+);
 
 /// The words of one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 mod world;
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod edits;
 #[cfg(test)]
 mod history;

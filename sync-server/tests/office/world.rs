@@ -9,14 +9,16 @@ use outrider_core::{
     store::{Durability, meta::Enrolment},
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
-        frame::{CheckRequest, FetchRequest, PullRequest, PushRequest},
+        frame::{CheckRequest, FetchRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
     },
     time::{ManualClock, TimestampMs},
 };
 use outrider_sync_server::{
     accept,
+    access::{Issuer, policy_of},
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
+    keys::ServerKey,
     office::{self, Author, OfficeError, Settlement, author_for},
     storage::{Content, Device, Storage, sqlite::SqliteStorage},
 };
@@ -53,6 +55,12 @@ impl World {
         Self { folder, storage, clock: Arc::new(ManualClock::at(NOW)), policy: Policy::open() }
     }
 
+    /// Who may do what at this moment.
+    pub(crate) fn policy(&self) -> Policy {
+        let policy = policy_of(&*self.storage.read().unwrap()).unwrap();
+        if policy.rules.is_on { policy } else { self.policy.clone() }
+    }
+
     /// A fresh device, enrolled for `user`.
     pub(crate) fn phone(&self, user: &str) -> Phone {
         self.second_phone(user, user)
@@ -62,14 +70,14 @@ impl World {
     pub(crate) fn second_phone(&self, user: &str, folder: &str) -> Phone {
         let seed = folder.bytes().fold(7, |seed: u64, byte| seed * 31 + u64::from(byte));
         let clock = Arc::clone(&self.clock) as Arc<_>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None };
+        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
         let mut replica = Replica::open(&self.folder.path().join(folder), options).unwrap();
         let (code, _) = create_code(&self.storage, user, 10, u128::from(seed) << 64, NOW).unwrap();
         let applicant = Applicant {
             code,
             device_name: format!("phone of {user}"),
             public_key: replica.public_key(),
-            protocol: 1,
+            protocol: PROTOCOL_VERSION,
         };
         let device = enrol(&self.storage, &applicant, &Draw::new().unwrap(), NOW).unwrap();
         replica
@@ -78,6 +86,7 @@ impl World {
                 device: device.id,
                 user: device.user.clone(),
                 user_record: device.user_record,
+                ca: None,
                 prefix: device.prefix,
                 token: String::new(),
             })
@@ -96,21 +105,25 @@ impl World {
 
     fn answer(&self, device: &Device, path: &str, body: &[u8]) -> Vec<u8> {
         let mut frames = FrameWriter::new(Vec::new()).unwrap();
+        let policy = policy_of(&*self.storage.read().unwrap()).unwrap();
+        let key = ServerKey::from_bytes(&[7; 32]).unwrap();
+        let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now() };
         match path {
             "/v1/push" => {
                 let request: PushRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
                 let now_ms = self.now();
                 let answer =
-                    accept::push(&self.storage, &self.policy, device, &request, now_ms).unwrap();
+                    accept::push(&self.storage, &self.policy(), device, &request, now_ms).unwrap();
                 return pack(&answer).unwrap();
             }
             "/v1/check" => {
                 let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                return pack(&feed::check(&self.storage, device, &request).unwrap()).unwrap();
+                return pack(&feed::check(&self.storage, issuer, device, &request).unwrap())
+                    .unwrap();
             }
             "/v1/pull" => {
                 let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                feed::pull(&self.storage, device, &request, self.now(), &mut |frame| {
+                feed::pull(&self.storage, issuer, device, &request, &mut |frame| {
                     frames.write(&frame).unwrap();
                     Ok(())
                 })
@@ -118,7 +131,7 @@ impl World {
             }
             "/v1/fetch" => {
                 let request: FetchRequest = codec::unpack(body, MESSAGE_BYTES_MAX).unwrap();
-                feed::fetch(&self.storage, device, &request, &mut |frame| {
+                feed::fetch(&self.storage, issuer, device, &request, &mut |frame| {
                     frames.write(&frame).unwrap();
                     Ok(())
                 })
@@ -153,7 +166,7 @@ impl World {
         entity: &str,
         json: Json,
     ) -> Result<RecordId, OfficeError> {
-        office::create(&self.storage, &self.policy, author, entity, &fields(json), self.now())
+        office::create(&self.storage, &self.policy(), author, entity, &fields(json), self.now())
     }
 
     pub(crate) fn update(
@@ -164,7 +177,7 @@ impl World {
         seen: Option<u64>,
     ) -> Result<bool, OfficeError> {
         let now_ms = self.now();
-        office::update(&self.storage, &self.policy, author, record, &fields(json), seen, now_ms)
+        office::update(&self.storage, &self.policy(), author, record, &fields(json), seen, now_ms)
     }
 
     pub(crate) fn settle(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use outrider_sync_server::accounts::ensure_administrator;
+use outrider_sync_server::accounts::{self, ensure_administrator};
 
 use crate::world::{NOW, Office};
 
@@ -56,6 +56,26 @@ impl<'o> Browser<'o> {
         let mut browser = Self::new(office);
         browser.sign_in();
         browser
+    }
+
+    /// A browser in which somebody is signed in who is no administrator; the name is the login.
+    pub(crate) fn clerk(office: &'o Office, login: &str) -> Self {
+        let whose = accounts::Whose { login: login.to_owned(), create_as: Some(login.to_owned()) };
+        let id = uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, login.as_bytes());
+        let storage = office.storage.as_ref();
+        accounts::set_password(storage, &whose, PASSWORD, &[4; 16], id, NOW).unwrap();
+        let mut browser = Self::new(office);
+        let form = [("login", login), ("password", PASSWORD)];
+        assert_eq!(browser.send("/sign-in", &form).location(), "/");
+        browser
+    }
+
+    /// Sends a form without saying from which site, as no browser does.
+    pub(crate) fn silent(&mut self, path: &str, form: &[(&str, &str)]) -> Seen {
+        self.headers.insert("x-silent", "1".to_owned());
+        let seen = self.send(path, form);
+        self.headers.remove("x-silent");
+        seen
     }
 
     pub(crate) fn sign_in(&mut self) {
@@ -135,6 +155,12 @@ impl<'o> Browser<'o> {
         }
         if method == "POST" {
             request = request.header("content-type", content_type);
+            // As browsers do; a test that says another site, or none, means it.
+            let says = ["origin", "sec-fetch-site", "x-silent"];
+            if !says.iter().any(|name| self.headers.contains_key(name)) {
+                let origin = format!("http://{}", self.office.address);
+                request = request.header("origin", origin);
+            }
         }
         let mut response = agent.run(request.body(body).unwrap()).unwrap();
         for cookie in response.headers().get_all("set-cookie") {
@@ -195,4 +221,17 @@ fn fields_of(html: &str) -> Pairs {
 fn unescape(text: &str) -> String {
     let named = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
     named.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// All routes of the office pages, as the source lists them: pattern, whether it answers GET,
+/// whether POST.
+pub(crate) fn routes() -> Vec<(String, bool, bool)> {
+    let source = include_str!("../../src/web.rs");
+    let found = source.split(".route(\"").skip(1).map(|rest| {
+        let (route, rest) = rest.split_once('"').unwrap();
+        // Up to the next route, or the end of the list.
+        let call = rest.split(".route(").next().unwrap().split("DefaultBodyLimit").next().unwrap();
+        (route.to_owned(), call.contains("get("), call.contains("post("))
+    });
+    found.collect()
 }

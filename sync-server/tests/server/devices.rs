@@ -69,7 +69,7 @@ pub(crate) fn refused(status: u16, code: &str) -> (u16, String) {
 /// A code that lets nobody in without the office.
 fn careful_code(office: &Office, random: u128) -> String {
     let whose = ("Wang Wei", Approval::ByOffice);
-    create_code_with(office.storage.as_ref(), whose, 10, random, NOW).unwrap().0
+    create_code_with(office.storage.as_ref(), whose, 10, random, None, NOW).unwrap().0
 }
 
 #[test]

@@ -58,18 +58,18 @@ fn a_device_that_is_not_described_well_keeps_its_code() {
     let key = "02".to_owned() + &"ab".repeat(32);
     let bodies = [
         (json!({}), "body_malformed"),
-        (json!({ "code": code, "device_name": "x", "public_key": "zz", "protocol": 1 }), "invalid"),
+        (json!({ "code": code, "device_name": "x", "public_key": "zz", "protocol": 2 }), "invalid"),
         (
-            json!({ "code": code, "device_name": "x", "public_key": "00".repeat(33), "protocol": 1 }),
+            json!({ "code": code, "device_name": "x", "public_key": "00".repeat(33), "protocol": 2 }),
             "invalid",
         ),
-        (json!({ "code": code, "device_name": " ", "public_key": key, "protocol": 1 }), "invalid"),
+        (json!({ "code": code, "device_name": " ", "public_key": key, "protocol": 2 }), "invalid"),
         (
-            json!({ "code": code, "device_name": "a\nb", "public_key": key, "protocol": 1 }),
+            json!({ "code": code, "device_name": "a\nb", "public_key": key, "protocol": 2 }),
             "invalid",
         ),
         (
-            json!({ "code": code, "device_name": "x".repeat(101), "public_key": key, "protocol": 1 }),
+            json!({ "code": code, "device_name": "x".repeat(101), "public_key": key, "protocol": 2 }),
             "invalid",
         ),
         (json!({ "code": code, "device_name": "x", "public_key": key, "protocol": 9 }), "protocol"),

@@ -6,6 +6,10 @@ mod browser;
 mod world;
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod devices;
@@ -16,7 +20,11 @@ mod enrolment;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
+mod factor;
+#[cfg(test)]
 mod finding;
+#[cfg(test)]
+mod guards;
 #[cfg(test)]
 mod imports;
 #[cfg(test)]
@@ -28,10 +36,14 @@ mod program;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod safekeeping;
+#[cfg(test)]
 mod sessions;
 #[cfg(test)]
 mod slowness;
 #[cfg(test)]
 mod streams;
+#[cfg(test)]
+mod tenants;
 #[cfg(test)]
 mod tokens;

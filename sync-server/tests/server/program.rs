@@ -99,7 +99,7 @@ fn a_code_made_beside_the_running_server_enrols_and_the_log_keeps_secrets() {
         "code": code,
         "device_name": "CANARY-device",
         "public_key": outrider_core::ids::to_hex(&public_key()),
-        "protocol": 1,
+        "protocol": 2,
     });
     let json = "content-type: application/json\r\n";
     let proof = |path: &str, token: &str, body: &str| {

@@ -24,10 +24,11 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         version: 1,
         position: 0,
         digest: [0; 16],
-        streams: Vec::new(),
+        grant: [0; 16],
         progress: None,
         budget_bytes: u64::MAX,
         held: [0; 16],
+        audit_head: None,
     };
     let answer = office.post("/v1/pull", &token, TYPE, &codec::pack(&request).unwrap());
     assert_eq!((answer.status, answer.content_type.as_str()), (200, TYPE));

@@ -194,7 +194,7 @@ impl Phone {
         });
         let (answer, grant) =
             granted(&phone.post(office, "/v1/enroll", body.to_string().as_bytes()));
-        phone.replica().take_grant("http://office", &answer, &grant).unwrap();
+        phone.replica().take_grant(("http://office", None), &answer, &grant).unwrap();
         phone
     }
 

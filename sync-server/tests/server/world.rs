@@ -221,7 +221,7 @@ impl Office {
     pub(crate) fn enrol(&self, code: &str) -> Answer {
         let key = to_hex(&public_key());
         let body =
-            json!({ "code": code, "device_name": "Phone", "public_key": key, "protocol": 1 });
+            json!({ "code": code, "device_name": "Phone", "public_key": key, "protocol": 2 });
         self.post("/v1/enroll", "", "application/json", body.to_string().as_bytes())
     }
 

@@ -25,8 +25,10 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     accept,
+    access::Issuer,
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
+    keys::ServerKey,
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
 
@@ -75,6 +77,7 @@ impl Office {
             prefix: device.prefix,
             token: outrider_core::ids::to_hex(&draw.token),
             user_record: None,
+            ca: None,
         })?;
         Ok(device)
     }
@@ -121,7 +124,9 @@ impl Office {
             "/v1/pull" => {
                 let pull: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
                 let mut writer = FrameWriter::new(to)?;
-                feed::pull(&self.storage, device, &pull, START_MS, &mut |frame| {
+                let key = ServerKey::from_bytes(&[7; 32])?;
+                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
+                feed::pull(&self.storage, issuer, device, &pull, &mut |frame| {
                     writer.write(&frame).map_err(|_| feed::Stopped)
                 })?;
                 writer.finish()?;
@@ -154,7 +159,8 @@ pub(crate) fn open_device(
 ) -> Outcome<(Replica, Arc<ManualClock>)> {
     let clock = Arc::new(ManualClock::at(START_MS));
     let durability = if sync == Sync::Full { Durability::Full } else { Durability::None };
-    let options = Options { clock: Arc::clone(&clock) as _, seed: Some(seed), durability };
+    let options =
+        Options { clock: Arc::clone(&clock) as _, seed: Some(seed), durability, keys: None };
     Ok((Replica::open(folder, options)?, clock))
 }
 

@@ -20,6 +20,7 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     enrol::Draw,
+    ledger::LEDGER_FILE,
     storage::{Content, Storage},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -57,7 +58,13 @@ fn make_empty() -> Result<TempDir, Failure> {
 fn begin_with_empty(of: &str, folder: &Path) -> Result<(), Failure> {
     let empty = EMPTY.get_or_init(|| make_empty().ok()).as_ref().ok_or("no empty database")?;
     fs::create_dir_all(folder)?;
-    fs::copy(empty.path().join(of).join(DATABASE_FILE), folder.join(DATABASE_FILE))?;
+    // A server's ledger belongs to its database; what tells devices apart they draw themselves.
+    for name in [DATABASE_FILE, LEDGER_FILE] {
+        let from = empty.path().join(of).join(name);
+        if from.exists() {
+            fs::copy(from, folder.join(name))?;
+        }
+    }
     Ok(())
 }
 
@@ -104,7 +111,7 @@ impl Device {
     fn open(&mut self, seed: u64) -> Result<(), Failure> {
         self.replica = None;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None };
+        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
         self.replica = Some(Replica::open(&self.folder, options)?);
         Ok(())
     }
@@ -227,6 +234,7 @@ impl World {
             prefix: enrolled.prefix,
             token: "token".to_owned(),
             user_record: enrolled.user_record,
+            ca: None,
         })?;
         device.id = Some(enrolled.id);
         Ok(())

@@ -60,7 +60,7 @@ impl Counter<'_> {
         let entity = self.hand.draw_entity()?;
         let fields = self.hand.new_fields(entity);
         let (author, now_ms) = (self.author()?, self.now_ms());
-        let (storage, policy) = (self.server.storage(), self.server.policy());
+        let (storage, policy) = (self.server.storage(), self.server.policy()?);
         let record = office::create(storage, &policy, &author, &entity.name, &fields, now_ms)?;
         self.hand.records.push(record);
         for field in entity.texts() {
@@ -74,7 +74,7 @@ impl Counter<'_> {
     fn archive_or_restore(&mut self) -> Result<Done, Failure> {
         let Some((record, entity, _)) = self.draw_record()? else { return self.create() };
         let (author, now_ms) = (self.author()?, self.now_ms());
-        let (storage, policy) = (self.server.storage(), self.server.policy());
+        let (storage, policy) = (self.server.storage(), self.server.policy()?);
         let what = if self.hand.dice.percent(50) {
             office::archive(storage, &policy, &author, record, None, now_ms)?;
             "archives"
@@ -94,7 +94,7 @@ impl Counter<'_> {
         let chosen = self.hand.dice.pick(&conflict.values);
         let value = chosen.map_or(Json::Null, |chosen| chosen.value.clone());
         let (author, now_ms) = (self.author()?, self.now_ms());
-        let (storage, policy) = (self.server.storage(), self.server.policy());
+        let (storage, policy) = (self.server.storage(), self.server.policy()?);
         let settlement = Settlement { key: &conflict.key, value: &value, seen: None };
         office::settle(storage, &policy, &author, record, settlement, now_ms)?;
         Ok((format!("settles {} of {record}", conflict.key), Some((record, entity))))
@@ -109,7 +109,7 @@ impl Counter<'_> {
             return self.edit_text(record, entity, field, &documents);
         }
         let (author, now_ms) = (self.author()?, self.now_ms());
-        let (storage, policy) = (self.server.storage(), self.server.policy());
+        let (storage, policy) = (self.server.storage(), self.server.policy()?);
         let (seen, shown) = if self.hand.dice.percent(50) {
             let open = self.hand.dice.below(OPEN_MAX.min(position as usize + 1));
             let seen = position.saturating_sub(open as u64);
@@ -150,7 +150,7 @@ impl Counter<'_> {
         let after: String = letters.into_iter().collect();
         let fields = Map::from_iter([(field.name.clone(), after.as_str().into())]);
         let (author, now_ms) = (self.author()?, self.now_ms());
-        let (storage, policy) = (self.server.storage(), self.server.policy());
+        let (storage, policy) = (self.server.storage(), self.server.policy()?);
         office::update(storage, &policy, &author, record, &fields, None, now_ms)?;
         let document = DocumentId { record, part: Part::Text(field.name.clone()) };
         self.ledger.note_text(&document, &before, &after);

@@ -84,7 +84,7 @@ impl Device {
         self.talk = None;
         self.replica = None;
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None };
+        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
         self.replica = Some(Replica::open(&self.folder, options)?);
         Ok(())
     }

@@ -11,15 +11,19 @@ use outrider_core::{
     ids::DeviceId,
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
-        frame::{CheckRequest, FetchRequest, PullFrame, PullRequest, PushRequest},
+        frame::{
+            CheckRequest, FetchRequest, PROTOCOL_VERSION, PullFrame, PullRequest, PushRequest,
+        },
         sign,
     },
     time::TimestampMs,
 };
 use outrider_sync_server::{
     accept,
+    access::{Issuer, policy_of},
     enrol::{Applicant, Draw, create_code, enrol},
     feed::{self, Stopped},
+    keys::ServerKey,
     office::{self, Author, Draws},
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
@@ -96,10 +100,16 @@ impl Server {
         Closed { devices, withheld, now_ms }
     }
 
-    pub(crate) fn policy(&self) -> Policy {
+    /// Who may do what, with what is withheld from devices at this moment.
+    pub(crate) fn policy(&self) -> Result<Policy, Failure> {
         let withhold =
             |policy: Policy, (entity, field): &(&str, &str)| policy.withholding(entity, field);
-        self.withheld.iter().fold(Policy::open(), withhold)
+        Ok(self.withheld.iter().fold(self.seen_policy()?, withhold))
+    }
+
+    /// Who may see what.
+    fn seen_policy(&self) -> Result<Policy, Failure> {
+        Ok(policy_of(&*self.storage.read()?)?)
     }
 
     /// Makes a device of whoever has this key.
@@ -112,7 +122,7 @@ impl Server {
         let random = u128::from(dice.next()) << 64 | u128::from(dice.next());
         let (code, _) = create_code(&self.storage, name, 60, random, self.now_ms)?;
         let device_name = format!("phone of {name}");
-        let applicant = Applicant { code, device_name, public_key, protocol: 1 };
+        let applicant = Applicant { code, device_name, public_key, protocol: PROTOCOL_VERSION };
         let draw = Draw { id: dice.bytes(), prefix: dice.bytes(), token: dice.bytes() };
         let device = enrol(&self.storage, &applicant, &draw, self.now_ms)?;
         self.devices.insert(device.id, device.clone());
@@ -135,31 +145,43 @@ impl Server {
             "/v1/push" => {
                 let request: PushRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
                 check_push(device, &request)?;
-                let policy = self.policy();
+                let policy = self.policy()?;
                 let response = accept::push(&self.storage, &policy, device, &request, self.now_ms)?;
                 Ok(pack(&response)?)
             }
             "/v1/pull" => {
                 let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
                 let mut frames = Frames::new(flush_every)?;
-                feed::pull(&self.storage, device, &request, self.now_ms, &mut |frame| {
+                let (policy, key) = (self.seen_policy()?, key()?);
+                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
+                feed::pull(&self.storage, issuer, device, &request, &mut |frame| {
                     frames.write(frame)
                 })?;
                 frames.finish()
             }
             "/v1/check" => {
                 let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
-                Ok(pack(&feed::check(&self.storage, device, &request)?)?)
+                let (policy, key) = (self.seen_policy()?, key()?);
+                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
+                Ok(pack(&feed::check(&self.storage, issuer, device, &request)?)?)
             }
             "/v1/fetch" => {
                 let request: FetchRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
                 let mut frames = Frames::new(flush_every)?;
-                feed::fetch(&self.storage, device, &request, &mut |frame| frames.write(frame))?;
+                let (policy, key) = (self.seen_policy()?, key()?);
+                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
+                let emit = &mut |frame| frames.write(frame);
+                feed::fetch(&self.storage, issuer, device, &request, emit)?;
                 frames.finish()
             }
             other => Err(format!("404: {other}").into()),
         }
     }
+}
+
+/// The key with which the server signs here.
+fn key() -> Result<ServerKey, Failure> {
+    Ok(ServerKey::from_bytes(&[7; 32])?)
 }
 
 /// What outlives the server's process, beside its data.
@@ -261,7 +283,15 @@ mod tests {
             let Device { id: device, user, prefix, .. } = enrolled;
             let (url, token) = (String::new(), String::new());
             phone
-                .take_enrolment(&Enrolment { url, device, user, prefix, token, user_record: None })
+                .take_enrolment(&Enrolment {
+                    url,
+                    device,
+                    user,
+                    prefix,
+                    token,
+                    user_record: None,
+                    ca: None,
+                })
                 .unwrap();
             phone
         }

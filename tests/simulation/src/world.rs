@@ -572,6 +572,7 @@ impl World {
             prefix: enrolled.prefix,
             token: "token".to_owned(),
             user_record: None,
+            ca: None,
         })?;
         self.note(at, "is enrolled");
         self.scan(at)

@@ -89,6 +89,9 @@ pub(crate) enum StoreCommand {
     Export {
         /// The file to write
         file: PathBuf,
+        /// Write it although this replica is encrypted: the file is not
+        #[arg(long)]
+        plain: bool,
     },
     /// Make a replica from such a file in an empty folder (--home): a copy, which is another
     /// device, enrolled with nobody

@@ -1,6 +1,10 @@
 //! This device: making it, where it stands, what waits, what was refused.
 
-use outrider_core::{sync::sign::fingerprint, time::to_rfc3339};
+use outrider_core::{
+    access::words::sentence,
+    sync::{head::HeadsFile, sign::fingerprint},
+    time::to_rfc3339,
+};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -30,11 +34,14 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         if let Json::Object(object) = &mut json {
             object.insert("home".to_owned(), json!(context.home));
             object.insert("fingerprint".to_owned(), json!(fingerprint));
+            object.insert("encrypted".to_owned(), json!(replica.store().is_sealed()));
         }
         return output.json(&json);
     }
     let say = |name| word(name, context.language);
     let mut lines = vec![(Word::Folder, context.home.display().to_string())];
+    let encrypted = if replica.store().is_sealed() { Word::Yes } else { Word::No };
+    lines.push((Word::Encrypted, say(encrypted).to_owned()));
     match (status.server, status.user) {
         (Some(server), Some(user)) => {
             lines.push((Word::Server, server));
@@ -63,6 +70,12 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         output.line(format!("{}: {value}", say(name)).trim_end())?;
     }
     Ok(())
+}
+
+/// Writes the heads of the server's audit that this device was told, as the server reads them.
+pub(crate) fn audit_head(context: &Context, output: &mut Output) -> Result<(), CliError> {
+    // A file for a program, whether or not JSON was asked for.
+    output.json(&HeadsFile::new(&context.open()?.audit_heads()?))
 }
 
 /// Shows changes that wait to be sent.
@@ -101,7 +114,13 @@ pub(crate) fn inbox(context: &Context, limit: usize, output: &mut Output) -> Res
     for one in &refused {
         let (id, at) = (one.id.to_string(), to_rfc3339(one.refused_at));
         let (record, value) = (one.record.to_string(), one.refused.to_string());
-        table.row([id, at, one.code.clone(), one.entity.clone(), record, value]);
+        let why = sentence(&one.code, context.language).unwrap_or(&one.code).to_owned();
+        let why = if one.proposal.is_some() {
+            format!("{why} {}", word(Word::Asked, context.language))
+        } else {
+            why
+        };
+        table.row([id, at, why, one.entity.clone(), record, value]);
     }
     table.write(output)
 }
@@ -113,4 +132,16 @@ pub(crate) fn dismiss(context: &Context, id: i64, output: &mut Output) -> Result
         return Err(CliError::NoRefusal(id));
     }
     output.answer(&json!({ "id": id }), word(Word::Dismissed, context.language))
+}
+
+/// Asks the office for something that it refused.
+pub(crate) fn ask(
+    context: &Context,
+    id: i64,
+    reason: &str,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let mut replica = context.open()?;
+    let proposal = replica.ask_approval(id, reason)?;
+    output.answer(&json!({ "id": id, "proposal": proposal }), word(Word::Asked, context.language))
 }

@@ -21,6 +21,7 @@ use crate::{
     cli::EnrollArgs,
     context::Context,
     error::CliError,
+    http::Trust,
     messages::{Word, devices, word},
     output::Output,
 };
@@ -38,24 +39,35 @@ pub(crate) fn enroll(
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
     let pending = replica.pending_enrolment()?;
+    let ca;
     let (url, answer) = match (&args.url, &args.code, pending) {
         (Some(url), Some(code), _) => {
             if !args.again {
                 check_not_enrolled(&replica)?;
             }
             let name = args.name.clone().unwrap_or_else(device_name);
-            ask(&mut replica, url, (code, name))?
+            let trust = match &args.ca_fingerprint {
+                None => Trust::Public,
+                Some(fingerprint) => Trust::learn(url, fingerprint)?,
+            };
+            ca = trust.to_kept();
+            ask(&mut replica, (url, &trust), (code, name))?
         }
         (_, _, Some(pending)) => {
             let (answer, _) = claim(&mut replica, &pending)?;
+            ca = pending.ca;
             (pending.url, answer)
         }
         _ => return Err(CliError::NotEnrolled),
     };
     if answer.status == EnrolStatus::Pending {
         check_user(&replica, &answer)?;
-        let waits =
-            PendingEnrolment { url: url.clone(), device: answer.device, user: answer.user.clone() };
+        let waits = PendingEnrolment {
+            url: url.clone(),
+            device: answer.device,
+            user: answer.user.clone(),
+            ca,
+        };
         replica.set_pending_enrolment(Some(&waits))?;
         if args.no_wait {
             return tell_pending(context, &answer, output);
@@ -73,10 +85,10 @@ pub(crate) fn enroll(
 /// Shows the code; what an approved device gets is stored before anything else happens.
 fn ask(
     replica: &mut Replica,
-    url: &str,
+    (url, trust): (&str, &Trust),
     (code, device_name): (&str, String),
 ) -> Result<(String, EnrolAnswer), CliError> {
-    let server = access::as_key_holder(replica, url)?;
+    let server = access::as_key_holder(replica, url, trust)?;
     let request = EnrolRequest {
         code: code.trim().to_owned(),
         device_name,
@@ -86,7 +98,7 @@ fn ask(
     };
     let answer: EnrolAnswer =
         server.exchange("/v1/enroll", &access::to_json(&request)?).map_err(code_refused)?;
-    access::take(replica, server.url(), &answer)?;
+    access::take(replica, (server.url(), trust), &answer)?;
     Ok((server.url().to_owned(), answer))
 }
 
@@ -95,7 +107,8 @@ fn claim(
     replica: &mut Replica,
     pending: &PendingEnrolment,
 ) -> Result<(EnrolAnswer, Option<Enrolment>), CliError> {
-    let claimed = access::claim(replica, &pending.url, pending.device);
+    let claimed =
+        access::claim(replica, (&pending.url, &Trust::of(pending.ca.as_deref())?), pending.device);
     if let Err(CliError::Server { code, .. }) = &claimed
         && matches!(code.as_str(), "enrolment_declined" | "enrolment_unknown")
     {

@@ -119,7 +119,12 @@ pub(crate) fn edit(
     if fields.is_empty() {
         return Err(CliError::Usage("say what to change: field=value, or --from-json".to_owned()));
     }
-    let is_changed = replica.update(id, &fields)?;
+    let is_changed = replica.transaction(|writer| {
+        if args.anyway {
+            writer.insist();
+        }
+        writer.update(id, &fields)
+    })?;
     let words = if is_changed { Word::Changed } else { Word::Unchanged };
     let answer = json!({ "record": id, "changed": is_changed });
     output.answer(&answer, word(words, context.language))

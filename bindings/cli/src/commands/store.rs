@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use outrider_core::replica::{Options, Replica};
+use outrider_core::replica::Replica;
 use serde_json::json;
 
 use crate::{
@@ -75,8 +75,13 @@ pub(crate) fn store(
     output: &mut Output,
 ) -> Result<(), CliError> {
     match which {
-        StoreCommand::Export { file } => {
-            let manifest = context.open()?.export_store(file)?;
+        StoreCommand::Export { file, plain } => {
+            let mut replica = context.open()?;
+            let manifest = if *plain {
+                replica.export_store_plain(file)?
+            } else {
+                replica.export_store(file)?
+            };
             output.note(say(Past::StoreExported, context.language));
             let text = format!("{} {}", word(Word::Exported, context.language), file.display());
             output.answer(&json!({ "file": file, "holds": manifest }), &text)
@@ -86,7 +91,7 @@ pub(crate) fn store(
 }
 
 fn import(context: &Context, file: &Path, output: &mut Output) -> Result<(), CliError> {
-    let (_, manifest) = Replica::import_store(file, &context.home, Options::default())?;
+    let (_, manifest) = Replica::import_store(file, &context.home, context.options())?;
     output.note(say(Past::StoreImported, context.language));
     let home = context.home.display();
     let text = format!("{} {home}", word(Word::Ready, context.language));

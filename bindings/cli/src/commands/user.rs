@@ -68,7 +68,7 @@ fn list(context: &Context, output: &mut Output) -> Result<(), CliError> {
     let mut told = Vec::new();
     for (name, home) in stores {
         let is_current = home == context.home;
-        let there = Context { home: home.clone(), ..context.clone() };
+        let there = context.at(home.clone())?;
         if name.is_none() && !there.is_initialised() {
             continue;
         }

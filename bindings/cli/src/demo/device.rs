@@ -8,6 +8,8 @@ use std::{
 
 use serde_json::Value as Json;
 
+use crate::context::PLAIN;
+
 /// Why the demo stopped.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DemoError {
@@ -101,7 +103,8 @@ impl Device {
     }
 
     fn args<'a>(&'a self, home: &'a str, args: &[&'a str]) -> Vec<&'a str> {
-        [&["--home", home, "--json"], args].concat()
+        // Made-up people need no key, and nobody would take away its file.
+        [&["--home", home, "--key-file", PLAIN, "--json"], args].concat()
     }
 
     /// Runs a command on this device and returns its JSON.

@@ -16,6 +16,8 @@ mod processes;
 
 mod office;
 
+mod audit;
+
 mod maintain;
 
 mod find;
@@ -29,3 +31,5 @@ mod exports;
 mod imports;
 
 mod merges;
+
+mod sealed;

@@ -119,7 +119,7 @@ impl Device {
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    data: TempDir,
+    pub(crate) data: TempDir,
     pub(crate) url: String,
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{Case, world::*};
 use crate::storage::{
     Storage,
-    accounts::{Account, Role, StoredSession},
+    accounts::{Account, Role, SecondFactor, SeenAs, StoredSession},
 };
 
 pub(super) const CASES: &[Case] = &[
@@ -15,6 +15,8 @@ pub(super) const CASES: &[Case] = &[
     ("an account keeps its newest sessions", newest_stay),
     ("old sessions end", old_end),
     ("accounts and sessions take no position", no_position),
+    ("a session says as whom it looks", seen_as),
+    ("a time step is taken once, and a recovery code too", second_factor),
 ];
 
 fn account(n: u8) -> Account {
@@ -27,6 +29,7 @@ fn account(n: u8) -> Account {
         password_hash: "$argon2id$".to_owned(),
         language: None,
         created_at: NOW,
+        is_disabled: false,
     }
 }
 
@@ -36,6 +39,8 @@ fn session(n: u8, of: u8, at: i64) -> StoredSession {
         account: Uuid::from_bytes([of; 16]),
         created_at: at,
         seen_at: at,
+        seen_as: None,
+        browser: String::new(),
     }
 }
 
@@ -121,4 +126,53 @@ fn no_position(storage: &dyn Storage) {
     put(storage, &account(1));
     begin(storage, &[session(1, 1, NOW)], 1);
     assert_eq!(storage.read().unwrap().position().unwrap(), 0);
+}
+
+fn seen_as(storage: &dyn Storage) {
+    put(storage, &account(1));
+    put(storage, &Account { is_disabled: true, ..account(2) });
+    assert!(storage.read().unwrap().account(account(2).id).unwrap().unwrap().is_disabled);
+    let own = StoredSession { browser: "Firefox, Linux".to_owned(), ..session(1, 1, NOW) };
+    begin(storage, std::slice::from_ref(&own), 10);
+    for seen_as in [Some(SeenAs::Account(account(2).id)), Some(SeenAs::User(record(3))), None] {
+        let mut write = storage.write().unwrap();
+        write.set_seen_as(&own.token_hash, seen_as).unwrap();
+        write.commit().unwrap();
+        let read = storage.read().unwrap();
+        let found = read.session(&own.token_hash).unwrap();
+        assert_eq!(found, Some(StoredSession { seen_as, ..own.clone() }));
+        assert_eq!(read.sessions_of(own.account).unwrap(), found.into_iter().collect::<Vec<_>>());
+    }
+    let logins: Vec<String> =
+        storage.read().unwrap().accounts().unwrap().into_iter().map(|a| a.login).collect();
+    assert_eq!(logins, ["user1", "user2"]);
+}
+
+fn second_factor(storage: &dyn Storage) {
+    put(storage, &account(1));
+    let id = account(1).id;
+    let factor = SecondFactor {
+        account: id,
+        secret: vec![1; 60],
+        is_confirmed: false,
+        last_step: 0,
+        created_at: NOW,
+    };
+    let mut write = storage.write().unwrap();
+    assert!(!write.take_step(id, 5).unwrap(), "there is no factor");
+    write.put_second_factor(&factor).unwrap();
+    write.put_second_factor(&SecondFactor { is_confirmed: true, ..factor.clone() }).unwrap();
+    write.set_recovery_codes(id, &[[1; 32], [2; 32]]).unwrap();
+    let steps = [5, 5, 4, 6].map(|step| write.take_step(id, step).unwrap());
+    assert_eq!(steps, [true, false, false, true]);
+    let codes = [[1; 32], [1; 32], [9; 32]].map(|c| write.take_recovery_code(id, &c).unwrap());
+    assert_eq!(codes, [true, false, false]);
+    assert_eq!(write.recovery_code_count(id).unwrap(), 1);
+    write.commit().unwrap();
+    let kept = storage.read().unwrap().second_factor(id).unwrap().unwrap();
+    assert!(kept == SecondFactor { is_confirmed: true, last_step: 6, ..factor });
+    let mut write = storage.write().unwrap();
+    assert!(write.remove_second_factor(id).unwrap());
+    assert!(!write.remove_second_factor(id).unwrap());
+    assert_eq!(write.recovery_code_count(id).unwrap(), 0);
 }

@@ -96,14 +96,7 @@ fn codes(storage: &dyn Storage) {
 
 fn audit(storage: &dyn Storage) {
     let mut write = storage.write().unwrap();
-    let mut line = AuditLine {
-        at: NOW,
-        device: None,
-        action: "code_created",
-        document: None,
-        hash: None,
-        code: String::new(),
-    };
+    let mut line = AuditLine::new(NOW, "code_created");
     write.add_audit(&line).unwrap();
     line.device = Some(device(1).id);
     line.document = Some(main_of(1));
@@ -112,4 +105,26 @@ fn audit(storage: &dyn Storage) {
     line.code = "unknown_field".to_owned();
     write.add_audit(&line).unwrap();
     assert_eq!(write.commit().unwrap(), 0);
+    let tip = storage.read().unwrap().audit_tip().unwrap();
+    assert_eq!(tip.number, 2);
+
+    let mut dropped = storage.write().unwrap();
+    dropped.add_audit(&line).unwrap();
+    assert_eq!(dropped.audit_tip().unwrap().number, 3, "its own lines are seen");
+    drop(dropped);
+    let mut write = storage.write().unwrap();
+    write.add_audit(&line).unwrap();
+    write.commit().unwrap();
+    let read = storage.read().unwrap();
+    let lines = read.audit_lines(0, 10).unwrap();
+    assert_eq!(lines.len(), 3, "what was dropped left no gap");
+    let mut hash = [0; 32];
+    for line in &lines {
+        hash = line.link(&hash);
+        assert_eq!(line.chain, hash, "{}", line.number);
+    }
+    assert_eq!(read.audit_hash(2).unwrap(), Some(tip.hash));
+    assert_eq!(read.audit_hash(4).unwrap(), None);
+    assert_eq!(read.audit_number_before(NOW).unwrap(), 0);
+    assert_eq!(read.audit_number_before(NOW + 1).unwrap(), 3);
 }

@@ -268,3 +268,20 @@ pub(super) fn add_refusal(
     .doing(DOING)?;
     Ok(())
 }
+
+/// Forgets a refusal.
+pub(super) fn remove_refusal(
+    conn: &Connection,
+    id: &DocumentId,
+    actor: ActorId,
+    seq: u64,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "DELETE FROM refusal WHERE record = ?1 AND part = ?2 AND actor = ?3 AND seq = ?4",
+    )
+    .and_then(|mut delete| {
+        delete.execute(params![id.record.as_bytes(), id.part.as_str(), actor.0, to_sql(seq)])
+    })
+    .doing("forgetting a refusal")?;
+    Ok(())
+}

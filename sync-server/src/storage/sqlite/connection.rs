@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
-use super::{Doing, Durability};
+use super::{Doing, Durability, migrate};
 use crate::storage::StorageError;
 
 /// The oldest SQLite without the bug that could corrupt a database when its WAL is reset.
@@ -25,6 +25,8 @@ pub(super) enum Role {
     Writer,
     /// One of those that read.
     Reader,
+    /// One that will read with a user's eyes, once they are in place.
+    Seer,
 }
 
 /// Refuses a SQLite library with known defects.
@@ -47,6 +49,16 @@ pub(super) fn open(
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags).doing(DOING)?;
     configure(&conn, role, durability).doing(DOING)?;
+    Ok(conn)
+}
+
+/// Opens the database that is at `path`, changing nothing of its tables.
+pub(super) fn open_existing(path: &Path) -> Result<Connection, StorageError> {
+    const DOING: &str = "opening the database";
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).doing(DOING)?;
+    migrate::check(&conn)?;
+    configure(&conn, Role::Reader, Durability::Synced).doing(DOING)?;
     Ok(conn)
 }
 
@@ -73,8 +85,15 @@ fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite:
     conn.pragma_update(None, "cell_size_check", true)?;
     conn.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
+    // What stands before the tables for a user never reaches a file.
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
     if role == Role::Reader {
         conn.pragma_update(None, "query_only", true)?;
     }
     Ok(())
+}
+
+/// Lets a connection only read from now on.
+pub(super) fn make_reader(conn: &Connection) -> Result<(), StorageError> {
+    conn.pragma_update(None, "query_only", true).doing("opening the database")
 }

@@ -1,4 +1,4 @@
-//! Enrolled devices, enrolment codes, the audit, and numbers for the status page.
+//! Enrolled devices, enrolment codes, and numbers for the status page.
 
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId},
@@ -9,9 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 use super::{Doing, from_sql, to_sql};
-use crate::storage::{
-    AuditLine, Counts, Device, DeviceContact, EnrolmentCode, SCOPE_ALL, StorageError,
-};
+use crate::storage::{Counts, Device, DeviceContact, EnrolmentCode, SCOPE_ALL, StorageError};
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Device> {
     Ok(Device {
@@ -183,6 +181,14 @@ pub(super) fn add(conn: &Connection, device: &Device, position: u64) -> Result<(
     Ok(())
 }
 
+/// Makes a device's token one that nobody has.
+pub(super) fn forget_token(conn: &Connection, id: DeviceId) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE device SET token_hash = randomblob(32) WHERE id = ?1")
+        .and_then(|mut update| update.execute(params![id.0.as_bytes()]))
+        .doing("shutting a device out")?;
+    Ok(())
+}
+
 /// Creates an enrolment code.
 pub(super) fn add_code(conn: &Connection, code: &EnrolmentCode) -> Result<(), StorageError> {
     const DOING: &str = "creating an enrolment code";
@@ -217,28 +223,6 @@ pub(super) fn take_code(
     })
     .optional()
     .doing(DOING)
-}
-
-/// Writes a line of the audit.
-pub(super) fn add_audit(conn: &Connection, line: &AuditLine) -> Result<(), StorageError> {
-    const DOING: &str = "writing the audit";
-    let document = line.document.as_ref();
-    conn.prepare_cached(
-        "INSERT INTO audit (at, device, action, record, part, hash, code)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )
-    .doing(DOING)?
-    .execute(params![
-        line.at,
-        line.device.map(|device| *device.0.as_bytes()),
-        line.action,
-        document.map(|id| *id.record.as_bytes()),
-        document.map(|id| id.part.as_str()),
-        line.hash.map(|hash| hash.0),
-        line.code,
-    ])
-    .doing(DOING)?;
-    Ok(())
 }
 
 /// How much is stored, without scanning what is large.

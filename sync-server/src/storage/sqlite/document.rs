@@ -2,12 +2,13 @@
 
 use outrider_core::{
     crdt::State,
-    ids::{ChangeHash, DocumentId, HASH_BYTES, RecordId},
+    ids::{ChangeHash, DocumentId, HASH_BYTES, Part, RecordId},
+    schema::Schema,
     sync::{digest, frame::Digest},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Doing, damaged, feed, from_sql, rows, stream::StreamChanges, to_sql};
+use super::{Doing, damaged, feed, from_sql, rows, scope, stream::StreamChanges, to_sql};
 use crate::storage::{Content, StorageError, StoredDocument, TextContent};
 
 /// Reads the columns `record, part` that a row begins with.
@@ -85,12 +86,13 @@ struct Before {
     entity: String,
     family: RecordId,
     digest: Digest,
+    alone: Option<RecordId>,
 }
 
 fn find_before(conn: &Connection, id: &DocumentId) -> Result<Option<Before>, StorageError> {
     const DOING: &str = "reading a document's place";
     conn.prepare_cached(
-        "SELECT entity, family, digest FROM document WHERE record = ?1 AND part = ?2",
+        "SELECT entity, family, digest, alone FROM document WHERE record = ?1 AND part = ?2",
     )
     .doing(DOING)?
     .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
@@ -98,6 +100,7 @@ fn find_before(conn: &Connection, id: &DocumentId) -> Result<Option<Before>, Sto
             entity: row.get(0)?,
             family: RecordId::from_bytes(row.get(1)?),
             digest: row.get(2)?,
+            alone: row.get::<_, Option<[u8; 16]>>(3)?.map(RecordId::from_bytes),
         })
     })
     .optional()
@@ -122,14 +125,27 @@ pub(super) fn put(
     if let Some(before) = &before {
         streams.remove(&before.entity, &id.part, &before.digest);
         if before.entity != entity || before.family != family {
-            feed::remove(conn, before.family, id)?;
+            feed::remove(conn, before.family, id, position)?;
         }
     }
-    write(conn, id, entity, family, content, &digest, position)?;
+    let alone = match &before {
+        Some(before) => before.alone,
+        None => scope::unit_of_new(conn, id.record)?,
+    };
+    write(conn, id, (entity, family, alone), content, &digest, position)?;
     streams.add(entity, &id.part, &digest);
+    if before.as_ref().is_none_or(|before| before.family != family) {
+        feed::begin(conn, family, position)?;
+        move_other_parts(conn, id, family, position)?;
+    }
     feed::put(conn, family, id, entity, position)?;
-    if before.is_none_or(|before| before.family != family) {
-        move_other_parts(conn, id, family)?;
+    if let Some(alone) = alone {
+        feed::put(conn, alone, id, entity, position)?;
+    }
+    if let (Part::Main, Content::Flat(state), Some(entity)) =
+        (&id.part, content, Schema::current().entity(entity))
+    {
+        scope::follow(conn, entity, id, family, state, position)?;
     }
     rows::project(conn, id, entity, content)
 }
@@ -137,8 +153,7 @@ pub(super) fn put(
 fn write(
     conn: &Connection,
     id: &DocumentId,
-    entity: &str,
-    family: RecordId,
+    (entity, family, alone): (&str, RecordId, Option<RecordId>),
     content: &Content,
     digest: &Digest,
     position: u64,
@@ -157,8 +172,9 @@ fn write(
     };
     conn.prepare_cached(
         "INSERT INTO document
-             (record, part, entity, family, generation, content, heads, text, digest, position)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             (record, part, entity, family, generation, content, heads, text, digest, position,
+              alone)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (record, part) DO UPDATE SET
              entity = excluded.entity, family = excluded.family,
              generation = excluded.generation, content = excluded.content,
@@ -177,6 +193,7 @@ fn write(
         text,
         digest,
         to_sql(position),
+        alone.as_ref().map(RecordId::as_bytes),
     ])
     .doing(DOING)?;
     Ok(())
@@ -187,6 +204,7 @@ fn move_other_parts(
     conn: &Connection,
     id: &DocumentId,
     family: RecordId,
+    moved_at: u64,
 ) -> Result<(), StorageError> {
     const DOING: &str = "moving a record to another family";
     let others: Vec<(DocumentId, String, RecordId, u64)> = {
@@ -208,7 +226,7 @@ fn move_other_parts(
         others
     };
     for (other, entity, from, position) in others {
-        feed::remove(conn, from, &other)?;
+        feed::remove(conn, from, &other, moved_at)?;
         feed::put_record(conn, family, &other, &entity, position)?;
         conn.prepare_cached("UPDATE document SET family = ?3 WHERE record = ?1 AND part = ?2")
             .doing(DOING)?

@@ -54,21 +54,41 @@ pub(super) fn advance(
     Ok(())
 }
 
-/// Puts a changed document, and with it its family, at a position.
+/// Puts a changed document, and with it its unit, at a position: in every scope that it is in.
 pub(super) fn put(
     conn: &Connection,
-    family: RecordId,
+    unit: RecordId,
     id: &DocumentId,
     entity: &str,
     position: u64,
 ) -> Result<(), StorageError> {
+    touch(conn, unit, position)?;
+    put_record(conn, unit, id, entity, position)
+}
+
+/// Puts a family at a position, which begins with the scope of everybody.
+pub(super) fn begin(
+    conn: &Connection,
+    family: RecordId,
+    position: u64,
+) -> Result<(), StorageError> {
     conn.prepare_cached(
-        "INSERT INTO family_feed (scope, family, position) VALUES (?1, ?2, ?3)
-         ON CONFLICT (scope, family) DO UPDATE SET position = excluded.position",
+        "INSERT OR IGNORE INTO family_feed (scope, family, position, since, first)
+         VALUES (?1, ?2, ?3, ?3, ?3)",
     )
     .and_then(|mut insert| insert.execute(params![SCOPE_ALL, family.as_bytes(), to_sql(position)]))
     .doing("placing a family in the feed")?;
-    put_record(conn, family, id, entity, position)
+    Ok(())
+}
+
+/// Puts a unit at a position in every scope that it is in.
+pub(super) fn touch(conn: &Connection, unit: RecordId, position: u64) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "UPDATE family_feed SET position = ?2 WHERE family = ?1 AND gone = 0 AND position <> ?2",
+    )
+    .and_then(|mut update| update.execute(params![unit.as_bytes(), to_sql(position)]))
+    .doing("placing a family in the feed")?;
+    Ok(())
 }
 
 /// Puts a document at a position within its family.
@@ -83,7 +103,7 @@ pub(super) fn put_record(
         "INSERT INTO record_feed (family, record, part, entity, position)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (family, record, part) DO UPDATE SET
-             entity = excluded.entity, position = excluded.position",
+             entity = excluded.entity, position = excluded.position, gone = 0",
     )
     .and_then(|mut insert| {
         insert.execute(params![
@@ -98,18 +118,27 @@ pub(super) fn put_record(
     Ok(())
 }
 
-/// Takes a document out of a family.
+/// Takes a document out of a unit; that it left is remembered with the position.
 pub(super) fn remove(
     conn: &Connection,
-    family: RecordId,
+    unit: RecordId,
     id: &DocumentId,
+    position: u64,
 ) -> Result<(), StorageError> {
-    conn.prepare_cached("DELETE FROM record_feed WHERE family = ?1 AND record = ?2 AND part = ?3")
-        .and_then(|mut delete| {
-            delete.execute(params![family.as_bytes(), id.record.as_bytes(), id.part.as_str()])
-        })
-        .doing("taking a document out of a family")?;
-    Ok(())
+    conn.prepare_cached(
+        "UPDATE record_feed SET gone = 1, position = ?4
+         WHERE family = ?1 AND record = ?2 AND part = ?3",
+    )
+    .and_then(|mut update| {
+        update.execute(params![
+            unit.as_bytes(),
+            id.record.as_bytes(),
+            id.part.as_str(),
+            to_sql(position)
+        ])
+    })
+    .doing("taking a document out of a family")?;
+    touch(conn, unit, position)
 }
 
 /// A page of the feed.
@@ -129,7 +158,7 @@ pub(super) fn page(conn: &Connection, query: &FeedQuery<'_>) -> Result<Vec<FeedR
         .prepare_cached(
             "SELECT r.record, r.part, r.entity, r.position, f.position, f.family
              FROM family_feed f CROSS JOIN record_feed r ON r.family = f.family
-             WHERE f.scope = ?1 AND f.position > ?2 AND r.position > ?2
+             WHERE f.scope = ?1 AND f.position > ?2 AND r.position > ?2 AND r.gone = 0
                AND (f.position, f.family) >= (?3, ?4)
                AND (f.position, f.family, r.record, r.part) > (?3, ?4, ?5, ?6)
              ORDER BY f.position, f.family, r.record, r.part
@@ -169,7 +198,7 @@ pub(super) fn count(conn: &Connection, scope: &str, base: u64) -> Result<u64, St
     let count = conn
         .prepare_cached(
             "SELECT count(*) FROM family_feed f CROSS JOIN record_feed r ON r.family = f.family
-             WHERE f.scope = ?1 AND f.position > ?2 AND r.position > ?2",
+             WHERE f.scope = ?1 AND f.position > ?2 AND r.position > ?2 AND r.gone = 0",
         )
         .and_then(|mut query| query.query_row(params![scope, to_sql(base)], |row| row.get(0)))
         .doing("counting the feed")?;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Doing, rows};
+use super::{Doing, audit, rows, scope};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
@@ -10,8 +10,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
+    include_str!("migrations/0004_access.sql"),
     include_str!("migrations/0005_devices.sql"),
+    CHAINS_AUDIT,
+    include_str!("migrations/0007_ledger.sql"),
 ];
+
+/// The one that makes a chain of the audit: SQL cannot hash.
+const CHAINS_AUDIT: &str = include_str!("migrations/0006_people.sql");
 
 /// Marks a file as a server's data (`ORsv`): a device's store has another mark.
 const APPLICATION_ID: i32 = 0x4f52_7376;
@@ -19,6 +25,20 @@ const APPLICATION_ID: i32 = 0x4f52_7376;
 /// The version that this server writes.
 pub(super) fn known_version() -> u32 {
     u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// The version of a database that is a server's, and not a newer one's.
+pub(super) fn check(conn: &Connection) -> Result<u32, StorageError> {
+    const DOING: &str = "reading the version of the tables";
+    let mark: i32 =
+        conn.pragma_query_value(None, "application_id", |row| row.get(0)).doing(DOING)?;
+    if mark != APPLICATION_ID {
+        return Err(StorageError::Foreign);
+    }
+    let found: u32 =
+        conn.pragma_query_value(None, "user_version", |row| row.get(0)).doing(DOING)?;
+    let known = known_version();
+    if found > known { Err(StorageError::TooNew { found, known }) } else { Ok(found) }
 }
 
 /// Brings the database to this server's version, or refuses one that is newer.
@@ -38,9 +58,13 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     }
     for sql in MIGRATIONS.iter().skip(found as usize) {
         tx.execute_batch(sql).doing(DOING)?;
+        if *sql == CHAINS_AUDIT {
+            audit::chain_old_lines(&tx)?;
+        }
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;
     rows::bring_up_to_date(&tx)?;
+    scope::bring_up_to_date(&tx)?;
     tx.commit().doing(DOING)
 }

@@ -28,6 +28,8 @@ use crate::storage::{
 /// A read transaction; its connection goes back to the pool at the end.
 pub(super) struct SqliteRead<'s> {
     storage: &'s SqliteStorage,
+    /// With whose eyes the connection reads.
+    sight: Option<Digest>,
     conn: Option<Connection>,
 }
 
@@ -35,12 +37,13 @@ impl<'s> SqliteRead<'s> {
     /// Begins on `conn`.
     pub(super) fn begin(
         storage: &'s SqliteStorage,
+        sight: Option<Digest>,
         conn: Connection,
     ) -> Result<Self, StorageError> {
         conn.execute_batch("BEGIN").doing("beginning to read")?;
         // A deferred transaction sees the database as it is at its first read: now.
         feed::position(&conn)?;
-        Ok(Self { storage, conn: Some(conn) })
+        Ok(Self { storage, sight, conn: Some(conn) })
     }
 }
 
@@ -49,7 +52,7 @@ impl Drop for SqliteRead<'_> {
         let Some(conn) = self.conn.take() else { return };
         // A connection that cannot end its transaction is closed, which ends it.
         if conn.execute_batch("ROLLBACK").is_ok() {
-            self.storage.give_back(conn);
+            self.storage.give_back(self.sight, conn);
         }
     }
 }
@@ -180,6 +183,14 @@ impl<T: Connected> Read for T {
     fn stream_digests(&self, scope: &str) -> Result<Vec<StreamDigest>, StorageError> {
         self.settle_streams()?;
         stream::digests(self.conn()?, scope)
+    }
+
+    fn seen_digests(&self) -> Result<Vec<StreamDigest>, StorageError> {
+        stream::seen(self.conn()?)
+    }
+
+    fn seen_size(&self) -> Result<(u64, u64), StorageError> {
+        stream::seen_size(self.conn()?)
     }
 
     fn document_digests(

@@ -91,6 +91,7 @@ pub(super) fn asked(error: StoreError) -> StorageError {
         | StoreError::TooNew { .. }
         | StoreError::Foreign(_)
         | StoreError::OldSqlite(_)
+        | StoreError::Seal(_)
         | StoreError::Damaged(_)) => damaged(other),
     }
 }

@@ -100,6 +100,51 @@ pub(super) fn digests(conn: &Connection, scope: &str) -> Result<Vec<StreamDigest
     Ok(digests)
 }
 
+/// Digests of all streams, from the documents that are seen on this connection.
+pub(super) fn seen(conn: &Connection) -> Result<Vec<StreamDigest>, StorageError> {
+    const DOING: &str = "comparing what a device may hold";
+    let mut streams: BTreeMap<(String, String), (Digest, u64)> = BTreeMap::new();
+    let mut query = conn
+        .prepare_cached(
+            // Who sees little must not pay for what there is: families are found by their scopes.
+            "SELECT entity, part, digest FROM document
+             WHERE family IN (
+                     SELECT f.family FROM family_feed AS f
+                     JOIN temp.sight_scope AS s ON s.scope = f.scope WHERE f.gone = 0)
+                OR alone IN (
+                     SELECT f.family FROM family_feed AS f
+                     JOIN temp.sight_scope AS s ON s.scope = f.scope WHERE f.gone = 0)
+                OR entity IN (SELECT entity FROM temp.sight_level WHERE level = 4)",
+        )
+        .doing(DOING)?;
+    let mut found = query.query([]).doing(DOING)?;
+    while let Some(row) = found.next().doing(DOING)? {
+        let name = (row.get(0).doing(DOING)?, row.get(1).doing(DOING)?);
+        let (set, count) = streams.entry(name).or_default();
+        digest::toggle(set, &row.get(2).doing(DOING)?);
+        *count += 1;
+    }
+    streams
+        .into_iter()
+        .map(|((entity, part), (digest, count))| {
+            let part = part.parse().map_err(damaged)?;
+            let stream = Stream { scope: SCOPE_ALL.to_owned(), entity, part };
+            Ok(StreamDigest { stream, digest, count })
+        })
+        .collect()
+}
+
+/// How many records are seen on this connection, and the bytes of their documents.
+pub(super) fn seen_size(conn: &Connection) -> Result<(u64, u64), StorageError> {
+    let (records, bytes): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT coalesce(sum(part = 'main'), 0), coalesce(sum(length(content)), 0) FROM document",
+        )
+        .and_then(|mut query| query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+        .doing("counting what is seen")?;
+    Ok((from_sql(records)?, from_sql(bytes)?))
+}
+
 /// Digests of a stream's documents after a record.
 pub(super) fn document_digests(
     conn: &Connection,

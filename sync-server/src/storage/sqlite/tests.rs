@@ -10,7 +10,7 @@ use outrider_core::{
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use super::{DATABASE_FILE, SqliteStorage, migrate};
+use super::{DATABASE_FILE, SqliteStorage, audit, migrate};
 use crate::storage::{Content, SCOPE_ALL, Storage, StorageError, TextContent, conformance};
 
 fn check_with(synchronous_off: bool) {
@@ -180,4 +180,71 @@ fn pages_that_people_open_often_walk_indexes() {
         let is_sorted = plan.contains("TEMP B-TREE") && !sql.contains("customer_id =");
         assert!(!is_sorted, "{sql}\n{plan}");
     }
+}
+
+#[test]
+fn lines_from_before_the_chain_become_one() {
+    let folder = TempDir::new().unwrap();
+    drop(SqliteStorage::open(folder.path()).unwrap());
+    let conn = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    // As a version before left it: with gaps, without hashes.
+    let old =
+        "INSERT INTO audit (id, at, action, code) VALUES (3, 5, 'enrolled', ''), (9, 6, 'x', 'y')";
+    conn.execute_batch(old).unwrap();
+    audit::chain_old_lines(&conn).unwrap();
+    drop(conn);
+    let storage = SqliteStorage::open(folder.path()).unwrap();
+    let read = storage.read().unwrap();
+    let lines = read.audit_lines(0, 10).unwrap();
+    assert_eq!(lines.iter().map(|line| line.number).collect::<Vec<_>>(), [1, 2]);
+    let report = crate::audit::verify::verify(&*read, &[], &[]).unwrap();
+    assert!(report.ok && report.lines == 2, "{report:?}");
+}
+
+/// `cargo test --workspace what_a_line_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement"]
+fn what_a_line_of_the_audit_costs() {
+    let folder = TempDir::new().unwrap();
+    let storage = SqliteStorage::open_for_test(folder.path(), true).unwrap();
+    let line = crate::storage::AuditLine::new(1, "applied")
+        .device(outrider_core::ids::DeviceId(uuid::Uuid::from_u128(1)))
+        .hash(outrider_core::ids::ChangeHash([7; 32]));
+    for _ in 0..5 {
+        let begun = std::time::Instant::now();
+        let mut write = storage.write().unwrap();
+        for _ in 0..10_000 {
+            write.add_audit(&line).unwrap();
+        }
+        write.commit().unwrap();
+        let line_us = begun.elapsed().as_secs_f64() * 1e6 / 10_000.0;
+        let read = storage.read().unwrap();
+        let begun = std::time::Instant::now();
+        let report = crate::audit::verify::verify(&*read, &[], &[]).unwrap();
+        let check_us = begun.elapsed().as_secs_f64() * 1e6 / report.lines as f64;
+        eprintln!("{line_us:.2} µs to write a line, {check_us:.2} µs to check one");
+        let filter = crate::storage::audit::AuditFilter {
+            user: Some("nobody".to_owned()),
+            limit: 100,
+            ..Default::default()
+        };
+        let begun = std::time::Instant::now();
+        assert!(read.audit_page(&filter).unwrap().lines.is_empty());
+        let page_ms = begun.elapsed().as_secs_f64() * 1e3;
+        eprintln!("{page_ms:.1} ms to look through {} lines in vain", report.lines);
+    }
+    let conn = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    conn.execute_batch("CREATE TABLE plain AS SELECT * FROM audit WHERE 0; BEGIN").unwrap();
+    let begun = std::time::Instant::now();
+    for n in 0..10_000 {
+        conn.prepare_cached(
+            "INSERT INTO plain (id, at, device, action, record, part, hash, code)
+             VALUES (?1, 1, ?2, 'applied', NULL, NULL, ?3, '')",
+        )
+        .unwrap()
+        .execute((n, [1_u8; 16], [7_u8; 32]))
+        .unwrap();
+    }
+    let plain_us = begun.elapsed().as_secs_f64() * 1e6 / 10_000.0;
+    eprintln!("{plain_us:.2} µs for a line of before, without a chain");
 }

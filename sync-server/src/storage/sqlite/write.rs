@@ -11,9 +11,16 @@ use outrider_core::{
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-use super::{Doing, change, device, document, feed, read::Connected, rows, stream::StreamChanges};
-use crate::storage::{
-    AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+use super::{
+    Doing, audit, change, device, document, feed, ledger, read::Connected, rows,
+    stream::StreamChanges,
+};
+use crate::{
+    ledger::{Entry, Ledger},
+    storage::{
+        AuditLine, Content, Device, EnrolmentCode, NewChange, StorageError, StoredRefusal, Write,
+        audit::AuditTip,
+    },
 };
 
 /// The write transaction, which holds the one write connection; rolled back when dropped.
@@ -31,6 +38,11 @@ pub(super) struct SqliteWrite<'s> {
     added: Vec<ChangeHash>,
     /// How many of each device; written once, at the end.
     counts: BTreeMap<DeviceId, u64>,
+    /// Where the audit ends, once a line was added: nobody else adds one meanwhile.
+    audit_tip: Option<AuditTip>,
+    /// What goes into the ledger before the commit.
+    noted: Vec<Entry>,
+    ledger: &'s Ledger,
     /// Told of the position that a commit takes.
     news: &'s watch::Sender<u64>,
 }
@@ -39,6 +51,7 @@ impl<'s> SqliteWrite<'s> {
     /// Begins on `conn`.
     pub(super) fn begin(
         conn: MutexGuard<'s, Connection>,
+        ledger: &'s Ledger,
         news: &'s watch::Sender<u64>,
     ) -> Result<Self, StorageError> {
         const DOING: &str = "beginning to write";
@@ -56,6 +69,9 @@ impl<'s> SqliteWrite<'s> {
             streams,
             added: Vec::new(),
             counts: BTreeMap::new(),
+            audit_tip: None,
+            noted: Vec::new(),
+            ledger,
             news,
         };
         write.next_position = feed::position(&write.conn)? + 1;
@@ -121,8 +137,22 @@ impl Write for SqliteWrite<'_> {
         change::add_refusal(&self.conn, id, actor, seq, refusal)
     }
 
+    fn remove_refusal(
+        &mut self,
+        id: &DocumentId,
+        actor: ActorId,
+        seq: u64,
+    ) -> Result<(), StorageError> {
+        change::remove_refusal(&self.conn, id, actor, seq)
+    }
+
     fn add_audit(&mut self, line: &AuditLine) -> Result<(), StorageError> {
-        device::add_audit(&self.conn, line)
+        let tip = match self.audit_tip {
+            Some(tip) => tip,
+            None => audit::tip(&self.conn)?,
+        };
+        self.audit_tip = Some(audit::add(&self.conn, &tip, line)?);
+        Ok(())
     }
 
     fn add_code(&mut self, code: &EnrolmentCode) -> Result<(), StorageError> {
@@ -135,7 +165,13 @@ impl Write for SqliteWrite<'_> {
 
     fn add_device(&mut self, device: &Device) -> Result<(), StorageError> {
         self.is_changed = true;
-        device::add(&self.conn, device, self.next_position)
+        device::add(&self.conn, device, self.next_position)?;
+        self.note(Entry::Enrolled(ledger::enrolled(device)));
+        Ok(())
+    }
+
+    fn note(&mut self, entry: Entry) {
+        self.noted.push(entry);
     }
 
     fn set_user_record(&mut self, id: DeviceId, record: RecordId) -> Result<(), StorageError> {
@@ -150,7 +186,11 @@ impl Write for SqliteWrite<'_> {
         device::set_last_contact(&self.conn, id, at)
     }
 
-    fn commit(self: Box<Self>) -> Result<u64, StorageError> {
+    fn commit(mut self: Box<Self>) -> Result<u64, StorageError> {
+        if !self.noted.is_empty() {
+            self.is_changed |=
+                ledger::append(&self.conn, self.ledger, &self.noted, self.next_position)?;
+        }
         let position = if self.is_changed {
             self.settle_streams()?;
             rows::index(&self.conn, &self.changed)?;

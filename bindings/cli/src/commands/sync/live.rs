@@ -75,7 +75,21 @@ fn position_of(line: &[u8]) -> Option<u64> {
 mod tests {
     use std::{io::Write as _, net::TcpListener, sync::mpsc};
 
+    use outrider_core::{ids::ActorPrefix, store::meta::Enrolment};
+
     use super::*;
+
+    fn enrolled(url: String) -> Enrolment {
+        Enrolment {
+            url,
+            device: "00000000-0000-4000-8000-000000000001".parse().unwrap(),
+            user: "Anna".to_owned(),
+            prefix: ActorPrefix([1; 12]),
+            token: "none".to_owned(),
+            user_record: None,
+            ca: None,
+        }
+    }
 
     /// A server that sends `head` and `body`, and then keeps quiet or hangs up.
     fn channel(head: &'static str, body: &'static str, hangs_up: bool) -> Vec<Heard> {
@@ -97,7 +111,8 @@ mod tests {
             }
         });
         let (to, heard) = mpsc::channel();
-        let server_of = Server::listening(&url, None, Duration::from_millis(300)).unwrap();
+        let server_of =
+            Server::listening(&enrolled(url), None, Duration::from_millis(300)).unwrap();
         listen(server_of, 1, to, |_, heard| heard);
         let found = heard.iter().collect();
         drop(quiet);

@@ -295,7 +295,8 @@ impl Watch<'_> {
 #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else failed fails again")]
 fn is_passing(error: &CliError) -> bool {
     match error {
-        CliError::Unreachable { .. } | CliError::Cut { .. } => true,
+        // Also a wrong certificate: the pages for signing in to a hotel's network have one.
+        CliError::Unreachable { .. } | CliError::Untrusted { .. } | CliError::Cut { .. } => true,
         CliError::Server { status, .. } => matches!(status, 408 | 429 | 500..),
         _ => false,
     }

@@ -1,0 +1,43 @@
+//! An edit that was refused and then granted: written by the office with what its author had seen.
+
+use std::collections::BTreeSet;
+
+use super::{
+    codec::encode,
+    op::{Change, EncodedChange},
+};
+use crate::ids::ActorId;
+
+/// Writes keys of a change (all if none are named) under another actor that never wrote in the
+/// document, with the original dependencies, predecessors and time: a value that a colleague wrote
+/// meanwhile becomes a conflict and does not vanish. None if nothing is left of it.
+///
+/// What an actor counted stands under a key of that actor; such keys are left out.
+#[must_use]
+pub fn reissue(
+    original: &Change,
+    keys: &BTreeSet<String>,
+    actor: ActorId,
+    message: String,
+) -> Option<EncodedChange> {
+    let counter = ["/", &original.actor.to_string()].concat();
+    let ops: Vec<_> = original
+        .ops
+        .iter()
+        .filter(|op| keys.is_empty() || keys.contains(&op.key))
+        .filter(|op| !op.key.ends_with(&counter))
+        .cloned()
+        .collect();
+    if ops.is_empty() {
+        return None;
+    }
+    Some(encode(Change {
+        actor,
+        seq: 1,
+        start_op: original.start_op,
+        time_ms: original.time_ms,
+        message: Some(message),
+        deps: original.deps.clone(),
+        ops,
+    }))
+}

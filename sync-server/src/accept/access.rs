@@ -1,0 +1,217 @@
+//! What the policy says of a change: asked after the gate, before anything is applied.
+//!
+//! The current policy alone decides what is applied. What it refuses is kept as it was written, so
+//! that its author can ask for it; what the policy allowed when the device last pulled waits for
+//! somebody at the office to decide, without being asked.
+
+use outrider_core::{
+    access::{
+        Grant, Refusal, Standing, Target,
+        change::NOT_PERMITTED,
+        scope::{readers_of, scopes_of},
+    },
+    crdt::State,
+    ids::{ChangeHash, DocumentId, Part, RecordId},
+    schema::{Entity, Schema},
+    time::TimestampMs,
+};
+
+use super::{Desk, family::family_of, staged::Staged};
+use crate::storage::{
+    Content, StorageError,
+    access::{Review, ReviewState, UnitScope, alone},
+};
+
+/// The answer to a change that somebody at the office will decide on.
+pub const IN_REVIEW: &str = "in_review";
+/// Why an edit waits: it was allowed when its device last pulled.
+pub const LATE: &str = "late";
+
+/// Why an edit waits: its author asks for it.
+pub const ASKED: &str = "asked";
+
+/// A change on its way, as the policy looks at it.
+pub(super) struct Written<'a> {
+    pub(super) id: &'a DocumentId,
+    pub(super) entity: &'a Entity,
+    /// A flat document with the change; none of texts.
+    pub(super) after: Option<&'a State>,
+    /// The keys that it writes.
+    pub(super) keys: Vec<&'a str>,
+    pub(super) hash: ChangeHash,
+    pub(super) made_at: TimestampMs,
+    pub(super) bytes: &'a [u8],
+}
+
+/// Where the record of a change stands.
+struct Places {
+    is_new: bool,
+    before: Standing,
+    after: Standing,
+}
+
+impl Desk<'_> {
+    /// Refuses what the policy does not allow; what it refuses is kept.
+    pub(super) fn judge_access(
+        &mut self,
+        written: &Written<'_>,
+        staged: &Staged,
+    ) -> Result<Option<Refusal>, StorageError> {
+        if self.grant.is_open && self.grant.withheld.is_empty() {
+            return Ok(None);
+        }
+        let places = self.places(written, staged)?;
+        let Some(refusal) = ask(&self.grant, written, &places) else { return Ok(None) };
+        let reason = self.was_allowed(written, places, &refusal)?;
+        let review = Review {
+            id: 0,
+            state: if reason.is_empty() { ReviewState::Kept } else { ReviewState::Open },
+            reason: reason.to_owned(),
+            device: self.device.id,
+            user: self.device.user_record,
+            document: written.id.clone(),
+            entity: written.entity.name.clone(),
+            hash: written.hash,
+            code: refusal.code.to_owned(),
+            keys: refusal.keys.clone(),
+            bytes: written.bytes.to_vec(),
+            made_at: written.made_at,
+            received_at: self.now_ms,
+            decided_at: None,
+            decided_by: String::new(),
+            proposal: None,
+        };
+        self.tx.add_review(&review)?;
+        let code = if reason.is_empty() { refusal.code } else { IN_REVIEW };
+        Ok(Some(Refusal { code, keys: refusal.keys }))
+    }
+
+    /// Why an edit that is refused now was allowed when the device last pulled; empty if it was
+    /// not.
+    fn was_allowed(
+        &self,
+        written: &Written<'_>,
+        mut places: Places,
+        refusal: &Refusal,
+    ) -> Result<&'static str, StorageError> {
+        let Some(view) = self.tx.device_view(self.device.id)? else { return Ok("") };
+        let Ok(mut then) = Grant::from_bytes(&view.grant) else { return Ok("") };
+        // What the office withholds from all it withholds at once.
+        then.withheld = self.grant.withheld.clone();
+        if let Some((family, alone)) = self.tx.place_of(written.id.record)? {
+            let scopes = self.tx.scopes_of(family, alone)?;
+            let was_in = |scope: &&UnitScope| scope.first <= view.position;
+            places.before = scopes.iter().filter(was_in).map(|scope| scope.scope).collect();
+        }
+        let refused_then = ask(&then, written, &places);
+        let was_refused = refused_then.is_some_and(|then| {
+            then.keys.is_empty() || then.keys.iter().any(|key| refusal.keys.contains(key))
+        });
+        Ok(if was_refused { "" } else { LATE })
+    }
+
+    /// Where the record stood before the group, and where it stands with the change.
+    fn places(&mut self, written: &Written<'_>, staged: &Staged) -> Result<Places, StorageError> {
+        let Written { id, entity, after, .. } = written;
+        let main = DocumentId { record: id.record, part: Part::Main };
+        self.load(&main)?;
+        let before = self.documents.get(&main).filter(|held| held.entity.is_some());
+        let before = before.and_then(|held| flat(&held.content)).cloned();
+        let is_new = before.is_none();
+        let before = match before {
+            Some(state) => self.standing(entity, id.record, &state, staged)?,
+            None => Standing::new(),
+        };
+        let with_change = match (&id.part, after) {
+            (Part::Main, Some(after)) => Some((*after).clone()),
+            _ => staged
+                .documents
+                .get(&main)
+                .or_else(|| self.documents.get(&main))
+                .and_then(|held| flat(&held.content))
+                .cloned(),
+        };
+        let after = match with_change {
+            Some(state) => self.standing(entity, id.record, &state, staged)?,
+            None => Standing::new(),
+        };
+        Ok(Places { is_new, before, after })
+    }
+
+    /// Where a record stands; one that is not there yet, as the change that would begin it says.
+    pub(crate) fn standing_of(&mut self, review: &Review) -> Result<Standing, StorageError> {
+        let record = review.document.record;
+        let Some(entity) = Schema::current().entity(&review.entity) else {
+            return Ok(Standing::new());
+        };
+        let main = DocumentId { record, part: Part::Main };
+        self.load(&main)?;
+        let held = self.documents.get(&main).filter(|held| held.entity.is_some());
+        let state = match held.and_then(|held| flat(&held.content)) {
+            Some(state) => state.clone(),
+            None => {
+                let mut state = State::default();
+                if let Ok(change) = outrider_core::crdt::decode(&review.bytes) {
+                    state.apply(&change);
+                }
+                state
+            }
+        };
+        self.standing(entity, record, &state, &Staged::default())
+    }
+
+    /// The scopes of a record whose main part is `main`: its family's, and its own.
+    fn standing(
+        &mut self,
+        entity: &Entity,
+        record: RecordId,
+        main: &State,
+        staged: &Staged,
+    ) -> Result<Standing, StorageError> {
+        let family = family_of(entity, record, main);
+        let mut standing = if family == record {
+            scopes_of(entity, record, main)
+        } else {
+            self.standing_of_head(family, staged)?
+                .unwrap_or_else(|| scopes_of(entity, record, main))
+        };
+        let readers = readers_of(entity, main).into_iter();
+        standing.extend(readers.map(outrider_core::access::Scope::User));
+        let own = self.tx.scopes_of(alone(record), None)?;
+        let live = own.into_iter().filter(|scope| scope.left.is_none());
+        standing.extend(live.map(|scope| scope.scope));
+        Ok(standing)
+    }
+
+    fn standing_of_head(
+        &mut self,
+        family: RecordId,
+        staged: &Staged,
+    ) -> Result<Option<Standing>, StorageError> {
+        let head = DocumentId { record: family, part: Part::Main };
+        self.load(&head)?;
+        let held = staged.documents.get(&head).or_else(|| self.documents.get(&head));
+        let Some(held) = held else { return Ok(None) };
+        let entity = held.entity.as_deref().and_then(|name| Schema::current().entity(name));
+        let (Some(entity), Some(state)) = (entity, flat(&held.content)) else { return Ok(None) };
+        Ok(Some(scopes_of(entity, family, state)))
+    }
+}
+
+fn flat(content: &Content) -> Option<&State> {
+    if let Content::Flat(state) = content { Some(state) } else { None }
+}
+
+fn ask(grant: &Grant, written: &Written<'_>, places: &Places) -> Option<Refusal> {
+    let Written { id, entity, after, keys, .. } = written;
+    let Places { is_new, before, after: standing } = places;
+    let target = Target { entity, part: &id.part, is_new: *is_new, before, after: standing };
+    match after {
+        Some(after) => grant.judge(target, keys, after),
+        None => {
+            let is_withheld = grant.is_withheld(&entity.name, id.part.as_str());
+            let is_refused = is_withheld || (!grant.is_open && !grant.writes(target));
+            is_refused.then(|| Refusal { code: NOT_PERMITTED, keys: Vec::new() })
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Pairs of keys: the public half makes backups, the private half reads them.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
+    path::Path,
+};
+
+use age::{
+    secrecy::ExposeSecret as _,
+    x25519::{Identity, Recipient},
+};
+
+use super::{BackupError, failed};
+
+/// What a line with a private key begins with.
+const SECRET: &str = "AGE-SECRET-KEY-1";
+/// Bytes of a file with keys, at most.
+const KEY_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Private keys, any of which may open a backup.
+pub struct Identities(Vec<Identity>);
+
+impl std::fmt::Debug for Identities {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identities").finish_non_exhaustive()
+    }
+}
+
+impl Identities {
+    pub(super) fn all(&self) -> impl Iterator<Item = &dyn age::Identity> {
+        self.0.iter().map(|identity| identity as _)
+    }
+}
+
+/// Draws a pair and writes it to a new file that its owner alone may read; returns the public half.
+///
+/// The file is that of `age-keygen`.
+///
+/// # Errors
+///
+/// [`BackupError::Exists`] when the file is there: it may be the only key to older backups.
+pub fn create_key_file(path: &Path) -> Result<Recipient, BackupError> {
+    let identity = Identity::generate();
+    let recipient = identity.to_public();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(BackupError::Exists { path: path.display().to_string() });
+        }
+        Err(error) => return Err(failed(path)(error)),
+    };
+    let secret = identity.to_string();
+    let text = format!("# public key: {recipient}\n{}\n", secret.expose_secret());
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(path))?;
+    Ok(recipient)
+}
+
+/// Reads a public key.
+///
+/// # Errors
+///
+/// [`BackupError::Recipient`] for what is none.
+pub fn parse_recipient(text: &str) -> Result<Recipient, BackupError> {
+    let text = text.trim();
+    // A private key given by mistake must not be shown again.
+    let shown = if text.starts_with(SECRET) { "a private key" } else { text };
+    text.parse().map_err(|_| BackupError::Recipient(shown.to_owned()))
+}
+
+/// Reads the private keys of a file.
+///
+/// # Errors
+///
+/// [`BackupError::NoIdentity`] for a file without one.
+pub fn read_identities(path: &Path) -> Result<Identities, BackupError> {
+    let length = fs::metadata(path).map_err(failed(path))?.len();
+    let none = || BackupError::NoIdentity { path: path.display().to_string() };
+    if length > KEY_FILE_BYTES_MAX {
+        return Err(none());
+    }
+    let bytes = fs::read(path).map_err(failed(path))?;
+    let text = String::from_utf8(bytes).map_err(|_| none())?;
+    let keys = text.lines().map(str::trim).filter(|line| line.starts_with(SECRET));
+    let keys = keys.map(|line| line.parse().map_err(|_| none())).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_empty() { Err(none()) } else { Ok(Identities(keys)) }
+}

@@ -1,0 +1,268 @@
+//! Deciding on edits that the policy refused: those that were allowed when their device last
+//! pulled, those whose author asks for it, those of people who may not write any more.
+//!
+//! A granted edit is a change of whoever granted it, with the dependencies, predecessors and time
+//! of its author; its message names both. What is granted is written in one transaction with the
+//! decision and with the answer to the request for approval.
+
+use std::collections::BTreeSet;
+
+use outrider_core::{
+    access::{Operation, PartKind, grant::Question},
+    crdt::{self, EncodedChange, reissue},
+    ids::{ChangeHash, DocumentId, Part, RecordId},
+    schema::Schema,
+    sync::frame::{PushChange, PushGroup},
+    time::{TimestampMs, to_rfc3339},
+    value::Money,
+};
+use serde_json::{Map, Value as Json, json};
+
+use super::{Author, OfficeError, edit::Tap};
+use crate::{
+    accept::{Applied, Desk, access::ASKED},
+    storage::{
+        AuditLine, Content, Storage, StorageError,
+        access::{Review, ReviewState},
+    },
+};
+
+/// The entity of requests for approval.
+const PROPOSAL: &str = "proposal";
+/// Characters of a name in the message of a granted change, at most.
+const NAME_CHARS_MAX: usize = 100;
+
+/// What somebody decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The edit is entered.
+    Grant,
+    /// It is not.
+    Decline,
+}
+
+/// Decides on an edit that waits.
+///
+/// # Errors
+///
+/// [`OfficeError::Refused`] with the code `not_permitted` when whoever decides may not approve edits
+/// of this record, or not so much; [`OfficeError::NoReview`] when nothing of this number waits.
+/// Nothing is decided then.
+pub fn decide(
+    storage: &dyn Storage,
+    policy: &outrider_core::access::Policy,
+    approver: &Author,
+    id: u64,
+    decision: Decision,
+    reason: &str,
+    now_ms: TimestampMs,
+) -> Result<(), OfficeError> {
+    let mut tap = Tap::open(storage, policy, approver, now_ms)?;
+    let review = tap.desk.tx.review(id)?.filter(|review| review.state == ReviewState::Open);
+    let Some(mut review) = review else { return Err(OfficeError::NoReview(id)) };
+    check_approver(&mut tap.desk, &review)?;
+    if decision == Decision::Grant {
+        enter(&mut tap, approver, &review)?;
+    }
+    review.state = match decision {
+        Decision::Grant => ReviewState::Granted,
+        Decision::Decline => ReviewState::Declined,
+    };
+    review.decided_at = Some(now_ms);
+    review.decided_by.clone_from(&approver.device.user);
+    tap.desk.tx.set_review(&review)?;
+    answer_request(&mut tap, approver, &review, reason, now_ms)?;
+    let action = if decision == Decision::Grant { "approved" } else { "declined" };
+    let line = AuditLine::new(now_ms, action).device(approver.device.id);
+    let line = line.document(review.document.clone()).hash(review.hash).code(&review.code);
+    tap.desk.tx.add_audit(&line)?;
+    tap.desk.finish()?;
+    Ok(())
+}
+
+/// Refuses an approver who may not approve this.
+fn check_approver(desk: &mut Desk<'_>, review: &Review) -> Result<(), OfficeError> {
+    let refused = |keys| OfficeError::Refused { code: "not_permitted".to_owned(), keys };
+    let standing = desk.standing_of(review)?;
+    let grant = desk.grant();
+    let question = Question {
+        operation: Operation::Approve,
+        entity: &review.entity,
+        part: PartKind::of(&review.document.part),
+        standing: &standing,
+    };
+    if !grant.allows(&question) {
+        return Err(refused(Vec::new()));
+    }
+    let Some(limit) = grant.approval_limit() else { return Ok(()) };
+    let over: Vec<String> =
+        amounts(review).filter(|(_, amount)| amount.amount() > limit).map(|(key, _)| key).collect();
+    if over.is_empty() { Ok(()) } else { Err(refused(over)) }
+}
+
+/// The amounts of money that an edit wants to write.
+fn amounts(review: &Review) -> impl Iterator<Item = (String, Money)> {
+    let change = crdt::decode(&review.bytes).ok();
+    let ops = change.into_iter().flat_map(|change| change.change.ops);
+    ops.filter_map(|op| match op.action {
+        crdt::Action::Put(value) => Some((op.key, value.as_text()?.parse().ok()?)),
+        crdt::Action::Delete => None,
+    })
+}
+
+/// Writes the edit.
+fn enter(tap: &mut Tap<'_>, approver: &Author, review: &Review) -> Result<(), OfficeError> {
+    let DocumentId { record, part } = review.document.clone();
+    let (device, bytes, generation) = if part.is_flat() {
+        let change = granted(tap, approver, review)?;
+        (approver.device.clone(), change.bytes, generation_of(&tap.desk, &review.document)?)
+    } else {
+        // Nobody has written under the author's number in the text: it is entered as it is.
+        let header = crdt::header(&review.bytes).map_err(|_| unreadable())?;
+        tap.desk.tx.remove_refusal(&review.document, header.actor, header.seq)?;
+        let device = tap.desk.tx.device(review.device)?.ok_or_else(unreadable)?;
+        (device, review.bytes.clone(), generation_of(&tap.desk, &review.document)?)
+    };
+    let entity = review.entity.clone();
+    let change = PushChange { record, part, entity, generation, bytes };
+    tap.judge_as(device, PushGroup { changes: vec![change] })
+}
+
+fn unreadable() -> OfficeError {
+    OfficeError::Storage(StorageError::Damaged("an edit that was refused".to_owned()))
+}
+
+fn generation_of(desk: &Desk<'_>, id: &DocumentId) -> Result<u32, StorageError> {
+    Ok(desk.tx.document(id)?.map_or(0, |stored| match stored.content {
+        Content::Flat(state) => state.generation,
+        Content::Text(text) => text.generation,
+    }))
+}
+
+/// The change that enters the edit, under an actor of the approver.
+fn granted(
+    tap: &Tap<'_>,
+    approver: &Author,
+    review: &Review,
+) -> Result<EncodedChange, OfficeError> {
+    let original = crdt::decode(&review.bytes).map_err(|_| unreadable())?;
+    let clock = tap.desk.tx.document(&review.document)?.map(|stored| match stored.content {
+        Content::Flat(state) => state.clock,
+        Content::Text(_) => crdt::Clock::new(),
+    });
+    let is_free = |actor| clock.as_ref().is_none_or(|clock| !clock.contains_key(&actor));
+    let actor = (0..).map(|n| approver.actor(&review.document, n)).find(|actor| is_free(*actor));
+    let short = |name: &str| name.chars().take(NAME_CHARS_MAX).collect::<String>();
+    let author = tap.desk.tx.device(review.device)?;
+    let message = json!({
+        "user": short(author.as_ref().map_or("", |device| device.user.as_str())),
+        "device": review.device,
+        "refused": review.hash,
+        "approver": short(&approver.device.user),
+    });
+    let keys: BTreeSet<String> = review.keys.iter().cloned().collect();
+    actor.and_then(|actor| reissue(&original.change, &keys, actor, message.to_string())).ok_or_else(
+        || OfficeError::Refused { code: "counter".to_owned(), keys: review.keys.clone() },
+    )
+}
+
+/// Tells whoever asked what was decided.
+fn answer_request(
+    tap: &mut Tap<'_>,
+    approver: &Author,
+    review: &Review,
+    reason: &str,
+    now_ms: TimestampMs,
+) -> Result<(), OfficeError> {
+    let Some(proposal) = review.proposal else { return Ok(()) };
+    let decision = if review.state == ReviewState::Granted { "accepted" } else { "rejected" };
+    let mut fields = Map::from_iter([
+        ("decision".to_owned(), Json::from(decision)),
+        ("decided_at".to_owned(), Json::from(to_rfc3339(now_ms))),
+    ]);
+    if let Some(user) = approver.device.user_record {
+        fields.insert("decided_by".to_owned(), Json::from(user.to_string()));
+    }
+    if !reason.is_empty() {
+        fields.insert("decision_reason".to_owned(), Json::from(reason));
+    }
+    tap.desk.flush()?;
+    tap.update(proposal, &fields)?;
+    tap.judge_freely()
+}
+
+/// Requests for approval that were just received: what they ask for waits from now on.
+///
+/// # Errors
+///
+/// Fails when the storage does.
+pub(crate) fn note_requests(desk: &mut Desk<'_>, applied: &[Applied]) -> Result<(), StorageError> {
+    for request in applied.iter().filter(|applied| applied.id.part == Part::Main) {
+        let Some(stored) = desk.tx.document(&request.id)? else { continue };
+        let Content::Flat(main) = &stored.content else { continue };
+        if stored.entity != PROPOSAL {
+            continue;
+        }
+        let Some((document, hash)) = asked_for(main) else { continue };
+        let Some(mut review) = desk.tx.review_of(&document, hash)? else { continue };
+        // Nobody asks for what somebody else wrote, or what was decided already.
+        let is_own = review.user.is_some() && review.user == desk.device().user_record;
+        if is_own && review.state == ReviewState::Kept {
+            review.state = ReviewState::Open;
+            review.reason = ASKED.to_owned();
+            review.proposal = Some(request.id.record);
+            desk.tx.set_review(&review)?;
+        } else if is_own && review.state == ReviewState::Open && review.proposal.is_none() {
+            review.proposal = Some(request.id.record);
+            desk.tx.set_review(&review)?;
+        }
+    }
+    Ok(())
+}
+
+/// The change for which a request asks.
+fn asked_for(proposal: &crdt::State) -> Option<(DocumentId, ChangeHash)> {
+    let text = |field: &str| proposal.register(field)?.winner.value.as_text();
+    let record: RecordId = text("about_record")?.parse().ok()?;
+    let proposed: Json = serde_json::from_str(text("proposed")?).ok()?;
+    let part: Part = proposed.get("part")?.as_str()?.parse().ok()?;
+    let hash = outrider_core::ids::from_hex(proposed.get("refused")?.as_str()?)?;
+    Some((DocumentId { record, part }, ChangeHash(hash)))
+}
+
+/// Edits that wait and that this user may decide on, the oldest first.
+///
+/// # Errors
+///
+/// Fails when the storage does.
+pub fn open_reviews(
+    storage: &dyn Storage,
+    grant: &outrider_core::access::Grant,
+    limit: usize,
+) -> Result<Vec<Review>, StorageError> {
+    /// Edits that are looked through, at most.
+    const SCAN_MAX: usize = 1_000;
+    let read = storage.read()?;
+    let mut found = Vec::new();
+    for review in read.reviews(ReviewState::Open, 0, SCAN_MAX)? {
+        let place = read.place_of(review.document.record)?;
+        let scopes = match place {
+            Some((family, alone)) => read.scopes_of(family, alone)?,
+            None => Vec::new(),
+        };
+        let live = scopes.into_iter().filter(|scope| scope.left.is_none());
+        let question = Question {
+            operation: Operation::Approve,
+            entity: &review.entity,
+            part: PartKind::of(&review.document.part),
+            standing: &live.map(|scope| scope.scope).collect(),
+        };
+        if grant.allows(&question) && Schema::current().entity(&review.entity).is_some() {
+            found.push(review);
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}

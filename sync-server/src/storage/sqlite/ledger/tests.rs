@@ -1,0 +1,200 @@
+use std::fs;
+
+use outrider_core::ids::{ActorPrefix, DeviceId};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::{
+    ledger::{Entry, LEDGER_FILE, Ledger, LedgerError},
+    storage::{
+        Device, Storage, StorageError,
+        accounts::{Account, Role, StoredSession},
+        sqlite::{DATABASE_FILE, SqliteStorage},
+    },
+};
+
+fn device(n: u8, is_office: bool) -> Device {
+    Device {
+        id: DeviceId(Uuid::from_bytes([n; 16])),
+        name: "Phone".to_owned(),
+        user: format!("user {n}"),
+        user_record: None,
+        prefix: ActorPrefix([n; 12]),
+        public_key: if is_office { Vec::new() } else { vec![n; 33] },
+        token_hash: [n; 32],
+        enrolled_at: 1,
+        is_office,
+    }
+}
+
+fn enrol(storage: &SqliteStorage, n: u8) {
+    let mut write = storage.write().unwrap();
+    write.add_device(&device(n, n.is_multiple_of(2))).unwrap();
+    write.commit().unwrap();
+}
+
+fn prefixes(storage: &SqliteStorage) -> Vec<u8> {
+    let read = storage.read().unwrap();
+    let devices = read.devices().unwrap();
+    devices.iter().map(|contact| contact.device.prefix.0[0]).collect()
+}
+
+/// A folder whose database was put back to the first of three enrolments.
+fn put_back() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(DATABASE_FILE);
+    enrol(&open(&folder), 1);
+    let earlier = fs::read(&file).unwrap();
+    let storage = open(&folder);
+    enrol(&storage, 2);
+    enrol(&storage, 3);
+    drop(storage);
+    fs::write(&file, earlier).unwrap();
+    folder
+}
+
+fn open(folder: &TempDir) -> SqliteStorage {
+    attempt(folder).unwrap()
+}
+
+fn attempt(folder: &TempDir) -> Result<SqliteStorage, StorageError> {
+    SqliteStorage::open_for_test(folder.path(), true)
+}
+
+fn refused(folder: &TempDir) -> LedgerError {
+    match attempt(folder) {
+        Err(StorageError::Ledger(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_database_that_was_put_back_knows_who_was_enrolled_since() {
+    let folder = put_back();
+    let storage = open(&folder);
+    assert_eq!(prefixes(&storage), [1, 2, 3]);
+    let read = storage.read().unwrap();
+    assert_eq!(read.device_by_token(&[3; 32]).unwrap(), Some(device(3, false)));
+    assert_eq!(read.office_device("user 2").unwrap(), Some(device(2, true)));
+    assert_eq!(read.position().unwrap(), 2, "both came with one position");
+    assert_eq!(read.authors_since(1).unwrap().len(), 2, "devices learn who they are");
+    drop(read);
+    enrol(&storage, 4);
+    drop(storage);
+    assert_eq!(prefixes(&open(&folder)), [1, 2, 3, 4]);
+}
+
+#[test]
+fn what_was_shut_out_since_stays_shut_out() {
+    let folder = TempDir::new().unwrap();
+    let storage = open(&folder);
+    enrol(&storage, 1);
+    let account = Account {
+        id: Uuid::from_u128(1),
+        login: "li".to_owned(),
+        user: "Li Na".to_owned(),
+        user_record: None,
+        role: Role::Office,
+        password_hash: "hash".to_owned(),
+        language: None,
+        created_at: 1,
+        is_disabled: false,
+    };
+    let session = StoredSession {
+        token_hash: [9; 32],
+        account: account.id,
+        created_at: 1,
+        seen_at: 1,
+        seen_as: None,
+        browser: String::new(),
+    };
+    let mut write = storage.write().unwrap();
+    write.put_account(&account).unwrap();
+    write.add_session(&session, 10).unwrap();
+    write.commit().unwrap();
+    let (ledger, _) = Ledger::open(storage.ledger().path(), true).unwrap().unwrap();
+    let shut_out = Entry::Revoked { device: device(1, false).id, at: 2 };
+    ledger.append(&[shut_out, Entry::AccountDisabled { login: "li".to_owned(), at: 2 }]).unwrap();
+    drop(storage);
+    let storage = open(&folder);
+    let read = storage.read().unwrap();
+    assert_eq!(read.device_by_token(&[1; 32]).unwrap(), None);
+    assert_eq!(read.device_by_prefix(ActorPrefix([1; 12])).unwrap().unwrap().name, "Phone");
+    assert_eq!(read.session(&[9; 32]).unwrap(), None);
+    assert_eq!(read.account_by_login("li").unwrap().unwrap().password_hash, "");
+}
+
+#[test]
+fn an_erasure_that_cannot_be_done_again_keeps_the_database_closed() {
+    let folder = TempDir::new().unwrap();
+    let storage = open(&folder);
+    let record = outrider_core::ids::RecordId::from_bytes([1; 16]);
+    storage.ledger().append(&[Entry::Erased { record, at: 1 }]).unwrap();
+    drop(storage);
+    assert!(matches!(refused(&folder), LedgerError::Undone { number: 1, .. }));
+}
+
+#[test]
+fn a_ledger_that_is_not_the_databases_is_refused() {
+    let folder = put_back();
+    let path = folder.path().join(LEDGER_FILE);
+    let ledger = fs::read_to_string(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(refused(&folder), LedgerError::Missing { .. }));
+    Ledger::begin(&path, [7; 16], &[], true).unwrap();
+    assert!(matches!(refused(&folder), LedgerError::Foreign { .. }));
+    let shorter: String = ledger.split_inclusive('\n').take(1).collect();
+    fs::write(&path, shorter).unwrap();
+    assert!(matches!(refused(&folder), LedgerError::Behind { found: 0, known: 1, .. }));
+    fs::write(&path, ledger.replacen("user 2", "user 9", 1)).unwrap();
+    assert!(matches!(refused(&folder), LedgerError::Changed { line: 3, .. }));
+    fs::write(&path, ledger).unwrap();
+    assert_eq!(prefixes(&open(&folder)), [1, 2, 3]);
+}
+
+#[test]
+fn a_database_of_before_there_were_ledgers_begins_one_with_all_it_knows() {
+    let folder = put_back();
+    let path = folder.path().join(LEDGER_FILE);
+    let forget = || {
+        let conn = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+        conn.execute_batch("UPDATE ledger SET id = x'', entries = 0, hash = x''").unwrap();
+    };
+    forget();
+    // The ledger is there: an earlier try to begin one, or another database went on with it.
+    assert_eq!(prefixes(&open(&folder)), [1, 2, 3]);
+    forget();
+    fs::remove_file(&path).unwrap();
+    let storage = open(&folder);
+    assert_eq!(storage.ledger().reached().entries, 3);
+    drop(storage);
+    // A ledger that was begun, and does not have everybody.
+    forget();
+    Ledger::begin(&path, [7; 16], &[], true).unwrap();
+    assert_eq!(open(&folder).ledger().reached().entries, 3);
+}
+
+#[test]
+fn the_ledger_has_it_before_the_commit_and_a_dropped_transaction_leaves_nothing() {
+    let folder = TempDir::new().unwrap();
+    let storage = open(&folder);
+    let mut write = storage.write().unwrap();
+    write.add_device(&device(1, false)).unwrap();
+    drop(write);
+    assert_eq!(storage.ledger().reached().entries, 0);
+    // A commit that fails after the ledger was written: the device's number is taken already.
+    let conn = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    conn.execute_batch(
+        "CREATE TRIGGER broken BEFORE UPDATE ON counter BEGIN SELECT raise(ABORT, 'full'); END",
+    )
+    .unwrap();
+    let mut write = storage.write().unwrap();
+    write.add_device(&device(1, false)).unwrap();
+    assert!(write.commit().is_err());
+    assert_eq!(storage.ledger().reached().entries, 1);
+    conn.execute_batch("DROP TRIGGER broken").unwrap();
+    assert_eq!(prefixes(&storage), [0; 0]);
+    // The next one carries it out too.
+    enrol(&storage, 3);
+    assert_eq!(prefixes(&storage), [1, 3]);
+}

@@ -1,0 +1,237 @@
+//! Which scopes units are in: written with the document from which they follow.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outrider_core::{
+    access::{
+        Scope,
+        scope::{readers_of, scopes_of, shares_of},
+    },
+    crdt::State,
+    ids::{DocumentId, Part, RecordId},
+    schema::{Entity, Schema},
+};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{Doing, damaged, document, feed, to_sql};
+use crate::storage::{
+    Content, StorageError,
+    access::{alone, scope_of_entity},
+};
+
+/// Counts up when scopes follow from documents differently: they are then worked out anew.
+const SCOPES_VERSION: i64 = 1;
+/// Entities whose records say who is who.
+const DIRECTORY: [&str; 4] = ["user", "team", "territory", "role"];
+
+const DOING: &str = "writing who may see a record";
+
+/// Brings scopes up to date with a main part that was written; its place in the feed is written
+/// already.
+pub(super) fn follow(
+    conn: &Connection,
+    entity: &Entity,
+    id: &DocumentId,
+    family: RecordId,
+    state: &State,
+    position: u64,
+) -> Result<(), StorageError> {
+    let own = scopes_of(entity, id.record, state);
+    if family == id.record {
+        let mut wanted: BTreeSet<String> = own.iter().map(Scope::to_string).collect();
+        wanted.extend(scope_of_entity(entity));
+        set_scopes(conn, family, &wanted, position)?;
+    } else if !has_main(conn, family)? {
+        // The head is not here yet: whoever reads its records by themselves reads them meanwhile.
+        for scope in own {
+            enter(conn, family, &scope.to_string(), position)?;
+        }
+    }
+    if !entity.readers.is_empty() {
+        follow_readers(conn, entity, id.record, state, position)?;
+    }
+    if DIRECTORY.contains(&entity.name.as_str()) {
+        conn.prepare_cached("UPDATE counter SET directory = ?1")
+            .and_then(|mut update| update.execute([to_sql(position)]))
+            .doing(DOING)?;
+    }
+    Ok(())
+}
+
+fn has_main(conn: &Connection, record: RecordId) -> Result<bool, StorageError> {
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM document WHERE record = ?1 AND part = 'main')",
+    )
+    .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
+    .doing(DOING)
+}
+
+/// Makes `wanted` the scopes of a unit, beside that of everybody.
+fn set_scopes(
+    conn: &Connection,
+    unit: RecordId,
+    wanted: &BTreeSet<String>,
+    position: u64,
+) -> Result<(), StorageError> {
+    let live: BTreeSet<String> = {
+        let mut query = conn
+            .prepare_cached(
+                "SELECT scope FROM family_feed WHERE family = ?1 AND gone = 0 AND scope <> 'all'",
+            )
+            .doing(DOING)?;
+        query
+            .query_map([unit.as_bytes()], |row| row.get(0))
+            .and_then(Iterator::collect)
+            .doing(DOING)?
+    };
+    for scope in live.difference(wanted) {
+        conn.prepare_cached(
+            "UPDATE family_feed SET gone = 1, position = ?3 WHERE scope = ?1 AND family = ?2",
+        )
+        .and_then(|mut update| update.execute(params![scope, unit.as_bytes(), to_sql(position)]))
+        .doing(DOING)?;
+    }
+    for scope in wanted.difference(&live) {
+        enter(conn, unit, scope, position)?;
+    }
+    Ok(())
+}
+
+/// Puts a unit into a scope, if it is not in it.
+fn enter(
+    conn: &Connection,
+    unit: RecordId,
+    scope: &str,
+    position: u64,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "INSERT INTO family_feed (scope, family, position, since, first) VALUES (?1, ?2, ?3, ?3, ?3)
+         ON CONFLICT (scope, family) DO UPDATE SET
+             since = excluded.since, position = excluded.position, gone = 0
+         WHERE gone = 1",
+    )
+    .and_then(|mut insert| insert.execute(params![scope, unit.as_bytes(), to_sql(position)]))
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// Who reads the record, and what it shares, without reading its family.
+fn follow_readers(
+    conn: &Connection,
+    entity: &Entity,
+    record: RecordId,
+    state: &State,
+    position: u64,
+) -> Result<(), StorageError> {
+    let users = readers_of(entity, state);
+    let targets = shares_of(entity, state).into_iter().chain([record]);
+    let wanted: BTreeSet<(RecordId, RecordId)> =
+        targets.flat_map(|target| users.iter().map(move |user| (target, *user))).collect();
+    let known: BTreeSet<(RecordId, RecordId)> = {
+        let mut query = conn
+            .prepare_cached("SELECT record, user FROM reader WHERE because = ?1")
+            .doing(DOING)?;
+        query
+            .query_map([record.as_bytes()], |row| {
+                Ok((RecordId::from_bytes(row.get(0)?), RecordId::from_bytes(row.get(1)?)))
+            })
+            .and_then(Iterator::collect)
+            .doing(DOING)?
+    };
+    let mut touched = BTreeSet::new();
+    for (target, user) in wanted.difference(&known) {
+        conn.prepare_cached("INSERT INTO reader (record, user, because) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| {
+                insert.execute(params![target.as_bytes(), user.as_bytes(), record.as_bytes()])
+            })
+            .doing(DOING)?;
+        touched.insert(*target);
+    }
+    for (target, user) in known.difference(&wanted) {
+        conn.prepare_cached("DELETE FROM reader WHERE record = ?1 AND user = ?2 AND because = ?3")
+            .and_then(|mut delete| {
+                delete.execute(params![target.as_bytes(), user.as_bytes(), record.as_bytes()])
+            })
+            .doing(DOING)?;
+        touched.insert(*target);
+    }
+    touched.into_iter().try_for_each(|target| refresh_alone(conn, target, position))
+}
+
+/// Makes the users who read a record alone the scopes of its unit.
+fn refresh_alone(conn: &Connection, record: RecordId, position: u64) -> Result<(), StorageError> {
+    let users: BTreeSet<String> = {
+        let mut query = conn
+            .prepare_cached("SELECT DISTINCT user FROM reader WHERE record = ?1")
+            .doing(DOING)?;
+        query
+            .query_map([record.as_bytes()], |row| {
+                Ok(Scope::User(RecordId::from_bytes(row.get(0)?)).to_string())
+            })
+            .and_then(Iterator::collect)
+            .doing(DOING)?
+    };
+    let unit = alone(record);
+    if !users.is_empty() {
+        begin_alone(conn, record, unit)?;
+    }
+    set_scopes(conn, unit, &users, position)
+}
+
+/// Gives a record a unit of its own, with all documents that it has.
+fn begin_alone(conn: &Connection, record: RecordId, unit: RecordId) -> Result<(), StorageError> {
+    conn.prepare_cached("UPDATE document SET alone = ?2 WHERE record = ?1 AND alone IS NULL")
+        .and_then(|mut update| update.execute(params![record.as_bytes(), unit.as_bytes()]))
+        .doing(DOING)?;
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO record_feed (family, record, part, entity, position)
+         SELECT ?2, record, part, entity, position FROM document WHERE record = ?1",
+    )
+    .and_then(|mut insert| insert.execute(params![record.as_bytes(), unit.as_bytes()]))
+    .doing(DOING)?;
+    Ok(())
+}
+
+/// The unit of a document that is being written for the first time: its record may have readers
+/// from before it came.
+pub(super) fn unit_of_new(
+    conn: &Connection,
+    record: RecordId,
+) -> Result<Option<RecordId>, StorageError> {
+    let is_read: bool = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reader WHERE record = ?1)")
+        .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
+        .doing(DOING)?;
+    Ok(is_read.then(|| alone(record)))
+}
+
+/// Works out the scopes of everything that is stored, if they follow differently by now.
+pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
+    let built: i64 = conn
+        .query_row("SELECT scopes_version FROM meta", [], |row| row.get(0))
+        .optional()
+        .doing(DOING)?
+        .unwrap_or_default();
+    if built == SCOPES_VERSION {
+        return Ok(());
+    }
+    let position = feed::position(conn)?;
+    let entities: BTreeMap<&str, &Entity> =
+        Schema::current().entities().map(|entity| (entity.name.as_str(), entity)).collect();
+    let mut query =
+        conn.prepare("SELECT record, part FROM document WHERE part = 'main'").doing(DOING)?;
+    let mut found = query.query([]).doing(DOING)?;
+    while let Some(row) = found.next().doing(DOING)? {
+        let id = document::id_of(row)?;
+        let Some(stored) = document::find(conn, &id)? else { continue };
+        let Some(entity) = entities.get(stored.entity.as_str()) else { continue };
+        let Content::Flat(state) = &stored.content else {
+            return Err(damaged(format!("{id} is no flat document")));
+        };
+        if id.part == Part::Main {
+            follow(conn, entity, &id, stored.family, state, position)?;
+        }
+    }
+    conn.execute("UPDATE meta SET scopes_version = ?1", [SCOPES_VERSION]).doing(DOING)?;
+    Ok(())
+}

@@ -1,0 +1,182 @@
+//! The whole database at one moment, as a file of its own; and what a database is told when it was
+//! put back.
+//!
+//! `VACUUM INTO` reads within one transaction, so the copy is consistent while the server writes
+//! on, and it holds no free pages: what was erased is not in it.
+
+use std::{io::Read as _, path::Path, time::Duration};
+
+use outrider_core::{ids::ChangeHash, sync::digest, time::TimestampMs};
+use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
+
+use super::{DATABASE_FILE, Doing, Durability, connection, feed, ledger, migrate, to_sql};
+use crate::{ledger::Reached, storage::StorageError};
+
+/// What each database of SQLite begins with.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What a copy of the database holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Which store.
+    pub instance: [u8; 16],
+    /// The position of its last commit.
+    pub position: u64,
+    /// Version of its tables.
+    pub tables: u32,
+    /// How far it had seen its ledger.
+    pub ledger: Option<Reached>,
+}
+
+/// Copies the database in `folder` to the file `to`, which must not be there or be empty.
+///
+/// # Errors
+///
+/// [`StorageError`] when there is no server's database, or the copy cannot be written.
+pub fn take_snapshot(folder: &Path, to: &Path) -> Result<Snapshot, StorageError> {
+    const DOING: &str = "copying the database";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    // `VACUUM INTO` attaches the file that it writes, and writes there alone.
+    conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).doing(DOING)?;
+    conn.pragma_update(None, "query_only", false).doing(DOING)?;
+    let path = to.to_str().ok_or_else(|| StorageError::Open {
+        path: to.display().to_string(),
+        source: std::io::Error::other("the path is not Unicode"),
+    })?;
+    conn.execute("VACUUM INTO ?1", params![path]).doing(DOING)?;
+    describe(to)
+}
+
+/// What a database file holds that no server has open.
+///
+/// # Errors
+///
+/// [`StorageError`] when it is no server's database, or a newer one's.
+pub fn describe(file: &Path) -> Result<Snapshot, StorageError> {
+    const DOING: &str = "reading what the copy holds";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(file, flags).doing(DOING)?;
+    let tables = migrate::check(&conn)?;
+    Ok(Snapshot {
+        instance: conn.query_row("SELECT instance FROM meta", [], |row| row.get(0)).doing(DOING)?,
+        position: feed::position(&conn)?,
+        tables,
+        ledger: if has_ledger(&conn).doing(DOING)? { ledger::known(&conn)? } else { None },
+    })
+}
+
+/// Whether its tables are those of a server that keeps a ledger.
+fn has_ledger(conn: &Connection) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'ledger'";
+    conn.query_row(sql, [], |row| Ok(row.get::<_, i64>(0)? > 0))
+}
+
+/// Brings the tables of a copy to this server's version, as a server does that opens it.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written, or is a newer server's.
+pub fn bring_up_to_date(folder: &Path) -> Result<(), StorageError> {
+    let path = folder.join(DATABASE_FILE);
+    migrate::run(&mut connection::open(&path, connection::Role::Writer, Durability::Synced)?)
+}
+
+/// Tells the database in `folder` that it was put back from a backup.
+///
+/// It becomes another store, and its feed goes on in a way that it never went: no cursor of a
+/// device that knew more fits by accident. Who was signed in has to sign in again, and codes that
+/// may have been used since are good no more.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written.
+pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageError> {
+    const DOING: &str = "marking the database as restored";
+    let path = folder.join(DATABASE_FILE);
+    let mut conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
+    migrate::run(&mut conn)?;
+    let tx = conn.transaction().doing(DOING)?;
+    tx.execute_batch(
+        "UPDATE meta SET instance = randomblob(16);
+         DELETE FROM session;
+         DELETE FROM enrolment_code;",
+    )
+    .doing(DOING)?;
+    let before = feed::position(&tx)?;
+    let position = before + 1;
+    let mark: [u8; 32] =
+        tx.query_row("SELECT randomblob(32)", [], |row| row.get(0)).doing(DOING)?;
+    let digest = feed::digest_at(&tx, before)?
+        .ok_or_else(|| StorageError::Damaged(format!("the feed lacks position {before}")))?;
+    let chained = digest::chain(&digest, position, &[ChangeHash(mark)]);
+    tx.execute(
+        "INSERT INTO feed (position, digest) VALUES (?1, ?2)",
+        params![to_sql(position), chained],
+    )
+    .doing(DOING)?;
+    tx.execute(
+        "INSERT INTO restoration (position, at, mark) VALUES (?1, ?2, ?3)",
+        params![to_sql(position), now_ms, mark],
+    )
+    .doing(DOING)?;
+    tx.execute("UPDATE counter SET position = ?1", params![to_sql(position)]).doing(DOING)?;
+    tx.commit().doing(DOING)
+}
+
+/// Lets the database in `folder` forget its ledger; the next opening begins one.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written.
+pub fn forget_ledger(folder: &Path) -> Result<(), StorageError> {
+    const DOING: &str = "forgetting the ledger";
+    let path = folder.join(DATABASE_FILE);
+    let mut conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
+    migrate::run(&mut conn)?;
+    conn.execute_batch("UPDATE ledger SET id = x'', entries = 0, hash = x''").doing(DOING)
+}
+
+/// Writes what waits in the write-ahead log into the database, whose file then stands for itself
+/// and may be given another name; `false` if it is damaged and stays as it is.
+///
+/// # Errors
+///
+/// [`StorageError::InUse`] while another process has it open: at its end that one would remove the
+/// write-ahead log of whatever has the name then.
+pub fn retire(folder: &Path) -> Result<bool, StorageError> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let file = folder.join(DATABASE_FILE);
+    // Of a file that is no database SQLite would take the log away, which may be all there is.
+    let begins_well = std::fs::File::open(&file).is_ok_and(|mut file| {
+        let mut magic = [0; SQLITE_MAGIC.len()];
+        file.read_exact(&mut magic).is_ok() && magic == *SQLITE_MAGIC
+    });
+    if !begins_well {
+        return Ok(false);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let retired = Connection::open_with_flags(&file, flags).and_then(|conn| {
+        conn.busy_timeout(PATIENCE)?;
+        // Only the last connection may leave this mode, and it takes the log away.
+        conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+    });
+    match retired {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(StorageError::InUse { path: folder.display().to_string() })
+        }
+        Err(_) => Ok(false),
+        Ok(()) => Ok(true),
+    }
+}
+
+/// Devices in the database of `folder`, those of the office with them.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be read.
+pub fn count_devices(folder: &Path) -> Result<u64, StorageError> {
+    const DOING: &str = "counting devices";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    let count = conn.query_row("SELECT count(*) FROM device", [], |row| row.get(0)).doing(DOING)?;
+    super::from_sql(count)
+}

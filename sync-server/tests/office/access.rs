@@ -1,0 +1,338 @@
+//! Who sees what and writes what: real replicas, a real storage, no network.
+
+use outrider_core::{
+    access::{Operation, Role, Rules},
+    ids::RecordId,
+    replica::ReplicaError,
+};
+use outrider_sync_server::{
+    office::{self, Decision},
+    storage::{Storage as _, access::ReviewState},
+};
+use serde_json::{Value as Json, json};
+
+use crate::world::{Phone, World, fields};
+
+/// An office with rules, and people in it.
+struct Firm {
+    world: World,
+}
+
+impl Firm {
+    fn open() -> Self {
+        let world = World::open();
+        let firm = Self { world };
+        firm.decide(|rules| rules.is_on = true);
+        firm
+    }
+
+    fn decide(&self, change: impl FnOnce(&mut Rules)) {
+        let mut write = self.world.storage.write().unwrap();
+        let mut rules = write.rules().unwrap();
+        change(&mut rules);
+        rules.number += 1;
+        write.add_rules(&rules, 0, "test").unwrap();
+        write.commit().unwrap();
+    }
+
+    /// Somebody with a role, and a phone.
+    fn person(&self, name: &str, role: &str) -> Phone {
+        let phone = self.world.phone(name);
+        self.set_user(&phone, json!({ "role": role }));
+        phone
+    }
+
+    fn set_user(&self, phone: &Phone, json: Json) {
+        self.set(id_of(phone), json);
+    }
+
+    /// The office itself changes a record.
+    fn set(&self, record: RecordId, json: Json) {
+        let system = self.world.author(office::SYSTEM_USER);
+        self.world.update(&system, record, json, None).unwrap();
+    }
+
+    fn customer(&self, name: &str, owner: &Phone) -> RecordId {
+        let system = self.world.author(office::SYSTEM_USER);
+        let owner = id_of(owner).to_string();
+        self.world.create(&system, "customer", json!({ "company_name": name, "owner_id": owner }))
+    }
+
+    fn sync(&self, phone: &mut Phone) {
+        self.world.sync(phone);
+    }
+
+    fn open_reviews(&self) -> Vec<outrider_sync_server::storage::access::Review> {
+        self.world.storage.read().unwrap().reviews(ReviewState::Open, 0, 100).unwrap()
+    }
+
+    fn decide_on(&self, approver: &Phone, id: u64, decision: Decision) -> Result<(), String> {
+        let author = office::author_for(
+            &self.world.storage,
+            &approver.device.user,
+            approver.device.user_record,
+            self.world.now(),
+        )
+        .unwrap();
+        let policy = self.world.policy();
+        let now_ms = self.world.now();
+        office::decide(&self.world.storage, &policy, &author, id, decision, "", now_ms)
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn id_of(phone: &Phone) -> RecordId {
+    phone.device.user_record.unwrap()
+}
+
+fn has(phone: &Phone, record: RecordId) -> bool {
+    phone.replica.get(record).unwrap().is_some()
+}
+
+#[test]
+fn a_rep_holds_own_customers_with_their_families_and_no_others() {
+    let firm = Firm::open();
+    let (mut li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let mine = firm.customer("Mine", &li);
+    let other = firm.customer("Other", &wang);
+    let system = firm.world.author(office::SYSTEM_USER);
+    let contact = |customer: RecordId, name: &str| {
+        let json = json!({ "name": name, "customer_id": customer.to_string() });
+        firm.world.create(&system, "contact", json)
+    };
+    let (my_contact, other_contact) = (contact(mine, "Anna"), contact(other, "Bert"));
+    let product = firm.world.create(&system, "product", json!({ "name": "Pump" }));
+    firm.sync(&mut li);
+    firm.sync(&mut wang);
+    assert!(has(&li, mine) && has(&li, my_contact) && has(&li, product));
+    assert!(!has(&li, other) && !has(&li, other_contact));
+    assert!(has(&wang, other) && has(&wang, other_contact) && !has(&wang, mine));
+    assert!(has(&li, id_of(&wang)), "colleagues are known by name");
+}
+
+#[test]
+fn a_customer_that_is_given_away_leaves_with_its_family_and_arrives_whole() {
+    let firm = Firm::open();
+    let (mut li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let customer = firm.customer("Acme", &li);
+    let system = firm.world.author(office::SYSTEM_USER);
+    let contacts: Vec<RecordId> = (0..20)
+        .map(|n| {
+            let json = json!({ "name": format!("C{n}"), "customer_id": customer.to_string() });
+            firm.world.create(&system, "contact", json)
+        })
+        .collect();
+    firm.sync(&mut li);
+    firm.sync(&mut wang);
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    firm.sync(&mut li);
+    firm.sync(&mut wang);
+    assert!(!has(&li, customer) && contacts.iter().all(|contact| !has(&li, *contact)));
+    assert!(has(&wang, customer) && contacts.iter().all(|contact| has(&wang, *contact)));
+    // Away and back between two pulls.
+    firm.set(customer, json!({ "owner_id": id_of(&li).to_string() }));
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string(), "short_name": "S" }));
+    firm.sync(&mut wang);
+    firm.sync(&mut li);
+    assert!(has(&wang, customer) && !has(&li, customer));
+    assert_eq!(wang.get(customer)["short_name"], "S");
+}
+
+#[test]
+fn restricted_parts_reach_only_those_who_may_read_them() {
+    let firm = Firm::open();
+    let (mut li, mut money) = (firm.person("Li", "sales_rep"), firm.person("Mo", "finance"));
+    let system = firm.world.author(office::SYSTEM_USER);
+    let limit = json!({ "amount": "9000.00", "currency": "CNY" });
+    let owner = id_of(&li).to_string();
+    let json = json!({ "company_name": "Acme", "owner_id": owner, "credit_limit": limit });
+    let customer = firm.world.create(&system, "customer", json);
+    firm.sync(&mut li);
+    firm.sync(&mut money);
+    assert_eq!(li.get(customer)["credit_limit"], Json::Null);
+    assert_eq!(money.get(customer)["credit_limit"]["amount"], "9000.00");
+}
+
+#[test]
+fn a_technician_reads_the_customer_of_a_visit_until_the_visit_is_anothers() {
+    let firm = Firm::open();
+    let (mut tom, li) = (firm.person("Tom", "technician"), firm.person("Li", "sales_rep"));
+    let (customer, far) = (firm.customer("Acme", &li), firm.customer("Far", &li));
+    let system = firm.world.author(office::SYSTEM_USER);
+    let visit = |customer: RecordId, owner: &Phone| {
+        let owner = id_of(owner).to_string();
+        let json = json!({ "subject": "Repair", "status": "scheduled", "owner_id": owner,
+                           "customer_id": customer.to_string() });
+        firm.world.create(&system, "visit", json)
+    };
+    let (first, second) = (visit(customer, &tom), visit(customer, &tom));
+    firm.sync(&mut tom);
+    assert!(has(&tom, first) && has(&tom, customer) && !has(&tom, far));
+    firm.set(first, json!({ "owner_id": id_of(&li).to_string() }));
+    firm.sync(&mut tom);
+    assert!(!has(&tom, first) && has(&tom, second) && has(&tom, customer), "one reason is left");
+    firm.set(second, json!({ "owner_id": id_of(&li).to_string() }));
+    firm.sync(&mut tom);
+    assert!(!has(&tom, second) && !has(&tom, customer), "none is left");
+}
+
+#[test]
+fn a_changed_role_gives_other_records_and_touches_none() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let other = firm.customer("Other", &wang);
+    firm.sync(&mut li);
+    assert!(!has(&li, other));
+    let before = firm.world.position();
+    firm.set_user(&li, json!({ "role": "service_agent" }));
+    assert_eq!(firm.world.position(), before + 1, "the user's record alone");
+    firm.sync(&mut li);
+    assert!(has(&li, other));
+    firm.set_user(&li, json!({ "role": "sales_rep" }));
+    firm.sync(&mut li);
+    assert!(!has(&li, other));
+}
+
+#[test]
+fn the_device_refuses_what_the_office_would_and_may_insist() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let customer = firm.customer("Acme", &li);
+    firm.sync(&mut li);
+    let away = fields(json!({ "owner_id": id_of(&wang).to_string(), "short_name": "S" }));
+    let refused = li.replica.update(customer, &away).unwrap_err();
+    let ReplicaError::NotPermitted { code, keys, .. } = refused else { panic!("{refused}") };
+    assert_eq!((code, keys.as_slice()), ("not_assignable", &["owner_id".to_owned()][..]));
+    assert_ne!(li.get(customer)["short_name"], "S", "nothing of it was written");
+    assert!(li.replica.may(Operation::Edit, customer).unwrap());
+    assert!(!li.replica.may(Operation::Assign, customer).unwrap());
+    li.replica
+        .transaction(|writer| {
+            writer.insist();
+            writer.update(customer, &away)
+        })
+        .unwrap();
+    firm.sync(&mut li);
+    assert_eq!(firm.world.values(customer, "short_name"), ["S"], "what is permitted is kept");
+    let inbox = li.replica.inbox(10).unwrap();
+    assert_eq!(inbox.len(), 1);
+    assert_eq!(inbox[0].code, "not_assignable");
+    assert_eq!(li.replica.outbox(10).unwrap().len(), 0, "no queue is stuck");
+}
+
+#[test]
+fn a_refused_edit_is_asked_for_granted_and_enters_beside_a_colleagues_value() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let boss = firm.person("Zhao", "administrator");
+    let customer = firm.customer("Acme", &li);
+    firm.sync(&mut li);
+    let away = fields(json!({ "owner_id": id_of(&wang).to_string() }));
+    li.replica
+        .transaction(|writer| {
+            writer.insist();
+            writer.update(customer, &away)
+        })
+        .unwrap();
+    firm.sync(&mut li);
+    let refusal = li.replica.inbox(10).unwrap()[0].id;
+    let proposal = li.replica.ask_approval(refusal, "He knows them").unwrap();
+    assert!(matches!(li.replica.ask_approval(refusal, "again"), Err(ReplicaError::NoRefusal(_))));
+    firm.sync(&mut li);
+    let open = firm.open_reviews();
+    assert_eq!(open.len(), 1);
+    assert_eq!((open[0].reason.as_str(), open[0].proposal), ("asked", Some(proposal)));
+    assert!(firm.decide_on(&wang, open[0].id, Decision::Grant).is_err(), "a rep does not approve");
+    // A colleague writes the same field meanwhile, without having seen the edit.
+    firm.set(customer, json!({ "owner_id": id_of(&boss).to_string() }));
+    firm.decide_on(&boss, open[0].id, Decision::Grant).unwrap();
+    let mut both = [id_of(&wang).to_string(), id_of(&boss).to_string()];
+    both.sort();
+    assert_eq!(firm.world.values(customer, "owner_id"), both, "both values stand");
+    assert!(firm.decide_on(&boss, open[0].id, Decision::Decline).is_err(), "decided once");
+    firm.sync(&mut li);
+    assert_eq!(li.get(proposal)["decision"], "accepted");
+    let read = firm.world.storage.read().unwrap();
+    let page = office::history(&*read, customer, &office::HistoryQuery::default()).unwrap();
+    let page = serde_json::to_string(&page).unwrap();
+    assert!(page.contains("\\\"user\\\":\\\"Li\\\""), "{page}");
+}
+
+#[test]
+fn late_edits_wait_for_a_decision_and_the_record_leaves_only_then() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let boss = firm.person("Zhao", "administrator");
+    let customer = firm.customer("Acme", &li);
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    li.replica.update(customer, &fields(json!({ "short_name": "Late" }))).unwrap();
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    firm.sync(&mut li);
+    assert!(!has(&li, customer), "it left");
+    let open = firm.open_reviews();
+    assert_eq!(open.len(), 1);
+    assert_eq!(open[0].reason, "late");
+    assert_eq!(li.replica.inbox(10).unwrap()[0].code, "in_review");
+    assert!(firm.world.values(customer, "short_name").is_empty());
+    firm.decide_on(&boss, open[0].id, Decision::Grant).unwrap();
+    assert_eq!(firm.world.values(customer, "short_name"), ["Late"]);
+}
+
+#[test]
+fn an_edit_that_was_never_allowed_does_not_wait_for_anybody() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let customer = firm.customer("Acme", &wang);
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    // Li heard of the id and writes under it.
+    li.replica
+        .transaction(|writer| {
+            writer.insist();
+            writer.create("customer", Some(customer), &fields(json!({ "company_name": "Mine" })))
+        })
+        .unwrap();
+    firm.sync(&mut li);
+    assert!(firm.open_reviews().is_empty());
+    assert_eq!(firm.world.values(customer, "company_name"), ["Acme"]);
+    assert_eq!(li.replica.inbox(10).unwrap().len(), 1);
+    assert!(!has(&li, customer));
+}
+
+#[test]
+fn reading_with_somebodys_eyes_shows_no_other_record_in_any_answer() {
+    let firm = Firm::open();
+    let (li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let mine = firm.customer("Canary mine", &li);
+    let other = firm.customer("Canary other", &wang);
+    let grant = firm.world.policy().grant(li.device.user_record, 0);
+    let read = firm.world.storage.read_as(&grant).unwrap();
+    let entity = outrider_core::schema::Schema::current().entity("customer").unwrap();
+    let query = outrider_core::store::query::Query::default();
+    assert_eq!(read.list(entity, &query).unwrap().ids, [mine]);
+    assert_eq!(read.count(entity, &query).unwrap(), 1);
+    let (page, total) = read.list_found(entity, "canary", &query).unwrap();
+    assert_eq!((page.ids.as_slice(), total), (&[mine][..], 1));
+    assert!(office::view(&*read, other).unwrap().is_none());
+    assert!(office::view(&*read, mine).unwrap().is_some());
+    let history = office::history(&*read, other, &office::HistoryQuery::default());
+    assert!(history.is_err() || format!("{history:?}").find("Canary other").is_none());
+    let everybody = firm.world.storage.read().unwrap();
+    assert_eq!(everybody.count(entity, &query).unwrap(), 2);
+}
+
+#[test]
+fn a_denial_reaches_the_device_at_its_next_pull() {
+    let firm = Firm::open();
+    let mut li = firm.person("Li", "sales_rep");
+    let customer = firm.customer("Acme", &li);
+    firm.sync(&mut li);
+    firm.decide(|rules| {
+        let role: &mut Role = rules.roles.get_mut("sales_rep").unwrap();
+        let denial = json!({ "entities": ["customer"], "operations": ["read"] });
+        role.denials.push(serde_json::from_value(denial).unwrap());
+    });
+    firm.sync(&mut li);
+    assert!(!has(&li, customer));
+}
