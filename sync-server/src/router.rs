@@ -55,6 +55,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/wiped", post(confirm_wiped).layer((confirmations, enrolment)))
         .route("/v1/ca", get(show_authority))
         .route("/v1/push", post(push_changes).layer(push))
+        .route("/v1/review", post(review_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
         .route("/v1/check", post(check_stream).layer(question))
         .route("/v1/fetch", post(fetch_documents).layer(question))

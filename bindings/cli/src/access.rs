@@ -13,6 +13,7 @@ use outrider_core::{
     store::meta::Enrolment,
     sync::{
         codec::pack,
+        frame::{Answer, Outcome, PushResponse},
         tokens::{DeviceAnswer, EnrolAnswer, EnrolStatus, Tokens, WipedRequest},
     },
 };
@@ -185,12 +186,18 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     if answer.wipe.is_none() && code == "device_suspended" {
         return Ok(None);
     }
-    let sent = match send_for_review(replica, &server) {
+    let answers = match send_for_review(replica, &server) {
         // An office without a review: what waits stays here, and with it everything else.
         Err(CliError::Server { .. }) => return Ok(None),
-        sent => sent?,
+        answers => answers?,
     };
-    let Some(ordered) = answer.wipe else { return Err(Left::Sent(sent)) };
+    let sent = answers.iter().filter(|answer| !matches!(answer.outcome, Outcome::Retry(_))).count();
+    let is_all = sent == answers.len();
+    // What the office has no room for stays here until somebody there has decided on the rest.
+    let Some(ordered) = answer.wipe.filter(|_| is_all) else {
+        replica.take_reviewed(&answers)?;
+        return Err(Left::Sent(sent as u64));
+    };
     let order = WipeOrder {
         url: enrolment.url,
         device: enrolment.device,
@@ -202,16 +209,17 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     Ok(Some(()))
 }
 
-/// Sends everything that waits to the office's review; it stays here too.
-fn send_for_review(replica: &Replica, server: &Server) -> Result<u64, CliError> {
-    let (mut after, mut sent) = (0, 0);
+/// Sends everything that waits to the office's review.
+fn send_for_review(replica: &Replica, server: &Server) -> Result<Vec<Answer>, CliError> {
+    let (mut after, mut answers) = (0, Vec::new());
     while let Some(batch) = replica.next_push(after)? {
         let body = pack(&batch.request).map_err(outrider_core::replica::ReplicaError::from)?;
-        server.accepted(server.post("/v1/review", SYNC_MEDIA_TYPE, &body)?)?;
+        let response = server.accepted(server.post("/v1/review", SYNC_MEDIA_TYPE, &body)?)?;
+        let response: PushResponse = server.read_message(response)?;
+        answers.extend(response.answers);
         after = batch.last_id;
-        sent += batch.count as u64;
     }
-    Ok(sent)
+    Ok(answers)
 }
 
 /// Carries out a wipe that has begun, in this process or an earlier one. Whether there was one.

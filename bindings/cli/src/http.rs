@@ -9,11 +9,15 @@ use std::{
     time::Duration,
 };
 
+use minicbor::Decode;
 use outrider_core::{
     ids::DeviceId,
     replica::{ReplicaError, credentials::Credentials},
     store::meta::Enrolment,
-    sync::proof::{LEASE_HEADER, PROOF_HEADER, TIME_HEADER},
+    sync::{
+        codec::{MESSAGE_BYTES_MAX, unpack},
+        proof::{LEASE_HEADER, PROOF_HEADER, TIME_HEADER},
+    },
     time::{Clock as _, SystemClock},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -173,6 +177,16 @@ impl Server {
     ) -> Result<T, CliError> {
         let response = self.accepted(self.post(path, "application/json", body)?)?;
         self.read_json(response)
+    }
+
+    /// Reads an answer that is a message of the sync protocol.
+    pub(crate) fn read_message<T: for<'b> Decode<'b, ()>>(
+        &self,
+        response: Response<Body>,
+    ) -> Result<T, CliError> {
+        let body = response.into_body().into_with_config().limit(MESSAGE_BYTES_MAX as u64);
+        let bytes = body.read_to_vec().map_err(|error| self.failed(&error))?;
+        Ok(unpack(&bytes, MESSAGE_BYTES_MAX).map_err(ReplicaError::from)?)
     }
 
     /// Reads an answer in JSON.

@@ -9,6 +9,7 @@ use super::tokens::unclaimed;
 use crate::{
     enrol::draw_device,
     keys::ServerKey,
+    ledger::Entry,
     office::find_user,
     storage::{
         AuditLine, Device, Storage, StorageError, Write,
@@ -127,6 +128,7 @@ pub fn revoke(storage: &dyn Storage, id: DeviceId, now_ms: TimestampMs) -> Resul
         standing.reason = "office".to_owned();
         write.set_standing(id, &standing)?;
         audit(write.as_mut(), id, "revoked", "", now_ms)?;
+        write.note(Entry::Revoked { device: id, at: now_ms });
         write.commit()?;
     }
     Ok(())
@@ -148,6 +150,7 @@ pub fn order_wipe(
         standing.wipe_ordered_at = now_ms;
         write.set_standing(id, &standing)?;
         audit(write.as_mut(), id, "wipe_ordered", "", now_ms)?;
+        write.note(Entry::WipeOrdered { device: id, at: now_ms });
         write.commit()?;
     }
     Ok(())
@@ -183,6 +186,7 @@ pub fn confirm_wipe(
         if standing.standing != Standing::Revoked {
             (standing.standing, standing.since) = (Standing::Revoked, now_ms);
             standing.reason = "wiped".to_owned();
+            write.note(Entry::Revoked { device: id, at: now_ms });
         }
         write.set_standing(id, &standing)?;
         audit(write.as_mut(), id, "wiped", "", now_ms)?;
@@ -276,6 +280,12 @@ pub fn set_user_disabled(
     write.set_user_disabled(user, is_disabled.then_some(now_ms))?;
     let action = if is_disabled { "user_disabled" } else { "user_enabled" };
     write.add_audit(&AuditLine::new(now_ms, action))?;
+    let (user, at) = (user.to_owned(), now_ms);
+    write.note(if is_disabled {
+        Entry::UserDisabled { user, at }
+    } else {
+        Entry::UserEnabled { user, at }
+    });
     write.commit()?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use outrider_core::{ids::DeviceId, sync::proof::NONCE_BYTES, time::TimestampMs};
 
 use super::{Device, StorageError};
+use crate::devices::review::Waiting;
 
 /// Whether the office lets a device in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,8 @@ pub trait ReadStandings {
     fn request_by_code(&self, hash: &[u8; 32]) -> Result<Option<EnrolmentRequest>, StorageError>;
     /// All requests that wait, the oldest first.
     fn enrolment_requests(&self) -> Result<Vec<EnrolmentRequest>, StorageError>;
+    /// What waits for review of a device that may not write any more.
+    fn waiting_of(&self, id: DeviceId) -> Result<Waiting, StorageError>;
     /// Users who are turned away, with when, by name.
     fn disabled_users(&self) -> Result<Vec<(String, TimestampMs)>, StorageError>;
 }

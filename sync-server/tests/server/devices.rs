@@ -127,7 +127,7 @@ fn an_enrolment_whose_answer_was_lost_is_answered_again_until_it_is_used() {
 fn enrol_with_foreign_key(office: &Office, code: &str) -> Answer {
     let other = SigningKey::from_slice(&[9; 32]).unwrap();
     let key = to_hex(&DeviceKey::public_key(&other));
-    let body = json!({ "code": code, "device_name": "x", "public_key": key, "protocol": 1 });
+    let body = json!({ "code": code, "device_name": "x", "public_key": key, "protocol": 2 });
     office.post("/v1/enroll", "", JSON, body.to_string().as_bytes())
 }
 

@@ -189,7 +189,7 @@ impl Phone {
         phone.restart();
         let replica = phone.replica();
         let body = json!({
-            "code": office.code(random), "device_name": "Phone", "protocol": 1,
+            "code": office.code(random), "device_name": "Phone", "protocol": 2,
             "public_key": to_hex(&replica.public_key()), "nonce": replica.exchange_nonce().unwrap(),
         });
         let (answer, grant) =

@@ -7,10 +7,14 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
 
 use super::{Doing, damaged, device, read::Connected, to_sql, write::SqliteWrite};
-use crate::storage::{
-    Device, StorageError,
-    standing::{
-        DeviceStanding, EnrolmentRequest, ReadStandings, Standing, TokenFamily, WriteStandings,
+use crate::{
+    devices::{review::Waiting, tokens::unclaimed},
+    ledger::Entry,
+    storage::{
+        Device, StorageError,
+        standing::{
+            DeviceStanding, EnrolmentRequest, ReadStandings, Standing, TokenFamily, WriteStandings,
+        },
     },
 };
 
@@ -136,6 +140,20 @@ impl<T: Connected> ReadStandings for T {
             .doing(DOING)
     }
 
+    fn waiting_of(&self, id: DeviceId) -> Result<Waiting, StorageError> {
+        const DOING: &str = "counting what waits for review";
+        let sql = "SELECT count(*), coalesce(sum(length(bytes)), 0) FROM review
+                   WHERE device = ?1 AND reason = 'ended' AND state = 'open'";
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?));
+        let (count, bytes) = self
+            .conn()?
+            .prepare_cached(sql)
+            .doing(DOING)?
+            .query_row([id.0.as_bytes()], read)
+            .doing(DOING)?;
+        Ok(Waiting { count: count.unsigned_abs(), bytes: bytes.unsigned_abs() })
+    }
+
     fn tokens(&self, id: DeviceId) -> Result<Option<TokenFamily>, StorageError> {
         find_tokens(self.conn()?, select_tokens!("WHERE device = ?1"), [id.0.as_bytes()])
     }
@@ -207,27 +225,7 @@ impl WriteStandings for SqliteWrite<'_> {
     }
 
     fn put_tokens(&mut self, tokens: &TokenFamily) -> Result<(), StorageError> {
-        self.execute(
-            "storing tokens",
-            "INSERT OR REPLACE INTO device_token
-                 (device, family, generation, began_at, made_at, nonce, is_used, access_hash,
-                  access_expires_at, previous_hash, previous_expires_at, refresh_hash)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                tokens.device.0.as_bytes(),
-                tokens.family,
-                to_sql(tokens.generation),
-                tokens.began_at,
-                tokens.made_at,
-                tokens.nonce,
-                tokens.is_used,
-                tokens.access_hash,
-                tokens.access_expires_at,
-                tokens.previous_hash,
-                tokens.previous_expires_at,
-                tokens.refresh_hash,
-            ],
-        )
+        put_tokens(self.conn()?, tokens)
     }
 
     fn use_tokens(&mut self, id: DeviceId) -> Result<(), StorageError> {
@@ -291,14 +289,115 @@ impl WriteStandings for SqliteWrite<'_> {
         user: &str,
         since: Option<TimestampMs>,
     ) -> Result<(), StorageError> {
-        const DOING: &str = "turning a user away";
-        match since {
-            Some(at) => self.execute(
-                DOING,
-                "INSERT OR IGNORE INTO disabled_user (user, disabled_at) VALUES (?1, ?2)",
-                params![user, at],
-            ),
-            None => self.execute(DOING, "DELETE FROM disabled_user WHERE user = ?1", [user]),
+        set_disabled(self.conn()?, user, since)
+    }
+}
+
+fn execute(
+    conn: &Connection,
+    doing: &'static str,
+    sql: &str,
+    by: impl Params,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(sql).and_then(|mut run| run.execute(by)).map(drop).doing(doing)
+}
+
+/// Stores a device's tokens in place of those before.
+fn put_tokens(conn: &Connection, tokens: &TokenFamily) -> Result<(), StorageError> {
+    execute(
+        conn,
+        "storing tokens",
+        "INSERT OR REPLACE INTO device_token
+             (device, family, generation, began_at, made_at, nonce, is_used, access_hash,
+              access_expires_at, previous_hash, previous_expires_at, refresh_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        params![
+            tokens.device.0.as_bytes(),
+            tokens.family,
+            to_sql(tokens.generation),
+            tokens.began_at,
+            tokens.made_at,
+            tokens.nonce,
+            tokens.is_used,
+            tokens.access_hash,
+            tokens.access_expires_at,
+            tokens.previous_hash,
+            tokens.previous_expires_at,
+            tokens.refresh_hash,
+        ],
+    )
+}
+
+/// Turns a user away, or lets the user in again.
+pub(super) fn set_disabled(
+    conn: &Connection,
+    user: &str,
+    since: Option<TimestampMs>,
+) -> Result<(), StorageError> {
+    const DOING: &str = "turning a user away";
+    match since {
+        Some(at) => execute(
+            conn,
+            DOING,
+            "INSERT OR IGNORE INTO disabled_user (user, disabled_at) VALUES (?1, ?2)",
+            params![user, at],
+        ),
+        None => execute(conn, DOING, "DELETE FROM disabled_user WHERE user = ?1", [user]),
+    }
+}
+
+/// Begins the tokens of a device that a restored database forgot: the pair that it has is newer.
+pub(super) fn begin_tokens(
+    conn: &Connection,
+    id: DeviceId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    put_tokens(conn, &unclaimed(id, 1, at))
+}
+
+/// Turns a device away that a restored database still let in.
+pub(super) fn revoke_again(
+    conn: &Connection,
+    id: DeviceId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    let sql = "UPDATE device SET standing = 'revoked', standing_reason = 'office', standing_at = ?2
+               WHERE id = ?1 AND standing <> 'revoked'";
+    execute(conn, "shutting a device out", sql, params![id.0.as_bytes(), at])
+}
+
+/// Orders a wipe that a restored database had forgotten.
+pub(super) fn order_wipe_again(
+    conn: &Connection,
+    id: DeviceId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    let sql = "UPDATE device SET wipe_ordered_at = ?2 WHERE id = ?1 AND wipe_ordered_at = 0";
+    execute(conn, "ordering a wipe", sql, params![id.0.as_bytes(), at])
+}
+
+/// Who is shut out, for a ledger that begins.
+pub(super) fn shut_out(conn: &Connection) -> Result<Vec<Entry>, StorageError> {
+    const DOING: &str = "listing who is shut out";
+    let sql = "SELECT id, standing = 'revoked', standing_at, wipe_ordered_at FROM device
+               WHERE standing <> 'active' OR wipe_ordered_at > 0";
+    let mut query = conn.prepare_cached(sql).doing(DOING)?;
+    let mut rows = query.query([]).doing(DOING)?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next().doing(DOING)? {
+        let device = id_of(row, 0).doing(DOING)?;
+        let wipe: TimestampMs = row.get(3).doing(DOING)?;
+        if wipe > 0 {
+            entries.push(Entry::WipeOrdered { device, at: wipe });
+        }
+        if row.get(1).doing(DOING)? {
+            entries.push(Entry::Revoked { device, at: row.get(2).doing(DOING)? });
         }
     }
+    let mut users =
+        conn.prepare_cached("SELECT user, disabled_at FROM disabled_user").doing(DOING)?;
+    let read = |row: &Row<'_>| Ok(Entry::UserDisabled { user: row.get(0)?, at: row.get(1)? });
+    let users = users.query_map([], read).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    entries.extend(users.doing(DOING)?);
+    Ok(entries)
 }

@@ -60,3 +60,6 @@ CREATE TABLE enrolment_request (
 ALTER TABLE enrolment_code ADD COLUMN approves INTEGER NOT NULL DEFAULT 1;
 -- how often it was shown by somebody who could not prove to have the key
 ALTER TABLE enrolment_code ADD COLUMN failures INTEGER NOT NULL DEFAULT 0;
+
+-- What waits for review of devices that may not write any more: counted with each request.
+CREATE INDEX review_ended ON review (device) WHERE reason = 'ended' AND state = 'open';
