@@ -9,7 +9,8 @@
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew,
 //! [`access`] says what may be written and what must go, [`bulk`] serves imports,
-//! [`copy`] the support; [`wipe()`] leaves nothing.
+//! [`copy`] the support. [`credentials`] name the device to its server, [`lease`] locks it and
+//! [`wipe`](mod@wipe) empties it.
 
 use std::{
     fs,
@@ -17,20 +18,23 @@ use std::{
     sync::Arc,
 };
 
-use p256::ecdsa::SigningKey;
 use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
     ids::{ActorId, ActorPrefix, RecordId},
     keys::{KeyStore, StoreKey},
     schema::Schema,
-    store::{Durability, Store, StoreError, document, meta, rows},
+    store::{
+        Durability, Store, StoreError, credentials as shown, document, lease as leased, meta, rows,
+    },
+    sync::{key::DeviceKey, tokens::Grant},
     time::{Clock, SystemClock},
 };
 
 pub mod access;
 pub mod bulk;
 pub mod copy;
+pub mod credentials;
 pub mod each;
 pub mod erase;
 pub mod error;
@@ -38,6 +42,7 @@ pub mod find;
 pub mod flat;
 pub mod history;
 pub mod identity;
+pub mod lease;
 pub mod likeness;
 pub mod live;
 pub mod merge;
@@ -51,7 +56,7 @@ pub mod taps;
 pub mod text;
 pub mod typing;
 pub mod undo;
-mod wipe;
+pub mod wipe;
 pub mod writer;
 
 pub use error::ReplicaError;
@@ -95,7 +100,7 @@ pub struct Replica {
     clock: Arc<dyn Clock>,
     rng: StdRng,
     actor: ActorId,
-    key: SigningKey,
+    key: Arc<dyn DeviceKey>,
     live: live::Live,
     signal: Signal,
 }
@@ -111,13 +116,27 @@ impl Replica {
     ///
     /// Returns [`ReplicaError`] when the folder or the database cannot be used.
     pub fn open(folder: &Path, options: Options) -> Result<Self, ReplicaError> {
+        Self::open_with_key(folder, options, None)
+    }
+
+    /// As [`Self::open`], with a key that the host keeps (Secure Enclave, `StrongBox`) instead of the one
+    /// in the folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_with_key(
+        folder: &Path,
+        options: Options,
+        key: Option<Arc<dyn DeviceKey>>,
+    ) -> Result<Self, ReplicaError> {
         let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
         fs::create_dir_all(folder).map_err(folder_error)?;
+        wipe::check_not_begun(folder)?;
         let mut rng = match options.seed {
             Some(seed) => StdRng::seed_from_u64(seed),
             None => rand::make_rng(),
         };
-        wipe::check_not_begun(folder)?;
         let database = folder.join(DATABASE_FILE);
         let mut store = match &options.keys {
             None => Store::open(&database, options.durability)?,
@@ -126,13 +145,19 @@ impl Replica {
                 Store::open_sealed(&database, options.durability, keys.as_ref(), &fresh)?
             }
         };
-        let key =
-            identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(folder_error)?;
+        let key: Arc<dyn DeviceKey> = match key {
+            Some(key) => key,
+            None => Arc::new(
+                identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng)
+                    .map_err(folder_error)?,
+            ),
+        };
         let schema = Schema::current();
         let actor = {
             let tx = store.begin()?;
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;
             let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
+            leased::note_time(&tx, options.clock.now_ms())?;
             tx.commit().map_err(StoreError::from)?;
             actor
         };
@@ -171,7 +196,7 @@ impl Replica {
     /// The public half of the device's key (uncompressed SEC1 bytes), for enrolment.
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {
-        self.key.verifying_key().to_sec1_point(false).as_bytes().to_vec()
+        self.key.public_key()
     }
 
     /// Runs `write` in one transaction: all of it is durable afterwards, or none of it happened.
@@ -183,7 +208,17 @@ impl Replica {
         &mut self,
         write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
+        self.check_lease()?;
+        self.exchange(write)
+    }
+
+    /// As [`Self::transaction`], also while the lease is over: for what a server answers.
+    pub(crate) fn exchange<T>(
+        &mut self,
+        write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
         let tx = self.store.begin()?;
+        leased::note_time(&tx, self.clock.now_ms())?;
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;
@@ -257,11 +292,31 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// Returns [`ReplicaError`] when the database fails.
+    /// Returns [`ReplicaError::OtherUser`] when the store is another user's, or fails when the
+    /// database does.
     pub fn enroll(&mut self, enrolment: &meta::Enrolment) -> Result<(), ReplicaError> {
+        self.enroll_with(enrolment, None)
+    }
+
+    /// As [`Self::enroll`], with the tokens and the certificate that came with it.
+    fn enroll_with(
+        &mut self,
+        enrolment: &meta::Enrolment,
+        grant: Option<&Grant>,
+    ) -> Result<(), ReplicaError> {
+        // What waits here, and what lies here, is that user's.
+        if let Some(known) = self.enrolment()?
+            && known.user != enrolment.user
+        {
+            return Err(ReplicaError::OtherUser { user: known.user });
+        }
         let actor = ActorId::new(enrolment.prefix, self.rng.random());
         let tx = self.store.begin()?;
         meta::set_enrolment(&tx, enrolment)?;
+        shown::set_tokens(&tx, grant.map(|grant| &grant.tokens))?;
+        shown::set_certificate(&tx, grant.map(|grant| &grant.certificate))?;
+        shown::set_nonce(&tx, None)?;
+        shown::set_pending(&tx, None)?;
         meta::set_actor(&tx, actor)?;
         let mut writer = Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, actor)?;
         writer.rewrite_all_waiting()?;

@@ -5,7 +5,8 @@
 //!
 //! [`document`] holds the truth, [`rows`] a cache of it, [`outbox`] what waits to be sent
 //! ([`undo`]: and what stood there before),
-//! [`inbox`] what waits for a person, [`meta`] who we are and where we stand, [`query`] lists,
+//! [`inbox`] what waits for a person, [`meta`] who we are and where we stand ([`credentials`]: and what
+//! we show for it, [`lease`]: for how long), [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
@@ -24,12 +25,14 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 use crate::keys::{KeyStore, StoreKey};
 
 pub mod copy;
+pub mod credentials;
 pub mod document;
 mod engine;
 pub mod erased;
 pub mod imports;
 pub mod inbox;
 pub mod index;
+pub mod lease;
 pub mod likeness;
 pub mod meta;
 pub mod near;

@@ -360,7 +360,7 @@ pub(crate) fn refused(code: &str, keys: Vec<String>) -> Outcome {
 
 /// The name under which bytes are answered that are no change: what a device that wrote them
 /// would call them, if they have at least the form of a chunk.
-fn name_of(bytes: &[u8]) -> ChangeHash {
+pub(crate) fn name_of(bytes: &[u8]) -> ChangeHash {
     use sha2::{Digest as _, Sha256};
     match crdt::header(bytes) {
         Ok(header) => header.hash,

@@ -9,6 +9,7 @@ use minicbor::Decode;
 use outrider_core::sync::codec::{self, CodecError};
 
 use crate::{
+    auth::{SignedBody, check_body},
     error::AppError,
     state::{AppState, Turn},
 };
@@ -47,7 +48,11 @@ impl FromRequest<AppState> for Message {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         check_type(request.headers(), CONTENT_TYPE)?;
         let most = state.config.limits.body_bytes_max;
+        let signed = request.extensions().get::<SignedBody>().copied();
         let (bytes, room) = receive(request, state, most).await?;
+        if let Some(SignedBody(digest)) = signed {
+            check_body(&bytes, digest)?;
+        }
         Ok(Self { bytes, _room: room })
     }
 }

@@ -14,11 +14,15 @@ use outrider_core::time::{Clock, SystemClock, to_rfc3339};
 use serde_json::{Value as Json, json};
 use tokio::runtime;
 
+mod device;
+
+pub use device::{Act, DeviceArgs};
+
 use crate::{
     accounts::{FIRST_LOGIN, Whose, factor, fold_login, set_password, show_password},
     audit::{self, command::AuditArgs},
     config::{CODE_MINUTES, Config, StorageConfig, millis},
-    enrol::create_code,
+    enrol::{Approval, create_code_with},
     erasure::{self, DiscloseArgs, ErasureArgs},
     logging,
     serve::{Ready, ServeError, run},
@@ -53,6 +57,8 @@ enum Subcommands {
     Serve(Box<Config>),
     /// Create a one-time code that enrols a device, whether the server runs or not
     Code(CodeArgs),
+    /// List devices, let them in, turn them away, have them wiped, whether the server runs or not
+    Device(DeviceArgs),
     /// Set a new password for the office pages and print it, whether the server runs or not
     Password(PasswordArgs),
     /// Check the audit, or take old lines of it away, whether the server runs or not
@@ -145,6 +151,10 @@ pub struct CodeArgs {
     /// Name of the user whose device it will be
     #[arg(long)]
     pub user: String,
+    /// Let the office approve the device before it is let in; without this whoever has the code is let
+    /// in at once
+    #[arg(long)]
+    pub approve: bool,
     /// Minutes that the code is good
     #[arg(long, default_value_t = CODE_MINUTES, value_parser = clap::value_parser!(u32).range(1..=10_080))]
     pub minutes: u32,
@@ -193,6 +203,9 @@ where
         None => serve(cli.config).map_err(Into::into),
         Some(Subcommands::Serve(config)) => serve(*config).map_err(Into::into),
         Some(Subcommands::Code(args)) => print_code(&args),
+        Some(Subcommands::Device(args)) => {
+            open(&args.storage).and_then(|storage| device::run(&storage, &args))
+        }
         Some(Subcommands::Password(args)) => print_password(&args),
         Some(Subcommands::Erasure(args)) => erasure::run(&args),
         Some(Subcommands::Disclose(args)) => erasure::disclose(&args),
@@ -270,7 +283,10 @@ pub fn print_code(args: &CodeArgs) -> Result<(), Box<dyn Error>> {
     let storage = args.data.place()?.open()?;
     let random = u128::from_be_bytes(draw()?);
     let now_ms = SystemClock.now_ms();
-    let (code, expires_at) = create_code(&storage, &args.user, args.minutes, random, now_ms)?;
+    // Whoever runs this is at the server, and hands the code over.
+    let approval = if args.approve { Approval::ByOffice } else { Approval::AtOnce };
+    let whose = (args.user.as_str(), approval);
+    let (code, expires_at) = create_code_with(&storage, whose, args.minutes, random, None, now_ms)?;
     let expires_at = to_rfc3339(expires_at);
     let ca = PinnedCa::of_data(&args.data.storage.data)?.map(|ca| ca.fingerprint());
     let text = if args.json {

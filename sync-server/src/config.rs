@@ -61,6 +61,17 @@ pub const SIGN_INS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(20).expect("not zero
 /// Minutes that an enrolment code is good.
 pub const CODE_MINUTES: u32 = 10;
 
+/// How often one address may fail to enrol before it has to wait for ten minutes.
+pub const ENROLMENT_TRIES: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
+/// Milliseconds that a device's token is good: a quarter of an hour.
+pub const TOKEN_MS: u64 = 15 * 60_000;
+/// Milliseconds that a device's tokens are good unused: 30 days.
+pub const TOKEN_IDLE_MS: u64 = 30 * 24 * 60 * 60_000;
+/// Milliseconds after which a device must be approved again, however it is used: 90 days.
+pub const TOKEN_ABSOLUTE_MS: u64 = 90 * 24 * 60 * 60_000;
+/// Milliseconds that a device may be used without having reached the server: 30 days.
+pub const LEASE_MS: u64 = 30 * 24 * 60 * 60_000;
+
 /// Everything that the server can be told.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -79,6 +90,9 @@ pub struct Config {
     /// How it tells of news.
     #[command(flatten)]
     pub live: LiveConfig,
+    /// How far it trusts devices.
+    #[command(flatten)]
+    pub devices: DevicesConfig,
     /// What it says.
     #[command(flatten)]
     pub logging: LoggingConfig,
@@ -215,6 +229,28 @@ pub struct LiveConfig {
     /// Time after which a channel ends and is opened anew, and with it who may listen is asked
     #[arg(long, env = "OUTRIDER_LIVE_DURATION_MS", default_value_t = LIVE_DURATION_MS)]
     pub live_duration_ms: u64,
+}
+
+/// How far the server trusts devices, and for how long.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Devices")]
+pub struct DevicesConfig {
+    /// Failures to enrol after which an address has to wait for ten minutes; raise it behind a proxy
+    #[arg(long, env = "OUTRIDER_ENROLMENT_TRIES", default_value_t = ENROLMENT_TRIES)]
+    pub enrolment_tries: NonZeroU32,
+    /// Time that a device's token is good before it is exchanged
+    #[arg(long, env = "OUTRIDER_TOKEN_MS", default_value_t = TOKEN_MS)]
+    pub token_ms: u64,
+    /// Time without use after which a device must be approved again
+    #[arg(long, env = "OUTRIDER_TOKEN_IDLE_MS", default_value_t = TOKEN_IDLE_MS)]
+    pub token_idle_ms: u64,
+    /// Time after which a device must be approved again, however it is used
+    #[arg(long, env = "OUTRIDER_TOKEN_ABSOLUTE_MS", default_value_t = TOKEN_ABSOLUTE_MS)]
+    pub token_absolute_ms: u64,
+    /// Time that a device may be used without having reached the server, before it locks; 0 is for
+    /// ever
+    #[arg(long, env = "OUTRIDER_LEASE_MS", default_value_t = LEASE_MS)]
+    pub lease_ms: u64,
 }
 
 /// What the server says about its work.

@@ -1,7 +1,17 @@
 //! Enrolling a device: a one-time code in, an identity out.
 //!
 //! A code has 128 random bits in letters and digits that people do not confuse; whoever has it
-//! becomes a device of its user, once, within minutes. The storage has its SHA-256 alone.
+//! becomes a device of its user, once, within minutes: at once, or when the office has approved it.
+//! The storage has its SHA-256 alone.
+//!
+//! **How often one may try.** Nobody guesses 128 bits, so a wrong code says nothing about a right
+//! one; what is counted is who guesses: after five failures an address waits for ten minutes
+//! (`tries`). A right code shown by somebody who cannot prove to have the key that it is shown with
+//! was overheard or copied: after [`CODE_TRIES_MAX`] of those it is gone. A device that is merely not
+//! described well keeps its code.
+//!
+//! **An answer that was lost** is given again for the same code and the same key, until the device
+//! has used what it got.
 
 use outrider_core::{
     access::Policy,
@@ -14,8 +24,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     auth::{TOKEN_BYTES, hash_token},
+    devices::tokens::unclaimed,
     office::{OfficeError, ensure_user_with, find_user},
-    storage::{AuditLine, Device, EnrolmentCode, Storage, StorageError},
+    storage::{
+        AuditLine, Device, EnrolmentCode, Storage, StorageError, Write, standing::EnrolmentRequest,
+    },
 };
 
 /// Characters of a device's name, at most.
@@ -27,6 +40,12 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Characters of a code between two dashes.
 const GROUP_CHARS: usize = 5;
 const MS_PER_MINUTE: i64 = 60_000;
+/// How often a code may be shown by somebody who does not have the key, before it is gone.
+pub const CODE_TRIES_MAX: u32 = 5;
+/// Devices that wait for the office, at most.
+pub const REQUESTS_MAX: usize = 1_000;
+/// For how long a device waits for the office before it is forgotten.
+pub const REQUEST_DAYS_MAX: i64 = 7;
 
 /// Why a device was not enrolled.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +56,12 @@ pub enum EnrolError {
     /// The code came too late.
     #[error("this enrolment code has expired; ask the office for a new one")]
     Expired,
+    /// The code lets nobody in without the office.
+    #[error("the office must approve this device first")]
+    Waits,
+    /// Too many devices wait.
+    #[error("too many devices wait for the office; ask it to look at them")]
+    Full,
     /// The request is not what it should be.
     #[error("{0}")]
     Invalid(&'static str),
@@ -101,7 +126,16 @@ impl Draw {
     }
 }
 
-/// Enrols a device with a one-time code.
+/// What became of an applicant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// It is a device.
+    Enrolled(Device),
+    /// The office must approve it.
+    Waits(EnrolmentRequest),
+}
+
+/// Enrols a device with a one-time code that needs nobody's approval.
 ///
 /// # Errors
 ///
@@ -112,11 +146,30 @@ pub fn enrol(
     draw: &Draw,
     now_ms: TimestampMs,
 ) -> Result<Device, EnrolError> {
+    match apply(storage, applicant, draw, now_ms)? {
+        Applied::Enrolled(device) => Ok(device),
+        Applied::Waits(_) => Err(EnrolError::Waits),
+    }
+}
+
+/// Takes a one-time code: the applicant is a device then, or waits for the office.
+///
+/// # Errors
+///
+/// Returns [`EnrolError`] for a code that is not good, or a device that is not described well.
+pub fn apply(
+    storage: &dyn Storage,
+    applicant: &Applicant,
+    draw: &Draw,
+    now_ms: TimestampMs,
+) -> Result<Applied, EnrolError> {
     check(applicant)?;
     let code_hash = hash_code(&applicant.code);
     let mut write = storage.write()?;
     // Dropped without a commit, and without an audit line: strangers cannot fill the disk.
-    let code = write.take_code(&code_hash)?.ok_or(EnrolError::Unknown)?;
+    let Some(code) = write.take_code(&code_hash)? else {
+        return asked_again(&*write, applicant, &code_hash)?.ok_or(EnrolError::Unknown);
+    };
     if code.expires_at < now_ms {
         let line = AuditLine::new(now_ms, "enrolment_refused").code("code_expired");
         write.add_audit(&line)?;
@@ -124,8 +177,30 @@ pub fn enrol(
         return Err(EnrolError::Expired);
     }
     let unix_ms = u64::try_from(now_ms).unwrap_or_default();
+    let id = DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &draw.id).into_uuid());
+    if !code.approves {
+        write.remove_old_requests(
+            now_ms.saturating_sub(REQUEST_DAYS_MAX * 24 * 60 * MS_PER_MINUTE),
+        )?;
+        if write.enrolment_requests()?.len() >= REQUESTS_MAX {
+            return Err(EnrolError::Full);
+        }
+        let request = EnrolmentRequest {
+            device: id,
+            name: applicant.device_name.clone(),
+            user: code.user,
+            public_key: applicant.public_key.clone(),
+            code_hash,
+            asked_at: now_ms,
+            declined_at: 0,
+        };
+        write.add_request(&request)?;
+        write.add_audit(&AuditLine::new(now_ms, "enrolment_asked").device(id))?;
+        write.commit()?;
+        return Ok(Applied::Waits(request));
+    }
     let device = Device {
-        id: DeviceId(uuid::Builder::from_unix_timestamp_millis(unix_ms, &draw.id).into_uuid()),
+        id,
         name: applicant.device_name.clone(),
         user_record: find_user(&*write, &code.user)?,
         user: code.user,
@@ -136,12 +211,70 @@ pub fn enrol(
         is_office: false,
     };
     write.add_device(&device)?;
+    write.set_code_hash(id, &code_hash)?;
+    write.put_tokens(&unclaimed(id, 1, now_ms))?;
     write.add_audit(&AuditLine::new(now_ms, "enrolled").device(device.id))?;
     write.commit()?;
-    Ok(device)
+    Ok(Applied::Enrolled(device))
 }
 
-fn check(applicant: &Applicant) -> Result<(), EnrolError> {
+/// What a code had brought to whoever has this key, if the answer may have been lost.
+fn asked_again(
+    write: &dyn Write,
+    applicant: &Applicant,
+    code_hash: &[u8; 32],
+) -> Result<Option<Applied>, EnrolError> {
+    if let Some(request) = write.request_by_code(code_hash)? {
+        let is_same = request.public_key == applicant.public_key && request.declined_at == 0;
+        return Ok(is_same.then_some(Applied::Waits(request)));
+    }
+    let Some(device) = write.device_by_code(code_hash)? else { return Ok(None) };
+    let is_used = write.tokens(device.id)?.is_none_or(|tokens| tokens.is_used);
+    let is_same = device.public_key == applicant.public_key && !is_used;
+    Ok(is_same.then_some(Applied::Enrolled(device)))
+}
+
+/// Counts that a code was shown by somebody who does not have the key.
+///
+/// # Errors
+///
+/// Fails when the storage does.
+pub fn note_failure(storage: &dyn Storage, code: &str) -> Result<(), StorageError> {
+    let mut write = storage.write()?;
+    write.count_code_failure(&hash_code(code), CODE_TRIES_MAX)?;
+    write.commit()?;
+    Ok(())
+}
+
+/// A device that the office approved.
+pub(crate) fn draw_device(
+    id: DeviceId,
+    (name, user, public_key): (String, String, Vec<u8>),
+    user_record: Option<outrider_core::ids::RecordId>,
+    random: &[[u8; 32]; 2],
+    now_ms: TimestampMs,
+) -> Device {
+    let [prefix, token_hash] = random;
+    Device {
+        id,
+        name,
+        user,
+        user_record,
+        prefix: ActorPrefix(*prefix.first_chunk().unwrap_or(&[0; 12])),
+        public_key,
+        // It never had an endless token; nobody has one of this hash.
+        token_hash: *token_hash,
+        enrolled_at: now_ms,
+        is_office: false,
+    }
+}
+
+/// Checks that an applicant is described well.
+///
+/// # Errors
+///
+/// Returns [`EnrolError::Invalid`] or [`EnrolError::Protocol`] for one that is not.
+pub fn check(applicant: &Applicant) -> Result<(), EnrolError> {
     if applicant.protocol != PROTOCOL_VERSION {
         return Err(EnrolError::Protocol);
     }
@@ -159,13 +292,20 @@ fn is_name(name: &str, chars_max: usize) -> bool {
     !name.trim().is_empty() && name_chars <= chars_max && !name.chars().any(char::is_control)
 }
 
-/// Creates a one-time code for `user` from 128 random bits; returns it as people type it.
-///
-/// A user who has no record yet gets one, so that what the device writes can name its creator.
+/// Who decides whether a device that shows a code is let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    /// Whoever made the code did: it was handed over personally.
+    AtOnce,
+    /// The office, when it sees the device.
+    ByOffice,
+}
+
+/// Creates a one-time code for `user` from 128 random bits, which lets a device in at once.
 ///
 /// # Errors
 ///
-/// Returns [`EnrolError`] when the name is no name, or the storage fails.
+/// As [`create_code_with`].
 pub fn create_code(
     storage: &dyn Storage,
     user: &str,
@@ -173,17 +313,17 @@ pub fn create_code(
     random: u128,
     now_ms: TimestampMs,
 ) -> Result<(String, TimestampMs), EnrolError> {
-    create_code_by(storage, user, minutes, random, None, now_ms)
+    create_code_with(storage, (user, Approval::AtOnce), minutes, random, None, now_ms)
 }
 
-/// As [`create_code`], by an account.
+/// As [`create_code`], by an account, and for a device that the office approves or that needs nobody.
 ///
 /// # Errors
 ///
 /// As [`create_code`].
-pub fn create_code_by(
+pub fn create_code_with(
     storage: &dyn Storage,
-    user: &str,
+    (user, approval): (&str, Approval),
     minutes: u32,
     random: u128,
     by: Option<uuid::Uuid>,
@@ -200,6 +340,7 @@ pub fn create_code_by(
         code_hash: hash_code(&text),
         user: user.to_owned(),
         expires_at,
+        approves: approval == Approval::AtOnce,
     })?;
     write.add_audit(&AuditLine::new(now_ms, "code_created").account(by))?;
     write.commit()?;

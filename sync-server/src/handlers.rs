@@ -1,5 +1,6 @@
 //! What each route does: extract, authorise, call, respond. One file per resource.
 
+pub(crate) mod devices;
 pub(crate) mod enrolment;
 pub(crate) mod export;
 pub(crate) mod history;

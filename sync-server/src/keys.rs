@@ -13,6 +13,7 @@ use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{Aead as _, KeyInit as _, Payload},
 };
+use hmac::{Hmac, Mac as _};
 use outrider_core::{
     ids::{from_hex, to_hex},
     sync::sign::sign_document,
@@ -94,6 +95,19 @@ impl ServerKey {
 pub const NONCE_BYTES: usize = 24;
 
 impl ServerKey {
+    /// A secret that this server alone makes of these bytes, and makes again: HMAC-SHA-256 under
+    /// the key.
+    #[must_use]
+    pub fn secret(&self, kind: &str, bytes: &[u8]) -> [u8; 32] {
+        let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&self.0.to_bytes())
+            .expect("a key of any length will do");
+        mac.update(b"outrider seal 1\n");
+        mac.update(&(kind.len() as u64).to_be_bytes());
+        mac.update(kind.as_bytes());
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+
     /// 32 secret bytes for one purpose. They come from the key, so they are in no backup of the
     /// database.
     #[must_use]
@@ -160,6 +174,8 @@ mod tests {
         assert_eq!(key.public_key(), again.public_key());
         let signature = key.sign("policy", b"x");
         assert!(is_document_signed(&again.public_key(), "policy", b"x", &signature));
+        assert_eq!(key.secret("wipe", b"x"), again.secret("wipe", b"x"));
+        assert_ne!(key.secret("wipe", b"x"), key.secret("wip", b"ex"));
         fs::write(folder.path().join(KEY_FILE), "no key").unwrap();
         let error = ServerKey::load_or_create(folder.path()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);

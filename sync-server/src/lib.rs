@@ -9,7 +9,7 @@
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
 //! * [`lock`], [`backup`]: one server for each folder; copies of it, and putting them back.
-//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`accounts`]: what it does, without any
+//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]: what it does, without any
 //!   network.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
@@ -41,6 +41,7 @@ pub mod office;
 pub mod imports;
 
 pub mod accounts;
+pub mod devices;
 pub mod enrol;
 pub mod erasure;
 
@@ -49,7 +50,11 @@ pub mod error;
 pub mod state;
 
 mod contacts;
+mod guard;
 pub mod live;
+
+mod replays;
+mod tries;
 
 pub mod auth;
 pub mod body;

@@ -20,7 +20,10 @@ use crate::{
     body::QUESTION_BYTES_MAX,
     config::millis,
     error::AppError,
-    handlers::{enrolment::*, export::*, history::*, records::*, search::*, status::*, sync::*},
+    guard::guard,
+    handlers::{
+        devices::*, enrolment::*, export::*, history::*, records::*, search::*, status::*, sync::*,
+    },
     limits::rate_limit,
     observe::{answer_panic, observe},
     state::AppState,
@@ -34,6 +37,9 @@ pub fn router(state: AppState) -> Router {
     let per_second = Duration::from_secs(1) / limits.requests_per_second.get();
     let per_minute = Duration::from_secs(60) / limits.enrolments_per_minute.get();
     let enrolments = rate_limit(per_minute, limits.enrolments_per_minute);
+    // Devices that wait ask every few seconds; what they are asked by is not guessed at.
+    let claims = rate_limit(per_second, limits.requests_burst);
+    let confirmations = rate_limit(per_minute, limits.enrolments_per_minute);
     let question = DefaultBodyLimit::max(QUESTION_BYTES_MAX);
     let push = DefaultBodyLimit::max(limits.body_bytes_max as usize);
     let enrolment = DefaultBodyLimit::max(ENROLMENT_BYTES_MAX as usize);
@@ -43,8 +49,13 @@ pub fn router(state: AppState) -> Router {
     let pages = crate::web::routes(&state).layer(rate_limit(per_second, limits.requests_burst));
     let devices = Router::new()
         .route("/v1/enroll", post(enrol_device).layer((enrolments, enrolment)))
+        .route("/v1/enroll/status", post(claim_enrolment).layer((claims, enrolment)))
+        .route("/v1/token", post(exchange_token).layer(enrolment))
+        .route("/v1/device", get(show_device))
+        .route("/v1/wiped", post(confirm_wiped).layer((confirmations, enrolment)))
         .route("/v1/ca", get(show_authority))
         .route("/v1/push", post(push_changes).layer(push))
+        .route("/v1/review", post(review_changes).layer(push))
         .route("/v1/pull", post(pull_changes).layer(question))
         .route("/v1/check", post(check_stream).layer(question))
         .route("/v1/fetch", post(fetch_documents).layer(question))
@@ -70,6 +81,7 @@ pub fn router(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(answer_panic))
         .layer(RequestBodyTimeoutLayer::new(millis(network.body_pause_ms)))
         .layer(RequestBodyDeadlineLayer::new(millis(network.body_timeout_ms)))
+        .layer(from_fn_with_state(state.clone(), guard))
         .layer(from_fn(finish))
         .layer(map_response_with_state(state.clone(), by_tls_alone))
         .layer(from_fn(observe))

@@ -67,12 +67,12 @@ pub enum ServeError {
     /// The runtime failed.
     #[error("the server stopped")]
     Stopped(#[source] std::io::Error),
+    /// The server's own key cannot be used.
+    #[error("cannot read server.key in the data folder, nor make it")]
+    Key(#[source] std::io::Error),
     /// The first account cannot be made.
     #[error("cannot create the administrator's account")]
     Account(#[from] AccountError),
-    /// The server's own key cannot be used.
-    #[error("cannot use the server's key in the data folder")]
-    Key(#[source] std::io::Error),
     /// The system gives no random bytes.
     #[error("the system gave no randomness")]
     Random(#[from] getrandom::Error),
@@ -238,6 +238,7 @@ async fn serve_all(
         }
         live.push(Arc::clone(&state.live));
         tokio::spawn(sign_heads(state.clone()));
+        tokio::spawn(Arc::clone(&state.barred).follow(Arc::clone(&state.storage)));
         Ok(router(state))
     };
     let service = routed(&first)?;

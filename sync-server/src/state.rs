@@ -15,11 +15,14 @@ use crate::{
     contacts::Contacts,
     door::Door,
     error::AppError,
+    guard::Barred,
     imports::Imports,
     keys::ServerKey,
     live::Live,
+    replays::Replays,
     storage::{Storage, StorageError},
     tls::PinnedCa,
+    tries::Tries,
 };
 
 /// Bodies are counted in units of this size, because a semaphore counts in 32 bits.
@@ -93,6 +96,9 @@ pub struct AppState {
     machine: Option<Machine>,
     pub(crate) contacts: Arc<Contacts>,
     pub(crate) live: Arc<Live>,
+    pub(crate) barred: Arc<Barred>,
+    pub(crate) replays: Arc<Replays>,
+    pub(crate) tries: Arc<Tries>,
     /// The authority that devices are told to trust alone, if the world does not know it.
     pub(crate) ca: Option<Arc<PinnedCa>>,
 }
@@ -118,6 +124,9 @@ impl AppState {
             imports: Arc::new(Imports::new(&config.storage.data)),
             key: Arc::new(key),
             audit: Arc::default(),
+            barred: Arc::default(),
+            replays: Arc::new(Replays::new(clock.now_ms())),
+            tries: Arc::new(Tries::new(config.devices.enrolment_tries.get())),
             storage,
             clock,
             config,

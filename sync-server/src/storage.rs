@@ -35,6 +35,7 @@ pub mod accounts;
 pub mod audit;
 pub mod erasure;
 pub mod sqlite;
+pub mod standing;
 
 pub use audit::AuditLine;
 
@@ -167,6 +168,8 @@ pub struct EnrolmentCode {
     pub user: String,
     /// Until when it is good.
     pub expires_at: TimestampMs,
+    /// Whether whoever has it needs nobody's approval.
+    pub approves: bool,
 }
 
 /// A document as the server holds it.
@@ -330,7 +333,11 @@ pub struct FeedQuery<'a> {
 /// A consistent view of what is stored.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Read:
-    accounts::ReadAccounts + audit::ReadAudit + access::ReadAccess + erasure::ReadErasure
+    accounts::ReadAccounts
+    + audit::ReadAudit
+    + access::ReadAccess
+    + erasure::ReadErasure
+    + standing::ReadStandings
 {
     /// The id of this store, drawn when it was created.
     ///
@@ -508,7 +515,12 @@ pub struct Counts {
 /// An exclusive transaction.
 #[expect(clippy::missing_errors_doc, reason = "they are the same for all methods, said once")]
 pub trait Write:
-    Read + accounts::WriteAccounts + audit::WriteAudit + access::WriteAccess + erasure::WriteErasure
+    Read
+    + accounts::WriteAccounts
+    + audit::WriteAudit
+    + access::WriteAccess
+    + erasure::WriteErasure
+    + standing::WriteStandings
 {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking
     /// the record, with all its parts, out of the family that it was in before) and the digest of

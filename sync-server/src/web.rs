@@ -106,6 +106,7 @@ pub(crate) fn routes(state: &AppState) -> Router<AppState> {
         .route("/reports/pipeline", get(pipeline::show_pipeline))
         .route("/devices", get(devices::show_devices))
         .route("/devices/codes", post(devices::create_device_code))
+        .route("/devices/{id}/{act}", post(devices::act_on_device))
         .route("/import", get(import::show_imports).post(import::bring).layer(upload))
         .route("/import/{id}", get(import::show_import).post(import::work))
         .route("/import/{id}/undo", post(import::undo))

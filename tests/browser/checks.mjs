@@ -257,6 +257,7 @@ async function checkDevices(page) {
     await check('a code from the devices page lets a device in', async () => {
         await page.goto(`${world.address}/devices`);
         await page.locator('main input[name=user]').fill('Wei Qiang');
+        await page.locator('main input[name=at_once]').check();
         await page.locator('main form button.primary').click();
         const picture = page.locator('main svg, main img.qr');
         await picture.first().waitFor();

@@ -12,6 +12,7 @@
 mod access;
 mod backup;
 mod crash;
+mod devices;
 mod export;
 mod maven;
 mod merge;

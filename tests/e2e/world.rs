@@ -17,13 +17,39 @@ pub(crate) struct Office {
     pub(crate) folder: TempDir,
     child: Child,
     pub(crate) url: String,
+    settings: Vec<&'static str>,
 }
 
 impl Office {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// A server with more settings.
+    pub(crate) fn start_with(settings: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (child, url) = serve(folder.path(), "127.0.0.1:0");
-        Self { folder, child, url }
+        let (child, url) = serve(folder.path(), "127.0.0.1:0", settings);
+        Self { folder, child, url, settings: settings.to_vec() }
+    }
+
+    /// Runs a command at the server, and returns its JSON.
+    pub(crate) fn at_server(&self, command: &str, args: &[&str]) -> Json {
+        let data = self.folder.path().join("server");
+        let mut full = Command::new(OUTRIDER);
+        full.args([command, "--json", "--data"]).arg(data).args(args);
+        let output = full.output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "outrider {command} {args:?}: {words}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// What the office says of the device of `user`.
+    pub(crate) fn standing(&self, user: &str) -> Json {
+        let devices = self.at_server("device", &["list"]);
+        let mut devices = devices.as_array().unwrap().clone();
+        devices.retain(|device| device["user"] == user);
+        assert_eq!(devices.len(), 1, "{devices:?}");
+        devices.remove(0)
     }
 
     /// Ends the server the way an operator does, and waits until it has.
@@ -36,7 +62,7 @@ impl Office {
     /// Starts the server again, on the same address.
     pub(crate) fn start_again(&mut self) {
         let address = self.url.strip_prefix("http://").unwrap().to_owned();
-        (self.child, _) = serve(self.folder.path(), &address);
+        (self.child, _) = serve(self.folder.path(), &address, &self.settings);
     }
 
     /// Runs one of the server's commands on its data, whatever comes of it.
@@ -92,11 +118,12 @@ impl Office {
     }
 }
 
-fn serve(folder: &Path, address: &str) -> (Child, String) {
+fn serve(folder: &Path, address: &str, settings: &[&str]) -> (Child, String) {
     let mut child = Command::new(OUTRIDER)
         .args(["serve", "--listen", address, "--requests-per-second", "10000"])
         .args(["--requests-burst", "100000", "--enrolments-per-minute", "1000", "--data"])
         .arg(folder.join("server"))
+        .args(settings)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

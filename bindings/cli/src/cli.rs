@@ -30,9 +30,9 @@ Exit codes:
   1  failed
   2  wrong usage: an option, a field or a value that does not fit
   3  not found: a record, a conflict, a refusal, or the replica itself
-  4  not enrolled, or not any more
+  4  not enrolled, not approved yet, or not any more
   5  the server cannot be reached, or the connection was cut; run again to go on
-  6  refused: by the office, by --strict, or because something would be lost";
+  6  refused: by the office, by --strict, by the lease, or because something would be lost";
 
 /// A device in the shell: records are written here at once, and exchanged with the office when
 /// there is a connection.
@@ -83,8 +83,12 @@ fn language(text: &str) -> Result<Language, String> {
 pub(crate) enum Command {
     /// Make the replica in its folder
     Init,
-    /// Enroll this device with a server, by a code from the office
+    /// Enroll this device with a server, by a code from the office; without arguments go on waiting
+    /// for its approval
     Enroll(EnrollArgs),
+    /// Say whose turn it is on a device of several users, each with a store of their own
+    #[command(subcommand)]
+    User(UserCommand),
     /// Send what waits to the office and fetch what is new; run again after a broken connection
     Sync(SyncArgs),
     /// Say where this device stands
@@ -243,6 +247,13 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
     },
+    /// At the server: list devices, let them in, turn them away, have them wiped
+    #[command(disable_help_flag = true)]
+    Device {
+        /// What the server is told
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
+        rest: Vec<OsString>,
+    },
     /// Any command of the server: backup-key, backup, restore, verify, ledger, tenant; --help lists
     /// them
     #[command(disable_help_flag = true)]
@@ -289,9 +300,10 @@ pub(crate) struct SyncArgs {
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArgs {
     /// Where the server is, such as `https://crm.example.com`
-    pub(crate) url: String,
+    #[arg(requires = "code")]
+    pub(crate) url: Option<String>,
     /// The code that the office gave
-    pub(crate) code: String,
+    pub(crate) code: Option<String>,
     /// Fingerprint of the server's own authority, as it stands beside the code: this device trusts
     /// that authority alone from then on. Without it the authorities count that everybody knows
     #[arg(long, value_name = "FINGERPRINT")]
@@ -302,6 +314,22 @@ pub(crate) struct EnrollArgs {
     /// Enroll anew although this device is enrolled; what waits is sent under the new enrolment
     #[arg(long)]
     pub(crate) again: bool,
+    /// Do not wait until the office has approved this device; `enroll` or `sync` goes on later
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// What `user` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Go on in the store of this user, which is made if it is not there; without a name in the
+    /// device's first one
+    Switch {
+        /// Whose
+        name: Option<String>,
+    },
+    /// List the stores of this device
+    List,
 }
 
 /// Arguments of `list`.

@@ -25,6 +25,7 @@ mod enroll;
 mod sync;
 
 pub(crate) mod server;
+mod user;
 
 mod batch;
 mod export;
@@ -44,6 +45,7 @@ pub(crate) fn run(
     match command {
         Command::Init => device::init(context, output),
         Command::Enroll(args) => enroll::enroll(context, &args, output),
+        Command::User(which) => user::user(context, &which, output),
         Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
         Command::AuditHead => device::audit_head(context, output),
@@ -92,6 +94,7 @@ pub(crate) fn run(
         Command::Demo(_)
         | Command::Serve { .. }
         | Command::Code { .. }
+        | Command::Device { .. }
         | Command::Password { .. }
         | Command::Server { .. }
         | Command::Audit { .. } => Ok(()),

@@ -6,7 +6,8 @@ use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     keys::KeyStoreError,
-    replica::{ReplicaError, copy::CopyError},
+    replica::{ReplicaError, WipeError, copy::CopyError},
+    schema::Language,
     store::{SealError, StoreError},
     transfer::{ImportError, export, own::OwnError},
 };
@@ -175,6 +176,25 @@ pub(crate) enum CliError {
         "the server does not know this device any more ({0}); ask the office for a code and run `outrider enroll --again URL CODE`"
     )]
     TokenRefused(String),
+    /// The office turned the device away.
+    #[error("{}", crate::messages::devices::barred(.code, *.sent, Language::En))]
+    Barred {
+        /// A stable word.
+        code: String,
+        /// What the server said.
+        message: String,
+        /// How many changes were sent for review, if they were.
+        sent: Option<u64>,
+    },
+    /// The office had the device wiped.
+    #[error("{}", crate::messages::devices::wiped(Language::En))]
+    Wiped,
+    /// The office has not approved the device yet.
+    #[error("{}", crate::messages::devices::still_waits(.fingerprint, Language::En))]
+    WaitsForApproval {
+        /// What the office sees of its key.
+        fingerprint: String,
+    },
     /// The server said no.
     #[error("the server refused: {message} ({code}, HTTP {status})")]
     Server {
@@ -251,6 +271,17 @@ pub(crate) enum CliError {
     Output(io::Error),
 }
 
+impl From<WipeError> for CliError {
+    fn from(error: WipeError) -> Self {
+        match error {
+            WipeError::File { path, source } => Self::File { path, source },
+            WipeError::Key { source, .. } => {
+                ReplicaError::from(StoreError::from(SealError::Key(source))).into()
+            }
+        }
+    }
+}
+
 impl CliError {
     /// The exit code.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -269,7 +300,11 @@ impl CliError {
             | Self::NoRefusal(_)
             | Self::NothingToUndo
             | Self::Server { status: 404, .. } => EXIT_NOT_FOUND,
-            Self::NotEnrolled | Self::TokenRefused(_) => EXIT_NOT_ENROLLED,
+            Self::NotEnrolled
+            | Self::TokenRefused(_)
+            | Self::Barred { .. }
+            | Self::Wiped
+            | Self::WaitsForApproval { .. } => EXIT_NOT_ENROLLED,
             Self::Unreachable { .. } | Self::Untrusted { .. } | Self::Cut { .. } => {
                 EXIT_UNREACHABLE
             }
@@ -319,7 +354,9 @@ impl CliError {
             Self::Plain(_) => "plain_http",
             Self::Cut { .. } => "cut",
             Self::TokenRefused(_) => "token_refused",
-            Self::Server { code, .. } => code,
+            Self::Server { code, .. } | Self::Barred { code, .. } => code,
+            Self::Wiped => "wiped",
+            Self::WaitsForApproval { .. } => "enrolment_pending",
             Self::Refused(_) => "refused",
             Self::File { .. } => "file",
             Self::Json { .. } => "bad_json",
@@ -344,7 +381,10 @@ fn replica_exit_code(error: &ReplicaError) -> u8 {
         ReplicaError::Edit(_)
         | ReplicaError::LiveWindow { .. }
         | ReplicaError::Store(StoreError::Query(_)) => EXIT_USAGE,
+        ReplicaError::Wiped => EXIT_NOT_ENROLLED,
         ReplicaError::Exists(_)
+        | ReplicaError::Locked { .. }
+        | ReplicaError::OtherUser { .. }
         | ReplicaError::NotPermitted { .. }
         | ReplicaError::Erased(_)
         | ReplicaError::Tap(TapError::ChecklistLeft { .. })
@@ -379,6 +419,10 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Tap(TapError::ChecklistLeft { .. }) => "checklist_left",
         ReplicaError::Tap(TapError::Quantity(_)) => "bad_value",
         ReplicaError::NoTap(_) => "no_tap",
+        ReplicaError::Locked { .. } => "locked",
+        ReplicaError::Wiped => "wiped",
+        ReplicaError::OtherUser { .. } => "other_user",
+        ReplicaError::Key(_) => "device_key",
         ReplicaError::Copy(CopyError::Exists(_)) => "exists",
         ReplicaError::Copy(CopyError::Used(_)) => "used",
         ReplicaError::Copy(CopyError::Plain(_)) => "plain",

@@ -2,7 +2,7 @@
 //!
 //! In reading order: [`cli`] says what can be typed, [`commands`] does it, one file per subject.
 //! [`context`] opens the replica, [`fields`] and [`record_ref`] read what people type, [`output`]
-//! and [`table`] write what they read, [`http`] and [`sync`] talk to the server, [`messages`]
+//! and [`table`] write what they read, [`http`], [`access`] and [`sync`] talk to the server, [`messages`]
 //! has the words in both languages, [`error`] the exit codes.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -16,6 +16,7 @@ use crate::{
     output::Output,
 };
 
+mod access;
 mod cli;
 
 mod commands;
@@ -50,6 +51,9 @@ fn main() -> ExitCode {
     if let Command::Code { rest } = &cli.command {
         return commands::server::run("code", is_json, rest.clone());
     }
+    if let Command::Device { rest } = &cli.command {
+        return commands::server::run("device", is_json, rest.clone());
+    }
     if let Command::Password { rest } = &cli.command {
         return commands::server::run("password", is_json, rest.clone());
     }
@@ -67,7 +71,17 @@ fn main() -> ExitCode {
         Err(error) => return report(&error, cli.global.json, cli.global.language()),
     };
     let mut output = Output::new(context.json);
-    let done = commands::run(&context, cli.command, &mut output).and_then(|()| output.finish());
+    // A wipe that has begun comes before everything; one that began now comes at the end.
+    let done = match access::carry_out_wipe(&context) {
+        Ok(false) => commands::run(&context, cli.command, &mut output),
+        Ok(true) => Err(CliError::Wiped),
+        Err(error) => Err(error),
+    };
+    let done = match (done, access::carry_out_wipe(&context)) {
+        (Ok(()) | Err(CliError::Wiped), Err(error)) => Err(error),
+        (done, _) => done,
+    };
+    let done = done.and_then(|()| output.finish());
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error, context.json, context.language),

@@ -1,5 +1,6 @@
 //! Words that people read, in English and Chinese.
 
+pub(crate) mod devices;
 pub(crate) mod merge;
 pub(crate) mod past;
 mod seal;
@@ -46,6 +47,7 @@ pub(crate) enum Word {
     Server,
     User,
     Device,
+    Fingerprint,
     Records,
     Waiting,
     Conflicts,
@@ -131,6 +133,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
         Word::Server => ("server", "服务器"),
         Word::User => ("user", "用户"),
         Word::Device => ("device", "设备"),
+        Word::Fingerprint => ("fingerprint", "指纹"),
         Word::Records => ("records", "记录数"),
         Word::Waiting => ("waiting", "待发送"),
         Word::Conflicts => ("conflicts", "冲突"),
@@ -283,6 +286,17 @@ fn in_chinese(error: &CliError) -> Option<String> {
         CliError::TokenRefused(cause) => format!(
             "服务器已不认识本设备（{cause}）；请索取登记码并运行 `outrider enroll --again URL CODE`"
         ),
+        CliError::Barred { code, sent, .. } => devices::barred(code, *sent, Language::Zh),
+        CliError::Wiped | CliError::Replica(ReplicaError::Wiped) => {
+            devices::wiped(Language::Zh).to_owned()
+        }
+        CliError::WaitsForApproval { fingerprint } => {
+            devices::still_waits(fingerprint, Language::Zh)
+        }
+        CliError::Replica(ReplicaError::Locked { days }) => devices::locked(*days, Language::Zh),
+        CliError::Replica(ReplicaError::OtherUser { user }) => {
+            devices::other_user(user, Language::Zh)
+        }
         CliError::Refused(count) => {
             format!("公司拒绝了 {count} 项修改；`outrider inbox` 显示内容和原因")
         }

@@ -18,6 +18,7 @@ use outrider_core::{
 use ureq::{Body, http::Response};
 
 use crate::{
+    access,
     error::CliError,
     http::{SYNC_MEDIA_TYPE, Server},
     messages,
@@ -38,12 +39,13 @@ pub(crate) fn run(
     language: Language,
     is_shown: bool,
 ) -> Result<Summary, CliError> {
-    let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::of(&enrolment)?;
+    let mut server =
+        access::authorised(replica).map_err(|error| access::turned_away(replica, error))?;
     let bar = if is_shown { progress_bar() } else { ProgressBar::hidden() };
     let mut session = Session::new();
-    let done = converse(replica, &mut session, &server, &bar, language);
+    let done = converse(replica, &mut session, &mut server, &bar, language);
     bar.finish_and_clear();
+    let done = done.map_err(|error| access::turned_away(replica, error));
     done.map_err(|error| told(error, session.summary(), &server, language))?;
     Ok(session.summary().clone())
 }
@@ -51,18 +53,41 @@ pub(crate) fn run(
 fn converse(
     replica: &mut Replica,
     session: &mut Session,
-    server: &Server,
+    server: &mut Server,
     bar: &ProgressBar,
     language: Language,
 ) -> Result<(), CliError> {
     while let Some(request) = session.next(replica)? {
         bar.set_message(messages::progress(session.summary(), language));
-        let response = send(server, &request)?;
+        let response = match send(server, &request) {
+            Err(error) if is_stale(&error) => {
+                // The token ended meanwhile, or another process exchanged it.
+                access::renew(replica, server.token())?;
+                *server = access::authorised(replica)?;
+                send(server, &request)?
+            }
+            sent => sent?,
+        };
+        if let Some(contact) = server.contact() {
+            replica.note_contact(contact.server_ms, contact.lease_ms)?;
+        }
         let mut body = bar.wrap_read(response.into_body().into_reader());
         session.receive(replica, &mut body as &mut dyn Read)?;
         bar.set_message(messages::progress(session.summary(), language));
     }
     Ok(())
+}
+
+/// Whether the next token may be taken where this one was not.
+#[expect(clippy::wildcard_enum_match_arm, reason = "no other failure is about tokens")]
+fn is_stale(error: &CliError) -> bool {
+    match error {
+        CliError::TokenRefused(_) => true,
+        CliError::Server { code, .. } => {
+            matches!(code.as_str(), "token_expired" | "device_suspended")
+        }
+        _ => false,
+    }
 }
 
 /// Sends a request, again and again while the server is busy.

@@ -12,12 +12,14 @@ use crate::{
     access::{
         Grant, Operation, PartKind, Refusal, Standing, Target,
         change::NOT_PERMITTED,
+        grant::SIGNED_KIND,
         scope::{linked, readers_of, scopes_of},
     },
     crdt::State,
-    ids::{DocumentId, Part, RecordId, to_hex},
+    ids::{DocumentId, Part, RecordId, from_hex, to_hex},
     schema::{Entity, Family},
-    store::{StoreError, document, inbox, meta, outbox, rows, standing, undo},
+    store::{StoreError, credentials, document, inbox, meta, outbox, rows, standing, undo},
+    sync::{frame::SignedGrant, sign::is_document_signed},
 };
 
 /// Records that are looked at between two looks at which may have to go.
@@ -207,9 +209,19 @@ impl Writer<'_> {
         Ok(scopes)
     }
 
-    /// Takes a new grant: what may be written follows it at once.
-    pub(super) fn take_grant(&mut self, bytes: &[u8]) -> Result<(), ReplicaError> {
-        meta::set_grant(self.tx, bytes)?;
+    /// Takes a new grant: what may be written follows it at once. A device that knows its server's
+    /// key takes no grant that another key signed.
+    pub(super) fn take_grant(&mut self, grant: &SignedGrant) -> Result<(), ReplicaError> {
+        if let Some(certificate) = credentials::certificate(self.tx)? {
+            let is_signed = from_hex::<65>(&certificate.server_key).is_some_and(|key| {
+                is_document_signed(&key, SIGNED_KIND, &grant.body, &grant.signature)
+            });
+            if !is_signed {
+                let words = "its grant is not signed by the server that enrolled this device";
+                return Err(ReplicaError::Protocol(words.to_owned()));
+            }
+        }
+        meta::set_grant(self.tx, &grant.body)?;
         self.grant = None;
         Ok(())
     }

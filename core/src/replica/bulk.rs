@@ -21,6 +21,7 @@ impl Replica {
         &mut self,
         write: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.check_lease()?;
         let tx = self.store.begin().map_err(ReplicaError::from)?;
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)

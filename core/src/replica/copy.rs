@@ -131,6 +131,7 @@ impl Replica {
         };
         // SQLite writes into a file that is there and empty, whoever may read it.
         private().create_new(true).open(&database.0).map_err(file_error(&database.0))?;
+        self.check_lease()?;
         let holding = copy::write(&self.store, &database.0)?;
         let (sha256, database_bytes) = digest(&database.0).map_err(file_error(&database.0))?;
         let manifest = Manifest {

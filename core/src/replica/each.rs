@@ -15,7 +15,7 @@ impl Replica {
     ///
     /// As [`Replica::list`].
     pub fn count(&self, entity: &str, query: &Query) -> Result<u64, ReplicaError> {
-        Ok(query::count(self.store.conn(), self.entity(entity)?, query)?)
+        Ok(query::count(self.conn()?, self.entity(entity)?, query)?)
     }
 
     /// Runs `look`, to which all reading answers as of one moment, whatever other processes write
@@ -46,8 +46,7 @@ impl Replica {
     ) -> Result<(), E> {
         let mut query = Query { limit: PAGE_MAX, ..query.clone() };
         loop {
-            let page =
-                query::list(self.store.conn(), entity, &query).map_err(ReplicaError::from)?;
+            let page = query::list(self.conn()?, entity, &query).map_err(ReplicaError::from)?;
             for id in page.ids {
                 if let Some(Json::Object(record)) = self.get_itself(id)? {
                     take(&record)?;

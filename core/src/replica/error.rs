@@ -8,7 +8,7 @@ use crate::{
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     ids::RecordId,
     store::StoreError,
-    sync::codec::CodecError,
+    sync::{codec::CodecError, key::KeyError},
 };
 
 /// Why a replica could not do what it was asked.
@@ -90,6 +90,28 @@ pub enum ReplicaError {
         /// The limit.
         max: usize,
     },
+    /// The device has not reached its server for too long.
+    #[error(
+        "locked: lease: this device has not reached its office for {days} days; run `outrider sync` where there is a connection, nothing is lost"
+    )]
+    Locked {
+        /// For how many days.
+        days: i64,
+    },
+    /// The office had this device wiped.
+    #[error("the office ordered this device to be wiped; ask it for a code to begin anew")]
+    Wiped,
+    /// The store belongs to another user.
+    #[error(
+        "this store is {user}'s, and what waits in it is sent as {user}'s; run `outrider user switch NAME` first, and enroll there"
+    )]
+    OtherUser {
+        /// Whose it is.
+        user: String,
+    },
+    /// The device's key does not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The user may not do this.
     #[error("you may not do this ({code}): {}; ask for it, or leave it out", keys.join(", "))]
     NotPermitted {

@@ -19,7 +19,7 @@ impl Replica {
     /// Returns [`ReplicaError`] for an entity that there is not or a cursor that is none; whatever
     /// is typed is no error.
     pub fn search(&self, query: &SearchQuery) -> Result<SearchPage, ReplicaError> {
-        Ok(search::search(self.store.conn(), self.schema, query)?)
+        Ok(search::search(self.conn()?, self.schema, query)?)
     }
 
     /// A page of an entity's records that a search finds: the best hits first, unless the query has
@@ -35,7 +35,7 @@ impl Replica {
         query: &Query,
     ) -> Result<Page, ReplicaError> {
         let entity = self.entity(entity)?;
-        let conn = self.store.conn();
+        let conn = self.conn()?;
         let (page, _) = search::list(conn, self.schema, entity, text, query)?;
         let mut records = Vec::with_capacity(page.ids.len());
         for id in page.ids {
@@ -78,7 +78,7 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn data_version(&self) -> Result<i64, ReplicaError> {
-        let version = self.store.conn().pragma_query_value(None, "data_version", |row| row.get(0));
+        let version = self.conn()?.pragma_query_value(None, "data_version", |row| row.get(0));
         Ok(version.map_err(StoreError::from)?)
     }
 
@@ -88,6 +88,6 @@ impl Replica {
     ///
     /// Returns [`ReplicaError`] for a place that is not on Earth, and an entity without positions.
     pub fn near(&self, query: &NearQuery) -> Result<Vec<NearRecord>, ReplicaError> {
-        Ok(near::near(self.store.conn(), self.schema, query)?)
+        Ok(near::near(self.conn()?, self.schema, query)?)
     }
 }

@@ -71,7 +71,7 @@ impl Replica {
         record: RecordId,
         field: Option<&str>,
     ) -> Result<Vec<LocalChange>, ReplicaError> {
-        let conn = self.store.conn();
+        let conn = self.conn()?;
         let documents = document::load_all(conn, record)?;
         if documents.is_empty() {
             return Err(ReplicaError::UnknownRecord(record));

@@ -33,7 +33,7 @@ impl Replica {
         except: Option<RecordId>,
     ) -> Result<Vec<NamedLikely>, ReplicaError> {
         let entity = self.entity(entity)?;
-        let found = likeness::likely(self.store.conn(), entity, fields, except)?;
+        let found = likeness::likely(self.conn()?, entity, fields, except)?;
         let named = found.into_iter().map(|likely| {
             let title = self.title(likely.record)?.map(|(_, title)| title);
             let title = title.unwrap_or_else(|| likely.record.to_string());
@@ -54,6 +54,6 @@ impl Replica {
         after: Option<RecordId>,
         scan: usize,
     ) -> Result<PairPage, ReplicaError> {
-        Ok(likeness::pairs(self.store.conn(), self.entity(entity)?, after, scan)?)
+        Ok(likeness::pairs(self.conn()?, self.entity(entity)?, after, scan)?)
     }
 }

@@ -84,7 +84,7 @@ impl Replica {
             return Err(ReplicaError::LiveWindow { max: LIVE_WINDOW_MAX });
         }
         let entity = self.entity(entity)?;
-        let conn = self.store.conn();
+        let conn = self.conn()?;
         if self.live.open.is_empty() {
             watch::begin(conn)?;
         }
@@ -143,7 +143,7 @@ impl Replica {
         if self.live.open.is_empty() {
             return Ok(Vec::new());
         }
-        let (version, told) = watch::snapshot(self.store.conn(), |conn| {
+        let (version, told) = watch::snapshot(self.conn()?, |conn| {
             let version = watch::data_version(conn)?;
             let touched = watch::take(conn)?;
             let is_foreign = version != self.live.data_version;
@@ -182,7 +182,7 @@ impl Replica {
             Some(records) => Suspects::These(records),
             None => return Ok(None),
         };
-        let IdPage { ids, next } = query::list(self.store.conn(), open.entity, &open.query)?;
+        let IdPage { ids, next } = query::list(self.conn()?, open.entity, &open.query)?;
         Ok(Some((self.fresh(&open.window, ids, &suspects)?, next)))
     }
 

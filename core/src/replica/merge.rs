@@ -85,7 +85,7 @@ impl Replica {
     /// Fails when the store does.
     pub fn resolve(&self, record: RecordId) -> Result<RecordId, ReplicaError> {
         let Some((entity, _)) = self.title(record)? else { return Ok(record) };
-        Ok(redirect::resolve(self.store.conn(), entity, record).map_err(StoreError::from)?)
+        Ok(redirect::resolve(self.conn()?, entity, record).map_err(StoreError::from)?)
     }
 
     /// The records that were merged into one.
@@ -95,7 +95,7 @@ impl Replica {
     /// Fails when the store does.
     pub fn halves(&self, record: RecordId) -> Result<Vec<RecordId>, ReplicaError> {
         let Some((entity, _)) = self.title(record)? else { return Ok(Vec::new()) };
-        Ok(redirect::halves(self.store.conn(), entity, record).map_err(StoreError::from)?)
+        Ok(redirect::halves(self.conn()?, entity, record).map_err(StoreError::from)?)
     }
 }
 

@@ -115,14 +115,14 @@ impl Replica {
         is_fetch: bool,
     ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
-        self.transaction(|writer| {
+        self.exchange(|writer| {
             let mut effect = PullEffect::default();
             let mut progress = None;
             for frame in frames {
                 match frame {
                     PullFrame::Hello(hello) => {
                         if let Some(grant) = &hello.grant {
-                            writer.take_grant(&grant.body)?;
+                            writer.take_grant(grant)?;
                         }
                     }
                     PullFrame::Author(author) => meta::set_author(writer.tx, author)?,

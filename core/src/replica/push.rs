@@ -12,8 +12,8 @@ use crate::{
     },
     sync::{
         frame::{
-            Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup, PushRequest,
-            PushResponse,
+            Answer, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
+            PushRequest, PushResponse,
         },
         sign::sign,
     },
@@ -127,7 +127,7 @@ impl Replica {
             return Ok(None);
         }
         let groups: Vec<PushGroup> = groups.into_iter().map(|(_, group)| group).collect();
-        let signature = sign(&self.key, enrolment.device, &groups);
+        let signature = sign(self.key.as_ref(), enrolment.device, &groups)?;
         let device = enrolment.device;
         let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature };
         Ok(Some(PushBatch { request, last_id, count }))
@@ -144,7 +144,7 @@ impl Replica {
         &mut self,
         response: &PushResponse,
     ) -> Result<(PushEffect, BTreeSet<ChangeHash>), ReplicaError> {
-        self.transaction(|writer| {
+        self.exchange(|writer| {
             let mut effect = PushEffect::default();
             let mut asked = BTreeSet::new();
             for answer in &response.answers {
@@ -155,6 +155,49 @@ impl Replica {
                 writer.take_answer(&own, &answer.outcome, &mut effect, &mut asked)?;
             }
             Ok((effect, asked))
+        })
+    }
+}
+
+impl Replica {
+    /// Takes the answers to everything that was sent for review: what the office keeps goes into the
+    /// inbox and is sent no more. A document of which an edit was not answered waits on as it is.
+    /// Returns how many edits went into the inbox.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; nothing is taken then.
+    pub fn take_reviewed(&mut self, answers: &[Answer]) -> Result<u64, ReplicaError> {
+        let outcomes: BTreeMap<ChangeHash, &Outcome> =
+            answers.iter().map(|answer| (answer.hash, &answer.outcome)).collect();
+        self.exchange(|writer| {
+            let mut documents: BTreeMap<DocumentId, &str> = BTreeMap::new();
+            for (hash, outcome) in &outcomes {
+                let Some(own) = outbox::by_hash(writer.tx, *hash)? else { continue };
+                match outcome {
+                    Outcome::Duplicate | Outcome::Applied => writer.confirm(&own)?,
+                    Outcome::Refused(code, _) => {
+                        documents.insert(own.document, code);
+                    }
+                    Outcome::Erased => {
+                        documents.insert(own.document, "erased");
+                    }
+                    Outcome::Pending(_) | Outcome::Forked | Outcome::Retry(_) => {}
+                }
+            }
+            let mut taken = 0;
+            for (id, code) in documents {
+                let waiting = outbox::waiting_of(writer.tx, &id)?;
+                let is_kept = |own: &OwnChange| {
+                    let outcome = outcomes.get(&own.hash);
+                    matches!(outcome, Some(Outcome::Refused(..) | Outcome::Erased))
+                };
+                if waiting.iter().all(is_kept) {
+                    taken += waiting.len() as u64;
+                    writer.take_back(&id, code)?;
+                }
+            }
+            Ok(taken)
         })
     }
 }

@@ -162,7 +162,7 @@ impl Replica {
     ) -> Result<Option<(&'static Entity, Documents)>, ReplicaError> {
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, stored) in document::load_all(self.store.conn(), id)? {
+        for (part, stored) in document::load_all(self.conn()?, id)? {
             let name = DocumentId { record: id, part };
             if name.part.is_flat() {
                 let state = document::decode_state(&name, &stored.state)?;
@@ -188,7 +188,7 @@ impl Replica {
         let Some((entity, documents)) = self.documents(id)? else { return Ok(None) };
         let mut json = record::to_json(entity, id, &documents);
         if let Json::Object(members) = &mut json {
-            rollup::add_rollups(self.store.conn(), self.schema, entity, id, members)?;
+            rollup::add_rollups(self.conn()?, self.schema, entity, id, members)?;
             add_timely(entity, members, self.clock.now_ms());
         }
         Ok(Some(json))
@@ -207,7 +207,7 @@ impl Replica {
     /// Returns [`ReplicaError`] when the entity or a column is unknown, or a value does not fit.
     pub fn list(&self, entity: &str, query: &Query) -> Result<Page, ReplicaError> {
         let entity = self.entity(entity)?;
-        let page = query::list(self.store.conn(), entity, query)?;
+        let page = query::list(self.conn()?, entity, query)?;
         let mut records = Vec::with_capacity(page.ids.len());
         for id in page.ids {
             records.extend(self.get_itself(id)?);
@@ -222,7 +222,7 @@ impl Replica {
     /// Fails when the store does.
     pub fn title(&self, id: RecordId) -> Result<Option<(&'static Entity, String)>, ReplicaError> {
         let name = DocumentId { record: id, part: Part::Main };
-        let Some(stored) = document::load(self.store.conn(), &name)? else { return Ok(None) };
+        let Some(stored) = document::load(self.conn()?, &name)? else { return Ok(None) };
         let entity = self.entity(&stored.entity)?;
         let state = document::decode_state(&name, &stored.state)?;
         Ok(Some((entity, record::title(entity, id, &state))))
@@ -239,7 +239,7 @@ impl Replica {
         family: RecordId,
         query: &TimelineQuery,
     ) -> Result<TimelinePage, ReplicaError> {
-        Ok(timeline::timeline(self.store.conn(), self.schema, family, query)?)
+        Ok(timeline::timeline(self.conn()?, self.schema, family, query)?)
     }
 
     /// The links of a record, both ways.
@@ -275,7 +275,7 @@ impl Replica {
                     value: id.to_string(),
                 };
                 let query = Query { filters: vec![filter], limit: LINKS_MAX, ..Query::default() };
-                for record in query::list(self.store.conn(), other, &query)?.ids {
+                for record in query::list(self.conn()?, other, &query)?.ids {
                     let title = self.title(record)?.map(|(_, title)| title);
                     let entity = other.name.clone();
                     links.from.push(Link { field: field.name.clone(), entity, record, title });
@@ -294,7 +294,7 @@ impl Replica {
     pub fn conflicts(&self, only: Option<RecordId>) -> Result<Vec<Conflict>, ReplicaError> {
         let ids = match only {
             Some(id) => vec![id],
-            None => query::with_conflicts(self.store.conn(), self.schema, CONFLICTS_MAX)?,
+            None => query::with_conflicts(self.conn()?, self.schema, CONFLICTS_MAX)?,
         };
         let mut found = Vec::new();
         for id in ids {
@@ -332,7 +332,7 @@ impl Replica {
         id: &DocumentId,
         value: &record::ConflictingValue,
     ) -> Result<ConflictValue, ReplicaError> {
-        let conn = self.store.conn();
+        let conn = self.conn()?;
         let by = meta::author(conn, value.op.actor.prefix())?;
         let at = match meta::made_at(conn, id, value.op)? {
             Some(at) => Some(at),
@@ -343,7 +343,7 @@ impl Replica {
 
     /// When a waiting change of this device wrote an operation.
     fn own_made_at(&self, id: &DocumentId, op: OpId) -> Result<Option<TimestampMs>, ReplicaError> {
-        for own in outbox::waiting_of(self.store.conn(), id)? {
+        for own in outbox::waiting_of(self.conn()?, id)? {
             let encoded = decode_own(&own)?;
             if encoded.change.ops_with_ids().any(|(known, _)| known == op) {
                 return Ok(Some(own.made_at));
@@ -358,7 +358,7 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn outbox(&self, limit: usize) -> Result<Vec<Waiting>, ReplicaError> {
-        outbox::waiting(self.store.conn(), 0, limit)?
+        outbox::waiting(self.conn()?, 0, limit)?
             .into_iter()
             .map(|own| {
                 let keys = if own.document.part.is_flat() {
@@ -388,7 +388,7 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn inbox(&self, limit: usize) -> Result<Vec<Refused>, ReplicaError> {
-        Ok(inbox::open(self.store.conn(), limit)?)
+        Ok(inbox::open(self.conn()?, limit)?)
     }
 
     /// Dismisses a refusal; returns whether it was there.

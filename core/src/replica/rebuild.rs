@@ -35,6 +35,7 @@ impl Replica {
     ///
     /// Fails when the store does; the rows are as before then.
     pub fn rebuild_rows(&mut self) -> Result<(), ReplicaError> {
+        self.check_lease()?;
         let schema = self.schema;
         let tx = self.store.begin()?;
         rows::clear(&tx, schema).map_err(StoreError::from)?;
@@ -54,7 +55,7 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn dump_rows(&self) -> Result<Vec<String>, ReplicaError> {
-        Ok(rows::dump(self.store.conn(), self.schema).map_err(StoreError::from)?)
+        Ok(rows::dump(self.conn()?, self.schema).map_err(StoreError::from)?)
     }
 }
 

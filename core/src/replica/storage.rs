@@ -29,7 +29,7 @@ impl Replica {
     ///
     /// Fails when the store or the folder does.
     pub fn storage(&self) -> Result<Storage, ReplicaError> {
-        let conn = self.store.conn();
+        let conn = self.conn()?;
         let (database_bytes, free_bytes) = sizes::pages(conn)?;
         let size = |suffix: &str| {
             let path = self.folder.join([DATABASE_FILE, suffix].concat());

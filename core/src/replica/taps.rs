@@ -93,7 +93,7 @@ impl Replica {
 
     /// The record of this device's user, where there is one.
     fn user_record(&self) -> Result<Option<RecordId>, ReplicaError> {
-        let enrolment = meta::enrolment(self.store.conn())?;
+        let enrolment = meta::enrolment(self.conn()?)?;
         Ok(enrolment.and_then(|enrolment| enrolment.user_record))
     }
 
@@ -117,7 +117,7 @@ impl Replica {
             is("inactive", Compare::IsNot, "true".to_owned()),
         ];
         let query = Query { filters, limit: 2, ..Query::default() };
-        let vans = query::list(self.store.conn(), self.entity("stock_location")?, &query)?.ids;
+        let vans = query::list(self.conn()?, self.entity("stock_location")?, &query)?.ids;
         Ok(if let [only] = vans.as_slice() { Some(*only) } else { None })
     }
 

@@ -54,7 +54,7 @@ impl Replica {
         let (entity, _) = self.title(record)?.ok_or(ReplicaError::UnknownRecord(record))?;
         long_text(&entity.name, entity.field(field), field)?;
         let id = DocumentId { record, part: Part::Text(field.to_owned()) };
-        let Some(stored) = document::load(self.store.conn(), &id)? else {
+        let Some(stored) = document::load(self.conn()?, &id)? else {
             return Ok(SeenText::default());
         };
         let text = TextDocument::load(&stored.state)?;

@@ -133,7 +133,7 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn undoable(&self, limit: usize) -> Result<Vec<Tap>, ReplicaError> {
-        let taps = undo::taps(self.store.conn(), limit)?;
+        let taps = undo::taps(self.conn()?, limit)?;
         let mut undone: BTreeSet<i64> = BTreeSet::new();
         let mut told = Vec::with_capacity(taps.len());
         for changes in taps {
@@ -163,7 +163,7 @@ impl Replica {
     /// Returns [`ReplicaError::NoTap`] if there is no such tap, or fails when the store does;
     /// nothing was written then.
     pub fn undo(&mut self, group: i64) -> Result<Undone, ReplicaError> {
-        let changes = undo::tap(self.store.conn(), group)?;
+        let changes = undo::tap(self.conn()?, group)?;
         if changes.is_empty() {
             return Err(ReplicaError::NoTap(group));
         }
@@ -182,14 +182,14 @@ impl Replica {
             });
         }
         if let Some(by_group) = by_group {
-            done.items = self.tell(&undo::tap(self.store.conn(), by_group)?)?;
+            done.items = self.tell(&undo::tap(self.conn()?, by_group)?)?;
         }
         Ok(done)
     }
 
     fn author_name(&self, author: Option<ActorId>) -> Result<Option<String>, ReplicaError> {
         let Some(author) = author else { return Ok(None) };
-        Ok(crate::store::meta::author(self.store.conn(), author.prefix())?)
+        Ok(crate::store::meta::author(self.conn()?, author.prefix())?)
     }
 }
 

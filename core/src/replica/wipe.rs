@@ -4,6 +4,9 @@
 //! the device's private key, with which nobody shall sign any more, and the files. A mark in the
 //! folder is the first thing that is written and the last that goes: until then the replica does not
 //! open, and wiping goes on where it was when it is called again.
+//!
+//! Where the office ordered it, the mark is that order: to whom and with what to confirm it. It stays
+//! until the office has heard.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -11,13 +14,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE, ReplicaError};
-use crate::keys::{KeyStore, KeyStoreError, sync_folder};
+use crate::{
+    ids::DeviceId,
+    keys::{KeyStore, KeyStoreError, sync_folder},
+};
 
-/// Name of the file that says that wiping was begun.
-const MARK: &str = "wiping";
+/// Name of the file that says that wiping was begun; it holds the office's order, if there is one.
+pub const WIPE_FILE: &str = "wiping";
+
+/// An order that is being carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WipeOrder {
+    /// Where to confirm it.
+    pub url: String,
+    /// Which device it was.
+    pub device: DeviceId,
+    /// What confirms it: the key is gone by then.
+    pub receipt: String,
+    /// The authority (DER, in hexadecimal) that alone says who the server is, if there is one.
+    #[serde(default)]
+    pub ca: Option<String>,
+}
 
 /// What a wipe removed; a second one after a crash says what the first one had left.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -55,8 +75,49 @@ pub enum WipeError {
     },
 }
 
+/// Notes that the office ordered this. From here on there is no way back.
+///
+/// # Errors
+///
+/// Fails when the file cannot be written.
+pub fn begin(folder: &Path, order: &WipeOrder) -> io::Result<()> {
+    let path = folder.join(WIPE_FILE);
+    let draft = path.with_extension("draft");
+    let mut file = File::create(&draft)?;
+    file.write_all(&serde_json::to_vec(order)?)?;
+    file.sync_all()?;
+    fs::rename(&draft, &path)?;
+    sync_folder(folder)
+}
+
+/// The order that is being carried out in this folder; none where nobody ordered it.
+///
+/// # Errors
+///
+/// Fails when the file is there and cannot be read.
+pub fn order(folder: &Path) -> io::Result<Option<WipeOrder>> {
+    match fs::read(folder.join(WIPE_FILE)) {
+        Ok(bytes) if bytes.is_empty() => Ok(None),
+        Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The order was confirmed: nothing is left, and the folder can be used anew.
+///
+/// # Errors
+///
+/// Fails when the mark cannot be removed.
+pub fn end(folder: &Path) -> io::Result<()> {
+    match fs::remove_file(folder.join(WIPE_FILE)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Destroys the key of the replica in `folder`, then its files; `folder` itself if nothing else is in
-/// it. Close the replica first. Nothing to wipe is no error.
+/// it. Close the replica first. Nothing to wipe is no error. An [`order`] stays until [`end`].
 ///
 /// # Errors
 ///
@@ -68,7 +129,7 @@ pub fn wipe(folder: &Path, keys: &dyn KeyStore) -> Result<Wiped, WipeError> {
         move |source| WipeError::File { path, source }
     };
     let is_there = folder.exists();
-    let mark = folder.join(MARK);
+    let mark = folder.join(WIPE_FILE);
     if is_there {
         set_mark(&mark).map_err(file_error(&mark))?;
     }
@@ -86,7 +147,7 @@ pub fn wipe(folder: &Path, keys: &dyn KeyStore) -> Result<Wiped, WipeError> {
         Ok(was_there) => wiped.key = was_there,
         Err(source) => return Err(WipeError::Key { wiped, source }),
     }
-    if is_there {
+    if is_there && order(folder).map_err(file_error(&mark))?.is_none() {
         fs::remove_file(&mark).map_err(file_error(&mark))?;
         // It fails for a folder in which something else is, and that stays.
         wiped.folder = fs::remove_dir(folder).is_ok();
@@ -96,14 +157,18 @@ pub fn wipe(folder: &Path, keys: &dyn KeyStore) -> Result<Wiped, WipeError> {
 
 /// A replica that is being wiped does not open.
 pub(super) fn check_not_begun(folder: &Path) -> Result<(), ReplicaError> {
-    if folder.join(MARK).exists() {
-        return Err(ReplicaError::BeingWiped(folder.to_owned()));
+    if !folder.join(WIPE_FILE).exists() {
+        return Ok(());
     }
-    Ok(())
+    match order(folder) {
+        Ok(Some(_)) => Err(ReplicaError::Wiped),
+        Ok(None) | Err(_) => Err(ReplicaError::BeingWiped(folder.to_owned())),
+    }
 }
 
 fn set_mark(path: &Path) -> io::Result<()> {
-    File::create(path)?.sync_all()?;
+    // What is there may be the office's order.
+    OpenOptions::new().append(true).create(true).open(path)?.sync_all()?;
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
@@ -135,7 +200,7 @@ fn place_of(name: &str) -> Option<u8> {
         Some(1)
     } else if of(INSTANCE_FILE, &['.']) {
         Some(2)
-    } else if name == "init.lock" {
+    } else if ["init.lock", "token.lock", "wiping.draft"].contains(&name) {
         Some(3)
     } else {
         None
@@ -155,4 +220,44 @@ fn remove(path: &Path) -> io::Result<u64> {
     }
     fs::remove_file(path)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        keys::NoKeys,
+        replica::{Options, Replica},
+    };
+
+    #[test]
+    fn an_ordered_wipe_that_was_cut_off_goes_on_from_every_step() {
+        for done in 0..=3 {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path();
+            drop(Replica::open(home, Options::default()).unwrap());
+            assert_eq!(order(home).unwrap(), None);
+            let ordered = WipeOrder {
+                url: "http://office".to_owned(),
+                device: DeviceId(uuid::Uuid::from_u128(7)),
+                receipt: "ab".to_owned(),
+                ca: None,
+            };
+            begin(home, &ordered).unwrap();
+            // The process dies after so many files; the next one finds the order.
+            for path in files_of(home).unwrap().iter().take(done) {
+                remove(path).unwrap();
+            }
+            let opened = Replica::open(home, Options::default()).unwrap_err();
+            assert!(matches!(opened, ReplicaError::Wiped), "{opened}");
+            for _ in 0..2 {
+                wipe(home, &NoKeys).unwrap();
+                assert_eq!(order(home).unwrap().as_ref(), Some(&ordered), "until it is confirmed");
+            }
+            let left: Vec<_> = fs::read_dir(home).unwrap().map(|one| one.unwrap().path()).collect();
+            assert_eq!(left, [home.join(WIPE_FILE)], "after {done} files");
+            end(home).unwrap();
+            assert!(Replica::open(home, Options::default()).is_ok(), "the folder can be used anew");
+        }
+    }
 }

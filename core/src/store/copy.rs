@@ -38,7 +38,7 @@ pub fn write(store: &Store, to: &Path) -> Result<Holding, StoreError> {
     // One file, in which nothing is left of what is deleted.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     copy.pragma_update(None, "secure_delete", true)?;
-    for key in SECRETS {
+    for key in SECRETS.iter().chain(&super::credentials::ROWS) {
         copy.execute("DELETE FROM meta WHERE key = ?1", [key])?;
     }
     copy.execute_batch("VACUUM")?;

@@ -47,14 +47,17 @@ pub struct Cursor {
     pub held: Digest,
 }
 
-fn get<T: rusqlite::types::FromSql>(conn: &Connection, key: &str) -> Result<Option<T>, StoreError> {
+pub(super) fn get<T: rusqlite::types::FromSql>(
+    conn: &Connection,
+    key: &str,
+) -> Result<Option<T>, StoreError> {
     Ok(conn
         .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
         .query_row([key], |row| row.get(0))
         .optional()?)
 }
 
-fn set(conn: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
+pub(super) fn set(conn: &Connection, key: &str, value: &[u8]) -> Result<(), StoreError> {
     conn.prepare_cached(
         "INSERT INTO meta (key, value) VALUES (?1, ?2)
          ON CONFLICT (key) DO UPDATE SET value = excluded.value",

@@ -9,7 +9,10 @@ use p256::ecdsa::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::frame::PushGroup;
+use super::{
+    frame::PushGroup,
+    key::{DeviceKey, KeyError},
+};
 use crate::ids::DeviceId;
 
 /// Separates these signatures from all others.
@@ -37,10 +40,29 @@ pub fn batch_digest(device: DeviceId, groups: &[PushGroup]) -> [u8; 32] {
 }
 
 /// Signs a batch.
+///
+/// # Errors
+///
+/// Returns [`KeyError`] when the device's key does not sign.
+pub fn sign(
+    key: &dyn DeviceKey,
+    device: DeviceId,
+    groups: &[PushGroup],
+) -> Result<Vec<u8>, KeyError> {
+    Ok(key.sign_message(&batch_digest(device, groups))?.to_vec())
+}
+
+/// Groups of a fingerprint.
+const FINGERPRINT_GROUPS: usize = 8;
+
+/// What people compare to know that two of them mean the same key (SEC1 bytes): 128 bits of its
+/// SHA-256 in groups of four digits. `None` for bytes that are no key.
 #[must_use]
-pub fn sign(key: &SigningKey, device: DeviceId, groups: &[PushGroup]) -> Vec<u8> {
-    let signature: Signature = key.sign(&batch_digest(device, groups));
-    signature.to_bytes().to_vec()
+pub fn fingerprint(public_key: &[u8]) -> Option<String> {
+    let key = VerifyingKey::from_sec1_bytes(public_key).ok()?;
+    let hash = Sha256::digest(key.to_sec1_point(false).as_bytes());
+    let groups = hash.chunks_exact(2).take(FINGERPRINT_GROUPS);
+    Some(groups.map(crate::ids::to_hex).collect::<Vec<_>>().join(" "))
 }
 
 /// Whether `signature` is that of the device with `public_key` (SEC1 bytes) over the batch.
@@ -88,6 +110,16 @@ pub fn is_document_signed(public_key: &[u8], kind: &str, bytes: &[u8], signature
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_one_fingerprint_however_it_is_written() {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let long = fingerprint(key.verifying_key().to_sec1_point(false).as_bytes()).unwrap();
+        let short = fingerprint(key.verifying_key().to_sec1_point(true).as_bytes()).unwrap();
+        assert_eq!(long, short);
+        assert_eq!(long.len(), 8 * 4 + 7);
+        assert_eq!(fingerprint(b"no key"), None);
+    }
 
     #[test]
     fn a_signature_of_one_kind_is_none_of_another() {

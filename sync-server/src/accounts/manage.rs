@@ -5,9 +5,12 @@ use outrider_core::{ids::RecordId, time::TimestampMs};
 use uuid::Uuid;
 
 use super::{AccountError, Salt, check_password, fold_login, hash_password, is_name};
-use crate::storage::{
-    AuditLine, Storage, Write,
-    accounts::{Account, Role, SeenAs},
+use crate::{
+    ledger::Entry,
+    storage::{
+        AuditLine, Storage, Write,
+        accounts::{Account, Role, SeenAs},
+    },
 };
 
 /// Characters of a password that people choose themselves, at least.
@@ -112,6 +115,7 @@ pub fn set_disabled(
                 return Err(AccountError::LastAdministrator);
             }
             write.remove_sessions_of(id)?;
+            write.note(Entry::AccountDisabled { login: account.login.clone(), at: now_ms });
         }
         Ok(Account { is_disabled, ..account })
     })

@@ -158,6 +158,8 @@ mod tests {
         "/health",
         "/ready",
         "/v1/status",
+        "/v1/device",
+        "/v1/ca",
         "/v1/live",
     ];
 

@@ -25,8 +25,9 @@ use crate::{
     accept,
     access::{Issuer, Policies},
     audit::{heads, pulls::Watch},
-    auth::Caller,
+    auth::{Caller, CallerOrRevoked, CallerOrWiping},
     body::{CONTENT_TYPE, Message, QUESTION_BYTES_MAX},
+    devices::review,
     error::AppError,
     feed,
     keys::ServerKey,
@@ -38,7 +39,7 @@ use crate::{
 /// `POST /v1/push`: takes changes, answers each.
 pub(crate) async fn push_changes(
     State(state): State<AppState>,
-    Caller(device): Caller,
+    CallerOrWiping(device): CallerOrWiping,
     message: Message,
 ) -> Result<Response, AppError> {
     let now_ms = state.now_ms();
@@ -49,6 +50,24 @@ pub(crate) async fn push_changes(
         let policy = policies.current(&*storage.read()?)?;
         let response = accept::push(storage, &policy, &device, &request, now_ms)?;
         tracing::info!(groups = request.groups.len(), answers = response.answers.len(), "push");
+        Ok::<_, AppError>(respond(&response))
+    });
+    answer.await?
+}
+
+/// `POST /v1/review`: keeps the changes of a device that may not write any more, for the office to
+/// decide on; answers each.
+pub(crate) async fn review_changes(
+    State(state): State<AppState>,
+    CallerOrRevoked { device, .. }: CallerOrRevoked,
+    message: Message,
+) -> Result<Response, AppError> {
+    let now_ms = state.now_ms();
+    let answer = state.run(move |storage| {
+        let request: PushRequest = message.unpack(MESSAGE_BYTES_MAX)?;
+        check_push(&device, &request)?;
+        let response = review::keep(storage, &device, &request, now_ms)?;
+        tracing::info!(answers = response.answers.len(), "kept for review");
         Ok::<_, AppError>(respond(&response))
     });
     answer.await?

@@ -38,6 +38,27 @@ pub enum Entry {
         /// When.
         at: TimestampMs,
     },
+    /// A device is to be wiped, and does nothing else any more.
+    WipeOrdered {
+        /// Which device.
+        device: DeviceId,
+        /// When: the device's receipt follows from it.
+        at: TimestampMs,
+    },
+    /// All devices of a user are shut out.
+    UserDisabled {
+        /// Name of the user.
+        user: String,
+        /// When.
+        at: TimestampMs,
+    },
+    /// The devices of a user are let in again.
+    UserEnabled {
+        /// Name of the user.
+        user: String,
+        /// When.
+        at: TimestampMs,
+    },
     /// A record was erased.
     Erased {
         /// Which record.

@@ -6,6 +6,7 @@ mod enrolment;
 mod feed;
 mod history;
 mod reading;
+mod standing;
 mod transactions;
 mod world;
 
@@ -18,6 +19,7 @@ pub(super) fn check(make: impl Fn() -> Box<dyn Storage>) {
         history::CASES,
         feed::CASES,
         enrolment::CASES,
+        standing::CASES,
         accounts::CASES,
         reading::CASES,
     ];

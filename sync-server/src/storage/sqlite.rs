@@ -28,6 +28,7 @@ mod ledger;
 mod rows;
 mod scope;
 mod sight;
+mod standing;
 mod stream;
 
 pub mod snapshot;

@@ -1,14 +1,17 @@
-//! Devices: whose they are, when they were last heard of; codes that let new ones in.
+//! Devices: whose they are, when they were last heard of; codes that let new ones in, and the
+//! buttons that approve them, turn them away, and have them wiped.
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, header},
-    response::Response,
+    response::{IntoResponse as _, Redirect, Response},
 };
 use outrider_core::{
+    ids::DeviceId,
     schema::{Entity, Schema},
     store::query::Query,
+    sync::sign::fingerprint,
 };
 use qrcode::{EcLevel, QrCode, render::svg};
 
@@ -21,11 +24,19 @@ use super::{
 };
 use crate::{
     config::CODE_MINUTES,
-    enrol::{EnrolError, create_code_by},
+    devices::{
+        Bar, DeviceError,
+        standing::{approve, decline, order_wipe, revoke},
+    },
+    enrol::{Approval, EnrolError, create_code_with},
     error::AppError,
     office::{self, OfficeError},
     state::AppState,
-    storage::{Storage, accounts::Role},
+    storage::{
+        DeviceContact, Storage,
+        accounts::Role,
+        standing::{DeviceStanding, EnrolmentRequest},
+    },
 };
 
 /// Minutes that a code may be good, at most: a week.
@@ -41,12 +52,75 @@ struct Line {
     contact: Option<When>,
     changes: u64,
     is_office: bool,
+    fingerprint: String,
+    /// Whether the office may let it in or not.
+    waits: bool,
+    /// Whether it can be turned away.
+    is_in: bool,
+    can_be_wiped: bool,
+    /// How it stands, in words.
+    standing: String,
+    wipe_ordered: Option<When>,
+    wiped: Option<When>,
+}
+
+impl Line {
+    fn waiting(request: EnrolmentRequest, words: Words) -> Self {
+        Self {
+            id: request.device.to_string(),
+            name: request.name,
+            user: request.user,
+            enrolled: When::at(request.asked_at),
+            contact: None,
+            changes: 0,
+            is_office: false,
+            fingerprint: fingerprint(&request.public_key).unwrap_or_default(),
+            waits: true,
+            is_in: false,
+            can_be_wiped: false,
+            standing: words.t("standing-pending"),
+            wipe_ordered: None,
+            wiped: None,
+        }
+    }
+
+    fn of(contact: DeviceContact, standing: &DeviceStanding, words: Words) -> Self {
+        let bar = Bar::of(standing);
+        let name = match bar {
+            None => "standing-active",
+            Some(Bar::Revoked) => "standing-revoked",
+            Some(Bar::UserDisabled) => "standing-user-disabled",
+            Some(Bar::Wipe) => "standing-wipe",
+            Some(Bar::Suspended) => match standing.reason.as_str() {
+                "token_reused" => "standing-reused",
+                _ => "standing-suspended",
+            },
+        };
+        let at = |at: i64| (at > 0).then(|| When::at(at));
+        Self {
+            id: contact.device.id.to_string(),
+            name: contact.device.name,
+            user: contact.device.user,
+            enrolled: When::at(contact.device.enrolled_at),
+            contact: at(contact.last_contact_at),
+            changes: contact.changes,
+            is_office: contact.device.is_office,
+            fingerprint: fingerprint(&contact.device.public_key).unwrap_or_default(),
+            waits: bar == Some(Bar::Suspended),
+            is_in: !contact.device.is_office && bar != Some(Bar::Revoked),
+            can_be_wiped: !contact.device.is_office && standing.wipe_ordered_at == 0,
+            standing: words.t(name),
+            wipe_ordered: at(standing.wipe_ordered_at),
+            wiped: at(standing.wiped_at),
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "devices.html")]
 struct DevicesPage {
     page: Page,
+    waiting: Vec<Line>,
     lines: Vec<Line>,
     users: Vec<String>,
     minutes: u32,
@@ -81,29 +155,31 @@ async fn list(
     problem: Option<String>,
 ) -> Result<Response, Failure> {
     check_role(&session)?;
-    let (position, devices, users) = state
+    let words = Words(session.language);
+    let (position, requests, devices, users) = state
         .run(move |storage| {
             let read = storage.read()?;
             let users = match Schema::current().entity("user") {
                 Some(entity) => users(&*read, entity)?,
                 None => Vec::new(),
             };
-            Ok::<_, OfficeError>((read.position()?, office::devices(&*read)?, users))
+            let mut devices = Vec::new();
+            for contact in office::devices(&*read)? {
+                if let Some(standing) = read.standing(contact.device.id)? {
+                    devices.push((contact, standing));
+                }
+            }
+            let requests = read.enrolment_requests()?;
+            Ok::<_, OfficeError>((read.position()?, requests, devices, users))
         })
         .await?;
-    let line = |contact: crate::storage::DeviceContact| Line {
-        id: contact.device.id.to_string(),
-        name: contact.device.name,
-        user: contact.device.user,
-        enrolled: When::at(contact.device.enrolled_at),
-        contact: (contact.last_contact_at > 0).then(|| When::at(contact.last_contact_at)),
-        changes: contact.changes,
-        is_office: contact.device.is_office,
-    };
-    let words = Words(session.language);
+    let lines = devices.into_iter().map(|(contact, standing)| Line::of(contact, &standing, words));
+    let (again, lines): (Vec<Line>, Vec<Line>) = lines.partition(|line| line.waits);
+    let waiting = requests.into_iter().map(|request| Line::waiting(request, words)).chain(again);
     Ok(respond(&DevicesPage {
         page: Page::new(&session, words.t("nav-devices"), "/devices").at(position),
-        lines: devices.into_iter().map(line).collect(),
+        waiting: waiting.collect(),
+        lines,
         users,
         minutes: CODE_MINUTES,
         minutes_max: CODE_MINUTES_MAX,
@@ -139,6 +215,7 @@ pub(super) async fn create_device_code(
     let Some(minutes) = minutes.filter(|m| (1..=CODE_MINUTES_MAX).contains(m)) else {
         return list(state, session, Some(words.t("code-minutes-wrong"))).await;
     };
+    let approval = if fields.has("at_once") { Approval::AtOnce } else { Approval::ByOffice };
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|_| AppError::Internal("the system gave no randomness"))?;
@@ -146,7 +223,7 @@ pub(super) async fn create_device_code(
     let by = session.account;
     let made = state
         .run(move |storage: &dyn Storage| {
-            match create_code_by(storage, &name, minutes, random, Some(by), now_ms) {
+            match create_code_with(storage, (&name, approval), minutes, random, Some(by), now_ms) {
                 Ok(made) => Ok(Some(made)),
                 Err(EnrolError::Invalid(_)) => Ok(None),
                 Err(error) => Err(error),
@@ -168,6 +245,31 @@ pub(super) async fn create_device_code(
     let page = Page::new(&session, words.t("code-title"), "/devices");
     let expires = When::at(expires_at);
     Ok(respond(&CodePage { page, user, code, expires, server, ca, link, picture }))
+}
+
+/// `POST /devices/{id}/{act}`: lets a device in, turns it away, or orders it to be wiped.
+pub(super) async fn act_on_device(
+    State(state): State<AppState>,
+    Path((id, act)): Path<(String, String)>,
+    Submission { session, .. }: Submission,
+) -> Result<Response, Failure> {
+    check_role(&session)?;
+    let id = id.parse().map(DeviceId).map_err(|_| Failure::NotFound)?;
+    let act = match act.as_str() {
+        "approve" => approve,
+        "decline" => decline,
+        "revoke" => revoke,
+        "wipe" => order_wipe,
+        _ => return Err(Failure::NotFound),
+    };
+    let now_ms = state.now_ms();
+    let done = state.run(move |storage: &dyn Storage| match act(storage, id, now_ms) {
+        // A colleague was faster; the page shows how it stands.
+        Ok(()) | Err(DeviceError::NotWaiting) => Ok(()),
+        Err(error) => Err(error),
+    });
+    done.await?;
+    Ok(Redirect::to("/devices").into_response())
 }
 
 /// Where devices reach this server: as it was told, else as the browser did.

@@ -13,7 +13,7 @@ fn a_code_enrols_one_device_once() {
     let answer = office.enrol(&code.to_lowercase());
     assert_eq!(answer.status, 200, "{answer:?}");
     let body = answer.json();
-    assert_eq!((&body["user"], &body["protocol"]), (&json!("Wang Wei"), &json!(1)));
+    assert_eq!((&body["user"], &body["protocol"]), (&json!("Wang Wei"), &json!(2)));
     assert_eq!(body["now_ms"], json!(NOW));
     assert_eq!(body["prefix"].as_str().unwrap().len(), 24);
     let token = body["token"].as_str().unwrap();

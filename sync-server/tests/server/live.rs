@@ -13,15 +13,16 @@ use std::{
 use crate::world::{Office, send};
 
 /// An open channel, or what the server said instead.
-struct Channel {
+pub(crate) struct Channel {
     reader: BufReader<TcpStream>,
     head: String,
 }
 
-fn listen(office: &Office, token: &str) -> Channel {
+pub(crate) fn listen(office: &Office, token: &str) -> Channel {
     let mut stream = office.connect();
+    let proof = office.proof(("GET", "/v1/live"), token, b"");
     let request = format!(
-        "GET /v1/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\naccept: text/event-stream\r\n\r\n"
+        "GET /v1/live HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\noutrider-proof: {proof}\r\naccept: text/event-stream\r\n\r\n"
     );
     send(&mut stream, &request);
     let mut reader = BufReader::new(stream);
@@ -52,7 +53,7 @@ impl Channel {
         }
     }
 
-    fn position(&mut self) -> Option<u64> {
+    pub(crate) fn position(&mut self) -> Option<u64> {
         self.next("data:").map(|text| text.parse().unwrap())
     }
 

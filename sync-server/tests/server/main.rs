@@ -12,6 +12,8 @@ mod audit;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod devices;
+#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod enrolment;
@@ -45,3 +47,5 @@ mod slowness;
 mod streams;
 #[cfg(test)]
 mod tenants;
+#[cfg(test)]
+mod tokens;

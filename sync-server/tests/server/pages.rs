@@ -592,7 +592,8 @@ fn a_code_from_a_page_enrols_a_device() {
             .text
             .contains("role=\"alert\"")
     );
-    let page = browser.post("/devices/codes", &[("user", "Wang Wei"), ("minutes", "10")]).text;
+    let at_once = [("user", "Wang Wei"), ("minutes", "10"), ("at_once", "yes")];
+    let page = browser.post("/devices/codes", &at_once).text;
     let code = page.split("id=\"code\">").nth(1).unwrap().split('<').next().unwrap().to_owned();
     assert!(page.contains(&format!("outrider enroll https://crm.example.com {code}")));
     assert!(page.contains("<svg") && page.contains("outrider://enroll?server="));

@@ -7,11 +7,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use outrider_core::time::{Clock as _, SystemClock};
 use outrider_sync_server::storage::sqlite::SqliteStorage;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::world::{PATIENCE, public_key};
+use crate::world::{PATIENCE, prove, public_key};
 
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrider-sync-server"));
@@ -101,13 +102,19 @@ fn a_code_made_beside_the_running_server_enrols_and_the_log_keeps_secrets() {
         "protocol": 2,
     });
     let json = "content-type: application/json\r\n";
-    let answer = running.post("/v1/enroll", json, &body.to_string());
+    let proof = |path: &str, token: &str, body: &str| {
+        prove(("POST", path), token, body.as_bytes(), SystemClock.now_ms())
+    };
+    let body = body.to_string();
+    let signed = format!("{json}outrider-proof: {}\r\n", proof("/v1/enroll", "", &body));
+    let answer = running.post("/v1/enroll", &signed, &body);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
     let token = body["token"].as_str().unwrap();
 
-    let bearer = format!("authorization: Bearer {token}\r\n");
+    let signed = proof("/v1/push?CANARY-query", token, "CANARY-body");
+    let bearer = format!("authorization: Bearer {token}\r\noutrider-proof: {signed}\r\n");
     let pushed = running.post(
         "/v1/push?CANARY-query",
         &format!(
@@ -124,7 +131,8 @@ fn a_code_made_beside_the_running_server_enrols_and_the_log_keeps_secrets() {
     let log = running.stop();
     assert!(log.contains("/v1/push") && log.contains("enrolled a device"), "{log}");
     assert!(log.contains("stopped"), "{log}");
-    for secret in ["CANARY", token, code] {
+    let refresh = body["refresh_token"].as_str().unwrap();
+    for secret in ["CANARY", token, refresh, code] {
         assert!(!log.contains(secret), "the log has {secret}: {log}");
     }
 }

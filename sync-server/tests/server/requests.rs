@@ -124,7 +124,7 @@ fn push(office: &Office, token: &str, request: &PushRequest) -> Answer {
 }
 
 fn signed(device: DeviceId, groups: Vec<PushGroup>) -> PushRequest {
-    let signature = sign::sign(&signing_key(), device, &groups);
+    let signature = sign::sign(&signing_key(), device, &groups).unwrap();
     PushRequest { version: 1, groups, device, signature }
 }
 

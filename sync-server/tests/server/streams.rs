@@ -46,7 +46,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
 }
 
 /// A text with `count` changes of `size_bytes` that no compression makes smaller.
-fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
+pub(crate) fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
     let id = DocumentId { record: RecordId::new(1, [1; 10]), part: Part::Text("notes".to_owned()) };
     let mut write = office.storage.write().unwrap();
     let mut noise = 1_u64;
@@ -82,7 +82,7 @@ fn fill(office: &Office, count: u64, size_bytes: usize) -> DocumentId {
     id
 }
 
-fn history_path(id: &DocumentId) -> String {
+pub(crate) fn history_path(id: &DocumentId) -> String {
     format!("/v1/records/{}/{}/history", id.record, id.part)
 }
 
@@ -106,10 +106,11 @@ fn a_history_comes_whole_and_in_order() {
 /// Reads an answer from a bare connection after `wait`; the number of bytes that came.
 fn read_late(office: &Office, path: &str, token: &str, wait: Duration) -> usize {
     let mut stream = office.connect();
+    let proof = office.proof(("GET", path), token, b"");
     send(
         &mut stream,
         &format!(
-            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\noutrider-proof: {proof}\r\nconnection: close\r\n\r\n"
         ),
     );
     std::thread::sleep(wait);
@@ -146,11 +147,12 @@ fn requests_beyond_the_streams_are_told_to_come_back() {
     let (token, _) = office.enrolled();
     let id = fill(&office, 160, 200_000);
     let mut slow = office.connect();
+    let path = history_path(&id);
+    let proof = office.proof(("GET", &path), &token, b"");
     send(
         &mut slow,
         &format!(
-            "GET {} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n",
-            history_path(&id)
+            "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\noutrider-proof: {proof}\r\n\r\n"
         ),
     );
     let mut begun = [0; 12];

@@ -89,7 +89,7 @@ impl Running {
 
     fn enrol(&self, host: &str, code: &str) -> Seen {
         let key = to_hex(&public_key());
-        let body = json!({"code": code, "device_name": "Phone", "public_key": key, "protocol": 1});
+        let body = json!({"code": code, "device_name": "Phone", "public_key": key, "protocol": 2});
         let json = [("content-type", "application/json")];
         self.ask(host, "POST", "/v1/enroll", &json, &body.to_string())
     }

@@ -3,7 +3,11 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -11,7 +15,8 @@ use std::{
 use outrider_core::{
     access::Policy,
     ids::{RecordId, to_hex},
-    time::ManualClock,
+    sync::proof::{Asked, PROOF_HEADER, Proof},
+    time::{Clock as _, ManualClock},
 };
 use outrider_sync_server::{
     config::Config,
@@ -107,11 +112,39 @@ impl Office {
         self.ask("POST", path, token, content_type, body)
     }
 
+    /// What the key of all devices here signs for a request, now.
+    pub(crate) fn proof(&self, (method, path): (&str, &str), token: &str, body: &[u8]) -> String {
+        prove((method, path), token, body, self.clock.now_ms())
+    }
+
     fn ask(
         &self,
         method: &str,
         path: &str,
         token: &str,
+        content_type: &str,
+        body: &[u8],
+    ) -> Answer {
+        let is_api = path.starts_with("/v1/");
+        let proof = if is_api { self.proof((method, path), token, body) } else { String::new() };
+        self.request((method, path), (token, &proof), content_type, body)
+    }
+
+    /// Sends a request with a token and a proof of the caller's (none where they are empty).
+    pub(crate) fn send(
+        &self,
+        (method, path): (&str, &str),
+        who: (&str, &str),
+        body: &[u8],
+    ) -> Answer {
+        let content_type = if method == "POST" { "application/json" } else { "" };
+        self.request((method, path), who, content_type, body)
+    }
+
+    fn request(
+        &self,
+        (method, path): (&str, &str),
+        (token, proof): (&str, &str),
         content_type: &str,
         body: &[u8],
     ) -> Answer {
@@ -122,6 +155,9 @@ impl Office {
             .uri(format!("http://{}{path}", self.address));
         if !token.is_empty() {
             request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !proof.is_empty() {
+            request = request.header(PROOF_HEADER, proof);
         }
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
@@ -211,6 +247,19 @@ impl Drop for Office {
             let _ = thread.join();
         }
     }
+}
+
+/// What the key of all devices here signs for a request at a time.
+pub(crate) fn prove(
+    (method, path): (&str, &str),
+    token: &str,
+    body: &[u8],
+    time_ms: i64,
+) -> String {
+    static NONCES: AtomicU64 = AtomicU64::new(1);
+    let nonce = u128::from(NONCES.fetch_add(1, Ordering::Relaxed)).to_be_bytes();
+    let asked = Asked { method, path, token };
+    Proof::new(&signing_key(), &asked, body, time_ms, nonce).unwrap().to_string()
 }
 
 /// The key of all devices here.

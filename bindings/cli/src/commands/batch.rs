@@ -60,6 +60,8 @@ pub(crate) fn batch(context: &Context, output: &mut Output) -> Result<(), CliErr
         total += 1;
         let answer = match run(context, &mut replica, &line) {
             Ok(answer) => answer,
+            // Nothing that is written from here on would stay.
+            Err(error @ CliError::Wiped) => return Err(error),
             Err(error) => {
                 failed += 1;
                 let message = messages::of_error(&error, context.language);

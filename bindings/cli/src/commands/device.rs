@@ -1,6 +1,10 @@
 //! This device: making it, where it stands, what waits, what was refused.
 
-use outrider_core::{access::words::sentence, sync::head::HeadsFile, time::to_rfc3339};
+use outrider_core::{
+    access::words::sentence,
+    sync::{head::HeadsFile, sign::fingerprint},
+    time::to_rfc3339,
+};
 use serde_json::{Value as Json, json};
 
 use crate::{
@@ -24,10 +28,12 @@ pub(crate) fn init(context: &Context, output: &mut Output) -> Result<(), CliErro
 pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliError> {
     let replica = context.open()?;
     let status = replica.status()?;
+    let fingerprint = fingerprint(&replica.public_key()).unwrap_or_default();
     if output.is_json {
         let mut json = json!(status);
         if let Json::Object(object) = &mut json {
             object.insert("home".to_owned(), json!(context.home));
+            object.insert("fingerprint".to_owned(), json!(fingerprint));
             object.insert("encrypted".to_owned(), json!(replica.store().is_sealed()));
         }
         return output.json(&json);
@@ -44,6 +50,7 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         _ => lines.push((Word::Server, say(Word::NotEnrolled).to_owned())),
     }
     lines.extend(status.device.map(|device| (Word::Device, device)));
+    lines.push((Word::Fingerprint, fingerprint));
     let records: Vec<String> = status
         .records
         .iter()

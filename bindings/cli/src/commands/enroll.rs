@@ -1,40 +1,35 @@
-//! Enrolment: a code from the office makes this device one of a user's.
+//! Enrolment: a code from the office makes this device one of a user's, at once or when the office
+//! has approved it.
 
-use std::io::Read as _;
+use std::{thread, time::Duration};
 
+use indicatif::ProgressBar;
 use outrider_core::{
-    ids::{ActorPrefix, DeviceId, RecordId, to_hex},
+    ids::to_hex,
     replica::Replica,
-    store::meta::Enrolment,
+    store::{credentials::PendingEnrolment, meta::Enrolment},
+    sync::{
+        frame::PROTOCOL_VERSION,
+        sign::fingerprint,
+        tokens::{EnrolAnswer, EnrolRequest, EnrolStatus},
+    },
 };
-use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
+    access,
     cli::EnrollArgs,
     context::Context,
     error::CliError,
-    http::{Server, Trust},
-    messages::{Word, word},
+    http::Trust,
+    messages::{Word, devices, word},
     output::Output,
 };
 
-/// Bytes of the server's answer, at most.
-const ANSWER_BYTES_MAX: u64 = 64 * 1024;
-/// The protocol that this program speaks.
-const PROTOCOL: u32 = 1;
-
-/// What the server answers.
-#[derive(Deserialize)]
-struct Answer {
-    device: DeviceId,
-    user: String,
-    prefix: ActorPrefix,
-    /// The user's record, where the server has one.
-    #[serde(default)]
-    user_record: Option<RecordId>,
-    token: String,
-}
+/// How often the office is asked whether it has approved the device.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+/// Between two pictures of the spinner.
+const TICK: Duration = Duration::from_millis(120);
 
 /// Enrolls this device.
 pub(crate) fn enroll(
@@ -43,43 +38,137 @@ pub(crate) fn enroll(
     output: &mut Output,
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
-    if !args.again {
-        check_not_enrolled(&replica)?;
+    let pending = replica.pending_enrolment()?;
+    let ca;
+    let (url, answer) = match (&args.url, &args.code, pending) {
+        (Some(url), Some(code), _) => {
+            if !args.again {
+                check_not_enrolled(&replica)?;
+            }
+            let name = args.name.clone().unwrap_or_else(device_name);
+            let trust = match &args.ca_fingerprint {
+                None => Trust::Public,
+                Some(fingerprint) => Trust::learn(url, fingerprint)?,
+            };
+            ca = trust.to_kept();
+            ask(&mut replica, (url, &trust), (code, name))?
+        }
+        (_, _, Some(pending)) => {
+            let (answer, _) = claim(&mut replica, &pending)?;
+            ca = pending.ca;
+            (pending.url, answer)
+        }
+        _ => return Err(CliError::NotEnrolled),
+    };
+    if answer.status == EnrolStatus::Pending {
+        check_user(&replica, &answer)?;
+        let waits = PendingEnrolment {
+            url: url.clone(),
+            device: answer.device,
+            user: answer.user.clone(),
+            ca,
+        };
+        replica.set_pending_enrolment(Some(&waits))?;
+        if args.no_wait {
+            return tell_pending(context, &answer, output);
+        }
+        wait(context, &mut replica, &waits, &answer, output)?;
     }
-    let trust = match &args.ca_fingerprint {
-        None => Trust::Public,
-        Some(fingerprint) => Trust::learn(&args.url, fingerprint)?,
-    };
-    let server = Server::stranger(&args.url, &trust)?;
-    let request = json!({
-        "code": args.code.trim(),
-        "device_name": args.name.clone().unwrap_or_else(device_name),
-        "public_key": to_hex(&replica.public_key()),
-        "protocol": PROTOCOL,
+    let told = json!({
+        "status": "active", "url": url, "user": answer.user, "device": answer.device,
+        "fingerprint": answer.fingerprint,
     });
-    let response = server.post("/v1/enroll", "application/json", request.to_string().as_bytes())?;
-    let mut response = server.accepted(response).map_err(code_refused)?;
-    let mut text = String::new();
-    response.body_mut().as_reader().take(ANSWER_BYTES_MAX).read_to_string(&mut text).map_err(
-        |error| CliError::Unreachable { url: server.url().to_owned(), cause: error.to_string() },
-    )?;
-    let answer: Answer = serde_json::from_str(&text).map_err(|error| CliError::Json {
-        what: "the server's answer".to_owned(),
-        cause: error.to_string(),
-    })?;
-    let enrolment = Enrolment {
-        url: server.url().to_owned(),
-        device: answer.device,
-        user: answer.user,
-        prefix: answer.prefix,
-        token: answer.token,
-        user_record: answer.user_record,
-        ca: trust.to_kept(),
-    };
-    replica.enroll(&enrolment)?;
-    let told = json!({ "url": enrolment.url, "user": enrolment.user, "device": enrolment.device });
-    let text = format!("{} {}", word(Word::Enrolled, context.language), enrolment.user);
+    let text = format!("{} {}", word(Word::Enrolled, context.language), answer.user);
     output.answer(&told, &text)
+}
+
+/// Shows the code; what an approved device gets is stored before anything else happens.
+fn ask(
+    replica: &mut Replica,
+    (url, trust): (&str, &Trust),
+    (code, device_name): (&str, String),
+) -> Result<(String, EnrolAnswer), CliError> {
+    let server = access::as_key_holder(replica, url, trust)?;
+    let request = EnrolRequest {
+        code: code.trim().to_owned(),
+        device_name,
+        public_key: to_hex(&replica.public_key()),
+        protocol: PROTOCOL_VERSION,
+        nonce: replica.exchange_nonce()?,
+    };
+    let answer: EnrolAnswer =
+        server.exchange("/v1/enroll", &access::to_json(&request)?).map_err(code_refused)?;
+    access::take(replica, (server.url(), trust), &answer)?;
+    Ok((server.url().to_owned(), answer))
+}
+
+/// Asks whether the office has approved the device.
+fn claim(
+    replica: &mut Replica,
+    pending: &PendingEnrolment,
+) -> Result<(EnrolAnswer, Option<Enrolment>), CliError> {
+    let claimed =
+        access::claim(replica, (&pending.url, &Trust::of(pending.ca.as_deref())?), pending.device);
+    if let Err(CliError::Server { code, .. }) = &claimed
+        && matches!(code.as_str(), "enrolment_declined" | "enrolment_unknown")
+    {
+        replica.set_pending_enrolment(None)?;
+    }
+    claimed
+}
+
+/// Asks again and again until the office has decided. Whoever does not want to wait ends the
+/// process; the next `enroll` or `sync` goes on.
+fn wait(
+    context: &Context,
+    replica: &mut Replica,
+    pending: &PendingEnrolment,
+    answer: &EnrolAnswer,
+    output: &Output,
+) -> Result<(), CliError> {
+    let fingerprint = own_fingerprint(replica, answer);
+    output.note(&devices::waits(&answer.user, &fingerprint, context.language));
+    let spinner = if output.is_json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+    spinner.enable_steady_tick(TICK);
+    loop {
+        thread::sleep(ASK_EVERY);
+        match claim(replica, pending) {
+            Ok((_, Some(_))) => break,
+            // A connection that is gone for a moment changes nothing.
+            Ok((_, None)) | Err(CliError::Unreachable { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    spinner.finish_and_clear();
+    Ok(())
+}
+
+fn tell_pending(
+    context: &Context,
+    answer: &EnrolAnswer,
+    output: &mut Output,
+) -> Result<(), CliError> {
+    let told = json!({
+        "status": "pending", "user": answer.user, "device": answer.device,
+        "fingerprint": answer.fingerprint,
+    });
+    let text = devices::waits(&answer.user, &answer.fingerprint, context.language);
+    output.answer(&told, &text)
+}
+
+/// What the office must see, by this device's own key: not what a server says of it.
+fn own_fingerprint(replica: &Replica, answer: &EnrolAnswer) -> String {
+    fingerprint(&replica.public_key()).unwrap_or_else(|| answer.fingerprint.clone())
+}
+
+/// A store is one user's: another one has a store of their own.
+fn check_user(replica: &Replica, answer: &EnrolAnswer) -> Result<(), CliError> {
+    match replica.enrolment()? {
+        Some(known) if known.user != answer.user => {
+            Err(outrider_core::replica::ReplicaError::OtherUser { user: known.user }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// An enrolment is not lost by accident, nor what waits for its server.

@@ -11,10 +11,10 @@ use serde_json::{Value as Json, json};
 
 use super::show;
 use crate::{
+    access,
     cli::{HistoryArgs, UndoArgs},
     context::Context,
     error::CliError,
-    http::Server,
     messages::{
         Word,
         past::{self, Past},
@@ -180,7 +180,7 @@ pub(crate) fn history(
     args: &HistoryArgs,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    let replica = context.open()?;
+    let mut replica = context.open()?;
     let record = record_ref::find(&replica, &args.record)?;
     let (entity, _) =
         replica.title(record)?.ok_or_else(|| CliError::UnknownRecord(args.record.clone()))?;
@@ -188,7 +188,7 @@ pub(crate) fn history(
         near::field_of(entity, field)?;
     }
     if !args.offline {
-        match from_server(&replica, record, args) {
+        match from_server(&mut replica, record, args) {
             Ok(page) => return tell_page(context, &replica, entity, &page, output),
             Err(error) if is_away(&error) => {
                 output.note(&crate::messages::of_error(&error, context.language));
@@ -220,12 +220,11 @@ fn is_away(error: &CliError) -> bool {
 }
 
 fn from_server(
-    replica: &Replica,
+    replica: &mut Replica,
     record: RecordId,
     args: &HistoryArgs,
 ) -> Result<ServerPage, CliError> {
-    let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::of(&enrolment)?;
+    let server = access::authorised(replica)?;
     let mut path = format!("/v1/records/{record}/changes?limit={}", args.limit);
     // A field is one of the schema's, of letters and `_` alone; a cursor is checked here.
     if let Some(field) = &args.field {

@@ -7,7 +7,7 @@
 
 use std::net::IpAddr;
 
-use outrider_core::{ids::to_hex, store::meta::Enrolment};
+use outrider_core::ids::to_hex;
 use rustls::CertificateError;
 use sha2::{Digest as _, Sha256};
 use ureq::{
@@ -15,7 +15,7 @@ use ureq::{
     tls::{Certificate, RootCerts, TlsConfig},
 };
 
-use super::{READ_TIMEOUT, Server};
+use super::Server;
 use crate::error::CliError;
 
 /// Bytes of an authority's certificate, at most.
@@ -33,9 +33,9 @@ pub(crate) enum Trust {
 }
 
 impl Trust {
-    /// What an enrolment says.
-    pub(crate) fn of(enrolment: &Enrolment) -> Result<Self, CliError> {
-        let Some(ca) = &enrolment.ca else { return Ok(Self::Public) };
+    /// What an enrolment says, or what waits to be one: the authority that it keeps.
+    pub(crate) fn of(ca: Option<&str>) -> Result<Self, CliError> {
+        let Some(ca) = ca else { return Ok(Self::Public) };
         bytes_of(ca).map(Self::Only).ok_or_else(|| {
             CliError::Usage(
                 "the stored authority of the server cannot be read; enroll again with \
@@ -55,7 +55,7 @@ impl Trust {
                     .to_owned(),
             ));
         }
-        let server = Server::connect(url, None, &Self::Unproven, READ_TIMEOUT)?;
+        let server = Server::new(url, None, &Self::Unproven)?;
         let response = server.accepted(server.get("/v1/ca")?)?;
         let body = response.into_body().into_with_config().limit(AUTHORITY_BYTES_MAX).read_to_vec();
         let der = body.map_err(|error| server.failed(&error))?;

@@ -76,7 +76,8 @@ fn of_office(storage: &dyn Storage) {
 }
 
 fn codes(storage: &dyn Storage) {
-    let code = EnrolmentCode { code_hash: [1; 32], user: "Li".to_owned(), expires_at: NOW };
+    let user = "Li".to_owned();
+    let code = EnrolmentCode { code_hash: [1; 32], user, expires_at: NOW, approves: false };
     let mut write = storage.write().unwrap();
     write.add_code(&code).unwrap();
     assert_eq!(write.commit().unwrap(), 0, "a code is no news");

@@ -54,6 +54,14 @@ pub(super) fn find_by_id(conn: &Connection, id: DeviceId) -> Result<Option<Devic
     find(conn, select_device!("WHERE id = ?1"), params![id.0.as_bytes()])
 }
 
+/// The device that was enrolled with this code.
+pub(super) fn find_by_code(
+    conn: &Connection,
+    code_hash: &[u8; 32],
+) -> Result<Option<Device>, StorageError> {
+    find(conn, select_device!("WHERE code_hash = ?1 AND length(code_hash) > 0"), [code_hash])
+}
+
 /// The device whose actors begin with `prefix`.
 pub(super) fn find_by_prefix(
     conn: &Connection,
@@ -185,9 +193,12 @@ pub(super) fn forget_token(conn: &Connection, id: DeviceId) -> Result<(), Storag
 pub(super) fn add_code(conn: &Connection, code: &EnrolmentCode) -> Result<(), StorageError> {
     const DOING: &str = "creating an enrolment code";
     conn.prepare_cached(
-        "INSERT INTO enrolment_code (code_hash, user, expires_at) VALUES (?1, ?2, ?3)",
+        "INSERT INTO enrolment_code (code_hash, user, expires_at, approves)
+         VALUES (?1, ?2, ?3, ?4)",
     )
-    .and_then(|mut insert| insert.execute(params![code.code_hash, code.user, code.expires_at]))
+    .and_then(|mut insert| {
+        insert.execute(params![code.code_hash, code.user, code.expires_at, code.approves])
+    })
     .doing(DOING)?;
     Ok(())
 }
@@ -199,11 +210,16 @@ pub(super) fn take_code(
 ) -> Result<Option<EnrolmentCode>, StorageError> {
     const DOING: &str = "taking an enrolment code";
     conn.prepare_cached(
-        "DELETE FROM enrolment_code WHERE code_hash = ?1 RETURNING code_hash, user, expires_at",
+        "DELETE FROM enrolment_code WHERE code_hash = ?1 RETURNING code_hash, user, expires_at, approves",
     )
     .doing(DOING)?
     .query_row(params![code_hash], |row| {
-        Ok(EnrolmentCode { code_hash: row.get(0)?, user: row.get(1)?, expires_at: row.get(2)? })
+        Ok(EnrolmentCode {
+            code_hash: row.get(0)?,
+            user: row.get(1)?,
+            expires_at: row.get(2)?,
+            approves: row.get(3)?,
+        })
     })
     .optional()
     .doing(DOING)

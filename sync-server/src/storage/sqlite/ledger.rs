@@ -6,7 +6,7 @@ use std::path::Path;
 use outrider_core::ids::DeviceId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{Doing, device, feed, to_sql};
+use super::{Doing, device, feed, standing, to_sql};
 use crate::{
     ledger::{EnrolledDevice, Entry, Ledger, LedgerError, Noted, Reached},
     storage::{Device, StorageError},
@@ -74,7 +74,8 @@ pub(super) fn begin(
     is_synced: bool,
 ) -> Result<Ledger, StorageError> {
     let id = conn.query_row("SELECT randomblob(16)", [], |row| row.get(0)).doing(DOING)?;
-    let entries = enrolments(conn)?;
+    let mut entries = enrolments(conn)?;
+    entries.extend(standing::shut_out(conn)?);
     let ledger = Ledger::begin(path, id, &entries, is_synced)?;
     set_known(conn, &ledger.reached())?;
     Ok(ledger)
@@ -144,7 +145,12 @@ fn catch_up(conn: &Connection, ledger: &Ledger, position: u64) -> Result<bool, S
         let mut missing = enrolments(conn)?;
         missing.retain(|entry| match entry {
             Entry::Enrolled(enrolled) => !is_named(enrolled.device),
-            Entry::Revoked { .. } | Entry::Erased { .. } | Entry::AccountDisabled { .. } => false,
+            Entry::Revoked { .. }
+            | Entry::WipeOrdered { .. }
+            | Entry::UserDisabled { .. }
+            | Entry::UserEnabled { .. }
+            | Entry::Erased { .. }
+            | Entry::AccountDisabled { .. } => false,
         });
         if !missing.is_empty() {
             ledger.append(&missing)?;
@@ -166,9 +172,23 @@ fn carry_out(conn: &Connection, noted: &Noted, position: u64) -> Result<bool, St
                 return Ok(false);
             }
             device::add(conn, &device_of(enrolled), position)?;
+            if !enrolled.is_office {
+                // It goes on with the tokens that it has.
+                standing::begin_tokens(conn, enrolled.device, enrolled.enrolled_at)?;
+            }
             Ok(true)
         }
-        Entry::Revoked { device, .. } => device::forget_token(conn, *device).map(|()| false),
+        Entry::Revoked { device, at } => {
+            device::forget_token(conn, *device)?;
+            standing::revoke_again(conn, *device, *at).map(|()| false)
+        }
+        Entry::WipeOrdered { device, at } => {
+            standing::order_wipe_again(conn, *device, *at).map(|()| false)
+        }
+        Entry::UserDisabled { user, at } => {
+            standing::set_disabled(conn, user, Some(*at)).map(|()| false)
+        }
+        Entry::UserEnabled { user, .. } => standing::set_disabled(conn, user, None).map(|()| false),
         Entry::AccountDisabled { login, .. } => {
             super::accounts::lock_out(conn, login).map(|()| false)
         }

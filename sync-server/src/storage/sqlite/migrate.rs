@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_accounts.sql"),
     include_str!("migrations/0003_office.sql"),
     include_str!("migrations/0004_access.sql"),
+    include_str!("migrations/0005_devices.sql"),
     CHAINS_AUDIT,
     include_str!("migrations/0007_ledger.sql"),
     include_str!("migrations/0008_erasure.sql"),

@@ -20,10 +20,10 @@ use serde_json::json;
 
 use super::whole::WholeFile;
 use crate::{
+    access,
     cli::ExportArgs,
     context::Context,
     error::CliError,
-    http::Server,
     messages::{Word, word},
     output::Output,
     record_ref,
@@ -36,14 +36,14 @@ pub(super) fn export(
     file: &Path,
     output: &mut Output,
 ) -> Result<(), CliError> {
-    let replica = context.open()?;
+    let mut replica = context.open()?;
     let id = record_ref::find(&replica, &args.what)?;
     let part = part_of(&replica, id, &args.part)?;
     let saved = if args.offline {
         output.note(word(Word::WithoutHistory, context.language));
         from_device(&replica, id, &part)?
     } else {
-        from_server(&replica, id, &part).map_err(|error| CliError::NoHistory(error.into()))?
+        from_server(&mut replica, id, &part).map_err(|error| CliError::NoHistory(error.into()))?
     };
     if file == Path::new("-") {
         return output.bytes(&saved);
@@ -105,9 +105,8 @@ fn from_device(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, 
 }
 
 /// The whole history, from the server.
-fn from_server(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, CliError> {
-    let enrolment = replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-    let server = Server::of(&enrolment)?;
+fn from_server(replica: &mut Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, CliError> {
+    let server = access::authorised(replica)?;
     let response = server.get(&format!("/v1/records/{id}/{part}/history"))?;
     let response = server.accepted(response)?;
     let cut = |cause: String| CliError::Unreachable { url: server.url().to_owned(), cause };

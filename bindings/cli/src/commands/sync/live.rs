@@ -111,7 +111,8 @@ mod tests {
             }
         });
         let (to, heard) = mpsc::channel();
-        let server_of = Server::listening(&enrolled(url), Duration::from_millis(300)).unwrap();
+        let server_of =
+            Server::listening(&enrolled(url), None, Duration::from_millis(300)).unwrap();
         listen(server_of, 1, to, |_, heard| heard);
         let found = heard.iter().collect();
         drop(quiet);

@@ -24,9 +24,9 @@ use serde_json::json;
 
 use super::live::{Heard, SILENCE_MAX, listen};
 use crate::{
+    access,
     context::Context,
     error::{CliError, EXIT_INTERRUPTED},
-    http::Server,
     messages,
     output::Output,
     sync,
@@ -36,6 +36,8 @@ use crate::{
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How often the office is asked while it cannot announce anything.
 const ASK_EVERY: Duration = Duration::from_secs(60);
+/// How often the office is asked although it announces nothing: so that the lease is renewed.
+const CONTACT_EVERY: Duration = Duration::from_secs(60 * 60);
 /// The first pause after a failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 /// The longest pause.
@@ -151,7 +153,8 @@ impl Watch<'_> {
                 (self.sync, self.channel) = (Pause::over(now), Pause::over(now));
             }
             self.look_for_edits()?;
-            if !self.is_listening && now.duration_since(self.last_sync) >= ASK_EVERY {
+            let quiet = now.duration_since(self.last_sync);
+            if quiet >= CONTACT_EVERY || (!self.is_listening && quiet >= ASK_EVERY) {
                 self.is_due = true;
             }
             if self.is_due && self.sync.is_over(now) {
@@ -191,7 +194,13 @@ impl Watch<'_> {
                     self.sync.until = Instant::now();
                 }
             }
-            Event::Channel(_, Heard::Lost(error @ CliError::TokenRefused(_))) => return Err(error),
+            // The next exchange finds out whether the token is over, or the device.
+            Event::Channel(_, Heard::Lost(CliError::TokenRefused(_) | CliError::Barred { .. })) => {
+                self.is_listening = false;
+                self.is_due = true;
+                self.sync = Pause::over(Instant::now());
+                self.channel.lengthen(Instant::now());
+            }
             Event::Channel(_, Heard::Lost(error)) => {
                 self.is_listening = false;
                 let pause = self.channel.lengthen(Instant::now());
@@ -210,8 +219,14 @@ impl Watch<'_> {
     }
 
     fn open_channel(&mut self) -> Result<(), CliError> {
-        let enrolment = self.replica.enrolment()?.ok_or(CliError::NotEnrolled)?;
-        let server = Server::listening(&enrolment, SILENCE_MAX)?;
+        let server = match access::listening(&mut self.replica, SILENCE_MAX) {
+            Ok(server) => server,
+            Err(error) if is_passing(&error) => {
+                self.channel.lengthen(Instant::now());
+                return Ok(());
+            }
+            Err(error) => return Err(access::turned_away(&mut self.replica, error)),
+        };
         self.number += 1;
         self.is_listening = true;
         listen(server, self.number, self.to.clone(), Event::Channel);

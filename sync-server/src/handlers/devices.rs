@@ -1,0 +1,128 @@
+//! What devices ask about themselves: tokens, how they stand, a wipe that is done.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use outrider_core::{
+    ids::{from_hex, to_hex},
+    sync::tokens::{DeviceAnswer, TokenRequest, Tokens, WipeAnswer, WipedRequest},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::enrolment::{ENROLMENT_BYTES_MAX, nonce_of};
+use crate::{
+    auth::{CallerOrRevoked, Unnamed, barred},
+    body::{check_type, receive},
+    devices::{
+        DeviceError, Terms, TokenError,
+        standing::{confirm_wipe, wipe_receipt},
+        tokens::{Asking, exchange},
+    },
+    error::AppError,
+    state::AppState,
+    storage::Storage,
+};
+
+/// Reads a small JSON body; returns its bytes too, for the proof.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    request: Request,
+    state: &AppState,
+    expected: &'static str,
+) -> Result<(T, Vec<u8>), AppError> {
+    check_type(request.headers(), "application/json")?;
+    let (bytes, _room) = receive(request, state, ENROLMENT_BYTES_MAX).await?;
+    let read = serde_json::from_slice(&bytes)
+        .map_err(|_| AppError::bad_request("body_malformed", expected))?;
+    Ok((read, bytes.to_vec()))
+}
+
+/// `POST /v1/token`: the next tokens for a device.
+pub(crate) async fn exchange_token(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Json<Tokens>, AppError> {
+    let unnamed = Unnamed::new(&request)?;
+    let expected = "expected JSON with device, refresh_token and nonce";
+    let (asked, body) = read_json::<TokenRequest>(request, &state, expected).await?;
+    let nonce = nonce_of(&asked.nonce)?;
+    let now_ms = state.now_ms();
+    let shared = state.clone();
+    let tokens = state.run(move |storage: &dyn Storage| {
+        let device = storage.read()?.device(asked.device)?.ok_or(AppError::Unauthorised)?;
+        let (key, id) = (&device.public_key, device.id);
+        unnamed.check(key, &body, Some(id), (&shared.replays, now_ms))?;
+        let asking = Asking { device: id, nonce, now_ms };
+        let terms = Terms::from(&shared.config.devices);
+        Ok::<_, AppError>(exchange(storage, &shared.key, &terms, &asking, &asked.refresh_token)?)
+    });
+    tokens.await.map(Json)
+}
+
+/// `GET /v1/device`: how the device stands, whether or not it is let in.
+pub(crate) async fn show_device(
+    State(state): State<AppState>,
+    CallerOrRevoked { device, bar }: CallerOrRevoked,
+) -> Result<Json<DeviceAnswer>, AppError> {
+    let id = device.id;
+    let standing = state.run(move |storage| storage.read()?.standing(id)).await?;
+    let wipe = standing.filter(|standing| standing.wipe_ordered_at > 0).map(|standing| {
+        let receipt = to_hex(&wipe_receipt(&state.key, id, standing.wipe_ordered_at));
+        WipeAnswer { ordered_at: standing.wipe_ordered_at, receipt }
+    });
+    let standing = bar.map_or("active", |bar| bar.code()).to_owned();
+    Ok(Json(DeviceAnswer { device: id, standing, wipe, now_ms: state.now_ms() }))
+}
+
+/// `POST /v1/wiped`: a device has wiped itself. Its key is gone; the receipt speaks for it.
+pub(crate) async fn confirm_wiped(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Json<Value>, AppError> {
+    let expected = "expected JSON with device and receipt";
+    let (asked, _) = read_json::<WipedRequest>(request, &state, expected).await?;
+    let receipt = from_hex::<32>(&asked.receipt).ok_or(DeviceError::NoWipe)?;
+    let (now_ms, keys) = (state.now_ms(), std::sync::Arc::clone(&state.key));
+    let (id, done) = (asked.device, json!({ "status": "wiped" }));
+    state.run(move |storage| confirm_wipe(storage, &keys, id, &receipt, now_ms)).await?;
+    tracing::info!(device.id = %id, "a device was wiped");
+    Ok(Json(done))
+}
+
+impl From<TokenError> for AppError {
+    fn from(error: TokenError) -> Self {
+        let words = error.to_string();
+        let code = match error {
+            TokenError::Unknown => return Self::Unauthorised,
+            TokenError::Storage(error) => return Self::Storage(error),
+            TokenError::Barred(bar) => return barred(bar),
+            TokenError::Claimed => {
+                return Self::refused(StatusCode::CONFLICT, "tokens_claimed", words);
+            }
+            TokenError::Unclaimed => {
+                return Self::refused(StatusCode::FORBIDDEN, "tokens_unclaimed", words);
+            }
+            TokenError::Reused => "token_reused",
+            TokenError::Ended => "token_ended",
+        };
+        tracing::warn!(code, "suspended a device");
+        Self::refused(StatusCode::FORBIDDEN, code, words)
+    }
+}
+
+impl From<DeviceError> for AppError {
+    fn from(error: DeviceError) -> Self {
+        let words = error.to_string();
+        match error {
+            DeviceError::Storage(error) => Self::Storage(error),
+            DeviceError::Random(_) => Self::Internal("the system gave no randomness"),
+            DeviceError::Unknown(_) => Self::refused(StatusCode::NOT_FOUND, "not_found", words),
+            DeviceError::Office | DeviceError::NotWaiting => {
+                Self::refused(StatusCode::CONFLICT, "not_waiting", words)
+            }
+            DeviceError::NoWipe => Self::refused(StatusCode::FORBIDDEN, "no_wipe", words),
+        }
+    }
+}
