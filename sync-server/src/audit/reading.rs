@@ -154,6 +154,9 @@ mod tests {
         "/records/{entity}/export/{format}",
         "/records/{entity}/{id}/export/{format}",
         "/v1/export/{entity}",
+        // A line of its own, `disclosed`; a certificate says nothing of the person.
+        "/records/{entity}/{id}/disclosure.json",
+        "/records/{entity}/{id}/erasure.json",
         "/static/{digest}/{name}",
         "/health",
         "/ready",
