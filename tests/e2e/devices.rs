@@ -6,7 +6,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use outrider_core::replica::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE};
+use outrider_core::{
+    access::{Grant, Policy},
+    replica::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE},
+    time::{Clock as _, SystemClock},
+};
+use outrider_sync_server::{
+    office::{self, Decision},
+    storage::sqlite::SqliteStorage,
+};
 use serde_json::Value as Json;
 
 use crate::world::{Device, Office};
@@ -71,6 +79,18 @@ fn a_device_is_let_in_when_the_office_has_seen_its_fingerprint() {
     assert_eq!(failure(&cai.attempt(&["sync"])), failed(4, "not_enrolled"));
 }
 
+/// Somebody at the office grants everything that waits.
+fn grant_all(office: &Office) {
+    let storage = SqliteStorage::open(&office.data()).unwrap();
+    let (policy, now_ms) = (Policy::open(), SystemClock.now_ms());
+    let boss = office::author_for(&storage, "Zhao", None, now_ms).unwrap();
+    let open = office::open_reviews(&storage, &Grant::open(), 100).unwrap();
+    assert!(!open.is_empty(), "nothing waits");
+    for review in open {
+        office::decide(&storage, &policy, &boss, review.id, Decision::Grant, "", now_ms).unwrap();
+    }
+}
+
 #[test]
 fn everything_ends_for_a_device_that_is_turned_away() {
     let office = Office::start();
@@ -89,12 +109,17 @@ fn everything_ends_for_a_device_that_is_turned_away() {
     assert!(took < SOON, "{took:?}");
     println!("a watching device ended {took:?} after it was turned away");
     assert_eq!(failure(&anna.attempt(&["sync"])), failed(4, "device_revoked"));
-    // What is written now stays here.
+    // What is written now is kept for the office to decide on, here and there.
     let record = created(&anna, "Acme");
     assert_eq!(failure(&anna.attempt(&["sync"])), failed(4, "device_revoked"));
-    assert_eq!(anna.json(&["status"])["waiting"], 1);
-    assert_eq!(anna.json(&["get", &record])["company_name"], "Acme");
+    assert_eq!(anna.json(&["status"])["waiting"], 0);
+    let inbox = anna.json(&["inbox"]).to_string();
+    assert!(inbox.contains("in_review") && inbox.contains("Acme"), "{inbox}");
     ben.sync();
+    assert_eq!(ben.attempt(&["get", &record]).status.code(), Some(3), "in no record before");
+    grant_all(&office);
+    ben.sync();
+    assert_eq!(ben.json(&["get", &record])["company_name"], "Acme");
     office.at_server("device", &["disable-user", "ben"]);
     assert_eq!(failure(&ben.attempt(&["sync"])), failed(4, "user_disabled"));
     office.at_server("device", &["enable-user", "ben"]);
@@ -142,6 +167,25 @@ fn a_lost_device_sends_what_waits_and_wipes_itself() {
         failed(6, "no_wipe"),
         "not its receipt"
     );
+}
+
+#[test]
+fn a_device_that_was_turned_away_and_is_to_be_wiped_hands_in_what_waits_first() {
+    let office = Office::start();
+    let (anna, ben) = (office.device("anna"), office.device("ben"));
+    anna.sync();
+    let record = created(&anna, "Acme");
+    let id = office.standing("anna")["device"].as_str().unwrap().to_owned();
+    office.at_server("device", &["revoke", &id]);
+    office.at_server("device", &["wipe", &id]);
+    assert_eq!(failure(&anna.attempt(&["sync"])), failed(4, "wiped"));
+    for name in [KEY_FILE, DATABASE_FILE, INSTANCE_FILE, "wiping", "token.lock"] {
+        assert!(!anna.home.join(name).exists(), "{name}");
+    }
+    assert!(office.standing("anna")["wiped"].is_string());
+    grant_all(&office);
+    ben.sync();
+    assert_eq!(ben.json(&["get", &record])["company_name"], "Acme");
 }
 
 #[test]

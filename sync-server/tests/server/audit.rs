@@ -83,7 +83,7 @@ fn add_lines(office: &Office, count: i64) {
 /// Pulls as a device does: reports a head, and returns what it is told.
 fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Option<AuditHead>) {
     let request = PullRequest {
-        version: 1,
+        version: outrider_core::sync::frame::PROTOCOL_VERSION,
         position: 0,
         digest: [0; 16],
         grant: [0; 16],

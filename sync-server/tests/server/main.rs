@@ -38,6 +38,8 @@ mod program;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]
+mod reviews;
+#[cfg(test)]
 mod safekeeping;
 #[cfg(test)]
 mod sessions;

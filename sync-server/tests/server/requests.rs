@@ -6,8 +6,8 @@ use outrider_core::{
         codec,
         frame::{
             CheckRequest, CheckResponse, DocumentName, FETCH_DOCUMENTS_MAX, FetchRequest,
-            GROUP_CHANGES_MAX, PUSH_CHANGES_MAX, PushChange, PushGroup, PushRequest, PushResponse,
-            Stream,
+            GROUP_CHANGES_MAX, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
+            PushRequest, PushResponse, Stream,
         },
         sign,
     },
@@ -101,7 +101,7 @@ fn a_body_that_grows_too_large_when_unpacked_is_refused() {
     // 32 MiB of zeros in a few KiB.
     let bomb = codec::pack(&minicbor::bytes::ByteVec::from(vec![0; 32 << 20])).unwrap();
     assert!(bomb.len() < 16_384);
-    for path in ["/v1/push", "/v1/pull", "/v1/check", "/v1/fetch"] {
+    for path in ["/v1/push", "/v1/review", "/v1/pull", "/v1/check", "/v1/fetch"] {
         let answer = office.post(path, &token, TYPE, &bomb);
         assert_eq!(answer.error(), (413, "message_too_large".to_owned()), "{path}");
     }
@@ -111,7 +111,7 @@ fn a_body_that_grows_too_large_when_unpacked_is_refused() {
 fn a_body_that_is_no_message_is_refused() {
     let office = Office::open(&[]);
     let (token, _) = office.enrolled();
-    for path in ["/v1/push", "/v1/pull", "/v1/check", "/v1/fetch"] {
+    for path in ["/v1/push", "/v1/review", "/v1/pull", "/v1/check", "/v1/fetch"] {
         let answer = office.post(path, &token, TYPE, b"\x28\xb5\x2f\xfd nonsense");
         assert_eq!(answer.error(), (400, "message_malformed".to_owned()), "{path}");
         let answer = office.post(path, &token, "application/json", b"{}");
@@ -123,9 +123,9 @@ fn push(office: &Office, token: &str, request: &PushRequest) -> Answer {
     office.post("/v1/push", token, TYPE, &codec::pack(request).unwrap())
 }
 
-fn signed(device: DeviceId, groups: Vec<PushGroup>) -> PushRequest {
+pub(crate) fn signed(device: DeviceId, groups: Vec<PushGroup>) -> PushRequest {
     let signature = sign::sign(&signing_key(), device, &groups).unwrap();
-    PushRequest { version: 1, groups, device, signature }
+    PushRequest { version: PROTOCOL_VERSION, groups, device, signature }
 }
 
 fn group(changes: usize) -> PushGroup {
@@ -152,7 +152,7 @@ fn a_push_must_be_its_devices_own_and_within_limits() {
     let mut unsigned = signed(device, vec![group(1)]);
     unsigned.groups.push(group(1));
     let mut newer = signed(device, Vec::new());
-    newer.version = 2;
+    newer.version = PROTOCOL_VERSION + 1;
     let other = signed(DeviceId(uuid::Uuid::nil()), Vec::new());
     let full = PUSH_CHANGES_MAX.div_ceil(GROUP_CHANGES_MAX);
     for (request, expected) in [

@@ -7,7 +7,7 @@ use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, Part, RecordId},
     sync::{
         codec::{self, FrameReader},
-        frame::{PullFrame, PullRequest},
+        frame::{PROTOCOL_VERSION, PullFrame, PullRequest},
     },
 };
 use outrider_sync_server::storage::{Content, NewChange, Storage, TextContent};
@@ -21,7 +21,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
     let office = Office::open(&[]);
     let (token, _) = office.enrolled();
     let request = PullRequest {
-        version: 1,
+        version: PROTOCOL_VERSION,
         position: 0,
         digest: [0; 16],
         grant: [0; 16],

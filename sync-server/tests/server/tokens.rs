@@ -175,14 +175,14 @@ fn a_device_of_an_older_server_goes_on_until_it_has_exchanged_its_token() {
 }
 
 /// A replica that talks to an office, and may die at any moment.
-struct Phone {
+pub(crate) struct Phone {
     folder: tempfile::TempDir,
     replica: Option<Replica>,
     clock: Arc<ManualClock>,
 }
 
 impl Phone {
-    fn enrolled(office: &Office, random: u128) -> Self {
+    pub(crate) fn enrolled(office: &Office, random: u128) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(office.clock.now_ms()));
         let mut phone = Self { folder, replica: None, clock };
@@ -205,7 +205,7 @@ impl Phone {
         self.replica = Some(Replica::open(self.folder.path(), options).unwrap());
     }
 
-    fn replica(&mut self) -> &mut Replica {
+    pub(crate) fn replica(&mut self) -> &mut Replica {
         self.replica.as_mut().unwrap()
     }
 
@@ -223,6 +223,14 @@ impl Phone {
 
     fn post(&mut self, office: &Office, path: &str, body: &[u8]) -> Answer {
         self.ask(office, ("POST", path), body)
+    }
+
+    /// Posts a message with its token.
+    pub(crate) fn post_message(&mut self, office: &Office, path: &str, body: &[u8]) -> Answer {
+        let (now_ms, credentials) = (self.clock.now_ms(), self.replica().credentials().unwrap());
+        let proof = credentials.proof(("POST", path), body, now_ms, rand_bytes()).unwrap();
+        let who = (credentials.token().unwrap_or_default(), proof.to_string());
+        office.request(("POST", path), (who.0, &who.1), "application/vnd.outrider.v1", body)
     }
 
     fn status(&mut self, office: &Office) -> u16 {

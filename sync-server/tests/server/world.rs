@@ -141,7 +141,7 @@ impl Office {
         self.request((method, path), who, content_type, body)
     }
 
-    fn request(
+    pub(crate) fn request(
         &self,
         (method, path): (&str, &str),
         (token, proof): (&str, &str),

@@ -125,6 +125,57 @@ fn what_was_shut_out_since_stays_shut_out() {
 }
 
 #[test]
+fn a_database_that_was_put_back_knows_who_was_turned_away_since() {
+    use crate::{
+        devices::standing::{order_wipe, revoke, set_user_disabled},
+        storage::standing::Standing,
+    };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(DATABASE_FILE);
+    let storage = open(&folder);
+    for n in [1, 3, 5, 7] {
+        enrol(&storage, n);
+    }
+    let id = |n| device(n, false).id;
+    drop(storage);
+    let earlier = fs::read(&file).unwrap();
+    let storage = open(&folder);
+    revoke(&storage, id(1), 20).unwrap();
+    order_wipe(&storage, id(3), 30).unwrap();
+    set_user_disabled(&storage, "user 5", true, 40).unwrap();
+    set_user_disabled(&storage, "user 7", true, 50).unwrap();
+    set_user_disabled(&storage, "user 7", false, 60).unwrap();
+    enrol(&storage, 9);
+    let check = |storage: &SqliteStorage| {
+        let read = storage.read().unwrap();
+        let standing = |n| read.standing(id(n)).unwrap().unwrap();
+        assert_eq!((standing(1).standing, standing(1).since), (Standing::Revoked, 20));
+        assert_eq!((standing(3).standing, standing(3).wipe_ordered_at), (Standing::Active, 30));
+        assert!(standing(5).is_user_disabled && !standing(7).is_user_disabled);
+        assert_eq!(read.barred().unwrap().len(), 3);
+    };
+    check(&storage);
+    drop(storage);
+    fs::write(&file, earlier).unwrap();
+    let storage = open(&folder);
+    check(&storage);
+    let tokens = storage.read().unwrap().tokens(id(9)).unwrap().unwrap();
+    assert_eq!((tokens.family, tokens.generation), (1, 0), "it goes on with those that it has");
+    drop(storage);
+    // A ledger that begins anew says so too.
+    fs::remove_file(folder.path().join(LEDGER_FILE)).unwrap();
+    let conn = rusqlite::Connection::open(&file).unwrap();
+    conn.execute("UPDATE ledger SET id = x'', entries = 0, hash = zeroblob(32)", []).unwrap();
+    drop(conn);
+    drop(open(&folder));
+    let (_, entries) = Ledger::open(&folder.path().join(LEDGER_FILE), true).unwrap().unwrap();
+    let has = |entry: &Entry| entries.iter().any(|noted| noted.entry == *entry);
+    assert!(has(&Entry::Revoked { device: id(1), at: 20 }));
+    assert!(has(&Entry::WipeOrdered { device: id(3), at: 30 }));
+    assert!(has(&Entry::UserDisabled { user: "user 5".to_owned(), at: 40 }));
+}
+
+#[test]
 fn an_erasure_that_cannot_be_done_again_keeps_the_database_closed() {
     let folder = TempDir::new().unwrap();
     let storage = open(&folder);
