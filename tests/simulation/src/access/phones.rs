@@ -13,7 +13,7 @@ use outrider_core::{
     ids::{DocumentId, Part, RecordId},
     replica::{Replica, ReplicaError, session::Session},
     schema::{Entity, Kind, Schema},
-    store::{document, meta::Enrolment, outbox},
+    store::{document, meta::Enrolment, outbox, standing},
     sync::frame::PROTOCOL_VERSION,
 };
 use outrider_sync_server::{
@@ -380,6 +380,7 @@ impl World {
         let documents = all_documents(&*self.town.storage.read()?)?;
         self.town.facts.records = facts_of(&documents);
         let mut found = String::new();
+        let read = &*self.town.storage.read()?;
         for phone in &self.phones {
             let replica = phone.device.replica()?;
             let name = &phone.device.name;
@@ -400,7 +401,10 @@ impl World {
                 let may = self.town.facts.may(phone.user, Operation::Read, part, id.record);
                 let what = || format!("{name}: {id} of {}", stored.entity);
                 match (held.remove(id), may) {
-                    (Some(_), false) => self.out.leaked.push(what()),
+                    (Some(_), false) => {
+                        let why = reasons(replica, read, id.record, stored.family)?;
+                        self.out.leaked.push(format!("{}: {why}", what()));
+                    }
                     (None, true) => self.out.diverged.push(format!("{} is missing", what())),
                     (Some(mine), true) if !is_same(&mine, &stored.content)? => {
                         self.out.diverged.push(format!("{} differs", what()));
@@ -413,7 +417,6 @@ impl World {
             found.push_str(&serde_json::to_string(&replica.inbox(usize::MAX)?)?);
         }
         let mut bytes = found.into_bytes();
-        let read = self.town.storage.read()?;
         for id in documents.keys() {
             for change in read.changes_since(id, 0, usize::MAX)? {
                 bytes.extend(change.bytes);
@@ -433,6 +436,22 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Why a phone thinks that it may hold a record, and where the server has it.
+fn reasons(
+    replica: &Replica,
+    read: &dyn Read,
+    record: RecordId,
+    family: RecordId,
+) -> Result<String, Failure> {
+    let conn = replica.store().conn();
+    let alone = standing::alone(record);
+    let place = standing::family_of(conn, record)?;
+    let mine = (standing::scopes_of(conn, family)?, standing::scopes_of(conn, alone)?);
+    let theirs = read.scopes_of(family, Some(alone))?;
+    let grant = replica.grant()?.digest();
+    Ok(format!("{place:?} of {family}, {mine:?}, the server {theirs:?}, grant {grant:?}"))
 }
 
 fn text_of(replica: &Replica, record: RecordId, field: &str) -> Result<String, Failure> {
