@@ -121,6 +121,7 @@ pub fn pull(
             now_ms: issuer.now_ms,
             expected: tx.count_units(&scopes, base)?,
             grant: (request.grant != digest).then(|| sign_grant(issuer.key, view.grant())),
+            position: Some(tx.position()?),
         }))?;
         if !is_cursor_known {
             return Ok(());

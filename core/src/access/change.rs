@@ -43,6 +43,9 @@ pub struct Refusal {
     pub keys: Vec<String>,
 }
 
+/// Makes a refusal with a code of the keys of which a question over (key, field) is true.
+type Refuse<'a> = dyn Fn(&'static str, &dyn Fn(&str, &str) -> bool) -> Option<Refusal> + 'a;
+
 /// The record that is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
@@ -134,11 +137,7 @@ impl Grant {
     }
 
     /// The fields that are operations of their own: whose the record is, archiving, merging.
-    fn judge_special(
-        &self,
-        target: Target<'_>,
-        refuse: &dyn Fn(&'static str, &dyn Fn(&str, &str) -> bool) -> Option<Refusal>,
-    ) -> Option<Refusal> {
+    fn judge_special(&self, target: Target<'_>, refuse: &Refuse<'_>) -> Option<Refusal> {
         let specials = [
             (Operation::Assign, NOT_ASSIGNABLE),
             (Operation::Archive, NOT_ARCHIVABLE),

@@ -9,7 +9,13 @@ use super::{
     directory::{Team, Territory, User},
     scope::linked,
 };
-use crate::{crdt::State, ids::RecordId, schema::Schema, time::TimestampMs, value::Value};
+use crate::{
+    crdt::State,
+    ids::RecordId,
+    schema::{Schema, member_key},
+    time::TimestampMs,
+    value::Value,
+};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -31,8 +37,13 @@ impl Names {
 
     /// Takes in a team's record.
     pub fn add_team(&mut self, id: RecordId, main: &State) {
-        if let Some(name) = text(main, "name") {
-            self.teams.insert(name, id);
+        // As a set keeps it: folded and escaped.
+        let field = Schema::current().entity("user").and_then(|user| user.field("teams"));
+        let key = field.zip(text(main, "name")).map(|(field, name)| member_key(field, &name));
+        if let Some(Ok(key)) = key
+            && let Some((_, member)) = key.split_once('/')
+        {
+            self.teams.insert(member.to_owned(), id);
         }
     }
 }

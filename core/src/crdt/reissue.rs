@@ -8,10 +8,10 @@ use super::{
 };
 use crate::ids::ActorId;
 
-/// Writes keys of a change (all if none are named) under another actor that never wrote in the
-/// document, with the original dependencies, predecessors and time: a value that a colleague wrote
-/// meanwhile becomes a conflict and does not vanish. None if nothing is left of it.
+/// Writes keys of a change (all if none are named) under an actor that never wrote in the document.
 ///
+/// Dependencies, predecessors and time are the original ones: a value that a colleague wrote
+/// meanwhile becomes a conflict and does not vanish. None if nothing is left of the change.
 /// What an actor counted stands under a key of that actor; such keys are left out.
 #[must_use]
 pub fn reissue(

@@ -19,7 +19,10 @@ use crate::{
     ids::{DocumentId, Part, RecordId, from_hex, to_hex},
     schema::{Entity, Family},
     store::{StoreError, credentials, document, inbox, meta, outbox, rows, standing, undo},
-    sync::{frame::SignedGrant, sign::is_document_signed},
+    sync::{
+        frame::{DocumentName, SignedGrant},
+        sign::is_document_signed,
+    },
 };
 
 /// Records that are looked at between two looks at which may have to go.
@@ -55,6 +58,22 @@ impl Replica {
     /// dismissed already.
     pub fn ask_approval(&mut self, refusal: i64, reason: &str) -> Result<RecordId, ReplicaError> {
         self.transaction(|writer| writer.ask_approval(refusal, reason))
+    }
+
+    /// Notes documents that the server does not show to the user: those that may not be held go when
+    /// the next pull has come to its end. Among them is what the user may begin and not read, of
+    /// which no frame ever tells.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub(super) fn may_leave(&mut self, names: &[DocumentName]) -> Result<(), ReplicaError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.transaction(|writer| {
+            names.iter().try_for_each(|name| Ok(standing::may_leave(writer.tx, name.record)?))
+        })
     }
 
     /// How many records may not be held any more, but wait until their edits are safe at the
@@ -260,7 +279,8 @@ impl Writer<'_> {
             // What the server never had is nobody's but its author's.
             let is_own = stored.digest.is_none() && is_waiting;
             if is_own || grant.reads(&stored.entity, PartKind::of(&id.part), &scopes) {
-                left += 1;
+                // What is not sent yet is looked at again once it is.
+                (left, waits) = (left + 1, waits || is_own);
                 continue;
             }
             // The server counts it no longer among what is held here.

@@ -117,10 +117,11 @@ impl Replica {
         let now_ms = self.clock.now_ms();
         self.exchange(|writer| {
             let mut effect = PullEffect::default();
-            let mut progress = None;
+            let (mut progress, mut begun) = (None, None);
             for frame in frames {
                 match frame {
                     PullFrame::Hello(hello) => {
+                        begun = hello.position;
                         if let Some(grant) = &hello.grant {
                             writer.take_grant(grant)?;
                         }
@@ -157,6 +158,11 @@ impl Replica {
             cursor.held = writer.write_held()?;
             if let Some(mut progress) = progress {
                 progress.reached = cursor.progress.as_ref().and_then(|before| before.reached);
+                // An answer that is cut off before its end does not say how far its first pass
+                // came: what is gone on with behind that pass counts from where the answer began.
+                if progress.pass > 0 && progress.reached.is_none() {
+                    progress.reached = begun;
+                }
                 cursor.progress = Some(progress);
             }
             match &effect.end {

@@ -439,7 +439,7 @@ impl Session {
 
     fn receive_check(
         &mut self,
-        replica: &Replica,
+        replica: &mut Replica,
         body: &mut dyn Read,
     ) -> Result<(), ReplicaError> {
         let response: CheckResponse = read_message(body)?;
@@ -452,6 +452,7 @@ impl Session {
             let known = replica.acknowledged_of(name)?;
             self.asked.extend(known.into_iter().filter(|hash| !self.was_asked.contains(hash)));
         }
+        replica.may_leave(&only_here)?;
         self.to_fetch.extend(differing);
         self.phase = if is_last {
             self.to_check.pop_front();

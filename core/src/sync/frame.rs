@@ -353,6 +353,10 @@ pub struct Hello {
     /// What the device's user may do, if it is not what the request named.
     #[n(6)]
     pub grant: Option<SignedGrant>,
+    /// The feed's position when the answer began: what an answer without an end tells of is no
+    /// newer.
+    #[n(7)]
+    pub position: Option<u64>,
 }
 
 /// How the server ends its answer.

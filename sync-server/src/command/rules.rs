@@ -54,7 +54,7 @@ pub(super) struct RoleArgs {
     /// Login of the user; the user's record is made if there is none
     #[arg(long)]
     pub user: String,
-    /// Name of the role, such as sales_rep
+    /// Name of the role, such as `sales_rep`
     #[arg(long)]
     pub role: String,
     /// Print JSON

@@ -361,3 +361,55 @@ fn a_word_of_a_text_that_may_not_be_read_finds_nothing() {
     assert!(found(&tom, "acme") && !found(&tom, "zanzibar"));
     assert!(found(&li, "acme") && found(&li, "zanzibar"));
 }
+
+/// Records of one missing head are not each other's: somebody who made one read all of them, and
+/// whoever a record was taken from went on reading it.
+#[test]
+fn a_record_whose_head_is_missing_is_read_by_whom_it_names_itself() {
+    let firm = Firm::open();
+    let (mut li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let missing = RecordId::external("customer", "erp", "1").to_string();
+    let system = firm.world.author(office::SYSTEM_USER);
+    let contact = |owner: &Phone, name: &str| {
+        let owner = id_of(owner).to_string();
+        let json = json!({ "name": name, "customer_id": missing, "owner_id": owner });
+        firm.world.create(&system, "contact", json)
+    };
+    let (mine, theirs) = (contact(&li, "Anna"), contact(&wang, "Bert"));
+    firm.sync(&mut li);
+    firm.sync(&mut wang);
+    assert!(has(&li, mine) && !has(&li, theirs));
+    assert!(has(&wang, theirs) && !has(&wang, mine));
+    firm.set(mine, json!({ "owner_id": id_of(&wang).to_string(), "notes": "Hers now" }));
+    firm.sync(&mut li);
+    firm.sync(&mut wang);
+    assert!(!has(&li, mine), "it was taken away");
+    assert_eq!(wang.get(mine)["notes"], "Hers now");
+    // The head comes, and it is Li's: its family is, too.
+    let mut boss = firm.person("Zhao", "administrator");
+    firm.sync(&mut boss);
+    let head = json!({ "company_name": "Acme", "owner_id": id_of(&li).to_string() });
+    let id = missing.parse().unwrap();
+    boss.replica.transaction(|writer| writer.create("customer", Some(id), &fields(head))).unwrap();
+    for phone in [&mut boss, &mut li, &mut wang] {
+        firm.sync(phone);
+    }
+    assert!(has(&li, id) && has(&li, mine) && has(&li, theirs));
+    assert!(!has(&wang, id) && !has(&wang, mine) && !has(&wang, theirs));
+    assert_eq!(li.get(mine)["notes"], "Hers now");
+}
+
+/// A set folds and escapes its members, and the names of teams were compared as they are written.
+#[test]
+fn a_user_is_put_into_a_team_by_its_name() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_manager"), firm.person("Wang", "sales_rep"));
+    let system = firm.world.author(office::SYSTEM_USER);
+    firm.world.create(&system, "team", json!({ "name": "North / East 50%" }));
+    let customer = firm.customer("Acme", &wang);
+    for phone in [&li, &wang] {
+        firm.set_user(phone, json!({ "teams": { "add": ["North / East 50%"] } }));
+    }
+    firm.sync(&mut li);
+    assert!(has(&li, customer), "of a member of the team");
+}

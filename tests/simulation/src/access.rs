@@ -6,16 +6,20 @@
 //! leaves the server is looked through for words that its reader may not see. Then things move,
 //! and it is asked again.
 //!
-//! `model` has the answers, `town` the world, `roles` odd roles, `ask` the questions.
+//! `model` has the answers, `town` the world, `roles` odd roles, `ask` the questions; `phones` lets
+//! real devices work in a town, and looks at what each holds in the end.
 
 use std::{collections::BTreeMap, num::NonZero, sync::mpsc, thread};
 
 use serde::Serialize;
 
-use crate::Failure;
+use crate::{Failure, Outcome, Report, report::run_each};
+
+pub use phones::run_phones;
 
 mod ask;
 mod model;
+mod phones;
 mod roles;
 mod town;
 
@@ -120,4 +124,15 @@ pub fn ask_many(seed: u64, questions: u64, mut each: impl FnMut(u64, &Asked)) ->
         drop(receiver);
     });
     all
+}
+
+/// Makes `runs` runs of phones in towns from `seed` on.
+pub fn run_many_phones(
+    seed: u64,
+    runs: u64,
+    steps: usize,
+    keeps_trace: bool,
+    each: impl FnMut(&Outcome),
+) -> Report {
+    run_each(seed, runs, |seed| run_phones(seed, steps, keeps_trace), each)
 }

@@ -4,7 +4,13 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{access::ask_many, output, report::run_many, world::Settings};
+use crate::{
+    Outcome, Report,
+    access::{ask_many, run_many_phones},
+    output,
+    report::run_many,
+    world::Settings,
+};
 
 /// Devices and server in one process, on a virtual clock and a hostile virtual network.
 #[derive(Debug, Parser)]
@@ -20,6 +26,8 @@ enum Command {
     Sync(SyncArgs),
     /// Asks server and a separate model who may do what, and looks for words that leaked
     Access(AccessArgs),
+    /// Lets records, people and roles change hands under phones, and looks at what each holds
+    Reassign(SyncArgs),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +71,9 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Sync(args) => sync(&args),
         Command::Access(args) => ask(&args),
+        Command::Reassign(args) => simulate(&args, "reassign", |each| {
+            run_many_phones(args.seed, args.runs, args.steps, args.trace, each)
+        }),
     }
 }
 
@@ -78,15 +89,23 @@ fn ask(args: &AccessArgs) -> ExitCode {
 
 fn sync(args: &SyncArgs) -> ExitCode {
     let settings = Settings { devices: args.devices, steps: args.steps, keeps_trace: args.trace };
+    simulate(args, "sync", |each| run_many(args.seed, args.runs, &settings, each))
+}
+
+fn simulate(
+    args: &SyncArgs,
+    mode: &str,
+    run: impl FnOnce(&mut dyn FnMut(&Outcome)) -> Report,
+) -> ExitCode {
     let begun = Instant::now();
     let mut done = 0;
-    let report = run_many(args.seed, args.runs, &settings, |outcome| {
+    let report = run(&mut |outcome| {
         done += 1;
         if args.trace && (args.runs == 1 || !outcome.is_good()) {
             output::show_trace(outcome);
         }
         if !outcome.is_good() {
-            output::show_failure(outcome, &repeat(args, outcome.seed));
+            output::show_failure(outcome, &repeat(args, mode, outcome.seed));
         } else if !args.json {
             output::show_progress(done, args.runs);
         }
@@ -100,7 +119,7 @@ fn sync(args: &SyncArgs) -> ExitCode {
 }
 
 /// The arguments that repeat one run.
-fn repeat(args: &SyncArgs, seed: u64) -> String {
+fn repeat(args: &SyncArgs, mode: &str, seed: u64) -> String {
     let devices = args.devices.map_or_else(String::new, |count| format!(" --devices {count}"));
-    format!("--seed {seed} --runs 1 --steps {}{devices} --trace", args.steps)
+    format!("{mode} --seed {seed} --runs 1 --steps {}{devices} --trace", args.steps)
 }

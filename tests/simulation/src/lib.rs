@@ -41,7 +41,7 @@ mod output;
 
 pub mod command;
 
-pub use access::{Asked, ask_many, ask_town};
+pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
 pub use report::{Report, run_many};
 pub use world::{Outcome, Settings, run};
 

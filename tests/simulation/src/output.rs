@@ -15,13 +15,15 @@ pub(crate) fn show_json(report: &Report) {
 
 /// Shows the report for people.
 pub(crate) fn show(report: &Report, took: Duration) {
-    let Report { runs, sessions, requests, faults, edits, diverged, lost, stuck, .. } = report;
+    let Report { runs, sessions, requests, faults, edits, diverged, leaked, lost, stuck, .. } =
+        report;
     println!("runs       {runs}  (seeds from {})", report.seed);
     println!("edits      {edits}");
     println!("sessions   {sessions}  ({requests} requests)");
     let per_second = *faults as f64 / took.as_secs_f64().max(0.001);
     println!("faults     {faults}  ({per_second:.0} per second)");
     println!("diverged   {diverged}");
+    println!("leaked     {leaked}");
     println!("lost       {lost}");
     println!("stuck      {stuck}");
     println!("trace      {}", report.trace);
@@ -31,8 +33,12 @@ pub(crate) fn show(report: &Report, took: Duration) {
 /// Shows what a failed run found, and how to repeat it.
 pub(crate) fn show_failure(outcome: &Outcome, repeat: &str) {
     eprintln!("\nseed {} failed; repeat it with {repeat}", outcome.seed);
-    let kinds =
-        [("diverged", &outcome.diverged), ("lost", &outcome.lost), ("stuck", &outcome.stuck)];
+    let kinds = [
+        ("diverged", &outcome.diverged),
+        ("leaked", &outcome.leaked),
+        ("lost", &outcome.lost),
+        ("stuck", &outcome.stuck),
+    ];
     for (kind, found) in kinds {
         for what in found.iter().take(SHOWN_MAX) {
             eprintln!("  {kind}: {what}");

@@ -27,6 +27,8 @@ pub struct Report {
     pub faults: u64,
     /// Ways in which replicas did not agree.
     pub diverged: usize,
+    /// What devices held that their users may not see.
+    pub leaked: usize,
     /// Edits that could not be accounted for.
     pub lost: usize,
     /// What did not come to rest.
@@ -45,7 +47,7 @@ impl Report {
     /// Whether all that must hold held.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.diverged == 0 && self.lost == 0 && self.stuck == 0
+        self.diverged == 0 && self.leaked == 0 && self.lost == 0 && self.stuck == 0
     }
 
     fn add(&mut self, outcome: &Outcome, hash: &mut u64) {
@@ -54,6 +56,7 @@ impl Report {
         self.requests += outcome.requests;
         self.faults += outcome.faults;
         self.diverged += outcome.diverged.len();
+        self.leaked += outcome.leaked.len();
         self.lost += outcome.lost.len();
         self.stuck += outcome.stuck.len();
         self.edits += outcome.edits;
@@ -65,10 +68,15 @@ impl Report {
 
 /// Makes `runs` runs from `seed` on, as many at once as the machine has cores; `each` sees the
 /// outcome of every one, in the order of their seeds.
-pub fn run_many(
+pub fn run_many(seed: u64, runs: u64, settings: &Settings, each: impl FnMut(&Outcome)) -> Report {
+    run_each(seed, runs, |seed| run(seed, settings), each)
+}
+
+/// The same, of runs of any kind.
+pub(crate) fn run_each(
     seed: u64,
     runs: u64,
-    settings: &Settings,
+    run: impl Fn(u64) -> Outcome + Sync,
     mut each: impl FnMut(&Outcome),
 ) -> Report {
     let mut report = Report { seed, ..Report::default() };
@@ -78,14 +86,14 @@ pub fn run_many(
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     thread::scope(|scope| {
         for _ in 0..workers {
-            let (sender, next) = (sender.clone(), &next);
+            let (sender, next, run) = (sender.clone(), &next, &run);
             scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     if number >= runs {
                         break;
                     }
-                    let outcome = run(seed.wrapping_add(number), settings);
+                    let outcome = run(seed.wrapping_add(number));
                     if sender.send((number, outcome)).is_err() {
                         break;
                     }

@@ -140,42 +140,46 @@ impl Server {
     ) -> Result<Vec<u8>, Failure> {
         self.now_ms += 1;
         let device = self.devices.get(&device).ok_or("401: the token is not known")?;
+        let policies = (&self.policy()?, &self.seen_policy()?);
         let flush_every = 1 + dice.below(6);
-        match path {
-            "/v1/push" => {
-                let request: PushRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
-                check_push(device, &request)?;
-                let policy = self.policy()?;
-                let response = accept::push(&self.storage, &policy, device, &request, self.now_ms)?;
-                Ok(pack(&response)?)
-            }
-            "/v1/pull" => {
-                let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
-                let mut frames = Frames::new(flush_every)?;
-                let (policy, key) = (self.seen_policy()?, key()?);
-                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
-                feed::pull(&self.storage, issuer, device, &request, &mut |frame| {
-                    frames.write(frame)
-                })?;
-                frames.finish()
-            }
-            "/v1/check" => {
-                let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
-                let (policy, key) = (self.seen_policy()?, key()?);
-                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
-                Ok(pack(&feed::check(&self.storage, issuer, device, &request)?)?)
-            }
-            "/v1/fetch" => {
-                let request: FetchRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
-                let mut frames = Frames::new(flush_every)?;
-                let (policy, key) = (self.seen_policy()?, key()?);
-                let issuer = Issuer { policy: &policy, key: &key, now_ms: self.now_ms };
-                let emit = &mut |frame| frames.write(frame);
-                feed::fetch(&self.storage, issuer, device, &request, emit)?;
-                frames.finish()
-            }
-            other => Err(format!("404: {other}").into()),
+        answer_with(&self.storage, policies, device, (path, body), self.now_ms, flush_every)
+    }
+}
+
+/// Answers a request under the policies for what is written and for what is seen.
+pub(crate) fn answer_with(
+    storage: &dyn Storage,
+    (written, seen): (&Policy, &Policy),
+    device: &Device,
+    (path, body): (&str, &[u8]),
+    now_ms: TimestampMs,
+    flush_every: usize,
+) -> Result<Vec<u8>, Failure> {
+    let key = key()?;
+    let issuer = Issuer { policy: seen, key: &key, now_ms };
+    match path {
+        "/v1/push" => {
+            let request: PushRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
+            check_push(device, &request)?;
+            Ok(pack(&accept::push(storage, written, device, &request, now_ms)?)?)
         }
+        "/v1/pull" => {
+            let request: PullRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
+            let mut frames = Frames::new(flush_every)?;
+            feed::pull(storage, issuer, device, &request, &mut |frame| frames.write(frame))?;
+            frames.finish()
+        }
+        "/v1/check" => {
+            let request: CheckRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
+            Ok(pack(&feed::check(storage, issuer, device, &request)?)?)
+        }
+        "/v1/fetch" => {
+            let request: FetchRequest = codec::unpack(body, MESSAGE_BYTES_MAX)?;
+            let mut frames = Frames::new(flush_every)?;
+            feed::fetch(storage, issuer, device, &request, &mut |frame| frames.write(frame))?;
+            frames.finish()
+        }
+        other => Err(format!("404: {other}").into()),
     }
 }
 

@@ -73,6 +73,8 @@ pub struct Outcome {
     pub restores: u64,
     /// Ways in which replicas do not agree.
     pub diverged: Vec<String>,
+    /// What devices hold that their users may not see.
+    pub leaked: Vec<String>,
     /// Edits that cannot be accounted for.
     pub lost: Vec<String>,
     /// What does not come to rest, or breaks.
@@ -87,7 +89,8 @@ impl Outcome {
     /// Whether all that must hold holds.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.diverged.is_empty() && self.lost.is_empty() && self.stuck.is_empty()
+        let Self { diverged, leaked, lost, stuck, .. } = self;
+        [diverged, leaked, lost, stuck].into_iter().all(Vec::is_empty)
     }
 }
 
@@ -120,6 +123,7 @@ pub fn run(seed: u64, settings: &Settings) -> Outcome {
         restores: world.restores,
         diverged: verdict.diverged,
         lost: verdict.lost,
+        leaked: Vec::new(),
         stuck: verdict.stuck,
         trace: world.trace.hash(),
         lines: world.trace.into_lines(),

@@ -93,7 +93,8 @@ fn changes_family(storage: &dyn Storage) {
         walk(read.as_ref(), 0, 100),
         [
             (3, record(4), main_of(4)),
-            (5, record(10), main_of(2)),
+            // The old family is news too: its readers are told that a record is no longer of it.
+            (6, record(10), main_of(2)),
             (6, record(20), main_of(1)),
             (6, record(20), restricted(1)),
             (6, record(20), main_of(3)),

@@ -145,7 +145,7 @@ pub(super) fn put(
     if let (Part::Main, Content::Flat(state), Some(entity)) =
         (&id.part, content, Schema::current().entity(entity))
     {
-        scope::follow(conn, entity, id, family, state, position)?;
+        scope::follow(conn, entity, id, (family, before.is_none()), state, position)?;
     }
     rows::project(conn, id, entity, content)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
     access::{
-        Scope,
+        Scope, Standing,
         scope::{readers_of, scopes_of, shares_of},
     },
     crdt::State,
@@ -20,35 +20,43 @@ use crate::storage::{
 };
 
 /// Counts up when scopes follow from documents differently: they are then worked out anew.
-const SCOPES_VERSION: i64 = 1;
+const SCOPES_VERSION: i64 = 2;
 /// Entities whose records say who is who.
 const DIRECTORY: [&str; 4] = ["user", "team", "territory", "role"];
 
 const DOING: &str = "writing who may see a record";
 
-/// Brings scopes up to date with a main part that was written; its place in the feed is written
-/// already.
+/// Brings scopes up to date with a main part that was written, for the first time if `is_new`; its
+/// place in the feed is written already.
 pub(super) fn follow(
     conn: &Connection,
     entity: &Entity,
     id: &DocumentId,
-    family: RecordId,
+    (family, is_new): (RecordId, bool),
     state: &State,
     position: u64,
 ) -> Result<(), StorageError> {
-    let own = scopes_of(entity, id.record, state);
     if family == id.record {
+        let own = scopes_of(entity, id.record, state);
         let mut wanted: BTreeSet<String> = own.iter().map(Scope::to_string).collect();
         wanted.extend(scope_of_entity(entity));
         set_scopes(conn, family, &wanted, position)?;
-    } else if !has_main(conn, family)? {
-        // The head is not here yet: whoever reads its records by themselves reads them meanwhile.
-        for scope in own {
-            enter(conn, family, &scope.to_string(), position)?;
-        }
     }
     if !entity.readers.is_empty() {
         follow_readers(conn, entity, id.record, state, position)?;
+    }
+    let is_orphan = family != id.record && !has_main(conn, family)?;
+    if is_orphan {
+        // A family without a head is nobody's; each of its records is read by itself.
+        set_scopes(conn, family, &BTreeSet::new(), position)?;
+    }
+    if is_orphan || unit_of_new(conn, id.record)?.is_some() {
+        refresh_alone(conn, id.record, position)?;
+    }
+    if is_new {
+        for orphan in orphans_of(conn, id.record)? {
+            refresh_alone(conn, orphan, position)?;
+        }
     }
     if DIRECTORY.contains(&entity.name.as_str()) {
         conn.prepare_cached("UPDATE counter SET directory = ?1")
@@ -158,9 +166,37 @@ fn follow_readers(
     touched.into_iter().try_for_each(|target| refresh_alone(conn, target, position))
 }
 
-/// Makes the users who read a record alone the scopes of its unit.
+/// Records that came before the head of their family and are read alone.
+fn orphans_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, StorageError> {
+    const DOING: &str = "reading records that came before the head of their family";
+    conn.prepare_cached(
+        "SELECT record FROM document
+         WHERE family = ?1 AND part = 'main' AND record <> ?1 AND alone IS NOT NULL",
+    )
+    .doing(DOING)?
+    .query_map([head.as_bytes()], |row| Ok(RecordId::from_bytes(row.get(0)?)))
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
+/// The scopes of a record whose family has no head yet: those that it would give itself.
+fn scopes_of_orphan(conn: &Connection, record: RecordId) -> Result<Standing, StorageError> {
+    let id = DocumentId { record, part: Part::Main };
+    let Some(stored) = document::find(conn, &id)? else { return Ok(Standing::new()) };
+    if stored.family == record || has_main(conn, stored.family)? {
+        return Ok(Standing::new());
+    }
+    let entity = Schema::current().entity(&stored.entity);
+    Ok(match (entity, &stored.content) {
+        (Some(entity), Content::Flat(state)) => scopes_of(entity, record, state),
+        (Some(_), Content::Text(_)) | (None, _) => Standing::new(),
+    })
+}
+
+/// Makes the users who read a record alone the scopes of its unit; while its family has no head
+/// yet, also whoever would read the record if it were one.
 fn refresh_alone(conn: &Connection, record: RecordId, position: u64) -> Result<(), StorageError> {
-    let users: BTreeSet<String> = {
+    let mut wanted: BTreeSet<String> = {
         let mut query = conn
             .prepare_cached("SELECT DISTINCT user FROM reader WHERE record = ?1")
             .doing(DOING)?;
@@ -171,11 +207,12 @@ fn refresh_alone(conn: &Connection, record: RecordId, position: u64) -> Result<(
             .and_then(Iterator::collect)
             .doing(DOING)?
     };
+    wanted.extend(scopes_of_orphan(conn, record)?.iter().map(Scope::to_string));
     let unit = alone(record);
-    if !users.is_empty() {
+    if !wanted.is_empty() {
         begin_alone(conn, record, unit)?;
     }
-    set_scopes(conn, unit, &users, position)
+    set_scopes(conn, unit, &wanted, position)
 }
 
 /// Gives a record a unit of its own, with all documents that it has.
@@ -193,13 +230,16 @@ fn begin_alone(conn: &Connection, record: RecordId, unit: RecordId) -> Result<()
 }
 
 /// The unit of a document that is being written for the first time: its record may have readers
-/// from before it came.
+/// from before it came, or be read alone already.
 pub(super) fn unit_of_new(
     conn: &Connection,
     record: RecordId,
 ) -> Result<Option<RecordId>, StorageError> {
     let is_read: bool = conn
-        .prepare_cached("SELECT EXISTS (SELECT 1 FROM reader WHERE record = ?1)")
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM reader WHERE record = ?1)
+                 OR EXISTS (SELECT 1 FROM document WHERE record = ?1 AND alone IS NOT NULL)",
+        )
         .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
         .doing(DOING)?;
     Ok(is_read.then(|| alone(record)))
@@ -229,7 +269,7 @@ pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
             return Err(damaged(format!("{id} is no flat document")));
         };
         if id.part == Part::Main {
-            follow(conn, entity, &id, stored.family, state, position)?;
+            follow(conn, entity, &id, (stored.family, false), state, position)?;
         }
     }
     conn.execute("UPDATE meta SET scopes_version = ?1", [SCOPES_VERSION]).doing(DOING)?;

@@ -56,7 +56,7 @@ const OWNERSHIP: [&str; 3] = ["owner_id", "team_id", "territory_id"];
 
 /// A town.
 pub(super) struct Town {
-    _folder: TempDir,
+    pub(super) folder: TempDir,
     pub(super) storage: SqliteStorage,
     pub(super) facts: Facts,
     pub(super) dice: Dice,
@@ -64,6 +64,8 @@ pub(super) struct Town {
     draws: Arc<Draws>,
     system: Author,
     people: Vec<RecordId>,
+    /// Roles that people have beside that which their own record names.
+    linked_roles: BTreeMap<RecordId, String>,
     teams: Vec<RecordId>,
     territories: Vec<RecordId>,
     pub(super) customers: Vec<RecordId>,
@@ -83,7 +85,7 @@ impl Town {
         let facts = Facts { today: "2026-05-28", ..Facts::default() };
         let expected = (0..2).map(|_| RecordId::new(EPOCH_MS as u64, dice.bytes())).collect();
         let mut town = Self {
-            _folder: folder,
+            folder,
             storage,
             facts,
             dice,
@@ -91,6 +93,7 @@ impl Town {
             draws,
             system,
             people: Vec::new(),
+            linked_roles: BTreeMap::new(),
             teams: Vec::new(),
             territories: Vec::new(),
             customers: Vec::new(),
@@ -160,19 +163,14 @@ impl Town {
             let login = format!("user{number}");
             let role =
                 if self.dice.percent(4) { "nothing".to_owned() } else { self.draw_role(&names) };
-            let fields = json!({ "login": login, "name": login, "role": role });
-            let Json::Object(fields) = fields else { continue };
-            let id = self.create("user", fields)?;
+            let id = self.add_person(&login, &role)?;
             self.people.push(id);
-            let person = Person { login, roles: [role].into(), ..Person::default() };
-            self.facts.people.insert(id, person);
             if self.dice.percent(35)
                 && let Some((role, name)) = self.dice.pick(&roles).cloned()
             {
                 self.update(id, &json!({ "roles": { "add": [role.to_string()] } }))?;
-                if let Some(person) = self.facts.people.get_mut(&id) {
-                    person.roles.insert(name);
-                }
+                self.person(id).roles.insert(name.clone());
+                self.linked_roles.insert(id, name);
             }
         }
         for _ in 0..14 {
@@ -223,7 +221,7 @@ impl Town {
                 // A team by its name, now and then.
                 let at = self.teams.iter().position(|known| *known == team).unwrap_or(0);
                 let name =
-                    if self.dice.percent(100) { team.to_string() } else { format!("Team {at}") };
+                    if self.dice.percent(50) { team.to_string() } else { format!("Team {at}") };
                 self.update(user, &json!({ "teams": { "add": [name] } }))?;
                 self.person(user).teams.insert(team);
             }
@@ -347,6 +345,18 @@ impl Town {
     }
 
     fn settle_record(&mut self, name: &str) -> Result<RecordId, Failure> {
+        let fields = self.draw_fields(name, None, None)?;
+        self.create(name, fields)
+    }
+
+    /// The fields of a new record; its owner, and the customers that it may belong to, drawn if
+    /// none are given.
+    pub(super) fn draw_fields(
+        &mut self,
+        name: &str,
+        owner: Option<RecordId>,
+        customers: Option<&[RecordId]>,
+    ) -> Result<Map<String, Json>, Failure> {
         let entity = Schema::current().entity(name).ok_or("no such entity")?;
         let mut fields = sample::record(entity, &mut |limit| draw(&mut self.dice, limit));
         fields.retain(|name, _| entity.field(name).is_some_and(|field| field.required));
@@ -367,7 +377,12 @@ impl Town {
             if !field.required && !self.dice.percent(chance) {
                 continue;
             }
-            let linked = match self.draw_link(name, &field.ty) {
+            let drawn = match (name, owner, customers) {
+                ("owner_id", Some(owner), _) => Some(owner),
+                ("customer_id", _, Some(customers)) => self.dice.pick(customers).copied(),
+                _ => self.draw_link(name, &field.ty),
+            };
+            let linked = match drawn {
                 Some(linked) => linked,
                 None if field.required => RecordId::new(EPOCH_MS as u64, self.dice.bytes()),
                 None => continue,
@@ -376,7 +391,32 @@ impl Town {
             let value = if field.kind == Kind::Set { json!([text]) } else { json!(text) };
             fields.insert(name.to_owned(), value);
         }
-        self.create(name, fields)
+        Ok(fields)
+    }
+
+    /// Somebody more, with a role.
+    pub(super) fn add_person(&mut self, login: &str, role: &str) -> Result<RecordId, Failure> {
+        let fields = json!({ "login": login, "name": login, "role": role });
+        let Json::Object(fields) = fields else { return Err("no fields".into()) };
+        let id = self.create("user", fields)?;
+        let person = Person {
+            login: login.to_owned(),
+            roles: [role.to_owned()].into(),
+            ..Person::default()
+        };
+        self.facts.people.insert(id, person);
+        Ok(id)
+    }
+
+    /// Somebody has another role from now on.
+    pub(super) fn change_role(&mut self) -> Result<(), Failure> {
+        let Some(user) = self.dice.pick(&self.people).copied() else { return Ok(()) };
+        let names: Vec<String> = self.facts.roles.keys().cloned().collect();
+        let role = self.draw_role(&names);
+        self.update(user, &json!({ "role": role }))?;
+        let linked = self.linked_roles.get(&user).cloned();
+        self.person(user).roles = linked.into_iter().chain([role]).collect();
+        Ok(())
     }
 
     /// Creates a record with a canary in each of its parts.
