@@ -108,6 +108,7 @@ impl World {
             prefix: known.prefix,
             token: "token".to_owned(),
             user_record: known.user_record,
+            ca: None,
         })?;
         Ok(Phone { user, device, known })
     }

@@ -322,11 +322,8 @@ impl Town {
 
     /// A record to which a field may link.
     fn draw_link(&mut self, name: &str, ty: &Type) -> Option<RecordId> {
-        let target = match ty {
-            Type::Link(target) => target.as_str(),
-            _ => return None,
-        };
-        match target {
+        let Type::Link(target) = ty else { return None };
+        match target.as_str() {
             "user" => self.dice.pick(&self.people).copied(),
             "team" => self.dice.pick(&self.teams).copied(),
             "territory" => self.dice.pick(&self.territories).copied(),
