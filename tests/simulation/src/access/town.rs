@@ -333,7 +333,7 @@ impl Town {
             "customer" => self.dice.pick(&self.customers).copied(),
             _ => {
                 let fits = |id: &&RecordId| {
-                    self.facts.records.get(id).is_some_and(|fact| fact.entity.name == target)
+                    self.facts.records.get(id).is_some_and(|fact| fact.entity.name == *target)
                 };
                 let all: Vec<RecordId> = self.others.iter().filter(fits).copied().collect();
                 self.dice.pick(&all).copied()
