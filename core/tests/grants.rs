@@ -63,6 +63,7 @@ fn hello(signer: &SigningKey, kind: &str) -> PullFrame {
         is_cursor_known: true,
         now_ms: 0,
         expected: 0,
+        position: None,
         grant: Some(SignedGrant { body, signature }),
     })
 }
