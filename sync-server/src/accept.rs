@@ -54,6 +54,9 @@ pub fn push(
     now_ms: TimestampMs,
 ) -> Result<PushResponse, StorageError> {
     let mut desk = Desk::open(storage, policy, device, now_ms)?;
+    if let Some(held) = &request.held {
+        desk.note_held(held)?;
+    }
     let mut answers = Vec::new();
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);

@@ -13,7 +13,7 @@
 
 use std::io;
 
-use crate::storage::StorageError;
+use crate::{office::EraseError, storage::StorageError};
 
 mod key;
 mod manifest;
@@ -94,6 +94,9 @@ pub enum BackupError {
         /// Where it should be.
         path: String,
     },
+    /// What was erased since cannot be erased again.
+    #[error("cannot erase again what the ledger says was erased")]
+    Erase(#[from] EraseError),
     /// The database cannot be used.
     #[error(transparent)]
     Storage(#[from] StorageError),

@@ -24,7 +24,7 @@ use crate::{
     config::{CODE_MINUTES, Config, StorageConfig, millis},
     enrol::{Approval, create_code_with},
     erasure::{self, DiscloseArgs, ErasureArgs},
-    logging,
+    logging, office,
     serve::{Ready, ServeError, run},
     storage::{
         Storage as _,
@@ -138,7 +138,9 @@ impl DataPlace {
     /// Opens data that is there already.
     fn open(&self) -> Result<SqliteStorage, Box<dyn Error>> {
         self.must_have_data()?;
-        Ok(SqliteStorage::open_with_ledger(&self.data, self.ledger.as_deref())?)
+        let storage = SqliteStorage::open_with_ledger(&self.data, self.ledger.as_deref())?;
+        office::replay_erasures(&storage, SystemClock.now_ms())?;
+        Ok(storage)
     }
 }
 

@@ -102,14 +102,6 @@ pub enum LedgerError {
         /// Entries that the database had seen.
         known: u64,
     },
-    /// The restored server would have to do again what it cannot.
-    #[error("entry {number} of the ledger cannot be carried out: {why}")]
-    Undone {
-        /// Which entry.
-        number: u64,
-        /// Why.
-        why: &'static str,
-    },
 }
 
 /// How far a ledger goes.

@@ -18,6 +18,7 @@ use crate::{
     connection::Doorkeeper,
     keys::ServerKey,
     lock::lock,
+    office::{self, EraseError},
     router::router,
     state::{AppState, Machine, share_of},
     storage::{Storage, StorageError, sqlite::SqliteStorage},
@@ -61,6 +62,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// What the ledger says was erased is still there.
+    #[error("cannot erase again what was erased before the data was put back")]
+    Erase(#[from] EraseError),
     /// It cannot be reached safely.
     #[error("cannot listen safely")]
     Tls(#[from] TlsError),
@@ -129,6 +133,10 @@ impl Company {
         let StorageConfig { data, ledger } = &config.storage;
         let storage = Arc::new(SqliteStorage::open_with_ledger(data, ledger.as_deref())?);
         let lock = lock(data)?;
+        let again = office::replay_erasures(&*storage, SystemClock.now_ms())?;
+        if again > 0 {
+            tracing::info!(records = again, "erased again what the ledger says was erased");
+        }
         Ok(Self { tenant, config, storage, _lock: Some(lock) })
     }
 }

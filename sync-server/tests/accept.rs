@@ -65,6 +65,7 @@ impl World {
             groups,
             device: device(by).id,
             signature: Vec::new(),
+            held: None,
         };
         let response = push(&self.storage, &Policy::open(), &device(by), &request, 0).unwrap();
         response.answers.into_iter().map(|answer| answer.outcome).collect()

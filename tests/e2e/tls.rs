@@ -268,6 +268,7 @@ fn the_page_with_a_code_names_the_authority() {
             .post([&office.url, path].concat())
             .header("cookie", cookie)
             .header("content-type", "application/x-www-form-urlencoded")
+            .header("sec-fetch-site", "same-origin")
             .send(form)
             .unwrap()
     };

@@ -245,6 +245,23 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// The grant under which everything is held counts again: another one came with an answer that
+    /// was cut off, and was taken back since. What that answer brought may have to go.
+    pub(super) fn return_to_held_grant(&mut self) -> Result<(), ReplicaError> {
+        let Some(held) = meta::held_grant_bytes(self.tx)? else { return Ok(()) };
+        let Some(current) = meta::grant(self.tx)? else { return Ok(()) };
+        if current.digest() == meta::held_grant(self.tx)? {
+            return Ok(());
+        }
+        meta::set_grant(self.tx, &held)?;
+        self.grant = None;
+        if let Some(grant) = meta::grant(self.tx)? {
+            let is_kept = |scope: &crate::access::Scope| grant.scopes().any(|one| one == scope);
+            standing::all_may_leave(self.tx, is_kept)?;
+        }
+        Ok(())
+    }
+
     /// A pull has come to its end: what may not be held any more goes, as far as nothing of it
     /// waits. Returns how many records went.
     pub(super) fn purge(&mut self) -> Result<u64, ReplicaError> {
@@ -253,6 +270,7 @@ impl Writer<'_> {
             let is_kept = |scope: &crate::access::Scope| grant.scopes().any(|one| one == scope);
             standing::all_may_leave(self.tx, is_kept)?;
             meta::set_held_grant(self.tx, &grant.digest())?;
+            meta::set_held_grant_bytes(self.tx, &grant.to_bytes())?;
         }
         let (mut gone, mut after) = (0, None);
         loop {

@@ -122,8 +122,9 @@ impl Replica {
                 match frame {
                     PullFrame::Hello(hello) => {
                         begun = hello.position;
-                        if let Some(grant) = &hello.grant {
-                            writer.take_grant(grant)?;
+                        match &hello.grant {
+                            Some(grant) => writer.take_grant(grant)?,
+                            None => writer.return_to_held_grant()?,
                         }
                     }
                     PullFrame::Author(author) => meta::set_author(writer.tx, author)?,

@@ -12,7 +12,7 @@ use crate::{
     },
     sync::{
         frame::{
-            Answer, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
+            Answer, HeldView, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
             PushRequest, PushResponse,
         },
         sign::sign,
@@ -129,8 +129,16 @@ impl Replica {
         let groups: Vec<PushGroup> = groups.into_iter().map(|(_, group)| group).collect();
         let signature = sign(self.key.as_ref(), enrolment.device, &groups)?;
         let device = enrolment.device;
-        let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature };
+        let held = self.held_view()?;
+        let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature, held };
         Ok(Some(PushBatch { request, last_id, count }))
+    }
+
+    fn held_view(&self) -> Result<Option<HeldView>, ReplicaError> {
+        let cursor = meta::cursor(self.store.conn())?;
+        let grant = meta::held_grant(self.store.conn())?;
+        let view = HeldView { position: cursor.position, digest: cursor.digest, grant };
+        Ok((cursor.position > 0).then_some(view))
     }
 
     /// Does what the server's answers say, in one transaction. Returns what happened, and which

@@ -265,6 +265,24 @@ pub fn held_grant(conn: &Connection) -> Result<Digest, StoreError> {
     Ok(get(conn, "held_grant")?.unwrap_or_default())
 }
 
+/// The grant under which everything up to the cursor is held, as it is signed.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn held_grant_bytes(conn: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+    Ok(get::<Vec<u8>>(conn, "held_grant_bytes")?.filter(|bytes| !bytes.is_empty()))
+}
+
+/// Stores the grant under which everything up to the cursor is held.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_held_grant_bytes(conn: &Connection, bytes: &[u8]) -> Result<(), StoreError> {
+    set(conn, "held_grant_bytes", bytes)
+}
+
 /// Stores under which grant everything up to the cursor is held.
 ///
 /// # Errors

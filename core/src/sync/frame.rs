@@ -68,6 +68,20 @@ pub struct PushGroup {
     pub changes: Vec<PushChange>,
 }
 
+/// What a device holds: everything up to a position, under a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct HeldView {
+    /// The position.
+    #[n(0)]
+    pub position: u64,
+    /// The feed's digest there.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub digest: Digest,
+    /// The digest of the grant.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub grant: Digest,
+}
+
 /// What a device sends up.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct PushRequest {
@@ -83,6 +97,9 @@ pub struct PushRequest {
     /// P-256 signature (64 bytes) of the device over all changes; see [`sign`](super::sign).
     #[cbor(n(3), with = "minicbor::bytes")]
     pub signature: Vec<u8>,
+    /// What its author saw who wrote these changes; none before the first pull.
+    #[n(4)]
+    pub held: Option<HeldView>,
 }
 
 /// Groups that are decoded at all: a little more than a push may have, so that too many get a
@@ -443,6 +460,7 @@ mod tests {
             groups: vec![PushGroup { changes: Vec::new() }; groups],
             device: DeviceId(uuid::Uuid::nil()),
             signature: Vec::new(),
+            held: None,
         }
     }
 

@@ -13,6 +13,7 @@ use outrider_core::{
     crdt::State,
     ids::{ChangeHash, DocumentId, Part, RecordId},
     schema::{Entity, Schema},
+    sync::frame::HeldView,
     time::TimestampMs,
 };
 
@@ -51,6 +52,23 @@ struct Places {
 }
 
 impl Desk<'_> {
+    /// Notes what the author of a push held, if it names a position and a grant that there were:
+    /// what late edits are measured by. A pull notes it too, but only that of the pull before.
+    pub(super) fn note_held(&mut self, held: &HeldView) -> Result<(), StorageError> {
+        if held.position == 0 || self.tx.feed_digest(held.position)? != Some(held.digest) {
+            return Ok(());
+        }
+        let Some(grant) = self.tx.sent_grant(&held.grant)? else { return Ok(()) };
+        let noted = self.tx.device_view(self.device.id)?;
+        let is_noted = noted.is_some_and(|view| {
+            view.position > held.position || view.position == held.position && view.grant == grant
+        });
+        if is_noted {
+            return Ok(());
+        }
+        self.tx.note_view(self.device.id, &held.grant, held.position, self.now_ms)
+    }
+
     /// Refuses what the policy does not allow; what it refuses is kept.
     pub(super) fn judge_access(
         &mut self,
@@ -100,7 +118,14 @@ impl Desk<'_> {
         then.withheld = self.grant.withheld.clone();
         if let Some((family, alone)) = self.tx.place_of(written.id.record)? {
             let scopes = self.tx.scopes_of(family, alone)?;
-            let was_in = |scope: &&UnitScope| scope.first <= view.position;
+            // It knows what it wrote itself, whether it came back or not.
+            let mut seen = view.position;
+            for record in [written.id.record, family] {
+                seen = seen.max(self.tx.last_own_change(record, self.device.id)?.unwrap_or(0));
+            }
+            let was_in = |scope: &&UnitScope| {
+                scope.first <= seen && scope.left.is_none_or(|left| left > seen)
+            };
             places.before = scopes.iter().filter(was_in).map(|scope| scope.scope).collect();
         }
         let refused_then = ask(&then, written, &places);

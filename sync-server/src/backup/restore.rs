@@ -14,6 +14,7 @@ use super::{
 use crate::{
     ledger::{LEDGER_FILE, LedgerError, sync_folder_of},
     lock::lock,
+    office,
     storage::{
         Storage as _, StorageError,
         sqlite::{DATABASE_FILE, SqliteStorage, snapshot},
@@ -104,6 +105,7 @@ fn prepare(order: &RestoreOrder<'_>, ledger: &Path, folder: &Path) -> Result<u64
         opened => opened?,
     };
     let after = storage.read()?.devices()?.len() as u64;
+    office::replay_erasures(&storage, order.now_ms)?;
     drop(storage);
     snapshot::retire(folder)?;
     Ok(after.saturating_sub(before))

@@ -19,9 +19,12 @@ use outrider_core::{
 };
 
 use super::{Author, OfficeError, SYSTEM_USER, author::author_for};
-use crate::storage::{
-    AuditLine, Content, NewChange, Read, Storage, StorageError, Write,
-    erasure::{ErasedCounts, Erasure},
+use crate::{
+    ledger::Entry,
+    storage::{
+        AuditLine, Content, NewChange, Read, Storage, StorageError, Write,
+        erasure::{ErasedCounts, Erasure},
+    },
 };
 
 /// Entities whose records can be a person.
@@ -95,6 +98,8 @@ pub fn erase(
     let mut erasures = Vec::with_capacity(records.len());
     for record in records {
         erasures.push(erase_one(&mut *write, author, Some(author), record, 0, now_ms)?);
+        // In the ledger before the commit: a backup that is put back does not bring it back.
+        write.note(Entry::Erased { record, at: now_ms });
     }
     write.commit()?;
     let is_swept = storage.sweep()?;
@@ -122,6 +127,20 @@ pub fn replay_erasure(
     write.commit()?;
     storage.sweep()?;
     Ok(erasure)
+}
+
+/// Erases again what the ledger says was erased and a restored database still has: before anything
+/// of it is served. Returns how many records that were.
+///
+/// # Errors
+///
+/// Fails when the storage does; what was not erased is still due then.
+pub fn replay_erasures(storage: &dyn Storage, now_ms: TimestampMs) -> Result<usize, EraseError> {
+    let due = storage.read()?.erasures_due()?;
+    for record in &due {
+        replay_erasure(storage, *record, now_ms)?;
+    }
+    Ok(due.len())
 }
 
 /// While everybody may do everything everybody may erase; with rules the server itself,

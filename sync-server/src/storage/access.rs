@@ -16,6 +16,8 @@ use outrider_core::{
 
 use super::{FeedRow, StorageError};
 
+/// Changes of a record among which a device's last one is looked for.
+pub const OWN_CHANGES_SEEN: u32 = 200;
 /// What the scope of all records of an entity that heads families begins with.
 const ENTITY_SCOPE: &str = "e:";
 
@@ -157,6 +159,13 @@ pub struct DeviceView {
 pub trait ReadAccess {
     /// The rules that count; those of number 0 if nobody decided.
     fn rules(&self) -> Result<Rules, StorageError>;
+    /// The position of the last change of a record that a device wrote, if it is among the newest
+    /// [`OWN_CHANGES_SEEN`] of its main part.
+    fn last_own_change(
+        &self,
+        record: RecordId,
+        device: DeviceId,
+    ) -> Result<Option<u64>, StorageError>;
     /// The position at which users, teams, territories or roles last changed.
     fn directory_position(&self) -> Result<u64, StorageError>;
     /// Users, teams and territories, as their records say.

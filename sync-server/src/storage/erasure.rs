@@ -50,6 +50,8 @@ pub struct Erasure {
 pub trait ReadErasure {
     /// The erasure of a record.
     fn erasure_of(&self, record: RecordId) -> Result<Option<Erasure>, StorageError>;
+    /// Records that the ledger says were erased, and that a restored database still has.
+    fn erasures_due(&self) -> Result<Vec<RecordId>, StorageError>;
     /// Erasures after a number, in their order.
     fn erasures_after(&self, number: u64) -> Result<Vec<Erasure>, StorageError>;
     /// Up to which number a device said that it carried erasures out.

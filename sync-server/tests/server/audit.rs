@@ -148,7 +148,7 @@ fn what_people_and_devices_read_leaves_a_line() {
     assert_eq!(last(&office, "search_read"), (device.clone(), Some(1), String::new()));
     let (documents, _) = pull(&office, &token, None);
     assert!(documents > 0);
-    assert_eq!(last(&office, "pulled"), (device, Some(documents), "all".to_owned()));
+    assert_eq!(last(&office, "pulled"), (device, Some(documents), "customer,user".to_owned()));
     let text = format!("{:?}", lines(&office));
     assert!(!text.contains("SECRET-word") && !text.contains("Acme"), "no values");
     assert_eq!(codes(&check(&office, &[])), []);

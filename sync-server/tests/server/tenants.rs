@@ -7,7 +7,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use outrider_core::{access::Policy, ids::to_hex};
+use outrider_core::{
+    access::Policy,
+    ids::to_hex,
+    time::{Clock as _, SystemClock},
+};
 use outrider_sync_server::{
     enrol::create_code,
     office,
@@ -16,7 +20,7 @@ use outrider_sync_server::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{NOW, public_key};
+use crate::world::{NOW, prove, public_key};
 
 fn program(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrider-sync-server"));
@@ -69,6 +73,12 @@ impl Running {
             .header("host", host);
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if path.starts_with("/v1/") {
+            let token = headers.iter().find_map(|(_, value)| value.strip_prefix("Bearer "));
+            let asked = (method, path);
+            let proof = prove(asked, token.unwrap_or(""), body.as_bytes(), SystemClock.now_ms());
+            request = request.header("outrider-proof", proof);
         }
         let mut response = agent.run(request.body(body.as_bytes().to_vec()).unwrap()).unwrap();
         let cookie = response.headers().get("set-cookie");

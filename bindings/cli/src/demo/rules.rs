@@ -74,8 +74,9 @@ pub(super) fn tell(
         &format!("said while typing: {}", !refused.status.success()),
         &format!("输入时即提示：{}", !refused.status.success()),
     );
-    rep.json(&["edit", &id, &format!("owner_id={other}"), "--anyway"])?;
-    rep.json(&["sync"])?;
+    rep.json(&["edit", "--anyway", &id, &format!("owner_id={other}")])?;
+    // It says that something was refused.
+    rep.attempt(&["sync"])?;
     let first = inbox(rep)?;
     if let Some(number) = first.first().and_then(|one| one.get("id")).and_then(Json::as_i64) {
         rep.json(&["ask", &number.to_string(), "--reason", "moves to her region"])?;
@@ -85,7 +86,7 @@ pub(super) fn tell(
     rep.json(&["edit", &id, "short_name=typed without a network"])?;
     manager.json(&["edit", &id, &format!("owner_id={other}")])?;
     manager.json(&["sync"])?;
-    rep.json(&["sync"])?;
+    rep.attempt(&["sync"])?;
     let has_left = !rep.attempt(&["get", &id])?.status.success();
     let arrived = manager.attempt(&["get", &id])?.status.success();
     let inbox = inbox(rep)?;

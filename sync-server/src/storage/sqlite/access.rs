@@ -18,7 +18,7 @@ use uuid::Uuid;
 use super::{Doing, damaged, document, from_sql, read::Connected, to_sql, write::SqliteWrite};
 use crate::storage::{
     FeedCursor, FeedRow, StorageError,
-    access::{DeviceView, ReadAccess, Review, ReviewState, UnitRow, UnitScope, WriteAccess},
+    access::{DeviceView, OWN_CHANGES_SEEN, ReadAccess, Review, ReviewState, UnitRow, UnitScope, WriteAccess},
 };
 
 /// The columns that [`reviews`] expects.
@@ -41,6 +41,29 @@ impl<T: Connected> ReadAccess for T {
             .doing("reading the rules")?;
         let Some(body) = body else { return Ok(Rules::default()) };
         serde_json::from_str(&body).map_err(damaged)
+    }
+
+    fn last_own_change(
+        &self,
+        record: RecordId,
+        device: DeviceId,
+    ) -> Result<Option<u64>, StorageError> {
+        let position: Option<i64> = self
+            .conn()?
+            .prepare_cached(
+                "SELECT max(position) FROM (
+                     SELECT position, device FROM change WHERE record = ?1 AND part = 'main'
+                     ORDER BY position DESC LIMIT ?3
+                 ) WHERE device = ?2",
+            )
+            .and_then(|mut query| {
+                query.query_row(
+                    params![record.as_bytes(), device.0.as_bytes(), OWN_CHANGES_SEEN],
+                    |row| row.get(0),
+                )
+            })
+            .doing("looking up a device's last change")?;
+        position.map(from_sql).transpose()
     }
 
     fn directory_position(&self) -> Result<u64, StorageError> {

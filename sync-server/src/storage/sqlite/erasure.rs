@@ -10,9 +10,12 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{Doing, damaged, document, from_sql, read::Connected, to_sql, write::SqliteWrite};
-use crate::storage::{
-    StorageError,
-    erasure::{ErasedCounts, Erasure, ReadErasure, WriteErasure},
+use crate::{
+    ledger::Entry,
+    storage::{
+        StorageError,
+        erasure::{ErasedCounts, Erasure, ReadErasure, WriteErasure},
+    },
 };
 
 const READING: &str = "reading erasures";
@@ -43,6 +46,32 @@ fn read(row: &Row<'_>) -> Result<Erasure, StorageError> {
     })
 }
 
+/// Notes that the ledger says that a record was erased, unless it is erased here.
+pub(super) fn note_due(
+    conn: &Connection,
+    record: RecordId,
+    at: TimestampMs,
+) -> Result<(), StorageError> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO erasure_due (record, at)
+         SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM erasure WHERE record = ?1)",
+    )
+    .and_then(|mut insert| insert.execute(params![record.as_bytes(), at]))
+    .doing("noting what has to be erased again")?;
+    Ok(())
+}
+
+/// What a new ledger has to say of erasures.
+pub(super) fn known(conn: &Connection) -> Result<Vec<Entry>, StorageError> {
+    conn.prepare_cached("SELECT record, at FROM erasure ORDER BY number")
+        .doing(READING)?
+        .query_map([], |row| {
+            Ok(Entry::Erased { record: RecordId::from_bytes(row.get(0)?), at: row.get(1)? })
+        })
+        .and_then(Iterator::collect)
+        .doing(READING)
+}
+
 /// Overwrites in the files what erasures removed, if some are not known to be. Whether nothing is
 /// left to do: what somebody is reading right now is left for the next time.
 pub(super) fn sweep(conn: &Connection) -> Result<bool, StorageError> {
@@ -71,6 +100,15 @@ impl<T: Connected> ReadErasure for T {
             self.conn()?.prepare_cached(select_erasure!("WHERE record = ?1")).doing(READING)?;
         let mut rows = query.query([record.as_bytes()]).doing(READING)?;
         rows.next().doing(READING)?.map(read).transpose()
+    }
+
+    fn erasures_due(&self) -> Result<Vec<RecordId>, StorageError> {
+        self.conn()?
+            .prepare_cached("SELECT record FROM erasure_due ORDER BY at, record")
+            .doing(READING)?
+            .query_map([], |row| Ok(RecordId::from_bytes(row.get(0)?)))
+            .and_then(Iterator::collect)
+            .doing(READING)
     }
 
     fn erasures_after(&self, number: u64) -> Result<Vec<Erasure>, StorageError> {
@@ -240,6 +278,10 @@ impl WriteErasure for SqliteWrite<'_> {
                     )
                     .optional()
             })
+            .doing(ERASING)?;
+        self.conn()?
+            .prepare_cached("DELETE FROM erasure_due WHERE record = ?1")
+            .and_then(|mut delete| delete.execute([erasure.record.as_bytes()]))
             .doing(ERASING)?;
         from_sql(number.unwrap_or_default())
     }

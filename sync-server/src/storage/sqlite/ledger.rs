@@ -6,7 +6,7 @@ use std::path::Path;
 use outrider_core::ids::DeviceId;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::{Doing, device, feed, standing, to_sql};
+use super::{Doing, device, erasure, feed, standing, to_sql};
 use crate::{
     ledger::{EnrolledDevice, Entry, Ledger, LedgerError, Noted, Reached},
     storage::{Device, StorageError},
@@ -76,6 +76,7 @@ pub(super) fn begin(
     let id = conn.query_row("SELECT randomblob(16)", [], |row| row.get(0)).doing(DOING)?;
     let mut entries = enrolments(conn)?;
     entries.extend(standing::shut_out(conn)?);
+    entries.extend(erasure::known(conn)?);
     let ledger = Ledger::begin(path, id, &entries, is_synced)?;
     set_known(conn, &ledger.reached())?;
     Ok(ledger)
@@ -192,10 +193,7 @@ fn carry_out(conn: &Connection, noted: &Noted, position: u64) -> Result<bool, St
         Entry::AccountDisabled { login, .. } => {
             super::accounts::lock_out(conn, login).map(|()| false)
         }
-        Entry::Erased { .. } => {
-            let why = "this server cannot erase again what a restored database still has";
-            Err(LedgerError::Undone { number: noted.number, why }.into())
-        }
+        Entry::Erased { record, at } => erasure::note_due(conn, *record, *at).map(|()| false),
     }
 }
 

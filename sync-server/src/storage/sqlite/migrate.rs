@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     CHAINS_AUDIT,
     include_str!("migrations/0007_ledger.sql"),
     include_str!("migrations/0008_erasure.sql"),
+    include_str!("migrations/0009_erasure_due.sql"),
 ];
 
 /// The one that makes a chain of the audit: SQL cannot hash.
