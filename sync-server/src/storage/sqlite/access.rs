@@ -18,7 +18,10 @@ use uuid::Uuid;
 use super::{Doing, damaged, document, from_sql, read::Connected, to_sql, write::SqliteWrite};
 use crate::storage::{
     FeedCursor, FeedRow, StorageError,
-    access::{DeviceView, OWN_CHANGES_SEEN, ReadAccess, Review, ReviewState, UnitRow, UnitScope, WriteAccess},
+    access::{
+        DeviceView, OWN_CHANGES_SEEN, ReadAccess, Review, ReviewState, UnitRow, UnitScope,
+        WriteAccess,
+    },
 };
 
 /// The columns that [`reviews`] expects.
