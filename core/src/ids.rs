@@ -260,6 +260,17 @@ pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
+/// Reads hexadecimal of any even length.
+#[must_use]
+pub fn bytes_from_hex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || !text.is_ascii() {
+        return None;
+    }
+    let read = |pair: &[u8; 2]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.iter().map(read).collect()
+}
+
 /// Gives a byte-array id its hexadecimal text, CBOR bytes and serde string.
 macro_rules! byte_id {
     ($name:ident, $bytes:expr, $kind:literal) => {

@@ -8,7 +8,10 @@
 //! What is not in it: the ledger, which must not go back in time ([`crate::ledger`]), the server's
 //! key ([`crate::keys`]), and files that are being imported.
 //!
-//! * `key`: pairs of keys. * `manifest`: what is known of a backup. * `seal`: making one. * `open`:
+//! What records of persons hold is sealed once more, with a key for each person
+//! ([`crate::person_keys`]): whoever is erased is in no backup any more.
+//!
+//! * `key`: pairs of keys. * `persons`: copies of the persons' keys. * `manifest`: what is known of a backup. * `seal`: making one. * `open`:
 //!   reading one. * `restore`: putting one back.
 
 use std::io;
@@ -18,6 +21,7 @@ use crate::{office::EraseError, storage::StorageError};
 mod key;
 mod manifest;
 mod open;
+mod persons;
 mod restore;
 mod seal;
 
@@ -27,6 +31,7 @@ mod tests;
 pub use key::{Identities, create_key_file, parse_recipient, read_identities};
 pub use manifest::{FORMAT, Manifest, Sealed};
 pub use open::{check_file, open_into};
+pub use persons::{KeySource, PERSON_KEYS_DAYS, open as open_persons_of};
 pub use restore::{RestoreOrder, Restored, restore};
 pub use seal::{BackupOrder, Created, create};
 
@@ -94,6 +99,19 @@ pub enum BackupError {
         /// Where it should be.
         path: String,
     },
+    /// There are persons, and no keys for them.
+    #[error(
+        "the keys of {persons} persons (file {keys}) are neither beside the ledger nor beside the backup; name a copy (….keys.age) with --person-keys, or leave these persons out with --without-persons"
+    )]
+    NoPersonKeys {
+        /// Records that are sealed.
+        persons: u64,
+        /// Which file of keys sealed them.
+        keys: String,
+    },
+    /// The keys are another file's.
+    #[error("these are not the persons' keys of this backup; name the copy that was made with it")]
+    OtherPersonKeys,
     /// What was erased since cannot be erased again.
     #[error("cannot erase again what the ledger says was erased")]
     Erase(#[from] EraseError),

@@ -16,7 +16,10 @@ use chacha20poly1305::{
 use hmac::{Hmac, Mac as _};
 use outrider_core::{
     ids::{from_hex, to_hex},
-    sync::sign::sign_document,
+    sync::{
+        sealed::{OpenKey, SEAL_KEY, SignedSealKey},
+        sign::sign_document,
+    },
 };
 use p256::ecdsa::SigningKey;
 use sha2::{Digest as _, Sha256};
@@ -88,6 +91,22 @@ impl ServerKey {
     #[must_use]
     pub fn sign(&self, kind: &str, bytes: &[u8]) -> Vec<u8> {
         sign_document(&self.0, kind, bytes)
+    }
+}
+
+impl ServerKey {
+    /// The key that opens what devices seal to this server.
+    #[must_use]
+    pub fn open_key(&self) -> OpenKey {
+        OpenKey::derive(&self.derive("edits for review"))
+    }
+
+    /// What devices seal to, signed.
+    #[must_use]
+    pub fn seal_key(&self) -> SignedSealKey {
+        let public_key = self.open_key().public_key();
+        let signature = to_hex(&self.sign(SEAL_KEY, public_key.as_bytes()));
+        SignedSealKey { public_key, signature }
     }
 }
 

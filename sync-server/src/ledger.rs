@@ -21,6 +21,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use outrider_core::ids::RecordId;
+
+use crate::{
+    durable::sync_folder_of,
+    person_keys::{self, PersonKeys},
+};
+
 mod chain;
 mod entry;
 
@@ -284,6 +291,16 @@ impl Ledger {
         Ok(reached)
     }
 
+    /// Overwrites the key with which backups seal what a person's record holds.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::File`] when the keys beside the ledger cannot be written.
+    pub fn forget_person(&self, record: RecordId) -> Result<(), LedgerError> {
+        let path = person_keys::beside_ledger(&self.path);
+        PersonKeys::forget(&path, record).map_err(failed(&path))
+    }
+
     fn tail(&self) -> MutexGuard<'_, Tail> {
         // It is replaced whole, whatever a holder of the lock died of.
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
@@ -311,15 +328,6 @@ fn draft_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     name.into()
-}
-
-/// Makes a renamed file's name durable.
-pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if cfg!(unix) {
-        File::open(folder.unwrap_or_else(|| Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
 }
 
 fn failed(path: &Path) -> impl Fn(io::Error) -> LedgerError {

@@ -5,12 +5,13 @@
 //!
 //! * [`config`], [`logging`]: what it is told, what it says.
 //! * [`keys`]: with what it signs; [`tls`]: who it is to those who connect.
-//! * [`ledger`]: what outlives a backup.
+//! * [`person_keys`], [`ledger`]: what outlives a backup, and what a backup must not outlive.
 //! * [`storage`]: what it keeps, behind one trait; SQLite is built in.
 //! * [`audit`]: who did and saw what, and how it is known that nobody rewrote it.
-//! * [`lock`], [`backup`]: one server for each folder; copies of it, and putting them back.
-//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]: what it does, without any
-//!   network.
+//! * [`lock`]: one server for each folder.
+//! * [`access`], [`accept`], [`feed`], [`office`], [`imports`], [`enrol`], [`devices`], [`accounts`]:
+//!   what it does, without any network.
+//! * [`backup`]: copies of all of it, and putting them back.
 //! * [`error`](mod@error), [`state`], [`auth`]: what handlers share.
 //! * `handlers`, [`router`]: what devices can ask, over HTTP.
 //! * [`web`]: what people see in their browser.
@@ -20,7 +21,10 @@
 pub mod config;
 pub mod logging;
 
+mod durable;
 pub mod keys;
+
+pub mod person_keys;
 
 pub mod ledger;
 pub mod tls;
@@ -31,12 +35,12 @@ pub mod access;
 pub mod audit;
 pub mod lock;
 
-pub mod backup;
-
 pub mod accept;
 pub mod feed;
 
 pub mod office;
+
+pub mod backup;
 
 pub mod imports;
 

@@ -113,6 +113,9 @@ fn everything_ends_for_a_device_that_is_turned_away() {
     let record = created(&anna, "Acme");
     assert_eq!(failure(&anna.attempt(&["sync"])), failed(4, "device_revoked"));
     assert_eq!(anna.json(&["status"])["waiting"], 0);
+    // The office has it: only then the records go.
+    assert_eq!(failure(&anna.attempt(&["get", &record])), failed(3, "unknown_record"));
+    assert_eq!(anna.rows(), Vec::<String>::new());
     let inbox = anna.json(&["inbox"]).to_string();
     assert!(inbox.contains("in_review") && inbox.contains("Acme"), "{inbox}");
     ben.sync();
@@ -122,8 +125,10 @@ fn everything_ends_for_a_device_that_is_turned_away() {
     assert_eq!(ben.json(&["get", &record])["company_name"], "Acme");
     office.at_server("device", &["disable-user", "ben"]);
     assert_eq!(failure(&ben.attempt(&["sync"])), failed(4, "user_disabled"));
+    assert_eq!(ben.rows(), Vec::<String>::new());
     office.at_server("device", &["enable-user", "ben"]);
     ben.sync();
+    assert_eq!(ben.json(&["get", &record])["company_name"], "Acme", "it comes anew");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod access;
 mod backup;
 mod crash;
 mod devices;
+mod erasure;
 mod export;
 mod maven;
 mod merge;

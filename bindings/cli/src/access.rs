@@ -14,6 +14,7 @@ use outrider_core::{
     sync::{
         codec::pack,
         frame::{Answer, Outcome, PushResponse},
+        sealed::SignedSealKey,
         tokens::{DeviceAnswer, EnrolAnswer, EnrolStatus, Tokens, WipedRequest},
     },
 };
@@ -186,7 +187,7 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     if answer.wipe.is_none() && code == "device_suspended" {
         return Ok(None);
     }
-    let answers = match send_for_review(replica, &server) {
+    let answers = match send_for_review(replica, &server, &answer.seal_key) {
         // An office without a review: what waits stays here, and with it everything else.
         Err(CliError::Server { .. }) => return Ok(None),
         answers => answers?,
@@ -196,6 +197,10 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     // What the office has no room for stays here until somebody there has decided on the rest.
     let Some(ordered) = answer.wipe.filter(|_| is_all) else {
         replica.take_reviewed(&answers)?;
+        // The office has what waited: only now what may not be held goes.
+        if is_all {
+            replica.let_go()?;
+        }
         return Err(Left::Sent(sent as u64));
     };
     let order = WipeOrder {
@@ -209,11 +214,16 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     Ok(Some(()))
 }
 
-/// Sends everything that waits to the office's review.
-fn send_for_review(replica: &Replica, server: &Server) -> Result<Vec<Answer>, CliError> {
+/// Sends everything that waits to the office's review, sealed to its key.
+fn send_for_review(
+    replica: &Replica,
+    server: &Server,
+    key: &SignedSealKey,
+) -> Result<Vec<Answer>, CliError> {
     let (mut after, mut answers) = (0, Vec::new());
     while let Some(batch) = replica.next_push(after)? {
-        let body = pack(&batch.request).map_err(outrider_core::replica::ReplicaError::from)?;
+        let sealed = replica.seal_for_review(&batch, key)?;
+        let body = pack(&sealed).map_err(outrider_core::replica::ReplicaError::from)?;
         let response = server.accepted(server.post("/v1/review", SYNC_MEDIA_TYPE, &body)?)?;
         let response: PushResponse = server.read_message(response)?;
         answers.extend(response.answers);

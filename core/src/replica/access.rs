@@ -272,13 +272,23 @@ impl Writer<'_> {
             meta::set_held_grant(self.tx, &grant.digest())?;
             meta::set_held_grant_bytes(self.tx, &grant.to_bytes())?;
         }
+        self.purge_leaving(&grant)
+    }
+
+    /// As [`purge`](Self::purge), for somebody who may hold nothing any more.
+    pub(super) fn let_go(&mut self) -> Result<u64, ReplicaError> {
+        standing::all_may_leave(self.tx, |_| false)?;
+        self.purge_leaving(&Grant::default())
+    }
+
+    fn purge_leaving(&mut self, grant: &Grant) -> Result<u64, ReplicaError> {
         let (mut gone, mut after) = (0, None);
         loop {
             let page = standing::leaving(self.tx, after, LEAVING_PAGE)?;
             let Some(last) = page.last() else { return Ok(gone) };
             after = Some(*last);
             for record in page {
-                gone += u64::from(self.purge_record(&grant, record)?);
+                gone += u64::from(self.purge_record(grant, record)?);
             }
         }
     }

@@ -5,16 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Replica, ReplicaError, Writer};
 use crate::{
     crdt::State,
-    ids::{ChangeHash, DocumentId},
+    ids::{ChangeHash, DocumentId, bytes_from_hex},
     store::{
-        document, inbox, meta,
+        credentials, document, inbox,
+        meta::{self, Cursor},
         outbox::{self, OwnChange},
     },
     sync::{
+        codec,
         frame::{
-            Answer, HeldView, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
-            PushRequest, PushResponse,
+            Answer, Digest, HeldView, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange,
+            PushGroup, PushRequest, PushResponse,
         },
+        sealed::{SealError, SealedPush, SignedSealKey},
         sign::sign,
     },
 };
@@ -168,6 +171,39 @@ impl Replica {
 }
 
 impl Replica {
+    /// Seals a batch to the server that this device was enrolled with, for its review.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplicaError::Protocol`] for a key that the server did not sign; fails when the store does.
+    pub fn seal_for_review(
+        &self,
+        batch: &PushBatch,
+        key: &SignedSealKey,
+    ) -> Result<SealedPush, ReplicaError> {
+        let words = |error: SealError| ReplicaError::Protocol(error.to_string());
+        let certificate = credentials::certificate(self.store.conn())?;
+        let server_key = certificate.and_then(|signed| bytes_from_hex(&signed.server_key));
+        let key = key.checked(&server_key.unwrap_or_default()).map_err(words)?;
+        key.seal(batch.request.device, &codec::pack(&batch.request)?).map_err(words)
+    }
+
+    /// Takes off every record of which nothing waits: the office turned this device away, and has
+    /// what was typed here. Whoever is let in again gets everything anew. Returns how many went.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; nothing is taken off then.
+    pub fn let_go(&mut self) -> Result<u64, ReplicaError> {
+        self.exchange(|writer| {
+            let held = meta::cursor(writer.tx)?.held;
+            meta::set_cursor(writer.tx, &Cursor { held, ..Cursor::default() })?;
+            meta::set_held_grant(writer.tx, &Digest::default())?;
+            meta::set_held_grant_bytes(writer.tx, &[])?;
+            writer.let_go()
+        })
+    }
+
     /// Takes the answers to everything that was sent for review: what the office keeps goes into the
     /// inbox and is sent no more. A document of which an edit was not answered waits on as it is.
     /// Returns how many edits went into the inbox.

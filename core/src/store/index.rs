@@ -62,14 +62,23 @@ pub fn follow(conn: &Connection, schema: &Schema, changed: &Changed) -> Result<(
     Ok(())
 }
 
+/// Removes all of it.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn clear(conn: &Connection) -> rusqlite::Result<()> {
+    search::clear(conn)?;
+    likeness::clear(conn)
+}
+
 /// Makes all of it anew from the rows.
 ///
 /// # Errors
 ///
 /// Fails when the database does.
 pub fn rebuild(conn: &Connection, schema: &Schema) -> Result<(), StoreError> {
-    search::clear(conn)?;
-    likeness::clear(conn)?;
+    clear(conn)?;
     for entity in schema.entities() {
         // Names come from the schema, which admits only `[a-z_]+`.
         let mut query = conn.prepare(&format!("SELECT id FROM {} ORDER BY id", entity.name))?;

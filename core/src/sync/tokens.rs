@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::certificate::SignedCertificate;
+use super::{certificate::SignedCertificate, sealed::SignedSealKey};
 use crate::{
     ids::{ActorPrefix, DeviceId, RecordId},
     time::TimestampMs,
@@ -125,6 +125,8 @@ pub struct DeviceAnswer {
     pub standing: String,
     /// The order to wipe everything, if there is one.
     pub wipe: Option<WipeAnswer>,
+    /// What edits are sealed to that are sent for review.
+    pub seal_key: SignedSealKey,
     /// The server's clock.
     pub now_ms: TimestampMs,
 }

@@ -6,10 +6,10 @@ use outrider_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::storage::sqlite::snapshot::Snapshot;
+use crate::{person_keys::PersonKeys, storage::sqlite::snapshot::Snapshot};
 
 /// Version of the form of backups.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What a backup holds; its first bytes, once it is decrypted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,12 @@ pub struct Manifest {
     pub tables: u32,
     /// Entries of the ledger that the database had seen.
     pub ledger_entries: u64,
+    /// Which file of persons' keys sealed what records of persons hold; empty for none.
+    #[serde(default)]
+    pub person_keys: String,
+    /// Records that are sealed so.
+    #[serde(default)]
+    pub persons: u64,
     /// Bytes of the database.
     pub database_bytes: u64,
     /// SHA-256 of the database, in hexadecimal.
@@ -56,6 +62,7 @@ impl Manifest {
         tenant: &str,
         snapshot: &Snapshot,
         created_at: TimestampMs,
+        (persons, keys): (u64, &PersonKeys),
         (bytes, sha256): (u64, [u8; 32]),
     ) -> Self {
         Self {
@@ -67,19 +74,28 @@ impl Manifest {
             created_at,
             tables: snapshot.tables,
             ledger_entries: snapshot.ledger.map_or(0, |reached| reached.entries),
+            person_keys: keys.name(),
+            persons,
             database_bytes: bytes,
             database_sha256: to_hex(&sha256),
         }
     }
 
+    /// The tenant, as names of files have it.
+    pub(super) fn tenant_name(&self) -> &str {
+        if self.tenant.is_empty() { "outrider" } else { self.tenant.as_str() }
+    }
+
+    /// The time, as names of files have it.
+    pub(super) fn time_name(&self) -> String {
+        let time = to_rfc3339(self.created_at);
+        time.chars().filter(|c| c.is_ascii_digit() || matches!(c, 'T' | 'Z')).collect()
+    }
+
     /// A name that sorts by time and says what it is: tenant, time, position, store.
     #[must_use]
     pub fn file_name(&self) -> String {
-        let time: String = to_rfc3339(self.created_at)
-            .chars()
-            .filter(|c| c.is_ascii_digit() || matches!(c, 'T' | 'Z'))
-            .collect();
-        let tenant = if self.tenant.is_empty() { "outrider" } else { self.tenant.as_str() };
+        let (tenant, time) = (self.tenant_name(), self.time_name());
         let store: String = self.instance.chars().take(8).collect();
         format!("{tenant}-{time}-p{}-{store}.age", self.position)
     }

@@ -164,7 +164,7 @@ fn broken(error: io::Error) -> BackupError {
     BackupError::Damaged(error.to_string())
 }
 
-fn refused(error: DecryptError) -> BackupError {
+pub(super) fn refused(error: DecryptError) -> BackupError {
     if matches!(error, DecryptError::NoMatchingKeys) {
         BackupError::WrongKey
     } else {

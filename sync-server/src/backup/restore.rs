@@ -9,12 +9,14 @@ use std::{
 use outrider_core::time::{TimestampMs, to_rfc3339};
 
 use super::{
-    BackupError, Identities, Manifest, Progress, failed, open::open_into, seal::work_folder,
+    BackupError, Identities, KeySource, Manifest, Progress, failed, open::open_into, persons,
+    seal::work_folder,
 };
 use crate::{
-    ledger::{LEDGER_FILE, LedgerError, sync_folder_of},
+    durable::sync_folder_of,
+    ledger::{LEDGER_FILE, LedgerError},
     lock::lock,
-    office,
+    office, person_keys,
     storage::{
         Storage as _, StorageError,
         sqlite::{DATABASE_FILE, SqliteStorage, snapshot},
@@ -35,6 +37,10 @@ pub struct RestoreOrder<'a> {
     pub data: &'a Path,
     /// The ledger, if it lies elsewhere than in the data folder.
     pub ledger: Option<&'a Path>,
+    /// A copy of the persons' keys, if another one is meant than is found.
+    pub person_keys: Option<&'a Path>,
+    /// Whether to go on without persons whose keys are not found.
+    pub without_persons: bool,
     /// Whether data that is there may be replaced; it is kept aside.
     pub replace: bool,
     /// Whether to begin a new ledger, and forget what happened after the backup.
@@ -50,6 +56,8 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Devices that the ledger brought back.
     pub devices_from_ledger: u64,
+    /// Persons whose keys are gone: they are not there any more.
+    pub persons_lost: u64,
     /// Where what was there before lies now.
     pub aside: Option<PathBuf>,
 }
@@ -76,15 +84,26 @@ pub fn restore(
     let ledger = order.ledger.unwrap_or(&beside);
     let work = work_folder(data)?;
     let manifest = open_into(order.backup, order.identities, work.path(), progress)?;
+    let source = KeySource {
+        named: order.person_keys,
+        ledger: Some(ledger),
+        without: order.without_persons,
+    };
+    let (persons, keys) =
+        persons::open(work.path(), order.backup, &manifest, order.identities, &source)?;
     let devices_from_ledger = prepare(order, ledger, work.path())?;
     let aside = set_aside(order, ledger, is_there)?;
     let fresh = work.path().join(DATABASE_FILE);
     fs::rename(&fresh, &database)
         .and_then(|()| sync_folder_of(&database))
         .map_err(failed(&database))?;
+    if let Some(keys) = keys {
+        let path = person_keys::beside_ledger(ledger);
+        keys.write_new(&path).map_err(failed(&path))?;
+    }
     // Begins the new ledger, if there is to be one.
     drop(SqliteStorage::open_with_ledger(data, Some(ledger))?);
-    Ok(Restored { manifest, devices_from_ledger, aside })
+    Ok(Restored { manifest, devices_from_ledger, persons_lost: persons.lost, aside })
 }
 
 /// Makes the database ready where it lies; returns how many devices the ledger brought.

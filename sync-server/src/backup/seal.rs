@@ -7,17 +7,28 @@ use std::{
 };
 
 use age::{Encryptor, x25519::Recipient};
-use outrider_core::{ids::to_hex, time::TimestampMs};
+use outrider_core::{
+    ids::{RecordId, to_hex},
+    time::TimestampMs,
+};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::{
     BackupError, Progress, failed,
     manifest::{Manifest, Sealed, beside},
+    persons,
 };
 use crate::{
-    ledger::sync_folder_of,
-    storage::sqlite::{DATABASE_FILE, snapshot::take_snapshot},
+    durable::sync_folder_of,
+    ledger::LEDGER_FILE,
+    office::PERSONS,
+    person_keys::{self, PersonKeys},
+    storage::sqlite::{
+        DATABASE_FILE,
+        persons::{persons_in, seal_persons},
+        snapshot::take_snapshot,
+    },
 };
 
 /// What the decrypted bytes begin with; the manifest's length follows as four bytes, the highest
@@ -39,6 +50,10 @@ pub struct BackupOrder<'a> {
     pub to: &'a Path,
     /// To whom it is encrypted: each of their private keys opens it.
     pub recipients: &'a [Recipient],
+    /// The ledger, if it lies elsewhere than in the data folder: beside it lie the persons' keys.
+    pub ledger: Option<&'a Path>,
+    /// Days after which copies of the persons' keys are removed from the folder of backups.
+    pub person_keys_days: u32,
     /// Name of the tenant; empty for the only one.
     pub tenant: &'a str,
     /// The time now.
@@ -52,6 +67,10 @@ pub struct Created {
     pub path: PathBuf,
     /// What is known of it.
     pub sealed: Sealed,
+    /// The copy of the persons' keys beside it.
+    pub person_keys: PathBuf,
+    /// Older copies that were removed.
+    pub expired: u64,
 }
 
 /// Makes a backup. The file gets its name when all of it is on disk.
@@ -73,22 +92,39 @@ pub fn create(
     progress("copying", 0, 1);
     let snapshot = take_snapshot(order.data, &copy)?;
     progress("copying", 1, 1);
+    let persons = persons_in(&copy, PERSONS)?;
+    let keys = keys_of(order, &persons)?;
+    seal_persons(&copy, &persons, &keys, &mut |done, total| progress("sealing", done, total))?;
     let hashed = hash(&copy, progress)?;
-    let manifest = Manifest::new(order.tenant, &snapshot, order.now_ms, hashed);
+    let sealed = (persons.len() as u64, &keys);
+    let manifest = Manifest::new(order.tenant, &snapshot, order.now_ms, sealed, hashed);
     let path = order.to.join(manifest.file_name());
     if path.exists() {
         return Err(BackupError::Exists { path: path.display().to_string() });
     }
+    // Before the backup has its name: one without keys would be no backup.
+    let person_keys = persons::write_copy(&keys, &manifest, order.to, order.recipients)?;
     let draft = order.to.join(format!(".{}.part", manifest.file_name()));
+    let tenant = manifest.tenant_name().to_owned();
     let sealed = seal(&copy, &draft, manifest, order.recipients, progress);
     let written = sealed.and_then(|sealed| name(&draft, &path, &sealed).map(|()| sealed));
     match written {
-        Ok(sealed) => Ok(Created { path, sealed }),
+        Ok(sealed) => {
+            let expired = persons::expire(order.to, &tenant, order.person_keys_days, order.now_ms)?;
+            Ok(Created { path, sealed, person_keys, expired })
+        }
         Err(error) => {
             let _ = fs::remove_file(&draft);
             Err(error)
         }
     }
+}
+
+/// The keys of all persons in the copy; who had none before gets one.
+fn keys_of(order: &BackupOrder<'_>, persons: &[RecordId]) -> Result<PersonKeys, BackupError> {
+    let ledger = order.ledger.map_or_else(|| order.data.join(LEDGER_FILE), Path::to_owned);
+    let path = person_keys::beside_ledger(&ledger);
+    PersonKeys::with(&path, persons).map_err(failed(&path))
 }
 
 /// A folder within the data folder that goes when it is dropped; takes away what a process that

@@ -75,6 +75,8 @@ impl World {
             data: &at("data"),
             to: &at("backups"),
             recipients: &[recipient],
+            ledger: None,
+            person_keys_days: PERSON_KEYS_DAYS,
             tenant: "",
             now_ms: NOW,
         };
@@ -101,6 +103,8 @@ impl World {
             identities,
             data,
             ledger: None,
+            person_keys: None,
+            without_persons: false,
             replace: false,
             without_ledger: false,
             now_ms: NOW + 1,
@@ -138,7 +142,7 @@ fn a_backup_is_named_described_and_shows_nothing() {
     let bytes = fs::read(&world.backup).unwrap();
     assert!(bytes.starts_with(b"age-encryption.org/v1\n"), "any age tool opens it");
     let all = world.files("backups");
-    assert_eq!(all.len(), 2, "{all:?}");
+    assert_eq!(all.len(), 3, "the backup, what is known of it, the persons' keys: {all:?}");
     for (path, bytes) in all {
         let shows = bytes.windows(6).any(|bytes| bytes == b"CANARY");
         assert!(!shows, "{}", path.display());
@@ -258,7 +262,7 @@ fn a_damaged_or_short_backup_replaces_nothing() {
 #[test]
 fn what_comes_from_a_newer_server_is_told() {
     let world = World::new();
-    let json = r#"{"format":2,"what":"ever"}"#;
+    let json = r#"{"format":3,"what":"ever"}"#;
     let recipient: age::x25519::Recipient = {
         let text = fs::read_to_string(&world.key).unwrap();
         text.lines().next().unwrap().strip_prefix("# public key: ").unwrap().parse().unwrap()
@@ -268,7 +272,7 @@ fn what_comes_from_a_newer_server_is_told() {
     plain.extend(json.as_bytes());
     fs::remove_file(world.backup.with_extension("age.json")).unwrap();
     fs::write(&world.backup, age::encrypt(&recipient, &plain).unwrap()).unwrap();
-    assert!(matches!(world.restore("other", |_| ()), Err(BackupError::TooNew(2))));
+    assert!(matches!(world.restore("other", |_| ()), Err(BackupError::TooNew(3))));
     fs::write(&world.backup, age::encrypt(&recipient, b"something else entirely").unwrap())
         .unwrap();
     assert!(matches!(world.restore("other", |_| ()), Err(BackupError::Damaged(_))));

@@ -13,11 +13,11 @@ use outrider_core::time::{Clock as _, SystemClock, to_rfc3339};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use super::{DataArgs, say};
+use super::{DataArgs, DataPlace, say};
 use crate::{
     backup::{
-        BackupOrder, RestoreOrder, check_file, create, create_key_file, open_into, parse_recipient,
-        read_identities, restore,
+        BackupOrder, KeySource, PERSON_KEYS_DAYS, RestoreOrder, check_file, create,
+        create_key_file, open_into, open_persons_of, parse_recipient, read_identities, restore,
     },
     ledger::LEDGER_FILE,
     storage::sqlite::{
@@ -59,6 +59,15 @@ pub struct BackupArgs {
         required = true
     )]
     pub recipient: Vec<String>,
+    /// Days after which copies of the persons' keys are removed from the folder: as long as an
+    /// erased person may still be in backups
+    #[arg(
+        long,
+        env = "OUTRIDER_PERSON_KEYS_DAYS",
+        value_name = "DAYS",
+        default_value_t = PERSON_KEYS_DAYS
+    )]
+    pub person_keys_days: u32,
     /// Make one of the first company and one of each tenant
     #[arg(long, conflicts_with = "tenant")]
     pub all: bool,
@@ -79,6 +88,13 @@ pub struct RestoreArgs {
     /// File with the private key
     #[arg(long, value_name = "FILE")]
     pub identity: PathBuf,
+    /// Copy of the persons' keys (….keys.age); the newest one beside the backup unless given, or the
+    /// keys beside the ledger
+    #[arg(long, value_name = "FILE")]
+    pub person_keys: Option<PathBuf>,
+    /// Go on without persons whose keys are lost: their records are left out
+    #[arg(long)]
+    pub without_persons: bool,
     /// Replace the data that is there; it is kept aside
     #[arg(long)]
     pub replace: bool,
@@ -103,6 +119,9 @@ pub struct VerifyArgs {
     /// File with the private key; without it only the backup's file is checked, not what is in it
     #[arg(long, value_name = "FILE", requires = "backup")]
     pub identity: Option<PathBuf>,
+    /// Copy of the persons' keys (….keys.age); the newest one beside the backup unless given
+    #[arg(long, value_name = "FILE", requires = "backup")]
+    pub person_keys: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -133,15 +152,20 @@ pub fn make_backup(args: &BackupArgs) -> Result<(), Box<dyn Error>> {
     let recipients = recipients.collect::<Result<Vec<_>, _>>()?;
     let first = args.data.place()?;
     let name = args.data.tenant.as_ref().map_or(String::new(), ToString::to_string);
-    let mut folders = vec![(name, first.data.clone())];
+    let mut folders = vec![(name, first.clone())];
     if args.all {
         let others = tenants::list(&first.data)?.into_iter();
-        folders.extend(others.map(|tenant| (tenant.name.to_string(), tenant.folder)));
+        folders.extend(others.map(|tenant| {
+            let ledger = tenants::ledger_of(first.ledger.as_deref(), &tenant.name);
+            (tenant.name.to_string(), DataPlace { data: tenant.folder, ledger })
+        }));
     }
     let mut made = Vec::new();
-    for (tenant, data) in &folders {
+    for (tenant, place) in &folders {
         let order = BackupOrder {
-            data,
+            data: &place.data,
+            ledger: place.ledger.as_deref(),
+            person_keys_days: args.person_keys_days,
             to: &args.to,
             recipients: &recipients,
             tenant,
@@ -150,15 +174,19 @@ pub fn make_backup(args: &BackupArgs) -> Result<(), Box<dyn Error>> {
         let backup = create(&order, &mut telling(args.json))?;
         let manifest = &backup.sealed.manifest;
         let words = format!(
-            "{}\nof position {}, {} bytes of data in {} bytes",
+            "{}\nof position {}, {} bytes of data in {} bytes; {} persons, whose keys are in\n{}",
             backup.path.display(),
             manifest.position,
             manifest.database_bytes,
-            backup.sealed.file_bytes
+            backup.sealed.file_bytes,
+            manifest.persons,
+            backup.person_keys.display()
         );
         let mut known = serde_json::to_value(&backup.sealed)?;
         if let Some(known) = known.as_object_mut() {
             known.insert("file".to_owned(), json!(backup.path));
+            known.insert("person_keys_file".to_owned(), json!(backup.person_keys));
+            known.insert("person_keys_removed".to_owned(), json!(backup.expired));
         }
         if args.all {
             made.push(known);
@@ -189,6 +217,8 @@ pub fn put_back(args: &RestoreArgs) -> Result<(), Box<dyn Error>> {
         identities: &identities,
         data: &place.data,
         ledger: place.ledger.as_deref(),
+        person_keys: args.person_keys.as_deref(),
+        without_persons: args.without_persons,
         replace: args.replace,
         without_ledger: args.without_ledger,
         now_ms: SystemClock.now_ms(),
@@ -203,6 +233,12 @@ pub fn put_back(args: &RestoreArgs) -> Result<(), Box<dyn Error>> {
         manifest.position,
         restored.devices_from_ledger
     );
+    if restored.persons_lost > 0 {
+        words.push_str(&format!(
+            ". {} persons are left out, because their keys are gone",
+            restored.persons_lost
+        ));
+    }
     if let Some(aside) = &restored.aside {
         words.push_str(&format!(". What was there before is in {}", aside.display()));
     }
@@ -211,6 +247,7 @@ pub fn put_back(args: &RestoreArgs) -> Result<(), Box<dyn Error>> {
         "created_at": manifest.created_at,
         "tenant": manifest.tenant,
         "devices_from_ledger": restored.devices_from_ledger,
+        "persons_lost": restored.persons_lost,
         "aside": restored.aside,
     });
     say(args.json, &known, &words)
@@ -232,7 +269,10 @@ pub fn check(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
         (Some(backup), Some(identity)) => {
             let identities = read_identities(identity)?;
             let folder = TempDir::new()?;
-            open_into(backup, &identities, folder.path(), &mut tell)?;
+            let manifest = open_into(backup, &identities, folder.path(), &mut tell)?;
+            let source =
+                KeySource { named: args.person_keys.as_deref(), ledger: None, without: false };
+            open_persons_of(folder.path(), backup, &manifest, &identities, &source)?;
             // It may be an older server's.
             bring_up_to_date(folder.path())?;
             verify(folder.path(), None, &mut tell)?

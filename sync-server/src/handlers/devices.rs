@@ -73,7 +73,8 @@ pub(crate) async fn show_device(
         WipeAnswer { ordered_at: standing.wipe_ordered_at, receipt }
     });
     let standing = bar.map_or("active", |bar| bar.code()).to_owned();
-    Ok(Json(DeviceAnswer { device: id, standing, wipe, now_ms: state.now_ms() }))
+    let seal_key = state.key.seal_key();
+    Ok(Json(DeviceAnswer { device: id, standing, wipe, seal_key, now_ms: state.now_ms() }))
 }
 
 /// `POST /v1/wiped`: a device has wiped itself. Its key is gone; the receipt speaks for it.

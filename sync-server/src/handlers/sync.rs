@@ -16,6 +16,7 @@ use outrider_core::{
             CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
             PUSH_CHANGES_MAX, PullRequest, PushRequest,
         },
+        sealed::{SealError, SealedPush},
         sign,
     },
     time::TimestampMs,
@@ -62,9 +63,17 @@ pub(crate) async fn review_changes(
     CallerOrRevoked { device, .. }: CallerOrRevoked,
     message: Message,
 ) -> Result<Response, AppError> {
-    let now_ms = state.now_ms();
+    let (now_ms, key) = (state.now_ms(), Arc::clone(&state.key));
     let answer = state.run(move |storage| {
-        let request: PushRequest = message.unpack(MESSAGE_BYTES_MAX)?;
+        let sealed: SealedPush = message.unpack(MESSAGE_BYTES_MAX)?;
+        check_version(sealed.version)?;
+        let not_ours = |error: SealError| AppError::bad_request("not_sealed", error.to_string());
+        if sealed.device != device.id {
+            return Err(not_ours(SealError::Sealed));
+        }
+        let opened = key.open_key().open(&sealed).map_err(not_ours)?;
+        let request: PushRequest = codec::unpack(&opened, MESSAGE_BYTES_MAX)
+            .map_err(|_| AppError::bad_request("body_malformed", "no push was sealed"))?;
         check_push(&device, &request)?;
         let response = review::keep(storage, &device, &request, now_ms)?;
         tracing::info!(answers = response.answers.len(), "kept for review");

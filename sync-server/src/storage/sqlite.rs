@@ -31,6 +31,7 @@ mod sight;
 mod standing;
 mod stream;
 
+pub mod persons;
 pub mod snapshot;
 pub mod verify;
 

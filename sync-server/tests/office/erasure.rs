@@ -9,9 +9,14 @@ use outrider_core::{
     sync::sign::is_document_signed,
 };
 use outrider_sync_server::{
+    backup::{self, BackupError, BackupOrder, Created, KeySource},
     keys::ServerKey,
     office::{self, Asker, EraseError, HistoryQuery},
-    storage::{Content, Storage as _, sqlite::SqliteStorage},
+    person_keys::{PersonKeys, beside_ledger},
+    storage::{
+        Content, Storage as _,
+        sqlite::{SqliteStorage, snapshot, verify},
+    },
 };
 use serde_json::{Value as Json, json};
 
@@ -313,10 +318,14 @@ fn a_server_put_back_to_before_erases_again_and_devices_follow() {
     erase(&world, later).unwrap();
     world.sync(&mut li);
     // The server is put back, and the ledger says what was erased since.
-    world.storage = SqliteStorage::open_for_test(&backup, true).unwrap();
+    let ledger = server.join("ledger");
+    world.storage = SqliteStorage::open_with_ledger(&backup, Some(&ledger)).unwrap();
     assert!(!canaries(&backup).is_empty());
-    let again = office::replay_erasure(&world.storage, contact, world.now()).unwrap();
-    office::replay_erasure(&world.storage, later, world.now()).unwrap();
+    assert_eq!(world.storage.read().unwrap().erasures_due().unwrap().len(), 2);
+    assert_eq!(office::replay_erasures(&world.storage, world.now()).unwrap(), 2);
+    assert_eq!(office::replay_erasures(&world.storage, world.now()).unwrap(), 0);
+    let again = world.storage.read().unwrap().erasure_of(contact).unwrap().unwrap();
+    assert!(world.storage.read().unwrap().erasure_of(later).unwrap().is_some());
     assert_eq!(canaries(&backup), Vec::<String>::new());
     assert!(again.generation > 1);
     for _ in 0..3 {
@@ -332,6 +341,72 @@ fn a_server_put_back_to_before_erases_again_and_devices_follow() {
     let stored = world.storage.read().unwrap().document(&id).unwrap().unwrap();
     let Content::Flat(state) = stored.content else { panic!("a text") };
     assert_eq!(state.generation, again.generation);
+}
+
+/// Makes a backup of the world's server; it, and the copy of the keys beside it.
+fn back_up(world: &World, recipient: &age::x25519::Recipient, days: u32) -> Created {
+    let order = BackupOrder {
+        data: &world.folder.path().join("server"),
+        to: &world.folder.path().join("backups"),
+        recipients: std::slice::from_ref(recipient),
+        ledger: None,
+        person_keys_days: days,
+        tenant: "",
+        now_ms: world.now(),
+    };
+    backup::create(&order, &mut |_, _, _| ()).unwrap()
+}
+
+#[test]
+fn a_backup_shows_an_erased_person_no_longer_than_a_copy_of_the_keys_is_kept() {
+    let world = World::open();
+    let (customer, contact) = person(&world);
+    let key = world.folder.path().join("backup.key");
+    let recipient = backup::create_key_file(&key).unwrap();
+    let identities = backup::read_identities(&key).unwrap();
+    let before = back_up(&world, &recipient, 30);
+    assert!(before.sealed.manifest.persons >= 2, "customer and contact");
+    erase(&world, contact).unwrap();
+    let after = back_up(&world, &recipient, 30);
+    let opened = |created: &Created, named: Option<&Path>, name: &str| {
+        let folder = world.folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        let manifest =
+            backup::open_into(&created.path, &identities, &folder, &mut |_, _, _| ()).unwrap();
+        // Whoever has the private key sees nothing yet.
+        assert_eq!(canaries(&folder), Vec::<String>::new());
+        let source = KeySource { named, ledger: None, without: false };
+        backup::open_persons_of(&folder, &created.path, &manifest, &identities, &source)
+            .map(|(persons, _)| (persons, folder))
+    };
+    // A copy that still has the key opens it; the newest has it no more.
+    let (persons, folder) = opened(&before, Some(&before.person_keys), "old-copy").unwrap();
+    assert_eq!(persons.lost, 0);
+    assert!(!canaries(&folder).is_empty());
+    let (persons, folder) = opened(&before, None, "newest-copy").unwrap();
+    assert_eq!(persons.lost, 1);
+    assert_eq!(canaries(&folder), Vec::<String>::new());
+    snapshot::bring_up_to_date(&folder).unwrap();
+    let findings = verify::verify(&folder, None, &mut |_, _, _| ()).unwrap();
+    assert_eq!(findings.problems, []);
+    let storage = SqliteStorage::open_with_ledger(&folder, None).unwrap();
+    let read = storage.read().unwrap();
+    assert!(office::view(&*read, customer).unwrap().is_some(), "the others are there");
+    assert!(office::view(&*read, contact).unwrap().is_none());
+    // The key is overwritten where it was in use, and old copies go with time.
+    let in_use = beside_ledger(&world.folder.path().join("server").join("ledger"));
+    assert!(!PersonKeys::read(&in_use).unwrap().unwrap().has(contact));
+    world.clock.advance(31 * 24 * 60 * 60 * 1_000);
+    let last = back_up(&world, &recipient, 30);
+    assert_eq!(last.expired, 2);
+    assert!(!before.person_keys.exists() && !after.person_keys.exists());
+    fs::remove_file(&last.person_keys).unwrap();
+    let refused = opened(&before, None, "no-copy").unwrap_err();
+    assert!(matches!(refused, BackupError::NoPersonKeys { .. }), "{refused}");
+    let other = folder.join("other.keys.age");
+    fs::copy(&before.path, &other).unwrap();
+    let refused = opened(&before, Some(&other), "no-keys").unwrap_err();
+    assert!(matches!(refused, BackupError::Damaged(_)), "{refused}");
 }
 
 fn copy(world: &World, from: &Path, to: &Path) {

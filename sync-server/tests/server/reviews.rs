@@ -5,7 +5,7 @@ use outrider_core::{
     ids::DeviceId,
     sync::{
         codec,
-        frame::{Outcome, PushResponse},
+        frame::{Outcome, PushRequest, PushResponse},
     },
 };
 use outrider_sync_server::{
@@ -55,6 +55,14 @@ fn what_waits_on_a_device_that_was_turned_away_is_decided_at_the_office() {
     let pushed = phone.post_message(&office, "/v1/push", &body);
     assert_eq!(pushed.error(), refused(403, "device_revoked"));
     let before = office.position();
+    let unsealed = phone.post_message(&office, "/v1/review", &body);
+    assert_eq!(unsealed.error(), refused(400, "message_malformed"));
+    let key = phone.seal_key(&office);
+    let seal = |phone: &mut Phone, batch: &_| {
+        codec::pack(&phone.replica().seal_for_review(batch, &key).unwrap()).unwrap()
+    };
+    let body = seal(&mut phone, &batch);
+    assert_ne!(seal(&mut phone, &batch), body, "each is sealed anew");
     let kept = outcomes(&phone.post_message(&office, "/v1/review", &body));
     assert_eq!(kept.answers.len(), 2);
     assert!(kept.answers.iter().all(|answer| answer.outcome == in_review()), "{kept:?}");
@@ -71,6 +79,11 @@ fn what_waits_on_a_device_that_was_turned_away_is_decided_at_the_office() {
     assert_eq!(inbox.len(), 2);
     assert!(inbox.iter().all(|one| one.code == "in_review"));
     assert_eq!(phone.replica().take_reviewed(&kept.answers).unwrap(), 0);
+    // Only now the records go.
+    assert!(phone.replica().get(acme).unwrap().is_some());
+    assert!(phone.replica().let_go().unwrap() >= 2);
+    assert!(phone.replica().get(acme).unwrap().is_none());
+    assert_eq!(phone.replica().inbox(10).unwrap().len(), 2, "what was typed is still told");
 
     let open = office::open_reviews(office.storage.as_ref(), &Grant::open(), 10).unwrap();
     assert_eq!(open.len(), 2);
@@ -102,8 +115,10 @@ fn a_device_hands_in_what_it_wrote_itself_and_nothing_else() {
     let own = phone.replica().next_push(0).unwrap().unwrap().request;
     let (thief, tokens): (DeviceId, _) = enrolled(&office, 2);
     revoke(office.storage.as_ref(), thief, NOW).unwrap();
-    let hand_in = |request: &_| {
-        let body = codec::pack(request).unwrap();
+    let hand_in = |request: &PushRequest| {
+        let key = office.key().seal_key().checked(&office.key().public_key()).unwrap();
+        let sealed = key.seal(thief, &codec::pack(request).unwrap()).unwrap();
+        let body = codec::pack(&sealed).unwrap();
         office.post("/v1/review", &tokens.token, "application/vnd.outrider.v1", &body)
     };
     assert_eq!(hand_in(&own).error(), refused(403, "other_device"));
@@ -129,8 +144,7 @@ fn a_device_hands_in_so_much_and_no_more_until_somebody_decides() {
     let mut phone = Phone::enrolled(&office, 1);
     phone.replica().create("customer", &customer("Acme")).unwrap();
     set_user_disabled(office.storage.as_ref(), "Wang Wei", true, NOW).unwrap();
-    let request = phone.replica().next_push(0).unwrap().unwrap().request;
-    let body = codec::pack(&request).unwrap();
+    let body = phone.sealed(&office);
     assert_eq!(
         outcomes(&phone.post_message(&office, "/v1/review", &body)).answers[0].outcome,
         in_review()
@@ -145,8 +159,7 @@ fn a_device_hands_in_so_much_and_no_more_until_somebody_decides() {
     }
     write.commit().unwrap();
     phone.replica().create("customer", &customer("Brown")).unwrap();
-    let request = phone.replica().next_push(0).unwrap().unwrap().request;
-    let body = codec::pack(&request).unwrap();
+    let body = phone.sealed(&office);
     let answers = outcomes(&phone.post_message(&office, "/v1/review", &body)).answers;
     assert_eq!(answers[0].outcome, in_review(), "what is kept is kept");
     assert!(matches!(answers[1].outcome, Outcome::Retry(_)), "{answers:?}");

@@ -109,7 +109,10 @@ impl Running {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([("login", "admin"), ("password", password)])
             .finish();
-        let form_type = [("content-type", "application/x-www-form-urlencoded")];
+        let form_type = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("sec-fetch-site", "same-origin"),
+        ];
         self.ask(host, "POST", "/sign-in", &form_type, &form)
     }
 }

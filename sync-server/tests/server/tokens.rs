@@ -7,9 +7,11 @@ use outrider_core::{
     replica::{Options, Replica},
     store::Durability,
     sync::{
+        codec::pack,
         key::DeviceKey,
         proof::{Asked, Proof},
-        tokens::{EnrolAnswer, EnrolStatus, Tokens},
+        sealed::SignedSealKey,
+        tokens::{DeviceAnswer, EnrolAnswer, EnrolStatus, Tokens},
     },
     time::{Clock, ManualClock},
 };
@@ -231,6 +233,19 @@ impl Phone {
         let proof = credentials.proof(("POST", path), body, now_ms, rand_bytes()).unwrap();
         let who = (credentials.token().unwrap_or_default(), proof.to_string());
         office.request(("POST", path), (who.0, &who.1), "application/vnd.outrider.v1", body)
+    }
+
+    /// The key that edits for review are sealed to, as the office says it.
+    pub(crate) fn seal_key(&mut self, office: &Office) -> SignedSealKey {
+        let answer = self.ask(office, ("GET", "/v1/device"), b"");
+        serde_json::from_value::<DeviceAnswer>(answer.json()).unwrap().seal_key
+    }
+
+    /// What waits here, sealed for review.
+    pub(crate) fn sealed(&mut self, office: &Office) -> Vec<u8> {
+        let key = self.seal_key(office);
+        let batch = self.replica().next_push(0).unwrap().unwrap();
+        pack(&self.replica().seal_for_review(&batch, &key).unwrap()).unwrap()
     }
 
     fn status(&mut self, office: &Office) -> u16 {

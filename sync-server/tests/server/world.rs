@@ -21,6 +21,7 @@ use outrider_core::{
 use outrider_sync_server::{
     config::Config,
     enrol::create_code,
+    keys::ServerKey,
     office,
     serve::run_with,
     storage::{Read as StorageRead, Storage, sqlite::SqliteStorage},
@@ -110,6 +111,11 @@ impl Office {
     /// Sends a body with a token (none if empty).
     pub(crate) fn post(&self, path: &str, token: &str, content_type: &str, body: &[u8]) -> Answer {
         self.ask("POST", path, token, content_type, body)
+    }
+
+    /// The server's own key.
+    pub(crate) fn key(&self) -> ServerKey {
+        ServerKey::load_or_create(self.folder.path()).unwrap()
     }
 
     /// What the key of all devices here signs for a request, now.

@@ -97,6 +97,11 @@ pub(super) fn append(
 ) -> Result<bool, StorageError> {
     let is_changed = catch_up(conn, ledger, position)?;
     set_known(conn, &ledger.append(noted)?)?;
+    for entry in noted {
+        if let Entry::Erased { record, .. } = entry {
+            ledger.forget_person(*record)?;
+        }
+    }
     Ok(is_changed)
 }
 
@@ -134,7 +139,7 @@ fn catch_up(conn: &Connection, ledger: &Ledger, position: u64) -> Result<bool, S
     };
     let mut is_changed = false;
     for noted in entries.iter().filter(|noted| noted.number > after) {
-        is_changed |= carry_out(conn, noted, position)?;
+        is_changed |= carry_out(conn, ledger, noted, position)?;
     }
     if known.is_none() {
         // Who was enrolled before there was a ledger.
@@ -161,7 +166,12 @@ fn catch_up(conn: &Connection, ledger: &Ledger, position: u64) -> Result<bool, S
 }
 
 /// Carries out one entry, if it was not yet. Returns whether a device came.
-fn carry_out(conn: &Connection, noted: &Noted, position: u64) -> Result<bool, StorageError> {
+fn carry_out(
+    conn: &Connection,
+    ledger: &Ledger,
+    noted: &Noted,
+    position: u64,
+) -> Result<bool, StorageError> {
     match &noted.entry {
         Entry::Enrolled(enrolled) => {
             if device::find_by_id(conn, enrolled.device)?.is_some() {
@@ -193,7 +203,10 @@ fn carry_out(conn: &Connection, noted: &Noted, position: u64) -> Result<bool, St
         Entry::AccountDisabled { login, .. } => {
             super::accounts::lock_out(conn, login).map(|()| false)
         }
-        Entry::Erased { record, at } => erasure::note_due(conn, *record, *at).map(|()| false),
+        Entry::Erased { record, at } => {
+            ledger.forget_person(*record)?;
+            erasure::note_due(conn, *record, *at).map(|()| false)
+        }
     }
 }
 
