@@ -93,7 +93,8 @@ impl Office {
     pub(crate) fn command(&self, args: &[&str]) -> Json {
         let output = self.attempt(args);
         let words = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "server {args:?}: {words}");
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "server {args:?}: {words}{told}");
         serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("server {args:?}: {error}"))
     }

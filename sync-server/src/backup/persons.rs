@@ -4,6 +4,7 @@
 //! key of who was erased before it was made. Older copies are removed by the next backup.
 
 use std::{
+    cmp::Reverse,
     fs, io,
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
@@ -98,7 +99,7 @@ fn copies(folder: &Path, tenant: &str) -> Result<Vec<Copy>, BackupError> {
         let made_at = time.and_utc().timestamp_millis();
         found.push(Copy { path: entry.path(), made_at, keys: keys.to_owned() });
     }
-    found.sort_by(|one, other| other.made_at.cmp(&one.made_at));
+    found.sort_by_key(|copy| Reverse(copy.made_at));
     Ok(found)
 }
 

@@ -18,6 +18,7 @@ use crate::{Failure, Outcome, Report, report::run_each};
 pub use phones::run_phones;
 
 mod ask;
+mod ends;
 mod model;
 mod phones;
 mod roles;

@@ -140,17 +140,14 @@ pub fn seal_persons(
         progress(n, persons.len() as u64);
         for column in &COLUMNS {
             change(&tx, *record, column, |value| {
-                let plain = match &value {
-                    Value::Text(text) => text.as_bytes(),
-                    Value::Blob(bytes) => bytes.as_slice(),
-                    Value::Null | Value::Integer(_) | Value::Real(_) => return Ok(None),
-                };
-                let sealed = keys.seal(*record, column.0, plain).map_err(super::damaged)?;
-                Ok(Some(match value {
+                let seal =
+                    |plain: &[u8]| keys.seal(*record, column.0, plain).map_err(super::damaged);
+                Ok(match &value {
                     // A column of texts holds no bytes.
-                    Value::Text(_) => Value::Text(to_hex(&sealed)),
-                    _ => Value::Blob(sealed),
-                }))
+                    Value::Text(text) => Some(Value::Text(to_hex(&seal(text.as_bytes())?))),
+                    Value::Blob(bytes) => Some(Value::Blob(seal(bytes)?)),
+                    Value::Null | Value::Integer(_) | Value::Real(_) => None,
+                })
             })?;
         }
         tx.prepare_cached("INSERT INTO sealed_person (record) VALUES (?1)")

@@ -18,6 +18,7 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     access::policy_of,
+    devices::Bar,
     enrol::{Applicant, Draw, create_code, enrol},
     office::{self, Decision, OfficeError},
     storage::{self, Content, Read, SCOPE_ALL, Storage, access::ReviewState},
@@ -35,20 +36,24 @@ const REQUESTS_MAX: usize = 400;
 const MADE: [&str; 6] = ["contact", "visit", "comment", "activity", "opportunity", "lead"];
 
 /// A phone, and how the server knows it.
-struct Phone {
+pub(super) struct Phone {
     user: RecordId,
-    device: Device,
-    known: storage::Device,
+    pub(super) device: Device,
+    pub(super) known: storage::Device,
 }
 
-struct World {
-    town: Town,
-    phones: Vec<Phone>,
-    boss: RecordId,
-    number: u32,
+pub(super) struct World {
+    pub(super) town: Town,
+    pub(super) phones: Vec<Phone>,
+    pub(super) boss: RecordId,
+    pub(super) number: u32,
+    /// Devices that were turned away for good.
+    pub(super) revoked: usize,
+    /// Records that were erased: what was typed into them is nowhere.
+    pub(super) erased: BTreeSet<RecordId>,
     /// Every word that somebody was told is kept, with where it was typed.
     words: BTreeMap<String, DocumentId>,
-    out: Outcome,
+    pub(super) out: Outcome,
     keeps_trace: bool,
 }
 
@@ -77,7 +82,9 @@ impl World {
         let mut town = Town::build(seed)?;
         let boss = town.add_person("boss", "administrator")?;
         let (phones, words) = (Vec::new(), BTreeMap::new());
-        let mut world = Self { town, phones, boss, number: 0, words, out, keeps_trace };
+        let (number, revoked, erased) = (0, 0, BTreeSet::new());
+        let mut world =
+            Self { town, phones, boss, number, revoked, erased, words, out, keeps_trace };
         let users = world.town.users();
         for (at, user) in users.into_iter().rev().take(PHONES_MAX).enumerate() {
             let phone = world.enrol(user, at)?;
@@ -132,6 +139,9 @@ impl World {
                 60..64 => self.decide(),
                 64..67 => self.ask_approval(at),
                 67..70 => self.restart(at),
+                70..72 => self.turn_away(at),
+                72 => self.erase(),
+                73 => self.town.restart().map(|()| "the server is restarted".to_owned()),
                 _ => self.sync_badly(at),
             };
             let done = done.map_err(|error| format!("step {step}: {error}"))?;
@@ -252,6 +262,10 @@ impl World {
                 self.words.remove(&word);
                 Ok(format!("is told {error}"))
             }
+            Err(error @ ReplicaError::Erased(_)) => {
+                self.words.remove(&word);
+                Ok(format!("is told {error}"))
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -301,6 +315,9 @@ impl World {
 
     /// A session over a bad network: things move while it is under way, and it may be cut.
     fn sync_badly(&mut self, at: usize) -> Result<String, Failure> {
+        if self.bar(at)?.is_some() {
+            return self.hand_in(at, true);
+        }
         let budget = if self.town.dice.percent(60) { 1 } else { 1 << 30 };
         let mut session = Session::with_budget(budget);
         self.out.sessions += 1;
@@ -349,11 +366,28 @@ impl World {
         Ok(Some(answer))
     }
 
+    /// Some who were turned away are let in again.
+    fn let_in(&mut self) -> Result<(), Failure> {
+        for at in 0..self.phones.len() {
+            if self.bar(at)? == Some(Bar::UserDisabled) && self.town.dice.percent(60) {
+                let told = self.turn_away(at)?;
+                self.note(|| format!("phone {at}: {told}"));
+            }
+        }
+        Ok(())
+    }
+
     /// The network heals, and everybody syncs until nothing moves any more.
     fn calm(&mut self) -> Result<(), Failure> {
+        self.let_in()?;
         for _ in 0..QUIET_ROUNDS_MAX {
             let mut is_quiet = true;
             for at in 0..self.phones.len() {
+                if self.bar(at)?.is_some() {
+                    let told = self.hand_in(at, false)?;
+                    self.note(|| format!("phone {at} {told}"));
+                    continue;
+                }
                 let budget = if self.town.dice.percent(50) { 1 } else { 1 << 30 };
                 let mut session = Session::with_budget(budget);
                 let mut requests = 0;
@@ -364,6 +398,7 @@ impl World {
                     }
                     let phone = self.phones.get_mut(at).ok_or("no such phone")?;
                     session.receive(phone.device.replica_mut()?, &mut answer.as_slice())?;
+                    phone.device.replica_mut()?.sweep_erased()?;
                 }
                 let summary = session.summary().clone();
                 is_quiet &= summary.requests == 1 && summary.pulled == 0 && summary.pushed == 0;
@@ -382,7 +417,8 @@ impl World {
         self.town.facts.records = facts_of(&documents);
         let mut found = String::new();
         let read = &*self.town.storage.read()?;
-        for phone in &self.phones {
+        for (at, phone) in self.phones.iter().enumerate() {
+            let is_barred = self.bar(at)?.is_some();
             let replica = phone.device.replica()?;
             let name = &phone.device.name;
             let waiting = outbox::count_waiting(replica.store().conn())?;
@@ -399,7 +435,8 @@ impl World {
             })?;
             for (id, stored) in &documents {
                 let part = PartKind::of(&id.part);
-                let may = self.town.facts.may(phone.user, Operation::Read, part, id.record);
+                let may =
+                    !is_barred && self.town.facts.may(phone.user, Operation::Read, part, id.record);
                 let what = || format!("{name}: {id} of {}", stored.entity);
                 match (held.remove(id), may) {
                     (Some(_), false) => {
@@ -431,7 +468,14 @@ impl World {
             }
         }
         for (word, id) in &self.words {
-            if memchr::memmem::find(&bytes, word.as_bytes()).is_none() {
+            let is_there = memchr::memmem::find(&bytes, word.as_bytes()).is_some();
+            if self.erased.contains(&id.record) {
+                if is_there {
+                    self.out
+                        .leaked
+                        .push(format!("{word} of {id}, which was erased, is still there"));
+                }
+            } else if !is_there {
                 self.out.lost.push(format!("{word}, typed into {id}, is nowhere"));
             }
         }

@@ -115,6 +115,27 @@ impl Town {
         Ok(town)
     }
 
+    /// The process ends and begins again.
+    pub(super) fn restart(&mut self) -> Result<(), Failure> {
+        self.storage = SqliteStorage::open_for_test(&self.folder.path().join("server"), true)?;
+        Ok(())
+    }
+
+    /// Records of entities that can be a person.
+    pub(super) fn persons(&self, entities: &[&str]) -> Vec<RecordId> {
+        let is_person = |record: &&RecordId| {
+            let fact = self.facts.records.get(record);
+            fact.is_some_and(|fact| entities.contains(&fact.entity.name.as_str()))
+        };
+        self.customers.iter().chain(&self.others).filter(is_person).copied().collect()
+    }
+
+    /// Nobody at the office touches these any more.
+    pub(super) fn forget(&mut self, records: &[RecordId]) {
+        self.customers.retain(|one| !records.contains(one));
+        self.others.retain(|one| !records.contains(one));
+    }
+
     pub(super) fn users(&self) -> Vec<RecordId> {
         self.people.clone()
     }
