@@ -59,6 +59,7 @@ fn a_person_is_erased_while_a_device_is_away_and_a_backup_of_yesterday_is_put_ba
     let erased = office.command(&["erasure", "erase", &contact, "--yes"]);
     assert_eq!((&erased["erased"], &erased["is_overwritten"]), (&json!(true), &json!(true)));
     assert_eq!(files_with(&office.data()), Vec::<String>::new());
+    assert_eq!(office.command(&["verify", "--json"])["problem_count"], 0);
     let certificate = |office: &Office| {
         let signed = office.command(&["erasure", "certificate", &contact]);
         serde_json::from_str::<Json>(signed["body"].as_str().unwrap()).unwrap()

@@ -94,6 +94,25 @@ pub(super) fn sweep(conn: &Connection) -> Result<bool, StorageError> {
     Ok(true)
 }
 
+/// Removes the changes of a record; their hashes stay, because the chain goes over them. How many
+/// there were.
+pub(super) fn remove_changes(conn: &Connection, record: RecordId) -> Result<u64, StorageError> {
+    conn.prepare_cached(
+        "INSERT INTO erased_change (position, id, hash)
+         SELECT position, id, hash FROM change WHERE record = ?1",
+    )
+    .and_then(|mut insert| insert.execute([record.as_bytes()]))
+    .doing(ERASING)?;
+    let gone = conn
+        .prepare_cached("DELETE FROM change WHERE record = ?1")
+        .and_then(|mut delete| delete.execute([record.as_bytes()]))
+        .doing(ERASING)? as u64;
+    conn.prepare_cached("UPDATE counter SET changes = max(changes - ?1, 0)")
+        .and_then(|mut update| update.execute([to_sql(gone)]))
+        .doing(ERASING)?;
+    Ok(gone)
+}
+
 impl<T: Connected> ReadErasure for T {
     fn erasure_of(&self, record: RecordId) -> Result<Option<Erasure>, StorageError> {
         let mut query =
@@ -240,14 +259,11 @@ impl WriteErasure for SqliteWrite<'_> {
             let gone = conn.prepare_cached(sql)?.execute([record.as_bytes()])?;
             Ok::<_, rusqlite::Error>(gone as u64)
         };
-        counts.changes = remove("DELETE FROM change WHERE record = ?1").doing(ERASING)?;
+        counts.changes = remove_changes(conn, record)?;
         counts.refused = remove("DELETE FROM refusal WHERE record = ?1").doing(ERASING)?
             + remove("DELETE FROM review WHERE record = ?1").doing(ERASING)?;
         counts.imports = remove("DELETE FROM import_row WHERE record = ?1").doing(ERASING)?
             + remove("DELETE FROM import_effect WHERE record = ?1").doing(ERASING)?;
-        conn.prepare_cached("UPDATE counter SET changes = max(changes - ?1, 0)")
-            .and_then(|mut update| update.execute([to_sql(counts.changes)]))
-            .doing(ERASING)?;
         Ok(counts)
     }
 

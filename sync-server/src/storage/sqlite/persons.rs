@@ -12,7 +12,7 @@ use outrider_core::{
 };
 use rusqlite::{Connection, types::Value};
 
-use super::{DATABASE_FILE, Doing, document, stream::StreamChanges};
+use super::{DATABASE_FILE, Doing, document, erasure, stream::StreamChanges};
 use crate::{person_keys::PersonKeys, storage::StorageError};
 
 const SEALING: &str = "sealing persons in a copy";
@@ -76,9 +76,8 @@ const COLUMNS: [Column; 10] = [
     ),
 ];
 
-/// What is removed of a person whose key is gone, beside the documents.
-const REST: [&str; 5] = [
-    "DELETE FROM change WHERE record = ?1",
+/// What is removed of a person whose key is gone, beside documents and changes.
+const REST: [&str; 4] = [
     "DELETE FROM refusal WHERE record = ?1",
     "DELETE FROM review WHERE record = ?1",
     "DELETE FROM import_row WHERE record = ?1",
@@ -269,12 +268,7 @@ fn remove(conn: &Connection, record: RecordId) -> Result<(), StorageError> {
         document::remove(conn, &mut streams, id)?;
     }
     streams.write(conn)?;
-    conn.prepare_cached(
-        "UPDATE counter SET changes = max(0, changes -
-             (SELECT count(*) FROM change WHERE record = ?1))",
-    )
-    .and_then(|mut update| update.execute([record.as_bytes()]))
-    .doing(OPENING)?;
+    erasure::remove_changes(conn, record)?;
     for sql in REST {
         conn.prepare_cached(sql)
             .and_then(|mut delete| delete.execute([record.as_bytes()]))

@@ -20,7 +20,7 @@ use crate::storage::{
 };
 
 /// Counts up when scopes follow from documents differently: they are then worked out anew.
-const SCOPES_VERSION: i64 = 2;
+const SCOPES_VERSION: i64 = 3;
 /// Entities whose records say who is who.
 const DIRECTORY: [&str; 4] = ["user", "team", "territory", "role"];
 
@@ -41,6 +41,9 @@ pub(super) fn follow(
         let mut wanted: BTreeSet<String> = own.iter().map(Scope::to_string).collect();
         wanted.extend(scope_of_entity(entity));
         set_scopes(conn, family, &wanted, position)?;
+    } else if !is_new {
+        // It may have been a family of its own, of which nothing is left.
+        set_scopes(conn, id.record, &BTreeSet::new(), position)?;
     }
     if !entity.readers.is_empty() {
         follow_readers(conn, entity, id.record, state, position)?;

@@ -133,7 +133,7 @@ impl World {
             let done = match self.town.dice.below(100) {
                 0..30 => self.edit(at),
                 30..38 => self.make(at),
-                38..52 => self.town.move_something().map(|()| "a record moves".to_owned()),
+                38..52 => self.town.move_something(),
                 52..57 => self.town.reorganise().map(|()| "people move".to_owned()),
                 57..60 => self.town.change_role().map(|()| "a role changes".to_owned()),
                 60..64 => self.decide(),
@@ -340,7 +340,7 @@ impl World {
             }
             received?;
             match self.town.dice.below(100) {
-                0..8 => self.town.move_something()?,
+                0..8 => drop(self.town.move_something()?),
                 8..12 => self.town.reorganise()?,
                 12..14 => self.town.change_role()?,
                 _ => {}

@@ -286,21 +286,22 @@ impl Town {
     }
 
     /// Changes something about a record: whose it is, to which family it belongs, who works on it.
-    pub(super) fn move_something(&mut self) -> Result<(), Failure> {
+    pub(super) fn move_something(&mut self) -> Result<String, Failure> {
+        let nothing = "nothing moves".to_owned();
         if self.dice.percent(4)
             && let Some(head) = self.expected.pop()
         {
-            return self.bring_head(head);
+            return self.bring_head(head).map(|()| format!("the head {head} comes"));
         }
         let from = if self.dice.percent(35) { &self.customers } else { &self.others };
-        let Some(record) = self.dice.pick(from).copied() else { return Ok(()) };
+        let Some(record) = self.dice.pick(from).copied() else { return Ok(nothing) };
         let Some(entity) = self.facts.records.get(&record).map(|fact| fact.entity) else {
-            return Ok(());
+            return Ok(nothing);
         };
         if self.dice.percent(6) {
             let (storage, open) = (&self.storage, Policy::open());
             office::archive(storage, &open, &self.system, record, None, self.now_ms)?;
-            return Ok(());
+            return Ok(format!("{record} is archived"));
         }
         let mut names: Vec<&str> = OWNERSHIP.to_vec();
         if let Family::Link(field) = &entity.family {
@@ -308,12 +309,12 @@ impl Town {
         }
         names.extend(entity.readers.iter().map(String::as_str));
         names.extend(entity.shares.iter().map(String::as_str));
-        let Some(name) = self.dice.pick(&names).copied() else { return Ok(()) };
-        let Some(field) = entity.field(name) else { return Ok(()) };
+        let Some(name) = self.dice.pick(&names).copied() else { return Ok(nothing) };
+        let Some(field) = entity.field(name) else { return Ok(nothing) };
         if field.kind == Kind::Once {
-            return Ok(());
+            return Ok(nothing);
         }
-        let Some(linked) = self.draw_link(name, &field.ty) else { return Ok(()) };
+        let Some(linked) = self.draw_link(name, &field.ty) else { return Ok(nothing) };
         let is_set = field.kind == Kind::Set;
         let has = |fact: &Fact| fact.sets.get(name).is_some_and(|set| set.contains(&linked));
         let was_in = self.facts.records.get(&record).is_some_and(has);
@@ -324,8 +325,9 @@ impl Town {
             (false, _, true) => Json::Null,
             (false, _, false) => json!(linked.to_string()),
         };
+        let told = format!("{record} moves: {name} {value}");
         self.update(record, &Json::Object(Map::from_iter([(name.to_owned(), value)])))?;
-        let Some(fact) = self.facts.records.get_mut(&record) else { return Ok(()) };
+        let Some(fact) = self.facts.records.get_mut(&record) else { return Ok(nothing) };
         if is_set {
             let set = fact.sets.entry(name.to_owned()).or_default();
             if was_in {
@@ -338,7 +340,7 @@ impl Town {
         } else {
             fact.links.insert(name.to_owned(), linked);
         }
-        Ok(())
+        Ok(told)
     }
 
     /// A record to which a field may link.

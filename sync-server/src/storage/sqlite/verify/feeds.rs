@@ -109,8 +109,12 @@ fn check_chain(
         marks.insert(from_sql(row.get(0).doing(DOING)?)?, mark);
     }
     // Both walk along the positions; changes of one position are in the order of their arrival.
-    let mut query =
-        conn.prepare("SELECT position, hash FROM change ORDER BY position, id").doing(DOING)?;
+    let mut query = conn
+        .prepare(
+            "SELECT position, hash, id FROM change
+             UNION ALL SELECT position, hash, id FROM erased_change ORDER BY 1, 3",
+        )
+        .doing(DOING)?;
     let mut changes = query.query([]).doing(DOING)?;
     let next =
         |changes: &mut rusqlite::Rows<'_>| -> Result<Option<(u64, ChangeHash)>, StorageError> {
