@@ -35,6 +35,7 @@ reviews-text = A change of the text
 reviews-why = Reason
 reviews-grant = Grant
 reviews-decline = Decline
+reviews-not-entered = The record itself was not entered. Decide on that first, or decline this.
 reviews-gone = This was decided meanwhile.
 reviews-not-yours = You may not decide on this.
 audit-rules-published = access rules switched on or changed

@@ -35,6 +35,7 @@ reviews-text = 对长文本的修改
 reviews-why = 理由
 reviews-grant = 批准
 reviews-decline = 拒绝
+reviews-not-entered = 记录本身尚未录入。请先处理该记录，或拒绝此项。
 reviews-gone = 此项已被处理。
 reviews-not-yours = 您无权审批此项。
 audit-rules-published = 访问规则启用或修改

@@ -16,8 +16,11 @@ use outrider_core::{
     time::TimestampMs,
 };
 
-use crate::storage::{
-    AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write,
+use crate::{
+    office::{self, EraseError, OfficeError},
+    storage::{
+        AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write,
+    },
 };
 
 pub mod access;
@@ -61,7 +64,12 @@ pub fn push(
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);
     }
-    desk.finish()?;
+    if desk.conclude()? {
+        office::replay_erasures(storage, now_ms).map_err(|error| match error {
+            EraseError::Office(OfficeError::Storage(error)) => error,
+            error => StorageError::Damaged(error.to_string()),
+        })?;
+    }
     Ok(PushResponse { answers })
 }
 
@@ -90,6 +98,8 @@ pub(crate) struct Desk<'a> {
     documents: BTreeMap<DocumentId, Held>,
     /// Changes of long texts that were tried so far.
     texts: u32,
+    /// Whether something came that has to be erased.
+    is_erasure_due: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -103,7 +113,8 @@ impl<'a> Desk<'a> {
         let tx = storage.write()?;
         let grant = grant_of(policy, device, now_ms);
         let (device, documents, applied) = (device.clone(), BTreeMap::new(), Vec::new());
-        Ok(Self { tx, grant, device, now_ms, applied, documents, texts: 0 })
+        let is_erasure_due = false;
+        Ok(Self { tx, grant, device, now_ms, applied, documents, texts: 0, is_erasure_due })
     }
 
     /// Who writes.
@@ -319,7 +330,7 @@ impl<'a> Desk<'a> {
     fn settle(&mut self) -> Result<(), StorageError> {
         self.flush()?;
         let applied = std::mem::take(&mut self.applied);
-        crate::office::note_requests(self, &applied)?;
+        self.is_erasure_due |= crate::office::note_requests(self, &applied)?;
         self.applied = applied;
         crate::office::forward(self)?;
         self.flush()
@@ -338,6 +349,13 @@ impl<'a> Desk<'a> {
     pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
         self.settle()?;
         self.tx.commit()
+    }
+
+    /// As [`finish`](Self::finish); whether something came that has to be erased now.
+    fn conclude(mut self) -> Result<bool, StorageError> {
+        self.settle()?;
+        self.tx.commit()?;
+        Ok(self.is_erasure_due)
     }
 }
 

@@ -32,6 +32,8 @@ pub const FIRST_LOGIN: &str = "admin";
 pub const FIRST_USER: &str = "Administrator";
 /// Characters of a login, at most.
 pub const LOGIN_CHARS_MAX: usize = 100;
+/// What is said of a name that is the server's own.
+const RESERVED: &str = "`office` is the server's own name; take another";
 /// Milliseconds after which a session that nobody uses ends: half a day.
 pub const SESSION_IDLE_MS: i64 = 12 * 60 * 60 * 1_000;
 /// Milliseconds after which a session ends even if it is used: a week.
@@ -143,6 +145,11 @@ pub struct Whose {
 }
 
 /// Whether it can be a login or a name.
+/// Whether a name is the server's own: whoever had it would pass for the server.
+fn is_reserved(name: &str) -> bool {
+    fold_login(name) == crate::office::SYSTEM_USER
+}
+
 fn is_name(name: &str) -> bool {
     let chars = name.chars().count();
     !name.trim().is_empty() && chars <= LOGIN_CHARS_MAX && !name.chars().any(char::is_control)
@@ -171,6 +178,9 @@ pub fn set_password(
     let account = match (write.account_by_login(&login)?, &whose.create_as) {
         (Some(account), _) => Account { password_hash, ..account },
         (None, None) => return Err(AccountError::Unknown(login)),
+        (None, Some(user)) if is_reserved(user) || is_reserved(&login) => {
+            return Err(AccountError::Invalid(RESERVED));
+        }
         (None, Some(user)) if !is_name(user) => {
             return Err(AccountError::Invalid("the name must have 1 to 100 characters"));
         }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use outrider_core::{
-    access::Policy,
+    access::{Level, Operation, PartKind, Policy},
     ids::RecordId,
     time::{Clock, TimestampMs},
     transfer::{
@@ -28,6 +28,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
+    accept::grant_of,
     office::{OfficePlace, author_for, ensure_user},
     storage::Storage,
 };
@@ -146,6 +147,8 @@ pub struct Importer {
     pub user: String,
     /// The user's record, once there is one.
     pub record: Option<RecordId>,
+    /// What they are told if they may not import records of an entity.
+    pub not_permitted: String,
 }
 
 impl Imports {
@@ -348,6 +351,10 @@ impl Imports {
     ) -> Result<ImportReport, String> {
         let mapping = Mapping::from_toml(&job.mapping).map_err(|error| error.to_string())?;
         let author = author(storage, policy, importer, clock.now_ms())?;
+        let grant = grant_of(policy, &author.device, clock.now_ms());
+        if grant.level(mapping.entity(), Operation::Import, PartKind::Main) == Level::None {
+            return Err(importer.not_permitted.clone());
+        }
         let place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
         let mut place = Noted { place, imports: self, job, is_noted: false };
         let file = self.file_of(job.id);

@@ -20,6 +20,7 @@ mod naming;
 mod devices;
 mod files;
 mod history;
+mod holders;
 mod import;
 mod list;
 mod review;
@@ -39,6 +40,7 @@ pub use history::{
     HISTORY_PAGE_MAX, HistoryEntry, HistoryPage, HistoryQuery, Place, as_of, export_automerge,
     history,
 };
+pub use holders::{Holder, holders};
 pub use import::OfficePlace;
 pub use list::{
     ListPage, OpenConflicts, RELATED_MAX, Related, list, open_conflicts, pipeline, related,
@@ -46,7 +48,7 @@ pub use list::{
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
 pub use naming::{NAMED_MAX, Naming, Namings, namings};
-pub(crate) use review::note_requests;
+pub(crate) use review::{ABOUT, PROPOSAL, note_requests};
 pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
@@ -72,6 +74,9 @@ pub enum OfficeError {
     /// No such record, or not yet at that position.
     #[error("there is no record {0}")]
     UnknownRecord(RecordId),
+    /// A part of a record cannot be entered without the record.
+    #[error("record {0} itself was not entered; decide on that first, or decline")]
+    NotEntered(RecordId),
     /// The server has not been where the form says that it was: it was restored since.
     #[error("the page is of another time than the server's data; load it again")]
     UnknownPosition(u64),

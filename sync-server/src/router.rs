@@ -52,6 +52,7 @@ pub fn router(state: AppState) -> Router {
         .route("/v1/enroll/status", post(claim_enrolment).layer((claims, enrolment)))
         .route("/v1/token", post(exchange_token).layer(enrolment))
         .route("/v1/device", get(show_device))
+        .route("/v1/purged", post(confirm_purged).layer(enrolment))
         .route("/v1/wiped", post(confirm_wiped).layer((confirmations, enrolment)))
         .route("/v1/ca", get(show_authority))
         .route("/v1/push", post(push_changes).layer(push))

@@ -200,6 +200,7 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
         // The office has what waited: only now what may not be held goes.
         if is_all {
             replica.let_go()?;
+            server.accepted(server.post("/v1/purged", JSON_TYPE, b"")?)?;
         }
         return Err(Left::Sent(sent as u64));
     };

@@ -6,7 +6,7 @@
 
 use outrider_core::{
     access::{
-        Grant, Refusal, Standing, Target,
+        Grant, PartKind, Refusal, Standing, Target,
         change::NOT_PERMITTED,
         scope::{readers_of, scopes_of},
     },
@@ -67,6 +67,18 @@ impl Desk<'_> {
             return Ok(());
         }
         self.tx.note_view(self.device.id, &held.grant, held.position, self.now_ms)
+    }
+
+    /// Whether who writes may read a record that is stored.
+    pub(crate) fn reads(&self, entity: &Entity, record: RecordId) -> Result<bool, StorageError> {
+        if self.grant.is_open {
+            return Ok(true);
+        }
+        let Some((family, alone)) = self.tx.place_of(record)? else { return Ok(false) };
+        let scopes = self.tx.scopes_of(family, alone)?;
+        let live = scopes.iter().filter(|one| one.left.is_none());
+        let standing: Standing = live.map(|one| one.scope).collect();
+        Ok(self.grant.reads(&entity.name, PartKind::Main, &standing))
     }
 
     /// Refuses what the policy does not allow; what it refuses is kept.

@@ -4,7 +4,9 @@
 use outrider_core::{ids::RecordId, time::TimestampMs};
 use uuid::Uuid;
 
-use super::{AccountError, Salt, check_password, fold_login, hash_password, is_name};
+use super::{
+    AccountError, RESERVED, Salt, check_password, fold_login, hash_password, is_name, is_reserved,
+};
 use crate::{
     ledger::Entry,
     storage::{
@@ -48,6 +50,9 @@ pub fn create_account(
     }
     if !is_name(&new.user) {
         return Err(AccountError::Invalid("the name must have 1 to 100 characters"));
+    }
+    if is_reserved(&login) || is_reserved(&new.user) {
+        return Err(AccountError::Invalid(RESERVED));
     }
     let password_hash = hash_password(password, salt)?;
     let mut write = storage.write()?;

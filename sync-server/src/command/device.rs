@@ -7,9 +7,9 @@ use std::{
 
 use clap::{Args, Subcommand};
 use outrider_core::{
-    ids::DeviceId,
+    ids::{DeviceId, RecordId},
     sync::sign::fingerprint,
-    time::{Clock as _, SystemClock, to_rfc3339},
+    time::{Clock as _, SystemClock, TimestampMs, to_rfc3339},
 };
 use serde_json::{Value as Json, json};
 
@@ -19,6 +19,7 @@ use crate::{
         Bar,
         standing::{approve, decline, order_wipe, revoke, set_user_disabled},
     },
+    office,
     storage::{Storage, StorageError},
 };
 
@@ -41,6 +42,11 @@ pub struct DeviceArgs {
 pub enum Act {
     /// List devices, also those that wait
     List,
+    /// List the devices that hold a record, and whether they still may
+    Holders {
+        /// The record's id
+        record: RecordId,
+    },
     /// Let in a device that waits
     Approve {
         /// Its id
@@ -82,6 +88,7 @@ pub(super) fn run(storage: &dyn Storage, args: &DeviceArgs) -> Result<(), Box<dy
     let now_ms = SystemClock.now_ms();
     let (done, id) = match &args.act {
         Act::List => return list(storage, args.json),
+        Act::Holders { record } => return list_holders(storage, *record, args.json, now_ms),
         Act::Approve { id } => (approve(storage, id_of(id)?, now_ms)?, id),
         Act::Decline { id } => (decline(storage, id_of(id)?, now_ms)?, id),
         Act::Revoke { id } => (revoke(storage, id_of(id)?, now_ms)?, id),
@@ -111,6 +118,27 @@ fn list(storage: &dyn Storage, is_json: bool) -> Result<(), Box<dyn Error>> {
         let text = |name: &str| line.get(name).and_then(Json::as_str).unwrap_or("–").to_owned();
         let shown = ["device", "standing", "user", "name", "fingerprint", "last_contact"].map(text);
         writeln!(stdout, "{}", shown.join("  "))?;
+    }
+    Ok(())
+}
+
+fn list_holders(
+    storage: &dyn Storage,
+    record: RecordId,
+    is_json: bool,
+    now_ms: TimestampMs,
+) -> Result<(), Box<dyn Error>> {
+    let holders = office::holders(&*storage.read()?, record, now_ms)?;
+    let mut stdout = io::stdout();
+    if is_json {
+        writeln!(stdout, "{}", serde_json::to_string(&holders)?)?;
+        return Ok(());
+    }
+    for one in &holders {
+        let may = if one.may_hold { "may hold it" } else { "should go" };
+        let since = one.since.map_or_else(|| "–".to_owned(), to_rfc3339);
+        let said = to_rfc3339(one.said_at);
+        writeln!(stdout, "{}  {may}  {since}  {}  {}  {said}", one.device, one.user, one.name)?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //! office to decide on (`office::decide`). Nothing of it is in any record before that.
 
 use outrider_core::{
-    crdt::{self, gate::FOREIGN_ACTOR},
-    ids::{ChangeHash, DocumentId},
+    crdt::{self, Action, Op, gate::FOREIGN_ACTOR},
+    ids::{ChangeHash, DocumentId, RecordId},
     schema::Schema,
     sync::frame::{Answer, Outcome, PushChange, PushRequest, PushResponse},
     time::TimestampMs,
@@ -11,6 +11,7 @@ use outrider_core::{
 
 use crate::{
     accept::{access::IN_REVIEW, name_of, refused},
+    office::{ABOUT, PROPOSAL},
     storage::{
         AuditLine, Content, Device, Storage, StorageError, StoredRefusal, Write,
         access::{Review, ReviewState},
@@ -79,15 +80,27 @@ fn keep_one(
     if !entity.parts().contains(&id.part) {
         return no("unknown_part");
     }
+    if write.erasure_of(id.record)?.is_some() {
+        return Ok((name_of(&change.bytes), Outcome::Erased));
+    }
     // What cannot be read nobody can decide on.
     let header = match crdt::header(&change.bytes) {
         Ok(header) => header,
         Err(error) => return no(error.code()),
     };
-    if id.part.is_flat()
-        && let Err(error) = crdt::decode(&change.bytes)
-    {
-        return no(error.code());
+    if id.part.is_flat() {
+        let decoded = match crdt::decode(&change.bytes) {
+            Ok(decoded) => decoded,
+            Err(error) => return no(error.code()),
+        };
+        let about = decoded.change.ops.iter().find_map(about_record);
+        if entity.name == PROPOSAL
+            && let Some(about) = about
+            && write.erasure_of(about)?.is_some()
+        {
+            // It repeats what somebody wanted to write into the erased record.
+            return Ok((header.hash, Outcome::Erased));
+        }
     }
     let (hash, name) = (header.hash, (header.actor, header.seq));
     if write.change_hash(&id, name.0, name.1)? == Some(hash) {
@@ -142,6 +155,14 @@ fn keep_one(
     let line = AuditLine::new(now_ms, "review_kept").device(device.id).document(id);
     write.add_audit(&line.hash(hash).code(ENDED))?;
     Ok((hash, refused(IN_REVIEW, Vec::new())))
+}
+
+/// The record that a request for approval is about, if the operation says it.
+fn about_record(op: &Op) -> Option<RecordId> {
+    match &op.action {
+        Action::Put(value) if op.key == ABOUT => value.as_text()?.parse().ok(),
+        Action::Put(_) | Action::Delete => None,
+    }
 }
 
 #[cfg(test)]

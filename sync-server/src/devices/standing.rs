@@ -156,6 +156,26 @@ pub fn order_wipe(
     Ok(())
 }
 
+/// Notes that a device that was turned away has taken off every record. Doing it again changes
+/// nothing.
+///
+/// # Errors
+///
+/// Returns [`DeviceError`] when the storage fails.
+pub fn confirm_purge(
+    storage: &dyn Storage,
+    id: DeviceId,
+    now_ms: TimestampMs,
+) -> Result<(), DeviceError> {
+    let mut write = storage.write()?;
+    if write.device_view(id)?.is_some() {
+        write.forget_view(id)?;
+        audit(write.as_mut(), id, "purged", "", now_ms)?;
+        write.commit()?;
+    }
+    Ok(())
+}
+
 /// What a device says when it has wiped itself and has no key any more.
 #[must_use]
 pub fn wipe_receipt(keys: &ServerKey, id: DeviceId, ordered_at: TimestampMs) -> [u8; 32] {
@@ -189,6 +209,7 @@ pub fn confirm_wipe(
             write.note(Entry::Revoked { device: id, at: now_ms });
         }
         write.set_standing(id, &standing)?;
+        write.forget_view(id)?;
         audit(write.as_mut(), id, "wiped", "", now_ms)?;
         write.commit()?;
     }

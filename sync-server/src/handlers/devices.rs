@@ -18,7 +18,7 @@ use crate::{
     body::{check_type, receive},
     devices::{
         DeviceError, Terms, TokenError,
-        standing::{confirm_wipe, wipe_receipt},
+        standing::{confirm_purge, confirm_wipe, wipe_receipt},
         tokens::{Asking, exchange},
     },
     error::AppError,
@@ -75,6 +75,21 @@ pub(crate) async fn show_device(
     let standing = bar.map_or("active", |bar| bar.code()).to_owned();
     let seal_key = state.key.seal_key();
     Ok(Json(DeviceAnswer { device: id, standing, wipe, seal_key, now_ms: state.now_ms() }))
+}
+
+/// `POST /v1/purged`: a device that was turned away has taken off every record.
+pub(crate) async fn confirm_purged(
+    State(state): State<AppState>,
+    CallerOrRevoked { device, bar }: CallerOrRevoked,
+) -> Result<Json<Value>, AppError> {
+    if bar.is_none() {
+        let words = "this device is let in: what it holds it says when it pulls";
+        return Err(AppError::refused(StatusCode::CONFLICT, "device_active", words));
+    }
+    let (id, now_ms) = (device.id, state.now_ms());
+    state.run(move |storage| confirm_purge(storage, id, now_ms)).await?;
+    tracing::info!(device.id = %id, "a device took off every record");
+    Ok(Json(json!({ "status": "purged" })))
 }
 
 /// `POST /v1/wiped`: a device has wiped itself. Its key is gone; the receipt speaks for it.

@@ -125,6 +125,7 @@ impl From<OfficeError> for AppError {
             }
             OfficeError::UnknownPosition(_) => refused(StatusCode::CONFLICT, "unknown_position"),
             OfficeError::NoReview(_) => refused(StatusCode::CONFLICT, "no_review"),
+            OfficeError::NotEntered(_) => refused(StatusCode::CONFLICT, "not_entered"),
             OfficeError::NoConflict { .. } => refused(StatusCode::CONFLICT, "no_conflict"),
             OfficeError::Merge(_) => refused(StatusCode::CONFLICT, "not_merged"),
             OfficeError::Edit(_) => refused(StatusCode::UNPROCESSABLE_ENTITY, "invalid"),

@@ -6,19 +6,25 @@
 //! removed in the same transaction, and overwritten in the files after it. From then on the record
 //! is closed: every change of it is answered `erased`.
 //!
-//! Records that were merged into the person's are the person's too and go with it. Records that
-//! only name the person stay: [`naming`](super::naming) lists them for whoever erases.
+//! Records that were merged into the person's are the person's too and go with it, and so do requests
+//! for approval of edits of them, which repeat what somebody wanted to write. Records that only name
+//! the person stay: [`naming`](super::naming) lists them for whoever erases.
 
 use outrider_core::{
     access::Policy,
     crdt::{OpId, Stamp, State, Survivor, archive::ARCHIVED, archive::Archived, reroot},
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, Family, Key, Kind, Schema, Type},
+    store::query::{Compare, Filter, PAGE_MAX, Query},
     time::TimestampMs,
     value::Value,
 };
 
-use super::{Author, OfficeError, SYSTEM_USER, author::author_for};
+use super::{
+    Author, OfficeError, SYSTEM_USER,
+    author::author_for,
+    review::{ABOUT, PROPOSAL},
+};
 use crate::{
     ledger::Entry,
     storage::{
@@ -129,8 +135,8 @@ pub fn replay_erasure(
     Ok(erasure)
 }
 
-/// Erases again what the ledger says was erased and a restored database still has: before anything
-/// of it is served. Returns how many records that were.
+/// Erases again what the ledger says was erased and a restored database still has, before anything
+/// of it is served; and requests for approval of edits of an erased record that came late. Returns how many records that were.
 ///
 /// # Errors
 ///
@@ -180,7 +186,37 @@ pub(super) fn erased_with(read: &dyn Read, record: RecordId) -> Result<Vec<Recor
         }
         open.push(one);
     }
-    if open.is_empty() { Err(EraseError::Already(record)) } else { Ok(open) }
+    if open.is_empty() {
+        return Err(EraseError::Already(record));
+    }
+    let mut records = Vec::new();
+    for one in &open {
+        records.extend(requests_about(read, *one)?);
+    }
+    records.extend(open);
+    Ok(records)
+}
+
+/// Requests for approval of edits of a record.
+fn requests_about(read: &dyn Read, record: RecordId) -> Result<Vec<RecordId>, StorageError> {
+    let Some(entity) = Schema::current().entity(PROPOSAL) else { return Ok(Vec::new()) };
+    let filter =
+        Filter { column: ABOUT.to_owned(), compare: Compare::Is, value: record.to_string() };
+    let mut query = Query { filters: vec![filter], limit: PAGE_MAX, ..Query::default() };
+    query.with_archived = true;
+    let mut found = Vec::new();
+    loop {
+        let page = read.list(entity, &query)?;
+        for request in page.ids {
+            if read.erasure_of(request)?.is_none() {
+                found.push(request);
+            }
+        }
+        query.after = page.next;
+        if query.after.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 fn main_of(

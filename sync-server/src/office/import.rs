@@ -73,6 +73,9 @@ impl Place for OfficePlace<'_> {
 
 /// Rows of one transaction: devices that push wait for it.
 const BATCH_ROWS: usize = 200;
+/// Records with one value that are looked at, at most: of those that the author may not read
+/// nothing is told.
+const CANDIDATES_MAX: usize = 50;
 
 struct OfficeTarget<'a> {
     tap: Tap<'a>,
@@ -150,10 +153,16 @@ impl Target for OfficeTarget<'_> {
             SqlValue::Text(text) => text.clone(),
         };
         let filter = Filter { column: column.to_owned(), compare: Compare::Is, value };
-        let query = Query { filters: vec![filter], limit: 2, ..Query::default() };
+        let query = Query { filters: vec![filter], limit: CANDIDATES_MAX, ..Query::default() };
         let Some(entity) = Schema::current().entity(&entity.name) else { return Ok(Found::None) };
         let page = self.tap.desk.tx.list(entity, &query).map_err(failed)?;
-        Ok(match page.ids.as_slice() {
+        let mut seen = Vec::new();
+        for id in page.ids {
+            if self.tap.desk.reads(entity, id).map_err(failed)? {
+                seen.push(id);
+            }
+        }
+        Ok(match seen.as_slice() {
             [] => Found::None,
             [only] => Found::One(*only),
             [..] => Found::Several,
@@ -167,7 +176,15 @@ impl Target for OfficeTarget<'_> {
         own: RecordId,
     ) -> Result<Vec<Likely>, TargetError> {
         let Some(entity) = Schema::current().entity(&entity.name) else { return Ok(Vec::new()) };
-        self.tap.desk.tx.likely(entity, fields, Some(own)).map_err(failed)
+        let mut likely = self.tap.desk.tx.likely(entity, fields, Some(own)).map_err(failed)?;
+        let mut error = None;
+        likely.retain(|one| {
+            self.tap.desk.reads(entity, one.record).unwrap_or_else(|failed| {
+                error = Some(failed);
+                false
+            })
+        });
+        error.map_or(Ok(likely), |error| Err(failed(error)))
     }
 
     fn has_halves(&self, entity: &Entity, record: RecordId) -> Result<bool, TargetError> {
@@ -196,6 +213,7 @@ fn refused(error: OfficeError) -> TargetError {
         | OfficeError::Export(_)
         | OfficeError::NoConflict { .. }
         | OfficeError::NoReview(_)
+        | OfficeError::NotEntered(_)
         | OfficeError::Merge(_)
         | OfficeError::File(_)
         | OfficeError::TooLarge

@@ -14,7 +14,11 @@ use outrider_core::{
 };
 use serde::Serialize;
 
-use super::{OfficeError, titles};
+use super::{
+    OfficeError,
+    review::{ABOUT, PROPOSAL},
+    titles,
+};
 use crate::storage::{Content, Read};
 
 /// Documents that are looked at, at most: the list says when there are more.
@@ -24,11 +28,6 @@ const TEXTS_MAX: usize = 64;
 /// Letters that a text has at least, in Latin script; in others half as many say as much.
 const LETTERS_MIN: usize = 4;
 const SIGNS_MIN: usize = 2;
-
-/// Requests for approval repeat values of the record that they are about.
-const PROPOSAL: &str = "proposal";
-const ABOUT: &str = "about_record";
-const PROPOSED: &str = "proposed";
 
 /// A record in which a person is named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,11 +92,10 @@ pub fn namings(read: &dyn Read, records: &[RecordId]) -> Result<Namings, OfficeE
         });
         naming.says.extend(fields_with(read, &id, &texts)?);
         naming.links.extend(fields_with(read, &id, &ids)?);
-        if naming.entity == PROPOSAL && naming.links.contains(ABOUT) {
-            // It repeats what somebody wanted to write into the person's record.
-            naming.says.insert(PROPOSED.to_owned());
-        }
     }
+    // A request for approval repeats what somebody wanted to write into the person's record, and goes
+    // with it.
+    named.retain(|_, naming| naming.entity != PROPOSAL || !naming.links.contains(ABOUT));
     let mut names = titles(read, named.keys().copied())?;
     for naming in named.values_mut() {
         naming.title = names.remove(&naming.record).map(|(_, title)| title).unwrap_or_default();

@@ -21,6 +21,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Author, OfficeError, edit::Tap};
 use crate::{
     accept::{Applied, Desk, access::ASKED},
+    ledger::Entry,
     storage::{
         AuditLine, Content, Storage, StorageError,
         access::{Review, ReviewState},
@@ -28,7 +29,9 @@ use crate::{
 };
 
 /// The entity of requests for approval.
-const PROPOSAL: &str = "proposal";
+pub(crate) const PROPOSAL: &str = "proposal";
+/// The field that says of which record the edit is.
+pub(crate) const ABOUT: &str = "about_record";
 /// Characters of a name in the message of a granted change, at most.
 const NAME_CHARS_MAX: usize = 100;
 
@@ -47,7 +50,8 @@ pub enum Decision {
 ///
 /// [`OfficeError::Refused`] with the code `not_permitted` when whoever decides may not approve edits
 /// of this record, or not so much; [`OfficeError::NoReview`] when nothing of this number waits.
-/// Nothing is decided then.
+/// Nothing is decided then. [`OfficeError::NotEntered`] for a part of a record that was not entered
+/// itself.
 pub fn decide(
     storage: &dyn Storage,
     policy: &outrider_core::access::Policy,
@@ -60,6 +64,11 @@ pub fn decide(
     let mut tap = Tap::open(storage, policy, approver, now_ms)?;
     let review = tap.desk.tx.review(id)?.filter(|review| review.state == ReviewState::Open);
     let Some(mut review) = review else { return Err(OfficeError::NoReview(id)) };
+    let main = DocumentId { record: review.document.record, part: Part::Main };
+    let is_headless = review.document.part != Part::Main && tap.desk.tx.document(&main)?.is_none();
+    if decision == Decision::Grant && is_headless {
+        return Err(OfficeError::NotEntered(main.record));
+    }
     check_approver(&mut tap.desk, &review)?;
     if decision == Decision::Grant {
         enter(&mut tap, approver, &review)?;
@@ -191,16 +200,31 @@ fn answer_request(
     tap.judge_freely()
 }
 
-/// Requests for approval that were just received: what they ask for waits from now on.
+/// Requests for approval that were just received: what they ask for waits from now on. Those about
+/// an erased record are due to be erased. Whether there are some.
 ///
 /// # Errors
 ///
 /// Fails when the storage does.
-pub(crate) fn note_requests(desk: &mut Desk<'_>, applied: &[Applied]) -> Result<(), StorageError> {
+pub(crate) fn note_requests(
+    desk: &mut Desk<'_>,
+    applied: &[Applied],
+) -> Result<bool, StorageError> {
+    let mut is_erasure_due = false;
     for request in applied.iter().filter(|applied| applied.id.part == Part::Main) {
         let Some(stored) = desk.tx.document(&request.id)? else { continue };
         let Content::Flat(main) = &stored.content else { continue };
         if stored.entity != PROPOSAL {
+            continue;
+        }
+        if let Some(about) = about(main)
+            && desk.tx.erasure_of(about)?.is_some()
+        {
+            let record = request.id.record;
+            desk.tx.note_erasure_due(record, desk.now_ms())?;
+            // In the ledger before the commit, as every erasure.
+            desk.tx.note(Entry::Erased { record, at: desk.now_ms() });
+            is_erasure_due = true;
             continue;
         }
         let Some((document, hash)) = asked_for(main) else { continue };
@@ -217,13 +241,18 @@ pub(crate) fn note_requests(desk: &mut Desk<'_>, applied: &[Applied]) -> Result<
             desk.tx.set_review(&review)?;
         }
     }
-    Ok(())
+    Ok(is_erasure_due)
+}
+
+/// The record of which a request wants an edit.
+fn about(proposal: &crdt::State) -> Option<RecordId> {
+    proposal.register(ABOUT)?.winner.value.as_text()?.parse().ok()
 }
 
 /// The change for which a request asks.
 fn asked_for(proposal: &crdt::State) -> Option<(DocumentId, ChangeHash)> {
     let text = |field: &str| proposal.register(field)?.winner.value.as_text();
-    let record: RecordId = text("about_record")?.parse().ok()?;
+    let record = about(proposal)?;
     let proposed: Json = serde_json::from_str(text("proposed")?).ok()?;
     let part: Part = proposed.get("part")?.as_str()?.parse().ok()?;
     let hash = outrider_core::ids::from_hex(proposed.get("refused")?.as_str()?)?;

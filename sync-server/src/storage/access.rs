@@ -254,6 +254,8 @@ pub trait WriteAccess {
         position: u64,
         at: TimestampMs,
     ) -> Result<(), StorageError>;
+    /// Notes that a device holds nothing any more.
+    fn forget_view(&mut self, device: DeviceId) -> Result<(), StorageError>;
     /// Keeps an edit that was refused; one that is kept already stays.
     fn add_review(&mut self, review: &Review) -> Result<(), StorageError>;
     /// Says where an edit stands now.

@@ -87,6 +87,8 @@ pub trait WriteErasure {
     /// Notes an erasure, in place of an earlier one of the record, whose number it keeps; returns
     /// the number.
     fn put_erasure(&mut self, erasure: &Erasure) -> Result<u64, StorageError>;
+    /// Notes that a record has to be erased, unless it is erased already.
+    fn note_erasure_due(&mut self, record: RecordId, at: TimestampMs) -> Result<(), StorageError>;
     /// Notes up to which number a device carried erasures out.
     fn note_erasures(
         &mut self,

@@ -86,6 +86,7 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("suspended", "audit-suspended"),
     ("revoked", "audit-revoked"),
     ("wipe_ordered", "audit-wipe-ordered"),
+    ("purged", "audit-purged"),
     ("wiped", "audit-wiped"),
     ("review_kept", "audit-review-kept"),
     ("user_disabled", "audit-user-disabled"),

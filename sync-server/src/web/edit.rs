@@ -485,6 +485,7 @@ fn problem_of(error: &OfficeError) -> Option<(String, Problem)> {
         | OfficeError::UnknownPosition(_)
         | OfficeError::NoConflict { .. }
         | OfficeError::NoReview(_)
+        | OfficeError::NotEntered(_)
         | OfficeError::Random(_)
         | OfficeError::File(_)
         | OfficeError::Export(_) => None,

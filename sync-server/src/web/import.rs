@@ -103,9 +103,12 @@ fn stage_words(words: Words, stage: Stage) -> String {
     })
 }
 
-fn entities(language: Language) -> Vec<(String, String)> {
+/// The entities of which somebody may import records.
+fn entities(session: &Session) -> Vec<(String, String)> {
+    let language = session.language;
     let pair = |entity: &Entity| (entity.name.clone(), entity.label.get(language).to_owned());
-    Schema::current().entities().map(pair).collect()
+    let may = |entity: &&Entity| session.may(Operation::Import, &entity.name);
+    Schema::current().entities().filter(may).map(pair).collect()
 }
 
 /// `GET /import`: what was brought, and the form for a file.
@@ -133,8 +136,8 @@ async fn list(
     };
     Ok(respond(&ImportsPage {
         page: Page::new(session, words.t("nav-import"), "/import"),
-        lines: jobs.into_iter().map(line).collect(),
-        entities: entities(session.language),
+        lines: jobs.into_iter().filter(|job| session.sees_all_of(&job.user)).map(line).collect(),
+        entities: entities(session),
         problem,
         mebibytes: (UPLOAD_BYTES_MAX >> 20) as u64,
     }))
@@ -197,7 +200,7 @@ pub(super) async fn bring(
     let job = Job {
         id,
         name,
-        user: session.user.clone(),
+        user: session.subject().user.to_owned(),
         at: state.now_ms(),
         stage: Stage::Waiting,
         said,
@@ -253,9 +256,11 @@ async fn propose(state: &AppState, eyes: Eyes, mut job: Job) -> Result<(), Failu
     Ok(())
 }
 
-fn job_of(state: &AppState, id: &str) -> Result<Job, Failure> {
+/// A file that somebody brought: their own, or any if they administer the server.
+fn job_of(state: &AppState, session: &Session, id: &str) -> Result<Job, Failure> {
     let id = id.parse().map_err(|_| Failure::NotFound)?;
-    state.imports.load(id).ok_or(Failure::NotFound)
+    let job = state.imports.load(id).filter(|job| session.sees_all_of(&job.user));
+    job.ok_or(Failure::NotFound)
 }
 
 /// `GET /import/{id}`: where a file stands.
@@ -264,7 +269,7 @@ pub(super) async fn show_import(
     session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    let job = job_of(&state, &id)?;
+    let job = job_of(&state, &session, &id)?;
     let language = session.language;
     let words = Words(language);
     let has_file = state.imports.has_file(job.id);
@@ -303,7 +308,7 @@ pub(super) async fn show_import(
         page: Page::new(&session, job.name.clone(), &format!("/import/{}", job.id)),
         stage: stage_words(words, job.stage),
         at: When::at(job.at),
-        entities: entities(language),
+        entities: entities(&session),
         entity: proposal.as_ref().map_or_else(String::new, |found| found.entity.clone()),
         columns: columns.collect(),
         fields,
@@ -402,7 +407,7 @@ pub(super) async fn work(
     Path(id): Path<String>,
     Submission { session, fields }: Submission,
 ) -> Result<Response, Failure> {
-    let mut job = job_of(&state, &id)?;
+    let mut job = job_of(&state, &session, &id)?;
     let here = Redirect::to(&format!("/import/{}", job.id)).into_response();
     if state.imports.progress(job.id).is_some() || !state.imports.has_file(job.id) {
         return Ok(here);
@@ -426,7 +431,7 @@ pub(super) async fn work(
     if action == "look" || (said != job.said && !is_rewritten) {
         job.said = said;
         propose(&state, session.eyes(), job.clone()).await?;
-        job = job_of(&state, &id)?;
+        job = job_of(&state, &session, &id)?;
     } else if is_rewritten {
         job.mapping = mapping;
     }
@@ -446,11 +451,19 @@ fn columns_of(fields: &[(String, String)]) -> std::collections::BTreeMap<String,
     inputs.collect()
 }
 
+fn importer_of(session: &Session) -> Importer {
+    Importer {
+        user: session.user.clone(),
+        record: session.user_record,
+        not_permitted: Words(session.language).t("import-not-permitted"),
+    }
+}
+
 fn start(state: &AppState, session: &Session, mut job: Job, is_try: bool) -> Result<(), Failure> {
     let Some(running) = state.imports.mark(&mut job, is_try).map_err(disk)? else {
         return Ok(());
     };
-    let importer = Importer { user: session.user.clone(), record: session.user_record };
+    let importer = importer_of(session);
     let policy = state.policy()?;
     let state = state.clone();
     let id = job.id;
@@ -476,7 +489,7 @@ pub(super) async fn undo(
     Path(id): Path<String>,
     Submission { session, .. }: Submission,
 ) -> Result<Response, Failure> {
-    let id = job_of(&state, &id)?.id;
+    let id = job_of(&state, &session, &id)?.id;
     let here = Redirect::to(&format!("/import/{id}")).into_response();
     let Some(_running) = state.imports.claim(id) else { return Ok(here) };
     let mut job = state.imports.load(id).ok_or(Failure::NotFound)?;
@@ -488,7 +501,7 @@ pub(super) async fn undo(
         return Err(Failure::NotFound);
     }
     let words = Words(session.language);
-    let importer = Importer { user: session.user.clone(), record: session.user_record };
+    let importer = importer_of(&session);
     let (policy, clock) = (state.policy()?, state.clock.clone());
     let imports = std::sync::Arc::clone(&state.imports);
     let done = state
@@ -518,9 +531,9 @@ pub(super) async fn undo(
 pub(super) async fn remove(
     State(state): State<AppState>,
     Path(id): Path<String>,
-    _submission: Submission,
+    Submission { session, .. }: Submission,
 ) -> Result<Response, Failure> {
-    let job = job_of(&state, &id)?;
+    let job = job_of(&state, &session, &id)?;
     state.imports.remove(job.id).map_err(disk)?;
     Ok(Redirect::to("/import").into_response())
 }
@@ -528,10 +541,10 @@ pub(super) async fn remove(
 /// `GET /import/{id}/errors.csv`: the rows that were told of.
 pub(super) async fn download_errors(
     State(state): State<AppState>,
-    _session: Session,
+    session: Session,
     Path(id): Path<String>,
 ) -> Result<Response, Failure> {
-    let job = job_of(&state, &id)?;
+    let job = job_of(&state, &session, &id)?;
     let text = tokio::fs::read(state.imports.errors_of(job.id)).await;
     let text = text.map_err(|_| Failure::NotFound)?;
     let kind = HeaderValue::from_static("text/csv; charset=utf-8");

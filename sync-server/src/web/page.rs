@@ -86,10 +86,14 @@ impl Page {
         };
         let mut office = vec![
             way("/", words.t("nav-today")),
-            way("/reports/pipeline", words.t("nav-pipeline")),
-            way("/import", words.t("nav-import")),
-            way("/duplicates", words.t("duplicates-title")),
         ];
+        if session.may(Operation::Read, "opportunity") {
+            office.push(way("/reports/pipeline", words.t("nav-pipeline")));
+        }
+        if Schema::current().entities().any(|one| session.may(Operation::Import, &one.name)) {
+            office.push(way("/import", words.t("nav-import")));
+        }
+        office.push(way("/duplicates", words.t("duplicates-title")));
         office.push(way("/reviews", words.t("nav-reviews")));
         office.push(way("/me", words.t("nav-me")));
         if session.role == Role::Administrator {
@@ -106,8 +110,9 @@ impl Page {
             });
             Way { label: entity.label.get(session.language).to_owned(), href, is_here }
         };
+        let sees = |entity: &&Entity| session.may(Operation::Read, &entity.name);
         let (main, more): (Vec<&Entity>, Vec<&Entity>) =
-            Schema::current().entities().partition(|entity| is_main(entity));
+            Schema::current().entities().filter(sees).partition(|entity| is_main(entity));
         Self {
             words,
             title: title.into(),

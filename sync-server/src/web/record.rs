@@ -35,7 +35,7 @@ use super::{
 use crate::{
     error::AppError,
     office::{
-        self, ConflictView, HISTORY_PAGE_MAX, HistoryQuery, OfficeError, RecordView, Related,
+        self, ConflictView, HISTORY_PAGE_MAX, HistoryQuery, Holder, OfficeError, RecordView, Related,
     },
     state::AppState,
 };
@@ -79,6 +79,29 @@ struct Relation {
     records: Vec<(String, String)>,
 }
 
+/// A device that holds the record.
+#[derive(Debug, Clone)]
+struct Holding {
+    user: String,
+    device: String,
+    said: When,
+    /// Whether it should be gone, and since when, if that is known.
+    should_go: bool,
+    since: Option<When>,
+}
+
+impl From<Holder> for Holding {
+    fn from(holder: Holder) -> Self {
+        Self {
+            user: holder.user,
+            device: holder.name,
+            said: When::at(holder.said_at),
+            should_go: !holder.may_hold,
+            since: holder.since.map(When::at),
+        }
+    }
+}
+
 /// One thing that happened with a family.
 #[derive(Debug, Clone)]
 struct Happening {
@@ -119,6 +142,8 @@ struct RecordPage {
     exports: Vec<Offer>,
     /// Whether the reader may erase it, and it is a person.
     may_erase: bool,
+    /// The devices that hold it, for administrators.
+    holders: Option<Vec<Holding>>,
 }
 
 /// `GET /records/{entity}/{id}`: the record.
@@ -137,7 +162,8 @@ pub(super) async fn show_record(
         ..TimelineQuery::default()
     };
     let now_ms = state.now_ms();
-    let (record, related, timeline, titles, last, (heir, halves, names)) = state
+    let is_administrator = super::devices::check_role(&session).is_ok();
+    let (record, related, timeline, titles, last, (heir, halves, names, holders)) = state
         .run_as(session.eyes(), move |storage| {
             let read = storage.read()?;
             let record = view_of(&*read, entity, id)?.at(now_ms);
@@ -160,9 +186,14 @@ pub(super) async fn show_record(
             let titles = titles_in(&*read, &all, &Fields::default())?;
             let leads = record.json.get("redirect_to").and_then(Json::as_str);
             let heir: Option<RecordId> = leads.and_then(|leads| leads.parse().ok());
+            let holders = match is_administrator {
+                true => Some(office::holders(&*read, id, now_ms)?),
+                false => None,
+            };
             let halves = read.halves(entity, id)?;
             let names = office::titles(&*read, heir.into_iter().chain(halves.iter().copied()))?;
-            Ok::<_, OfficeError>((record, related, timeline, titles, last, (heir, halves, names)))
+            let rest = (heir, halves, names, holders);
+            Ok::<_, OfficeError>((record, related, timeline, titles, last, rest))
         })
         .await?;
     let words = Words(session.language);
@@ -211,8 +242,8 @@ pub(super) async fn show_record(
         disputes: disputes.collect(),
         relations: related.into_iter().map(|related| relation(related, id, words)).collect(),
         near: near_of(entity, &json),
-        may_erase: super::devices::check_role(&session).is_ok()
-            && office::PERSONS.contains(&entity.name.as_str()),
+        may_erase: is_administrator && office::PERSONS.contains(&entity.name.as_str()),
+        holders: holders.map(|all| all.into_iter().map(Holding::from).collect()),
         heir: heir.map(named),
         halves: halves.into_iter().map(named).collect(),
         parts: entity.parts().iter().map(|part| part.as_str().to_owned()).collect(),

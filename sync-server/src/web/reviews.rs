@@ -164,6 +164,7 @@ pub(super) async fn decide_review(
         match office::decide(storage, &policy, &approver, id, decision, &reason, now_ms) {
             Ok(()) => Ok(None),
             Err(OfficeError::NoReview(_)) => Ok(Some("reviews-gone")),
+            Err(OfficeError::NotEntered(_)) => Ok(Some("reviews-not-entered")),
             Err(OfficeError::Refused { .. }) => Ok(Some("reviews-not-yours")),
             Err(error) => Err(error),
         }

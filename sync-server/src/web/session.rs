@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
 };
 use outrider_core::{
+    access::{Grant, Level, Operation, PartKind},
     ids::{RecordId, from_hex, to_hex},
     schema::Language,
 };
@@ -54,6 +55,8 @@ pub struct Session {
     pub seen_as: Option<Seen>,
     /// SHA-256 of the session's token.
     pub token_hash: [u8; 32],
+    /// What they may do, or the person as whom they look.
+    pub grant: Grant,
     /// What they read.
     pub language: Language,
     /// What every form of theirs carries.
@@ -87,16 +90,44 @@ impl Session {
 
     /// With whose eyes records are read.
     pub(crate) fn eyes(&self) -> Eyes {
-        let Subject { user, user_record, role } = self.subject();
-        match role {
-            Role::Administrator => Eyes::All,
-            Role::Office => Eyes::of_user(user, user_record),
-        }
+        eyes_of(self.subject())
+    }
+
+    /// Whether they may do something with records of an entity, whosever they are.
+    pub(super) fn may(&self, operation: Operation, entity: &str) -> bool {
+        self.grant.level(entity, operation, PartKind::Main) > Level::None
+    }
+
+    /// Whether they see what somebody else brought.
+    pub(super) fn sees_all_of(&self, user: &str) -> bool {
+        let Subject { user: own, role, .. } = self.subject();
+        role == Role::Administrator || own == user
     }
 
     /// Who the audit says it is.
     pub(crate) fn who(&self) -> Who {
         Who { device: None, account: Some(self.account), subject: self.seen_id() }
+    }
+}
+
+fn eyes_of(Subject { user, user_record, role }: Subject<'_>) -> Eyes {
+    match role {
+        Role::Administrator => Eyes::All,
+        Role::Office => Eyes::of_user(user, user_record),
+    }
+}
+
+fn subject_of(live: &Live) -> Subject<'_> {
+    let Live { account, seen_as } = live;
+    match seen_as {
+        Some(Seen { user, user_record, role, target: _ }) => {
+            Subject { user, user_record: *user_record, role: *role }
+        }
+        None => Subject {
+            user: &account.user,
+            user_record: account.user_record,
+            role: account.role,
+        },
     }
 }
 
@@ -134,8 +165,13 @@ pub(super) async fn find(
 ) -> Result<Option<Session>, Failure> {
     let Some(token) = token_of(headers, &state.config) else { return Ok(None) };
     let now_ms = state.now_ms();
-    let live = state.run(move |storage| find_session(storage, &token, now_ms)).await?;
-    Ok(live.map(|Live { account, seen_as }| {
+    let policies = std::sync::Arc::clone(&state.policies);
+    let found = state.run(move |storage| {
+        let Some(live) = find_session(storage, &token, now_ms)? else { return Ok(None) };
+        let grant = policies.seen(storage, &eyes_of(subject_of(&live)), now_ms)?.grant().clone();
+        Ok::<_, AccountError>(Some((live, grant)))
+    });
+    Ok(found.await?.map(|(Live { account, seen_as }, grant)| {
         let Account { id, login, user, user_record, role, language, .. } = account;
         Session {
             account: id,
@@ -144,6 +180,7 @@ pub(super) async fn find(
             user_record,
             role: seen_as.as_ref().map_or(role, |seen| seen.role),
             seen_as,
+            grant,
             token_hash: hash_token(&token),
             language: language.unwrap_or_else(|| language_of(headers)),
             csrf: csrf_of(&token),

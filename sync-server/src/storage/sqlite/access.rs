@@ -429,6 +429,14 @@ impl WriteAccess for SqliteWrite<'_> {
         Ok(())
     }
 
+    fn forget_view(&mut self, device: DeviceId) -> Result<(), StorageError> {
+        self.conn()?
+            .prepare_cached("DELETE FROM device_view WHERE device = ?1")
+            .and_then(|mut delete| delete.execute([device.0.as_bytes()]))
+            .doing("noting that a device holds nothing")?;
+        Ok(())
+    }
+
     fn add_review(&mut self, review: &Review) -> Result<(), StorageError> {
         let keys = serde_json::to_string(&review.keys).map_err(damaged)?;
         self.conn()?

@@ -302,6 +302,10 @@ impl WriteErasure for SqliteWrite<'_> {
         from_sql(number.unwrap_or_default())
     }
 
+    fn note_erasure_due(&mut self, record: RecordId, at: TimestampMs) -> Result<(), StorageError> {
+        note_due(self.conn()?, record, at)
+    }
+
     fn note_erasures(
         &mut self,
         device: DeviceId,

@@ -302,6 +302,7 @@ impl World {
         match office::decide(storage, &policy, &author, review.id, decision, "", now_ms) {
             Ok(()) => Ok(format!("{decision:?}: {}", review.document)),
             Err(OfficeError::Refused { code, .. }) => Ok(format!("{decision:?}: {code}")),
+            Err(error @ OfficeError::NotEntered(_)) => Ok(format!("{decision:?}: {error}")),
             Err(error) => Err(error.into()),
         }
     }
