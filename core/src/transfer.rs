@@ -143,6 +143,12 @@ pub fn import_all(
     }
     // All files are looked at before anything of the first one is written.
     let mut files = jobs.iter().map(OpenFile::open).collect::<Result<Vec<_>, _>>()?;
+    for job in jobs {
+        let entity = job.mapping.entity();
+        if !place.may_import(entity)? {
+            return Err(ImportError::NotPermitted { entity: entity.to_owned() });
+        }
+    }
     let named_by = jobs.iter().flat_map(|job| job.mapping.names_by()).collect();
     let scratch = Scratch::new().map_err(TargetError::from)?;
     let run = Run { scratch, is_dry_run, named_by };

@@ -17,10 +17,8 @@ use outrider_core::{
 };
 
 use crate::{
-    office::{self, EraseError, OfficeError},
-    storage::{
-        AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write,
-    },
+    office::{self, EraseError},
+    storage::{AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write},
 };
 
 pub mod access;
@@ -65,10 +63,7 @@ pub fn push(
         answers.extend(desk.take_group(group)?);
     }
     if desk.conclude()? {
-        office::replay_erasures(storage, now_ms).map_err(|error| match error {
-            EraseError::Office(OfficeError::Storage(error)) => error,
-            error => StorageError::Damaged(error.to_string()),
-        })?;
+        office::replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
     }
     Ok(PushResponse { answers })
 }
@@ -330,9 +325,9 @@ impl<'a> Desk<'a> {
     fn settle(&mut self) -> Result<(), StorageError> {
         self.flush()?;
         let applied = std::mem::take(&mut self.applied);
-        self.is_erasure_due |= crate::office::note_requests(self, &applied)?;
+        self.is_erasure_due |= office::note_requests(self, &applied)?;
         self.applied = applied;
-        crate::office::forward(self)?;
+        office::forward(self)?;
         self.flush()
     }
 
@@ -364,7 +359,7 @@ impl<'a> Desk<'a> {
 /// The server itself may do everything; what is withheld from devices is not from the office.
 #[must_use]
 pub fn grant_of(policy: &Policy, device: &Device, now_ms: TimestampMs) -> Grant {
-    if device.is_office && device.user == crate::office::SYSTEM_USER {
+    if device.is_office && device.user == office::SYSTEM_USER {
         return Grant::open();
     }
     let mut grant = policy.grant(device.user_record, now_ms);

@@ -15,7 +15,7 @@ use std::{
 };
 
 use outrider_core::{
-    access::{Level, Operation, PartKind, Policy},
+    access::Policy,
     ids::RecordId,
     time::{Clock, TimestampMs},
     transfer::{
@@ -28,7 +28,6 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    accept::grant_of,
     office::{OfficePlace, author_for, ensure_user},
     storage::Storage,
 };
@@ -351,10 +350,6 @@ impl Imports {
     ) -> Result<ImportReport, String> {
         let mapping = Mapping::from_toml(&job.mapping).map_err(|error| error.to_string())?;
         let author = author(storage, policy, importer, clock.now_ms())?;
-        let grant = grant_of(policy, &author.device, clock.now_ms());
-        if grant.level(mapping.entity(), Operation::Import, PartKind::Main) == Level::None {
-            return Err(importer.not_permitted.clone());
-        }
         let place = OfficePlace::new(storage, policy, &author, Arc::clone(clock));
         let mut place = Noted { place, imports: self, job, is_noted: false };
         let file = self.file_of(job.id);
@@ -367,7 +362,10 @@ impl Imports {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             running.insert(job.id, progress);
         };
-        import(&mut place, one, is_try, &mut note).map_err(|error| self.words(job, &error))
+        import(&mut place, one, is_try, &mut note).map_err(|error| {
+            let is_theirs = !matches!(error, ImportError::NotPermitted { .. });
+            if is_theirs { self.words(job, &error) } else { importer.not_permitted.clone() }
+        })
     }
 
     /// Keeps others from a file; `None` if it is worked on already.
@@ -434,6 +432,10 @@ impl Place for Noted<'_> {
 
     fn set_bulk(&mut self, is_bulk: bool) -> Result<(), TargetError> {
         self.place.set_bulk(is_bulk)
+    }
+
+    fn may_import(&self, entity: &str) -> Result<bool, TargetError> {
+        self.place.may_import(entity)
     }
 
     fn batch_rows(&self) -> usize {

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::target::{Place, Target, TargetError, Work};
 use crate::{
+    access::{Level, Operation, PartKind},
     ids::RecordId,
     replica::{Replica, Writer},
     schema::{Entity, Schema, SqlValue},
@@ -28,6 +29,11 @@ impl Place for Replica {
 
     fn set_bulk(&mut self, is_bulk: bool) -> Result<(), TargetError> {
         Ok(imports::set_bulk(self.store().conn(), is_bulk)?)
+    }
+
+    fn may_import(&self, entity: &str) -> Result<bool, TargetError> {
+        let grant = self.grant()?;
+        Ok(grant.level(entity, Operation::Import, PartKind::Main) > Level::None)
     }
 
     fn now_ms(&self) -> TimestampMs {

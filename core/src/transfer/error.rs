@@ -149,6 +149,15 @@ pub enum MappingProblem {
 /// Why an import stopped. What was imported before stays, and running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
+    /// The user's role does not import such records.
+    #[error(
+        "your role may not import records of `{entity}`; ask an administrator to allow it. Nothing \
+         was imported"
+    )]
+    NotPermitted {
+        /// Of which entity.
+        entity: String,
+    },
     /// The file cannot be opened or read.
     #[error("cannot read {path}: {source}")]
     Read {

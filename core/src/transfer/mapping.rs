@@ -153,12 +153,6 @@ pub(super) enum By {
 }
 
 impl Mapping {
-    /// The entity whose records its rows become, or whose records have its rows.
-    #[must_use]
-    pub fn entity(&self) -> &'static str {
-        &self.entity.name
-    }
-
     /// Reads a mapping file and checks it against the data model.
     ///
     /// # Errors

@@ -56,6 +56,8 @@ pub trait Place {
     fn set_bulk(&mut self, _is_bulk: bool) -> Result<(), TargetError> {
         Ok(())
     }
+    /// Whether whoever imports may import records of an entity.
+    fn may_import(&self, entity: &str) -> Result<bool, TargetError>;
     /// Rows of one transaction, at most: everybody else who writes waits for it.
     fn batch_rows(&self) -> usize {
         super::BATCH_ROWS_MAX

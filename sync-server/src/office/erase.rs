@@ -75,6 +75,16 @@ impl From<StorageError> for EraseError {
     }
 }
 
+impl EraseError {
+    /// The failure of the storage behind it.
+    pub(crate) fn into_storage(self) -> StorageError {
+        if let Self::Office(OfficeError::Storage(error)) = self {
+            return error;
+        }
+        StorageError::Damaged(self.to_string())
+    }
+}
+
 /// What an erasure did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Erased {
@@ -135,8 +145,10 @@ pub fn replay_erasure(
     Ok(erasure)
 }
 
-/// Erases again what the ledger says was erased and a restored database still has, before anything
-/// of it is served; and requests for approval of edits of an erased record that came late. Returns how many records that were.
+/// Erases what is due, before anything of it is served; returns how many records that were.
+///
+/// Due is what the ledger says was erased and a restored database still has, and requests for
+/// approval of edits of an erased record that came late.
 ///
 /// # Errors
 ///

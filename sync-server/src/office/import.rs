@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use outrider_core::{
-    access::Policy,
+    access::{Level, Operation, PartKind, Policy},
     domain::record,
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Schema, SqlValue},
@@ -19,7 +19,10 @@ use outrider_core::{
 use serde_json::{Map, Value as Json};
 
 use super::{Author, OfficeError, edit::Tap, view::documents};
-use crate::storage::{Storage, StorageError};
+use crate::{
+    accept::grant_of,
+    storage::{Storage, StorageError},
+};
 
 /// The storage, and in whose name records are written.
 #[derive(Debug)]
@@ -60,6 +63,11 @@ impl Place for OfficePlace<'_> {
     fn rehearse(&mut self, work: Work<'_>) -> Result<(), TargetError> {
         // Dropped without a commit, the transaction leaves nothing.
         work(&mut self.open()?)
+    }
+
+    fn may_import(&self, entity: &str) -> Result<bool, TargetError> {
+        let grant = grant_of(self.policy, &self.author.device, self.clock.now_ms());
+        Ok(grant.level(entity, Operation::Import, PartKind::Main) > Level::None)
     }
 
     fn batch_rows(&self) -> usize {

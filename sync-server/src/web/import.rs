@@ -9,7 +9,8 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use outrider_core::{
-    schema::{Entity, Language, Schema},
+    access::Operation,
+    schema::{Entity, Schema},
     transfer::{
         ImportReport,
         propose::{Note, Proposal, choices},

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use outrider_core::{
+    access::Operation,
     ids::RecordId,
     schema::{Entity, Language, Schema},
     time::{TimestampMs, to_rfc3339},
@@ -84,9 +85,7 @@ impl Page {
             label,
             is_here: here.split('?').next() == Some(href),
         };
-        let mut office = vec![
-            way("/", words.t("nav-today")),
-        ];
+        let mut office = vec![way("/", words.t("nav-today"))];
         if session.may(Operation::Read, "opportunity") {
             office.push(way("/reports/pipeline", words.t("nav-pipeline")));
         }

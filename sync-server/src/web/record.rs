@@ -35,7 +35,8 @@ use super::{
 use crate::{
     error::AppError,
     office::{
-        self, ConflictView, HISTORY_PAGE_MAX, HistoryQuery, Holder, OfficeError, RecordView, Related,
+        self, ConflictView, HISTORY_PAGE_MAX, HistoryQuery, Holder, OfficeError, RecordView,
+        Related,
     },
     state::AppState,
 };

@@ -123,11 +123,9 @@ fn subject_of(live: &Live) -> Subject<'_> {
         Some(Seen { user, user_record, role, target: _ }) => {
             Subject { user, user_record: *user_record, role: *role }
         }
-        None => Subject {
-            user: &account.user,
-            user_record: account.user_record,
-            role: account.role,
-        },
+        None => {
+            Subject { user: &account.user, user_record: account.user_record, role: account.role }
+        }
     }
 }
 
