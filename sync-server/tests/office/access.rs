@@ -6,6 +6,7 @@ use outrider_core::{
     replica::ReplicaError,
 };
 use outrider_sync_server::{
+    devices::standing,
     office::{self, Decision},
     storage::{Storage as _, access::ReviewState},
 };
@@ -412,4 +413,77 @@ fn a_user_is_put_into_a_team_by_its_name() {
     }
     firm.sync(&mut li);
     assert!(has(&li, customer), "of a member of the team");
+}
+
+#[test]
+fn a_record_that_joins_a_family_that_its_reader_does_not_see_leaves() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let system = firm.world.author(office::SYSTEM_USER);
+    let owner = id_of(&li).to_string();
+    let json = json!({ "subject": "Call", "kind": "call", "owner_id": owner });
+    let activity = firm.world.create(&system, "activity", json);
+    firm.sync(&mut li);
+    assert!(has(&li, activity));
+    let other = firm.customer("Acme", &wang);
+    firm.set(activity, json!({ "customer_id": other.to_string() }));
+    firm.sync(&mut li);
+    assert!(!has(&li, activity), "it is of a family that belongs to somebody else");
+    firm.sync(&mut li);
+    assert_eq!(li.replica.leaving().unwrap(), 0);
+    // Of its own again, it comes again.
+    firm.set(activity, json!({ "customer_id": null }));
+    firm.sync(&mut li);
+    assert!(has(&li, activity));
+}
+
+#[test]
+fn the_office_sees_which_devices_hold_a_record_and_which_should_not() {
+    let firm = Firm::open();
+    let (mut li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let customer = firm.customer("Acme", &li);
+    let holders = |firm: &Firm| {
+        let read = firm.world.storage.read().unwrap();
+        let found = office::holders(&*read, customer, firm.world.now()).unwrap();
+        found.into_iter().map(|one| (one.user, one.may_hold, one.since.is_some())).collect()
+    };
+    let of = |user: &str, may_hold, is_known| (user.to_owned(), may_hold, is_known);
+    let none: Vec<(String, bool, bool)> = holders(&firm);
+    assert_eq!(none, []);
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    assert_eq!(holders(&firm), [of("Li", true, false)]);
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    assert_eq!(holders(&firm), [of("Li", false, true)], "since the change of the owner");
+    firm.sync(&mut wang);
+    firm.sync(&mut wang);
+    assert_eq!(holders(&firm), [of("Li", false, true), of("Wang", true, false)]);
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    assert_eq!(holders(&firm), [of("Wang", true, false)], "the receipt is the next pull");
+    standing::revoke(&firm.world.storage, wang.device.id, firm.world.now()).unwrap();
+    assert_eq!(holders(&firm), [of("Wang", false, true)]);
+    standing::confirm_purge(&firm.world.storage, wang.device.id, firm.world.now()).unwrap();
+    assert_eq!(holders(&firm), none);
+}
+
+#[test]
+fn a_part_of_a_record_that_was_declined_is_not_entered() {
+    let firm = Firm::open();
+    let mut li = firm.person("Li", "sales_rep");
+    let boss = firm.person("Zhao", "administrator");
+    firm.sync(&mut li);
+    let json = json!({ "subject": "Repair", "status": "scheduled" });
+    let visit = li.replica.create("visit", &fields(json)).unwrap();
+    li.replica.update(visit, &fields(json!({ "resolution": "Done" }))).unwrap();
+    firm.set_user(&li, json!({ "role": "auditor" }));
+    firm.sync(&mut li);
+    let open = firm.open_reviews();
+    let of = |part: &str| open.iter().find(|one| one.document.part.as_str() == part).unwrap().id;
+    let early = firm.decide_on(&boss, of("resolution"), Decision::Grant).unwrap_err();
+    assert!(early.contains("was not entered"), "{early}");
+    firm.decide_on(&boss, of("main"), Decision::Decline).unwrap();
+    assert!(firm.decide_on(&boss, of("resolution"), Decision::Grant).is_err());
+    firm.decide_on(&boss, of("resolution"), Decision::Decline).unwrap();
+    assert!(firm.open_reviews().is_empty());
 }

@@ -20,7 +20,7 @@ use outrider_sync_server::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::world::{Phone, World};
+use crate::world::{Phone, World, fields};
 
 /// What must not be found anywhere afterwards, as it stands in files in small letters.
 const CANARIES: &[&str] =
@@ -442,4 +442,38 @@ fn a_disclosure_has_everything_that_is_known_and_is_in_the_audit() {
     assert_eq!(others.len(), 1);
     assert_eq!(others[0]["record"], linked.to_string());
     assert_eq!(file["is_cut"], false);
+}
+
+/// What somebody wanted to write into the person's record stands in the request too.
+#[test]
+fn requests_for_approval_about_a_person_go_with_it_also_those_that_come_late() {
+    let world = World::open();
+    let (_, contact) = person(&world);
+    let (mut early, mut late) = (world.phone("Li"), world.phone("Wang"));
+    world.sync(&mut early);
+    world.sync(&mut late);
+    let ask = |phone: &mut Phone| {
+        let proposed = json!({ "part": "main", "values": { "job_title": "Quilltitle" } });
+        let json = json!({ "about_entity": "contact", "about_record": contact.to_string(),
+                           "proposed": proposed, "reason": "Quillnote" });
+        phone.replica.create("proposal", &fields(json)).unwrap()
+    };
+    let first = ask(&mut early);
+    world.sync(&mut early);
+    world.sync(&mut late);
+    let second = ask(&mut late);
+    let erased = erase(&world, contact).unwrap();
+    let records: Vec<RecordId> = erased.erasures.iter().map(|one| one.record).collect();
+    assert_eq!(records, [first, contact]);
+    world.sync(&mut late);
+    world.sync(&mut late);
+    assert!(world.storage.read().unwrap().erasure_of(second).unwrap().is_some());
+    world.sync(&mut early);
+    for phone in [&mut early, &mut late] {
+        phone.replica.sweep_erased().unwrap();
+        assert_eq!(phone.get(first)["reason"], Json::Null);
+        assert_eq!(phone.get(second)["reason"], Json::Null);
+    }
+    assert_eq!(canaries(world.folder.path()), Vec::<String>::new());
+    assert_eq!(world.storage.read().unwrap().erasures_due().unwrap(), []);
 }

@@ -212,3 +212,34 @@ fn the_maven_set_gives_its_golden_numbers_on_the_page() {
     assert!(page.contains("Darcel Schlecht") && page.contains("1,153,214"), "{page}");
     assert!(page.contains("4,966,215"), "{page}");
 }
+
+#[test]
+fn who_may_not_import_is_told_and_sees_no_files_of_others() {
+    let office = Office::open(&[]);
+    let mut boss = Browser::signed_in(&office);
+    let theirs = bring(&mut boss, "客户.csv", CUSTOMERS.as_bytes());
+    let storage = office.storage.as_ref();
+    let policy = Policy::open();
+    let user = office::ensure_user(storage, &policy, "Tom", NOW).unwrap();
+    let system = office::author_for(storage, office::SYSTEM_USER, None, NOW).unwrap();
+    let role = json!({ "role": "technician" });
+    office::update(storage, &policy, &system, user, role.as_object().unwrap(), None, NOW).unwrap();
+    let mut write = storage.write().unwrap();
+    let mut rules = write.rules().unwrap();
+    (rules.is_on, rules.number) = (true, rules.number + 1);
+    write.add_rules(&rules, NOW, "test").unwrap();
+    write.commit().unwrap();
+
+    let mut tom = Browser::clerk(&office, "Tom");
+    let menu = tom.get("/").text;
+    assert!(!menu.contains("href=\"/import\""), "no module that he may do nothing in");
+    assert!(menu.contains("href=\"/records/visit\"") && !menu.contains("href=\"/records/payment\""));
+    assert_eq!(tom.get(&theirs).status, 404);
+    assert_eq!(tom.get(&format!("{theirs}/errors.csv")).status, 404);
+    assert!(!tom.get("/import").text.contains("客户.csv"));
+    let own = bring(&mut tom, "mine.csv", CUSTOMERS.as_bytes());
+    let seen = press(&mut tom, &own, &[], "import");
+    assert!(seen.text.contains("Your role may not import"), "{}", seen.text);
+    assert!(!boss.get("/records/customer").text.contains("三川实业"));
+    assert_eq!(boss.get(&own).status, 200, "an administrator sees all");
+}

@@ -416,7 +416,7 @@ impl World {
     fn judge(&mut self) -> Result<(), Failure> {
         let documents = all_documents(&*self.town.storage.read()?)?;
         self.town.facts.records = facts_of(&documents);
-        let mut found = String::new();
+        let mut places: Vec<(String, Vec<u8>)> = Vec::new();
         let read = &*self.town.storage.read()?;
         for (at, phone) in self.phones.iter().enumerate() {
             let is_barred = self.bar(at)?.is_some();
@@ -453,30 +453,30 @@ impl World {
             }
             let rest = held.keys().map(|id| format!("{name}: {id} is not at the server"));
             self.out.diverged.extend(rest);
-            found.push_str(&serde_json::to_string(&replica.inbox(usize::MAX)?)?);
+            let inbox = serde_json::to_vec(&replica.inbox(usize::MAX)?)?;
+            places.push((format!("the inbox of {name}"), inbox));
         }
-        let mut bytes = found.into_bytes();
         for id in documents.keys() {
             for change in read.changes_since(id, 0, usize::MAX)? {
-                bytes.extend(change.bytes);
+                places.push((format!("a change of {id}"), change.bytes));
             }
         }
         for state in
             [ReviewState::Kept, ReviewState::Open, ReviewState::Granted, ReviewState::Declined]
         {
             for review in read.reviews(state, 0, 100_000)? {
-                bytes.extend(review.bytes);
+                let words = format!("review {} ({state:?}) of {}", review.id, review.document);
+                places.push((words, review.bytes));
             }
         }
         for (word, id) in &self.words {
-            let is_there = memchr::memmem::find(&bytes, word.as_bytes()).is_some();
+            let finder = memchr::memmem::Finder::new(word);
+            let place = places.iter().find(|(_, bytes)| finder.find(bytes).is_some());
             if self.erased.contains(&id.record) {
-                if is_there {
-                    self.out
-                        .leaked
-                        .push(format!("{word} of {id}, which was erased, is still there"));
+                if let Some((place, _)) = place {
+                    self.out.leaked.push(format!("{word} of {id}, which was erased, is in {place}"));
                 }
-            } else if !is_there {
+            } else if place.is_none() {
                 self.out.lost.push(format!("{word}, typed into {id}, is nowhere"));
             }
         }
