@@ -48,7 +48,7 @@ pub use list::{
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
 pub use naming::{NAMED_MAX, Naming, Namings, namings};
-pub(crate) use review::{ABOUT, PROPOSAL, note_requests};
+pub(crate) use review::{PROPOSAL, about_record, is_about_erased, note_requests};
 pub use review::{Decision, decide, open_reviews};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};

@@ -77,6 +77,11 @@ pub fn remove_traces(conn: &Connection, record: RecordId) -> Result<(), StoreErr
     ] {
         conn.prepare_cached(sql)?.execute([record.as_bytes()])?;
     }
+    // A request for approval repeats what somebody wanted to write.
+    conn.prepare_cached(
+        "DELETE FROM inbox WHERE entity = 'proposal' AND refused ->> '$.about_record' = ?1",
+    )?
+    .execute([record.to_string()])?;
     Ok(())
 }
 

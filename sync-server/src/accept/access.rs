@@ -18,9 +18,12 @@ use outrider_core::{
 };
 
 use super::{Desk, family::family_of, staged::Staged};
-use crate::storage::{
-    Content, StorageError,
-    access::{Review, ReviewState, UnitScope, alone},
+use crate::{
+    office::{PROPOSAL, about_record, is_about_erased},
+    storage::{
+        Content, StorageError,
+        access::{Review, ReviewState, UnitScope, alone},
+    },
 };
 
 /// The answer to a change that somebody at the office will decide on.
@@ -92,6 +95,13 @@ impl Desk<'_> {
         }
         let places = self.places(written, staged)?;
         let Some(refusal) = ask(&self.grant, written, &places) else { return Ok(None) };
+        if written.entity.name == PROPOSAL
+            && let Some(about) = about_record(written.bytes)
+            && is_about_erased(&mut *self.tx, about, written.id.record, self.now_ms)?
+        {
+            self.is_erasure_due = true;
+            return Ok(Some(refusal));
+        }
         let reason = self.was_allowed(written, places, &refusal)?;
         let review = Review {
             id: 0,

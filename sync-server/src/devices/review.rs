@@ -2,8 +2,8 @@
 //! office to decide on (`office::decide`). Nothing of it is in any record before that.
 
 use outrider_core::{
-    crdt::{self, Action, Op, gate::FOREIGN_ACTOR},
-    ids::{ChangeHash, DocumentId, RecordId},
+    crdt::{self, gate::FOREIGN_ACTOR},
+    ids::{ChangeHash, DocumentId},
     schema::Schema,
     sync::frame::{Answer, Outcome, PushChange, PushRequest, PushResponse},
     time::TimestampMs,
@@ -11,7 +11,7 @@ use outrider_core::{
 
 use crate::{
     accept::{access::IN_REVIEW, name_of, refused},
-    office::{ABOUT, PROPOSAL},
+    office::{EraseError, PROPOSAL, about_record, is_about_erased, replay_erasures},
     storage::{
         AuditLine, Content, Device, Storage, StorageError, StoredRefusal, Write,
         access::{Review, ReviewState},
@@ -57,12 +57,16 @@ pub fn keep(
 ) -> Result<PushResponse, StorageError> {
     let mut write = storage.write()?;
     let mut waiting = write.waiting_of(device.id)?;
-    let mut answers = Vec::new();
+    let (mut answers, mut is_due) = (Vec::new(), false);
     for change in request.groups.iter().flat_map(|group| &group.changes) {
-        let (hash, outcome) = keep_one(&mut *write, device, change, (&mut waiting, now_ms))?;
+        let room = (&mut waiting, &mut is_due);
+        let (hash, outcome) = keep_one(&mut *write, device, change, room, now_ms)?;
         answers.push(Answer { hash, outcome });
     }
     write.commit()?;
+    if is_due {
+        replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
+    }
     Ok(PushResponse { answers })
 }
 
@@ -70,7 +74,8 @@ fn keep_one(
     write: &mut dyn Write,
     device: &Device,
     change: &PushChange,
-    (waiting, now_ms): (&mut Waiting, TimestampMs),
+    (waiting, is_due): (&mut Waiting, &mut bool),
+    now_ms: TimestampMs,
 ) -> Result<(ChangeHash, Outcome), StorageError> {
     let id = DocumentId { record: change.record, part: change.part.clone() };
     let no = |code: &str| Ok((name_of(&change.bytes), refused(code, Vec::new())));
@@ -88,19 +93,17 @@ fn keep_one(
         Ok(header) => header,
         Err(error) => return no(error.code()),
     };
-    if id.part.is_flat() {
-        let decoded = match crdt::decode(&change.bytes) {
-            Ok(decoded) => decoded,
-            Err(error) => return no(error.code()),
-        };
-        let about = decoded.change.ops.iter().find_map(about_record);
-        if entity.name == PROPOSAL
-            && let Some(about) = about
-            && write.erasure_of(about)?.is_some()
-        {
-            // It repeats what somebody wanted to write into the erased record.
-            return Ok((header.hash, Outcome::Erased));
-        }
+    if id.part.is_flat()
+        && let Err(error) = crdt::decode(&change.bytes)
+    {
+        return no(error.code());
+    }
+    if entity.name == PROPOSAL
+        && let Some(about) = about_record(&change.bytes)
+        && is_about_erased(write, about, id.record, now_ms)?
+    {
+        *is_due = true;
+        return Ok((header.hash, Outcome::Erased));
     }
     let (hash, name) = (header.hash, (header.actor, header.seq));
     if write.change_hash(&id, name.0, name.1)? == Some(hash) {
@@ -155,14 +158,6 @@ fn keep_one(
     let line = AuditLine::new(now_ms, "review_kept").device(device.id).document(id);
     write.add_audit(&line.hash(hash).code(ENDED))?;
     Ok((hash, refused(IN_REVIEW, Vec::new())))
-}
-
-/// The record that a request for approval is about, if the operation says it.
-fn about_record(op: &Op) -> Option<RecordId> {
-    match &op.action {
-        Action::Put(value) if op.key == ABOUT => value.as_text()?.parse().ok(),
-        Action::Put(_) | Action::Delete => None,
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@
 //! for approval of edits of them, which repeat what somebody wanted to write. Records that only name
 //! the person stay: [`naming`](super::naming) lists them for whoever erases.
 
+use std::collections::BTreeSet;
+
 use outrider_core::{
     access::Policy,
     crdt::{OpId, Stamp, State, Survivor, archive::ARCHIVED, archive::Archived, reroot},
@@ -23,12 +25,13 @@ use outrider_core::{
 use super::{
     Author, OfficeError, SYSTEM_USER,
     author::author_for,
-    review::{ABOUT, PROPOSAL},
+    review::{ABOUT, PROPOSAL, about_record},
 };
 use crate::{
     ledger::Entry,
     storage::{
         AuditLine, Content, NewChange, Read, Storage, StorageError, Write,
+        access::ReviewState,
         erasure::{ErasedCounts, Erasure},
     },
 };
@@ -201,16 +204,34 @@ pub(super) fn erased_with(read: &dyn Read, record: RecordId) -> Result<Vec<Recor
     if open.is_empty() {
         return Err(EraseError::Already(record));
     }
-    let mut records = Vec::new();
+    let mut requests = BTreeSet::new();
     for one in &open {
-        records.extend(requests_about(read, *one)?);
+        requests.extend(requests_about(read, *one)?);
     }
+    let mut records: Vec<RecordId> = requests.into_iter().collect();
     records.extend(open);
     Ok(records)
 }
 
-/// Requests for approval of edits of a record.
-fn requests_about(read: &dyn Read, record: RecordId) -> Result<Vec<RecordId>, StorageError> {
+/// Requests for approval of edits of a record, also those that were refused themselves.
+fn requests_about(read: &dyn Read, record: RecordId) -> Result<BTreeSet<RecordId>, StorageError> {
+    let mut found = BTreeSet::new();
+    for state in ReviewState::ALL {
+        let mut after = 0;
+        loop {
+            let page = read.reviews(state, after, PAGE_MAX)?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            let requests = page.iter().filter(|review| review.entity == PROPOSAL);
+            let about = requests.filter(|review| about_record(&review.bytes) == Some(record));
+            found.extend(about.map(|review| review.document.record));
+        }
+    }
+    found.extend(entered_requests(read, record)?);
+    Ok(found)
+}
+
+fn entered_requests(read: &dyn Read, record: RecordId) -> Result<Vec<RecordId>, StorageError> {
     let Some(entity) = Schema::current().entity(PROPOSAL) else { return Ok(Vec::new()) };
     let filter =
         Filter { column: ABOUT.to_owned(), compare: Compare::Is, value: record.to_string() };

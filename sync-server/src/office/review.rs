@@ -23,7 +23,7 @@ use crate::{
     accept::{Applied, Desk, access::ASKED},
     ledger::Entry,
     storage::{
-        AuditLine, Content, Storage, StorageError,
+        AuditLine, Content, Storage, StorageError, Write,
         access::{Review, ReviewState},
     },
 };
@@ -218,12 +218,8 @@ pub(crate) fn note_requests(
             continue;
         }
         if let Some(about) = about(main)
-            && desk.tx.erasure_of(about)?.is_some()
+            && is_about_erased(&mut *desk.tx, about, request.id.record, desk.now_ms())?
         {
-            let record = request.id.record;
-            desk.tx.note_erasure_due(record, desk.now_ms())?;
-            // In the ledger before the commit, as every erasure.
-            desk.tx.note(Entry::Erased { record, at: desk.now_ms() });
             is_erasure_due = true;
             continue;
         }
@@ -242,6 +238,32 @@ pub(crate) fn note_requests(
         }
     }
     Ok(is_erasure_due)
+}
+
+/// Whether a request that came is about an erased record: then it is due to be erased, because it
+/// repeats what somebody wanted to write.
+pub(crate) fn is_about_erased(
+    write: &mut dyn Write,
+    about: RecordId,
+    record: RecordId,
+    now_ms: TimestampMs,
+) -> Result<bool, StorageError> {
+    if write.erasure_of(about)?.is_none() {
+        return Ok(false);
+    }
+    write.note_erasure_due(record, now_ms)?;
+    // In the ledger before the commit, as every erasure.
+    write.note(Entry::Erased { record, at: now_ms });
+    Ok(true)
+}
+
+/// The record of which a change to a request says that it wants an edit.
+pub(crate) fn about_record(bytes: &[u8]) -> Option<RecordId> {
+    let change = crdt::decode(bytes).ok()?;
+    change.change.ops.iter().find_map(|op| match &op.action {
+        crdt::Action::Put(value) if op.key == ABOUT => value.as_text()?.parse().ok(),
+        crdt::Action::Put(_) | crdt::Action::Delete => None,
+    })
 }
 
 /// The record of which a request wants an edit.

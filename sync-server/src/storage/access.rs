@@ -86,6 +86,9 @@ pub enum ReviewState {
 }
 
 impl ReviewState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Kept, Self::Open, Self::Granted, Self::Declined];
+
     /// Its name in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -100,9 +103,7 @@ impl ReviewState {
     /// The state of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Kept, Self::Open, Self::Granted, Self::Declined]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 }
 

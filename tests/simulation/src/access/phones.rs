@@ -461,9 +461,7 @@ impl World {
                 places.push((format!("a change of {id}"), change.bytes));
             }
         }
-        for state in
-            [ReviewState::Kept, ReviewState::Open, ReviewState::Granted, ReviewState::Declined]
-        {
+        for state in ReviewState::ALL {
             for review in read.reviews(state, 0, 100_000)? {
                 let words = format!("review {} ({state:?}) of {}", review.id, review.document);
                 places.push((words, review.bytes));
