@@ -48,8 +48,8 @@ pub use list::{
 };
 pub use merge::{merge, plan_merge, tell_apart, unmerge};
 pub use naming::{NAMED_MAX, Naming, Namings, namings};
-pub(crate) use review::{PROPOSAL, about_record, is_about_erased, note_requests};
 pub use review::{Decision, decide, open_reviews};
+pub(crate) use review::{PROPOSAL, about_record, is_about_erased, note_requests};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
 pub use users::{ensure_user, ensure_user_with, find_user};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};

@@ -217,8 +217,9 @@ pub(crate) fn note_requests(
         if stored.entity != PROPOSAL {
             continue;
         }
+        let now_ms = desk.now_ms();
         if let Some(about) = about(main)
-            && is_about_erased(&mut *desk.tx, about, request.id.record, desk.now_ms())?
+            && is_about_erased(&mut *desk.tx, about, request.id.record, now_ms)?
         {
             is_erasure_due = true;
             continue;

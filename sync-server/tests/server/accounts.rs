@@ -27,7 +27,8 @@ fn an_account_is_made_used_switched_off_and_on() {
     let password = shown(&made.text);
     assert!(admin.get("/accounts").text.contains("li.na"));
     assert!(!admin.get("/accounts").text.contains(&password), "shown once");
-    let reserved = admin.post("/accounts", &[("login", "Office"), ("user", "X"), ("role", "office")]);
+    let reserved =
+        admin.post("/accounts", &[("login", "Office"), ("user", "X"), ("role", "office")]);
     assert!(reserved.text.contains("own name."), "{}", reserved.text);
     let twice = admin.post("/accounts", &[("login", "li.na "), ("role", "office")]);
     assert!(twice.text.contains("already"));

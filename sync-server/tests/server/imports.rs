@@ -7,7 +7,7 @@ use std::{
 };
 
 use outrider_core::{access::Policy, ids::RecordId};
-use outrider_sync_server::{imports::UPLOAD_BYTES_MAX, office};
+use outrider_sync_server::{imports::UPLOAD_BYTES_MAX, office, storage::Storage as _};
 use serde_json::{Value, json};
 
 use crate::{
@@ -233,7 +233,9 @@ fn who_may_not_import_is_told_and_sees_no_files_of_others() {
     let mut tom = Browser::clerk(&office, "Tom");
     let menu = tom.get("/").text;
     assert!(!menu.contains("href=\"/import\""), "no module that he may do nothing in");
-    assert!(menu.contains("href=\"/records/visit\"") && !menu.contains("href=\"/records/payment\""));
+    assert!(
+        menu.contains("href=\"/records/visit\"") && !menu.contains("href=\"/records/payment\"")
+    );
     assert_eq!(tom.get(&theirs).status, 404);
     assert_eq!(tom.get(&format!("{theirs}/errors.csv")).status, 404);
     assert!(!tom.get("/import").text.contains("客户.csv"));

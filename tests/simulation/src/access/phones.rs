@@ -472,7 +472,9 @@ impl World {
             let place = places.iter().find(|(_, bytes)| finder.find(bytes).is_some());
             if self.erased.contains(&id.record) {
                 if let Some((place, _)) = place {
-                    self.out.leaked.push(format!("{word} of {id}, which was erased, is in {place}"));
+                    self.out
+                        .leaked
+                        .push(format!("{word} of {id}, which was erased, is in {place}"));
                 }
             } else if place.is_none() {
                 self.out.lost.push(format!("{word}, typed into {id}, is nowhere"));
