@@ -162,7 +162,7 @@ fn a_device_that_was_away_loses_what_it_typed_and_says_how_much() {
     world.sync(&mut other);
     assert_eq!(other.get(customer)["short_name"], "kept");
     // Nobody writes into it again, here or there.
-    let error = phone.replica.update(contact, &super::world::fields(json!({ "name": "X Y" })));
+    let error = phone.replica.update(contact, &fields(json!({ "name": "X Y" })));
     assert!(matches!(error, Err(ReplicaError::Erased(record)) if record == contact));
     let system = world.author(office::SYSTEM_USER);
     let error = world.update(&system, contact, json!({ "department": "D" }), None).unwrap_err();
