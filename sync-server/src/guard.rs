@@ -46,13 +46,8 @@ impl Barred {
             let found = tokio::task::spawn_blocking(move || storage.read()?.barred()).await;
             match found {
                 Ok(Ok(barred)) => {
-                    self.0.send_if_modified(|known| {
-                        let is_news = **known != barred;
-                        if is_news {
-                            *known = Arc::new(barred);
-                        }
-                        is_news
-                    });
+                    // Each look counts, also one that found nothing new.
+                    self.0.send_replace(Arc::new(barred));
                 }
                 Ok(Err(error)) => tracing::error!(%error, "cannot look up who is turned away"),
                 Err(_) => {}
@@ -61,12 +56,17 @@ impl Barred {
         }
     }
 
-    /// Ends when the device is turned away.
+    /// Ends when the device is turned away from now on: what the look before found may be of before
+    /// it was let in again.
     async fn out(&self, device: DeviceId) {
         let mut known = self.0.subscribe();
-        if known.wait_for(|barred| barred.contains(&device)).await.is_err() {
-            std::future::pending::<()>().await;
+        known.mark_unchanged();
+        while known.changed().await.is_ok() {
+            if known.borrow_and_update().contains(&device) {
+                return;
+            }
         }
+        std::future::pending::<()>().await;
     }
 }
 

@@ -202,6 +202,7 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
             replica.let_go()?;
             server.accepted(server.post("/v1/purged", JSON_TYPE, b"")?)?;
         }
+        erase_told(replica, &server)?;
         return Err(Left::Sent(sent as u64));
     };
     let order = WipeOrder {
@@ -213,6 +214,19 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     let folder = replica.folder().to_owned();
     wipe::begin(&folder, &order).map_err(|source| CliError::File { path: folder, source })?;
     Ok(Some(()))
+}
+
+/// Carries out erasures of which a device that may not pull hears in no other way.
+fn erase_told(replica: &mut Replica, server: &Server) -> Result<(), CliError> {
+    loop {
+        let path = format!("/v1/device?erased={}", replica.erased_through()?);
+        let answer: DeviceAnswer = server.read_json(server.accepted(server.get(&path)?)?)?;
+        if answer.erased.is_empty() {
+            return Ok(());
+        }
+        replica.take_erasures(&answer.erased)?;
+        replica.sweep_erased()?;
+    }
 }
 
 /// Sends everything that waits to the office's review, sealed to its key.

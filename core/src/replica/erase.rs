@@ -10,6 +10,7 @@ use super::{Replica, ReplicaError, Writer, flat::refused_values};
 use crate::{
     ids::{DocumentId, Part, RecordId},
     store::{StoreError, document, erased, outbox, rows},
+    sync::tokens::ErasedAnswer,
 };
 
 impl Replica {
@@ -20,6 +21,18 @@ impl Replica {
     /// Fails when the store does.
     pub fn erased_through(&self) -> Result<u64, ReplicaError> {
         Ok(erased::reached(self.store.conn())?)
+    }
+
+    /// Carries out erasures of which the office told outside of a pull; how many typed values went
+    /// that the office never had.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does; nothing is erased then.
+    pub fn take_erasures(&mut self, erased: &[ErasedAnswer]) -> Result<u64, ReplicaError> {
+        self.exchange(|writer| {
+            erased.iter().try_fold(0, |taken, one| Ok(taken + writer.erase(one.number, one.record)?))
+        })
     }
 
     /// Writes over what erasures left in the files of the store. Returns whether all of it was

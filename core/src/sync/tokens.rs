@@ -125,10 +125,26 @@ pub struct DeviceAnswer {
     pub standing: String,
     /// The order to wipe everything, if there is one.
     pub wipe: Option<WipeAnswer>,
+    /// Erasures that the device did not carry out yet, by their numbers, at most [`ERASED_MAX`]: told
+    /// to those alone that were turned away, because they do not pull.
+    #[serde(default)]
+    pub erased: Vec<ErasedAnswer>,
     /// What edits are sealed to that are sent for review.
     pub seal_key: SignedSealKey,
     /// The server's clock.
     pub now_ms: TimestampMs,
+}
+
+/// Erasures in one answer, at most; the device asks again.
+pub const ERASED_MAX: usize = 1_000;
+
+/// A record that was erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErasedAnswer {
+    /// The number of the erasure.
+    pub number: u64,
+    /// The record.
+    pub record: RecordId,
 }
 
 /// An order to wipe a device.

@@ -2,14 +2,17 @@
 
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{Query, Request, State, rejection::QueryRejection},
     http::StatusCode,
 };
 use outrider_core::{
-    ids::{from_hex, to_hex},
-    sync::tokens::{DeviceAnswer, TokenRequest, Tokens, WipeAnswer, WipedRequest},
+    ids::{DeviceId, from_hex, to_hex},
+    sync::tokens::{
+        DeviceAnswer, ERASED_MAX, ErasedAnswer, TokenRequest, Tokens, WipeAnswer, WipedRequest,
+    },
+    time::TimestampMs,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::enrolment::{ENROLMENT_BYTES_MAX, nonce_of};
@@ -23,7 +26,7 @@ use crate::{
     },
     error::AppError,
     state::AppState,
-    storage::Storage,
+    storage::{Storage, StorageError},
 };
 
 /// Reads a small JSON body; returns its bytes too, for the proof.
@@ -61,20 +64,58 @@ pub(crate) async fn exchange_token(
     tokens.await.map(Json)
 }
 
+/// What a device says of itself when it asks.
+#[derive(Debug, Deserialize)]
+pub(crate) struct AskedDevice {
+    /// The number up to which it carried erasures out.
+    #[serde(default)]
+    erased: u64,
+}
+
 /// `GET /v1/device`: how the device stands, whether or not it is let in.
 pub(crate) async fn show_device(
     State(state): State<AppState>,
     CallerOrRevoked { device, bar }: CallerOrRevoked,
+    query: Result<Query<AskedDevice>, QueryRejection>,
 ) -> Result<Json<DeviceAnswer>, AppError> {
-    let id = device.id;
-    let standing = state.run(move |storage| storage.read()?.standing(id)).await?;
+    let Query(AskedDevice { erased: done }) =
+        query.map_err(|_| AppError::bad_request("bad_query", "`erased` must be a whole number"))?;
+    let (id, now_ms) = (device.id, state.now_ms());
+    let is_barred = bar.is_some();
+    let looked = state.run(move |storage| {
+        let standing = storage.read()?.standing(id)?;
+        let erased = if is_barred { erased_after(storage, id, done, now_ms)? } else { Vec::new() };
+        Ok::<_, StorageError>((standing, erased))
+    });
+    let (standing, erased) = looked.await?;
     let wipe = standing.filter(|standing| standing.wipe_ordered_at > 0).map(|standing| {
         let receipt = to_hex(&wipe_receipt(&state.key, id, standing.wipe_ordered_at));
         WipeAnswer { ordered_at: standing.wipe_ordered_at, receipt }
     });
     let standing = bar.map_or("active", |bar| bar.code()).to_owned();
     let seal_key = state.key.seal_key();
-    Ok(Json(DeviceAnswer { device: id, standing, wipe, seal_key, now_ms: state.now_ms() }))
+    Ok(Json(DeviceAnswer { device: id, standing, wipe, erased, seal_key, now_ms }))
+}
+
+/// Notes up to where a device carried erasures out, and says which come after.
+fn erased_after(
+    storage: &dyn Storage,
+    device: DeviceId,
+    done: u64,
+    now_ms: TimestampMs,
+) -> Result<Vec<ErasedAnswer>, StorageError> {
+    let read = storage.read()?;
+    let known = read.erasures_done(device)?;
+    let mut erased = read.erasures_after(done)?;
+    drop(read);
+    if done > known {
+        let mut write = storage.write()?;
+        write.note_erasures(device, done, now_ms)?;
+        write.commit()?;
+    }
+    erased.truncate(ERASED_MAX);
+    let told = erased.into_iter();
+    Ok(told.map(|one| ErasedAnswer { number: one.number, record: one.record }).collect())
 }
 
 /// `POST /v1/purged`: a device that was turned away has taken off every record.

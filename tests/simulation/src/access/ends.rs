@@ -3,7 +3,10 @@
 
 use outrider_core::{
     ids::RecordId,
-    sync::frame::{Answer, Outcome},
+    sync::{
+        frame::{Answer, Outcome},
+        tokens::ErasedAnswer,
+    },
 };
 use outrider_sync_server::{
     access::policy_of,
@@ -67,6 +70,10 @@ impl World {
         let is_all = answers.iter().all(is_kept);
         phone.device.replica_mut()?.take_reviewed(&answers)?;
         let gone = if is_all { phone.device.replica_mut()?.let_go()? } else { 0 };
+        let through = phone.device.replica()?.erased_through()?;
+        let erased = self.town.storage.read()?.erasures_after(through)?.into_iter();
+        let erased = erased.map(|one| ErasedAnswer { number: one.number, record: one.record });
+        phone.device.replica_mut()?.take_erasures(&erased.collect::<Vec<_>>())?;
         Ok(format!("hands in {} edits, and lets go of {gone} records", answers.len()))
     }
 
