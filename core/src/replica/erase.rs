@@ -31,7 +31,9 @@ impl Replica {
     /// Fails when the store does; nothing is erased then.
     pub fn take_erasures(&mut self, erased: &[ErasedAnswer]) -> Result<u64, ReplicaError> {
         self.exchange(|writer| {
-            erased.iter().try_fold(0, |taken, one| Ok(taken + writer.erase(one.number, one.record)?))
+            erased
+                .iter()
+                .try_fold(0, |taken, one| Ok(taken + writer.erase(one.number, one.record)?))
         })
     }
 
