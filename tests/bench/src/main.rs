@@ -78,6 +78,10 @@ enum Name {
     FirstSync,
     /// Changes that the server takes
     Accept,
+    /// What policy and signatures add to a push
+    Access,
+    /// A customer with its family that is given to somebody else
+    Handover,
     /// A device that comes back when nothing happened
     NothingNew,
     /// Who may be the same: while somebody types, and in the whole store
@@ -119,6 +123,8 @@ fn run(args: &Args) -> Outcome<Vec<Figure>> {
             Name::Edit => runs::edit::run(world.synced()?),
             Name::FirstSync => runs::first_sync::run(world.synced()?),
             Name::Accept => runs::accept::run(world.synced()?),
+            Name::Access => runs::access::run(world.synced()?),
+            Name::Handover => runs::handover::run(&setting),
             Name::NothingNew => runs::nothing_new::run(world.synced()?),
             Name::Likeness => runs::likeness::run(world.synced()?),
             Name::Size => runs::size::run(world.synced()?),

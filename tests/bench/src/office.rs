@@ -10,7 +10,7 @@ use std::{
 
 use outrider_core::{
     access::Policy,
-    ids::DeviceId,
+    ids::{DeviceId, RecordId},
     replica::{
         DATABASE_FILE, INSTANCE_FILE, KEY_FILE, Options, Replica,
         session::{Request, Session, Summary},
@@ -25,12 +25,15 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     accept,
-    access::Issuer,
+    access::{Issuer, policy_of},
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
     keys::ServerKey,
+    office,
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
+
+use serde_json::{Map, Value as Json};
 
 use crate::{Outcome, floor::Sync, input::START_MS, measure::thread_cpu_seconds};
 
@@ -55,6 +58,30 @@ impl Office {
     pub(crate) fn open(folder: &Path, sync: Sync) -> Outcome<Self> {
         let storage = SqliteStorage::open_for_test(folder, sync == Sync::Off)?;
         Ok(Self { storage, policy: Policy::open() })
+    }
+
+    /// Switches the rules on, and gives roles to users, by their names.
+    pub(crate) fn switch_on(&mut self, roles: &[(&str, &str)]) -> Outcome<()> {
+        for (user, role) in roles {
+            let record = office::ensure_user(&self.storage, &self.policy, user, START_MS)?;
+            let fields = Map::from_iter([("role".to_owned(), Json::from(*role))]);
+            self.update(record, &fields)?;
+        }
+        let mut write = self.storage.write()?;
+        let mut rules = write.rules()?;
+        (rules.is_on, rules.number) = (true, rules.number + 1);
+        write.add_rules(&rules, START_MS, "bench")?;
+        write.commit()?;
+        self.policy = policy_of(&*self.storage.read()?)?;
+        Ok(())
+    }
+
+    /// The server itself changes a record.
+    pub(crate) fn update(&self, record: RecordId, fields: &Map<String, Json>) -> Outcome<()> {
+        let system = office::author_for(&self.storage, office::SYSTEM_USER, None, START_MS)?;
+        let policy = Policy::open();
+        office::update(&self.storage, &policy, &system, record, fields, None, START_MS)?;
+        Ok(())
     }
 
     /// Makes `replica` a device of this office, the `number`-th; its bearer token is drawn from

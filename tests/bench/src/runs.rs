@@ -26,6 +26,10 @@ pub(crate) mod first_sync;
 
 pub(crate) mod accept;
 
+pub(crate) mod access;
+
+pub(crate) mod handover;
+
 pub(crate) mod likeness;
 
 pub(crate) mod nothing_new;

@@ -9,7 +9,7 @@ use outrider_core::{
     },
     crdt::State,
     ids::{DocumentId, Part, RecordId},
-    schema::{Entity, Schema},
+    schema::{Entity, Family, Schema},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -37,10 +37,7 @@ pub(super) fn follow(
     position: u64,
 ) -> Result<(), StorageError> {
     if family == id.record {
-        let own = scopes_of(entity, id.record, state);
-        let mut wanted: BTreeSet<String> = own.iter().map(Scope::to_string).collect();
-        wanted.extend(scope_of_entity(entity));
-        set_scopes(conn, family, &wanted, position)?;
+        set_scopes(conn, family, &wanted_of_family(entity, id.record, state), position)?;
     } else if !is_new {
         // It may have been a family of its own, of which nothing is left.
         set_scopes(conn, id.record, &BTreeSet::new(), position)?;
@@ -48,7 +45,7 @@ pub(super) fn follow(
     if !entity.readers.is_empty() {
         follow_readers(conn, entity, id.record, state, position)?;
     }
-    let is_orphan = family != id.record && !has_main(conn, family)?;
+    let is_orphan = family != id.record && !is_head(conn, family)?;
     if is_orphan {
         // A family without a head is nobody's; each of its records is read by itself.
         set_scopes(conn, family, &BTreeSet::new(), position)?;
@@ -60,6 +57,11 @@ pub(super) fn follow(
         for orphan in orphans_of(conn, id.record)? {
             refresh_alone(conn, orphan, position)?;
         }
+    } else if entity.family != Family::Itself {
+        // Some may name it as their head by mistake, which it is or is not by now.
+        for member in members_of(conn, id.record)? {
+            refresh_alone(conn, member, position)?;
+        }
     }
     if DIRECTORY.contains(&entity.name.as_str()) {
         conn.prepare_cached("UPDATE counter SET directory = ?1")
@@ -69,9 +71,32 @@ pub(super) fn follow(
     Ok(())
 }
 
-fn has_main(conn: &Connection, record: RecordId) -> Result<bool, StorageError> {
+/// The scopes of a family, which follow from its head.
+pub(super) fn wanted_of_family(
+    entity: &Entity,
+    record: RecordId,
+    state: &State,
+) -> BTreeSet<String> {
+    let own = scopes_of(entity, record, state);
+    own.iter().map(Scope::to_string).chain(scope_of_entity(entity)).collect()
+}
+
+/// The scopes that a unit is in, beside that of everybody.
+pub(super) fn live(conn: &Connection, unit: RecordId) -> Result<BTreeSet<String>, StorageError> {
     conn.prepare_cached(
-        "SELECT EXISTS (SELECT 1 FROM document WHERE record = ?1 AND part = 'main')",
+        "SELECT scope FROM family_feed WHERE family = ?1 AND gone = 0 AND scope <> 'all'",
+    )
+    .doing(DOING)?
+    .query_map([unit.as_bytes()], |row| row.get(0))
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
+/// Whether a record is there and a family of its own: a link may name one that is not.
+fn is_head(conn: &Connection, record: RecordId) -> Result<bool, StorageError> {
+    conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM document
+                        WHERE record = ?1 AND part = 'main' AND family = record)",
     )
     .and_then(|mut query| query.query_row([record.as_bytes()], |row| row.get(0)))
     .doing(DOING)
@@ -84,17 +109,7 @@ fn set_scopes(
     wanted: &BTreeSet<String>,
     position: u64,
 ) -> Result<(), StorageError> {
-    let live: BTreeSet<String> = {
-        let mut query = conn
-            .prepare_cached(
-                "SELECT scope FROM family_feed WHERE family = ?1 AND gone = 0 AND scope <> 'all'",
-            )
-            .doing(DOING)?;
-        query
-            .query_map([unit.as_bytes()], |row| row.get(0))
-            .and_then(Iterator::collect)
-            .doing(DOING)?
-    };
+    let live = live(conn, unit)?;
     for scope in live.difference(wanted) {
         conn.prepare_cached(
             "UPDATE family_feed SET gone = 1, position = ?3 WHERE scope = ?1 AND family = ?2",
@@ -134,21 +149,8 @@ fn follow_readers(
     state: &State,
     position: u64,
 ) -> Result<(), StorageError> {
-    let users = readers_of(entity, state);
-    let targets = shares_of(entity, state).into_iter().chain([record]);
-    let wanted: BTreeSet<(RecordId, RecordId)> =
-        targets.flat_map(|target| users.iter().map(move |user| (target, *user))).collect();
-    let known: BTreeSet<(RecordId, RecordId)> = {
-        let mut query = conn
-            .prepare_cached("SELECT record, user FROM reader WHERE because = ?1")
-            .doing(DOING)?;
-        query
-            .query_map([record.as_bytes()], |row| {
-                Ok((RecordId::from_bytes(row.get(0)?), RecordId::from_bytes(row.get(1)?)))
-            })
-            .and_then(Iterator::collect)
-            .doing(DOING)?
-    };
+    let wanted = wanted_readers(entity, record, state);
+    let known = known_readers(conn, record)?;
     let mut touched = BTreeSet::new();
     for (target, user) in wanted.difference(&known) {
         conn.prepare_cached("INSERT INTO reader (record, user, because) VALUES (?1, ?2, ?3)")
@@ -169,6 +171,31 @@ fn follow_readers(
     touched.into_iter().try_for_each(|target| refresh_alone(conn, target, position))
 }
 
+/// Which records are read by whom because of this one, as it says.
+pub(super) fn wanted_readers(
+    entity: &Entity,
+    record: RecordId,
+    state: &State,
+) -> BTreeSet<(RecordId, RecordId)> {
+    let users = readers_of(entity, state);
+    let targets = shares_of(entity, state).into_iter().chain([record]);
+    targets.flat_map(|target| users.iter().map(move |user| (target, *user))).collect()
+}
+
+/// Which records are read by whom because of this one, as it is noted.
+pub(super) fn known_readers(
+    conn: &Connection,
+    because: RecordId,
+) -> Result<BTreeSet<(RecordId, RecordId)>, StorageError> {
+    conn.prepare_cached("SELECT record, user FROM reader WHERE because = ?1")
+        .doing(DOING)?
+        .query_map([because.as_bytes()], |row| {
+            Ok((RecordId::from_bytes(row.get(0)?), RecordId::from_bytes(row.get(1)?)))
+        })
+        .and_then(Iterator::collect)
+        .doing(DOING)
+}
+
 /// Records that came before the head of their family and are read alone.
 fn orphans_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, StorageError> {
     const DOING: &str = "reading records that came before the head of their family";
@@ -182,11 +209,23 @@ fn orphans_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, Storag
     .doing(DOING)
 }
 
+/// Other records that name this one as the head of their family.
+fn members_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, StorageError> {
+    const DOING: &str = "reading the members of a family";
+    conn.prepare_cached(
+        "SELECT record FROM document WHERE family = ?1 AND part = 'main' AND record <> ?1",
+    )
+    .doing(DOING)?
+    .query_map([head.as_bytes()], |row| Ok(RecordId::from_bytes(row.get(0)?)))
+    .and_then(Iterator::collect)
+    .doing(DOING)
+}
+
 /// The scopes of a record whose family has no head yet: those that it would give itself.
 fn scopes_of_orphan(conn: &Connection, record: RecordId) -> Result<Standing, StorageError> {
     let id = DocumentId { record, part: Part::Main };
     let Some(stored) = document::find(conn, &id)? else { return Ok(Standing::new()) };
-    if stored.family == record || has_main(conn, stored.family)? {
+    if stored.family == record || is_head(conn, stored.family)? {
         return Ok(Standing::new());
     }
     let entity = Schema::current().entity(&stored.entity);
@@ -196,21 +235,28 @@ fn scopes_of_orphan(conn: &Connection, record: RecordId) -> Result<Standing, Sto
     })
 }
 
+/// The scopes of a record's own unit: users who read it alone, and while its family has no head,
+/// those that it would give itself.
+pub(super) fn wanted_alone(
+    conn: &Connection,
+    record: RecordId,
+) -> Result<BTreeSet<String>, StorageError> {
+    let mut wanted: BTreeSet<String> = conn
+        .prepare_cached("SELECT DISTINCT user FROM reader WHERE record = ?1")
+        .doing(DOING)?
+        .query_map([record.as_bytes()], |row| {
+            Ok(Scope::User(RecordId::from_bytes(row.get(0)?)).to_string())
+        })
+        .and_then(Iterator::collect)
+        .doing(DOING)?;
+    wanted.extend(scopes_of_orphan(conn, record)?.iter().map(Scope::to_string));
+    Ok(wanted)
+}
+
 /// Makes the users who read a record alone the scopes of its unit; while its family has no head
 /// yet, also whoever would read the record if it were one.
 fn refresh_alone(conn: &Connection, record: RecordId, position: u64) -> Result<(), StorageError> {
-    let mut wanted: BTreeSet<String> = {
-        let mut query = conn
-            .prepare_cached("SELECT DISTINCT user FROM reader WHERE record = ?1")
-            .doing(DOING)?;
-        query
-            .query_map([record.as_bytes()], |row| {
-                Ok(Scope::User(RecordId::from_bytes(row.get(0)?)).to_string())
-            })
-            .and_then(Iterator::collect)
-            .doing(DOING)?
-    };
-    wanted.extend(scopes_of_orphan(conn, record)?.iter().map(Scope::to_string));
+    let wanted = wanted_alone(conn, record)?;
     let unit = alone(record);
     if !wanted.is_empty() {
         begin_alone(conn, record, unit)?;

@@ -5,13 +5,14 @@
 //! server may go on meanwhile. What is found is told by ids and names of columns, never by values.
 //!
 //! * `documents`: histories, and the documents that they come to. * `rows`: typed rows and what
-//!   records are found by. * `feeds`: the feed, the digests of streams, the chain. * `enrolled`:
-//!   devices and the ledger.
+//!   records are found by. * `feeds`: the feed, the digests of streams, the chain. * `scopes`: who may
+//!   see a record. * `enrolled`: devices and the ledger.
 
 mod documents;
 mod enrolled;
 mod feeds;
 mod rows;
+mod scopes;
 
 #[cfg(test)]
 mod tests;
@@ -47,6 +48,8 @@ pub enum Subject {
     Feed,
     /// Digests of streams.
     Stream,
+    /// Who may see a record.
+    Scope,
     /// The chain of the feed's digests.
     Chain,
     /// A device.
@@ -137,6 +140,7 @@ pub fn verify(
         check(Subject::Document, documents::check(&conn, &mut findings, progress)),
         check(Subject::Row, rows::check(&conn, &mut findings, progress)),
         check(Subject::Feed, feeds::check(&conn, &mut findings, progress)),
+        check(Subject::Scope, scopes::check(&conn, &mut findings, progress)),
         check(Subject::Device, enrolled::check(&conn, ledger, &mut findings, progress)),
     ];
     for (subject, words) in failed.into_iter().flatten() {

@@ -37,19 +37,19 @@ pub(crate) fn run(world: &Synced) -> Outcome<Vec<Figure>> {
 }
 
 /// Edits of a device, as its pushes: one group for each.
-struct Pushes {
+pub(super) struct Pushes {
     groups: Vec<PushGroup>,
-    whole: PushRequest,
+    pub(super) whole: PushRequest,
 }
 
 impl Pushes {
-    fn of(&self, from: usize, count: usize) -> PushRequest {
+    pub(super) fn of(&self, from: usize, count: usize) -> PushRequest {
         let groups = self.groups.iter().skip(from).take(count).cloned().collect();
         PushRequest { groups, ..self.whole.clone() }
     }
 }
 
-fn prepare(world: &Synced, count: usize) -> Outcome<Pushes> {
+pub(super) fn prepare(world: &Synced, count: usize) -> Outcome<Pushes> {
     let folder = TempDir::new()?;
     let mut replica = world.reader(folder.path(), Sync::Off)?;
     let mut dice = Dice::new(11);

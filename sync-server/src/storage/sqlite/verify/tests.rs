@@ -207,6 +207,17 @@ fn each_kind_of_damage_is_found_and_named() {
             "notes",
         ),
         ("UPDATE counter SET changes = changes + 1".to_owned(), Subject::History, "counter"),
+        // Who may see it.
+        (
+            format!("UPDATE family_feed SET gone = 1 WHERE family = x'{hex}' AND scope <> 'all'"),
+            Subject::Scope,
+            hex,
+        ),
+        (
+            format!("INSERT INTO reader (record, user, because) VALUES (x'{hex}', x'{hex}', x'{hex}')"),
+            Subject::Scope,
+            hex,
+        ),
         // Rows and indexes.
         (
             format!("UPDATE customer SET short_name = 'Beijing' WHERE id = x'{hex}'"),
