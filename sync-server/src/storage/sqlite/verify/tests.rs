@@ -211,12 +211,12 @@ fn each_kind_of_damage_is_found_and_named() {
         (
             format!("UPDATE family_feed SET gone = 1 WHERE family = x'{hex}' AND scope <> 'all'"),
             Subject::Scope,
-            hex,
+            &record,
         ),
         (
             format!("INSERT INTO reader (record, user, because) VALUES (x'{hex}', x'{hex}', x'{hex}')"),
             Subject::Scope,
-            hex,
+            &record,
         ),
         // Rows and indexes.
         (
