@@ -214,7 +214,9 @@ fn each_kind_of_damage_is_found_and_named() {
             &record,
         ),
         (
-            format!("INSERT INTO reader (record, user, because) VALUES (x'{hex}', x'{hex}', x'{hex}')"),
+            format!(
+                "INSERT INTO reader (record, user, because) VALUES (x'{hex}', x'{hex}', x'{hex}')"
+            ),
             Subject::Scope,
             &record,
         ),
