@@ -482,7 +482,7 @@ fn a_part_of_a_record_that_was_declined_is_not_entered() {
     let json = json!({ "subject": "Repair", "status": "scheduled" });
     let visit = li.replica.create("visit", &fields(json)).unwrap();
     li.replica.update(visit, &fields(json!({ "resolution": "Done" }))).unwrap();
-    firm.set_user(&li, json!({ "role": "auditor" }));
+    firm.set_user(&li, json!({ "role": "marketing" }));
     firm.sync(&mut li);
     let inbox = li.replica.inbox(10).unwrap();
     let text = inbox.iter().find(|one| one.part == "resolution").unwrap().id;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use outrider_core::{
     ids::{DeviceId, to_hex},
-    replica::{Options, Replica},
+    replica::{Options, Replica, session::Session},
     store::Durability,
     sync::{
         codec::pack,
@@ -233,6 +233,16 @@ impl Phone {
         let proof = credentials.proof(("POST", path), body, now_ms, rand_bytes()).unwrap();
         let who = (credentials.token().unwrap_or_default(), proof.to_string());
         office.request(("POST", path), (who.0, &who.1), "application/vnd.outrider.v1", body)
+    }
+
+    /// A whole exchange.
+    pub(crate) fn sync(&mut self, office: &Office) {
+        let mut session = Session::new();
+        while let Some(request) = session.next(self.replica()).unwrap() {
+            let answer = self.post_message(office, request.path, &request.body);
+            assert_eq!(answer.status, 200, "{answer:?}");
+            session.receive(self.replica(), &mut answer.body.as_slice()).unwrap();
+        }
     }
 
     /// The key that edits for review are sealed to, as the office says it.

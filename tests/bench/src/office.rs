@@ -103,7 +103,7 @@ impl Office {
             user: device.user.clone(),
             prefix: device.prefix,
             token: outrider_core::ids::to_hex(&draw.token),
-            user_record: None,
+            user_record: device.user_record,
             ca: None,
         })?;
         Ok(device)

@@ -209,7 +209,10 @@ fn each_kind_of_damage_is_found_and_named() {
         ("UPDATE counter SET changes = changes + 1".to_owned(), Subject::History, "counter"),
         // Who may see it.
         (
-            format!("UPDATE family_feed SET gone = 1 WHERE family = x'{hex}' AND scope <> 'all'"),
+            format!(
+                "INSERT INTO family_feed (scope, family, position, since, first)
+                 VALUES ('u:{second}', x'{hex}', 1, 1, 1)"
+            ),
             Subject::Scope,
             &record,
         ),
