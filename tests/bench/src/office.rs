@@ -18,7 +18,7 @@ use outrider_core::{
     store::{Durability, meta::Enrolment},
     sync::{
         codec::{FrameWriter, MESSAGE_BYTES_MAX, pack, unpack},
-        frame::{PROTOCOL_VERSION, PullRequest, PushRequest},
+        frame::{CheckRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
         sign,
     },
     time::ManualClock,
@@ -157,6 +157,13 @@ impl Office {
                     writer.write(&frame).map_err(|_| feed::Stopped)
                 })?;
                 writer.finish()?;
+            }
+            "/v1/check" => {
+                let asked: CheckRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
+                let key = ServerKey::from_bytes(&[7; 32])?;
+                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
+                eprintln!("CHECK {:?}", asked);
+                to.write_all(&pack(&feed::check(&self.storage, issuer, device, &asked)?)?)?;
             }
             other => return Err(format!("a request to {other}, for which nothing called").into()),
         }
