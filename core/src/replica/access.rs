@@ -293,12 +293,26 @@ impl Writer<'_> {
         }
     }
 
+    /// The scopes of a record as the server named them; of one that came from here and was never
+    /// sent back, those of the family to which it says it belongs.
+    fn told_scopes(&self, record: RecordId) -> Result<Standing, ReplicaError> {
+        if let Some(family) = standing::family_of(self.tx, record)? {
+            let mut scopes = standing::scopes_of(self.tx, family)?;
+            scopes.extend(standing::scopes_of(self.tx, standing::alone(record))?);
+            return Ok(scopes);
+        }
+        let main = self.load_flat(&DocumentId { record, part: Part::Main })?;
+        let entity = main.as_ref().and_then(|main| self.schema.entity(&main.entity));
+        Ok(match (main.as_ref(), entity) {
+            (Some(main), Some(entity)) => self.standing(entity, record, &main.state)?,
+            _ => standing::scopes_of(self.tx, standing::alone(record))?,
+        })
+    }
+
     /// Takes off what of a record may not be held; whether nothing of it is left.
     fn purge_record(&mut self, grant: &Grant, record: RecordId) -> Result<bool, ReplicaError> {
         let documents = document::load_all(self.tx, record)?;
-        let family = standing::family_of(self.tx, record)?.unwrap_or(record);
-        let mut scopes = standing::scopes_of(self.tx, family)?;
-        scopes.extend(standing::scopes_of(self.tx, standing::alone(record))?);
+        let scopes = self.told_scopes(record)?;
         let (mut left, mut waits) = (0, false);
         let mut touched = None;
         for (part, stored) in documents {

@@ -18,7 +18,7 @@ use outrider_core::{
     store::{Durability, meta::Enrolment},
     sync::{
         codec::{FrameWriter, MESSAGE_BYTES_MAX, pack, unpack},
-        frame::{CheckRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
+        frame::{CheckRequest, FetchRequest, PROTOCOL_VERSION, PullRequest, PushRequest},
         sign,
     },
     time::ManualClock,
@@ -162,8 +162,17 @@ impl Office {
                 let asked: CheckRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
                 let key = ServerKey::from_bytes(&[7; 32])?;
                 let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
-                eprintln!("CHECK {:?}", asked);
                 to.write_all(&pack(&feed::check(&self.storage, issuer, device, &asked)?)?)?;
+            }
+            "/v1/fetch" => {
+                let asked: FetchRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
+                let mut writer = FrameWriter::new(to)?;
+                let key = ServerKey::from_bytes(&[7; 32])?;
+                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
+                feed::fetch(&self.storage, issuer, device, &asked, &mut |frame| {
+                    writer.write(&frame).map_err(|_| feed::Stopped)
+                })?;
+                writer.finish()?;
             }
             other => return Err(format!("a request to {other}, for which nothing called").into()),
         }

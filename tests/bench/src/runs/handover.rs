@@ -52,7 +52,10 @@ fn hand_over(records: usize) -> Outcome<Moved> {
     let heir = office.enroll(&mut new, 2)?.user_record.ok_or("the heir is no user")?;
     office.switch_on(&[("user 1", "sales_rep"), ("user 2", "sales_rep")])?;
     let head = create_family(&mut old, records)?;
-    office.sync(&mut old)?;
+    let talk = office.sync(&mut old)?;
+    if talk.summary.left != 0 || talk.summary.repaired != 0 {
+        return Err(format!("own records came back: {:?}", talk.summary).into());
+    }
     office.sync(&mut old)?;
     office.sync(&mut new)?;
     let before = folder.path().join("before");
@@ -74,6 +77,7 @@ fn hand_over(records: usize) -> Outcome<Moved> {
     office = Office::open(&office_at, Sync::Full)?;
     office.switch_on(&[])?;
     let left = office.sync(&mut old)?;
+    eprintln!("{:?}", left.summary);
     let arrived = office.sync(&mut new)?;
     let held = |replica: &mut Replica| replica.get(head).map(|found| found.is_some());
     if held(&mut old)? || !held(&mut new)? || arrived.summary.pulled <= records as u64 {
