@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Replica, ReplicaError, Writer};
+use super::{Replica, ReplicaError, Writer, flat::FlatDocument};
 use crate::{
     access::{
         Grant, Operation, PartKind, Refusal, Standing, Target,
@@ -205,10 +205,7 @@ impl Writer<'_> {
         record: RecordId,
         main: &State,
     ) -> Result<Standing, StoreError> {
-        let family = match &entity.family {
-            Family::Itself => record,
-            Family::Link(field) => linked(main, field).unwrap_or(record),
-        };
+        let family = family_named(entity, record, main);
         let mut scopes = standing::scopes_of(self.tx, family)?;
         scopes.extend(standing::scopes_of(self.tx, standing::alone(record))?);
         scopes.extend(readers_of(entity, main).into_iter().map(crate::access::Scope::User));
@@ -293,6 +290,26 @@ impl Writer<'_> {
         }
     }
 
+    /// The office has a main part that was written here, and does not send it back: where the record
+    /// stands is noted when the pull has come to its end, with which its scopes come.
+    pub(super) fn note_place(&mut self, document: &FlatDocument) -> Result<(), ReplicaError> {
+        let record = document.id.record;
+        let Some(entity) = self.schema.entity(&document.entity) else { return Ok(()) };
+        if document.id.part != Part::Main {
+            return Ok(());
+        }
+        let named = family_named(entity, record, &document.state);
+        match standing::family_of(self.tx, record)? {
+            Some(known) if known == named => {}
+            Some(_) => {
+                standing::set_place(self.tx, record, named)?;
+                standing::may_leave(self.tx, record)?;
+            }
+            None => standing::may_leave(self.tx, record)?,
+        }
+        Ok(())
+    }
+
     /// The scopes of a record as the server named them; of one that came from here and was never
     /// sent back, those of the family to which it says it belongs.
     fn told_scopes(&self, record: RecordId) -> Result<Standing, ReplicaError> {
@@ -346,7 +363,28 @@ impl Writer<'_> {
         }
         if !waits {
             standing::settled(self.tx, record, left == 0)?;
+            if left > 0 && standing::family_of(self.tx, record)?.is_none() {
+                self.set_own_place(record)?;
+            }
         }
         Ok(left == 0)
+    }
+
+    fn set_own_place(&mut self, record: RecordId) -> Result<(), ReplicaError> {
+        let Some(main) = self.load_flat(&DocumentId { record, part: Part::Main })? else {
+            return Ok(());
+        };
+        if let Some(entity) = self.schema.entity(&main.entity) {
+            standing::set_place(self.tx, record, family_named(entity, record, &main.state))?;
+        }
+        Ok(())
+    }
+}
+
+/// The family to which a record says it belongs.
+fn family_named(entity: &Entity, record: RecordId, main: &State) -> RecordId {
+    match &entity.family {
+        Family::Itself => record,
+        Family::Link(field) => linked(main, field).unwrap_or(record),
     }
 }

@@ -246,6 +246,7 @@ impl Writer<'_> {
         }
         self.update_digest(&mut document);
         self.save_flat(&document)?;
+        self.note_place(&document)?;
         Ok(())
     }
 
