@@ -298,7 +298,8 @@ impl Writer<'_> {
         if document.id.part != Part::Main {
             return Ok(());
         }
-        let named = family_named(entity, record, &document.state);
+        let held = document.confirmed.as_ref().unwrap_or(&document.state);
+        let named = family_named(entity, record, held);
         match standing::family_of(self.tx, record)? {
             Some(known) if known == named => {}
             Some(_) => {
@@ -375,7 +376,8 @@ impl Writer<'_> {
             return Ok(());
         };
         if let Some(entity) = self.schema.entity(&main.entity) {
-            standing::set_place(self.tx, record, family_named(entity, record, &main.state))?;
+            let held = main.confirmed.as_ref().unwrap_or(&main.state);
+            standing::set_place(self.tx, record, family_named(entity, record, held))?;
         }
         Ok(())
     }

@@ -77,9 +77,11 @@ fn hand_over(records: usize) -> Outcome<Moved> {
     office = Office::open(&office_at, Sync::Full)?;
     office.switch_on(&[])?;
     let left = office.sync(&mut old)?;
-    eprintln!("{:?}", left.summary);
     let arrived = office.sync(&mut new)?;
     let held = |replica: &mut Replica| replica.get(head).map(|found| found.is_some());
+    if left.summary.requests > 1 || left.summary.left != records as u64 + 1 {
+        return Err(format!("not by a frame: {:?}", left.summary).into());
+    }
     if held(&mut old)? || !held(&mut new)? || arrived.summary.pulled <= records as u64 {
         return Err(format!("not all has moved: {:?}", arrived.summary).into());
     }
