@@ -216,8 +216,13 @@ impl Replica {
             answers.iter().map(|answer| (answer.hash, &answer.outcome)).collect();
         self.exchange(|writer| {
             let mut documents: BTreeMap<DocumentId, &str> = BTreeMap::new();
+            // In the order in which they were written: a change of a text follows the one before.
+            let mut answered = Vec::new();
             for (hash, outcome) in &outcomes {
-                let Some(own) = outbox::by_hash(writer.tx, *hash)? else { continue };
+                answered.extend(outbox::by_hash(writer.tx, *hash)?.map(|own| (own, *outcome)));
+            }
+            answered.sort_by_key(|(own, _)| own.id);
+            for (own, outcome) in answered {
                 match outcome {
                     Outcome::Duplicate | Outcome::Applied => writer.confirm(&own)?,
                     Outcome::Refused(code, _) => {

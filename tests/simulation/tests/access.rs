@@ -39,3 +39,11 @@ fn what_was_begun_and_may_not_be_read_leaves_the_phone() {
     let outcome = run_phones(58, 150, false);
     assert!(outcome.is_good(), "{outcome:#?}");
 }
+
+/// A device that was turned away heard that its edits of a text had arrived before: it took the
+/// answers in the order of their hashes, the third edit first.
+#[test]
+fn edits_of_a_text_that_had_arrived_are_confirmed_in_their_order() {
+    let outcome = run_phones(3_007, 150, false);
+    assert!(outcome.is_good(), "{outcome:#?}");
+}
