@@ -3,7 +3,7 @@
 //! The key never lies in the store's folder by itself: the host app hands in a [`KeyStore`], which is
 //! the Keychain or the Keystore on a phone and [`FileKeys`] on a desktop. One key store holds the key
 //! of one replica. Destroying the key is what makes a store unreadable, so it comes first in
-//! [`wipe`](crate::replica::wipe).
+//! [`wipe`](mod@crate::replica::wipe).
 
 use std::{fmt, io};
 

@@ -62,7 +62,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0004_undo.sql"),
     include_str!("store/migrations/0005_import_batches.sql"),
     include_str!("store/migrations/0006_access.sql"),
-    include_str!("store/migrations/0009_erased.sql"),
+    include_str!("store/migrations/0007_erased.sql"),
 ];
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;

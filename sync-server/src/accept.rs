@@ -95,6 +95,9 @@ pub(crate) struct Desk<'a> {
     texts: u32,
     /// Whether something came that has to be erased.
     is_erasure_due: bool,
+    /// Whether an edit goes on to another record: if its author may not write there, it waits for
+    /// somebody to decide.
+    is_forwarding: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -108,8 +111,19 @@ impl<'a> Desk<'a> {
         let tx = storage.write()?;
         let grant = grant_of(policy, device, now_ms);
         let (device, documents, applied) = (device.clone(), BTreeMap::new(), Vec::new());
-        let is_erasure_due = false;
-        Ok(Self { tx, grant, device, now_ms, applied, documents, texts: 0, is_erasure_due })
+        let (is_erasure_due, is_forwarding) = (false, false);
+        let texts = 0;
+        Ok(Self {
+            tx,
+            grant,
+            device,
+            now_ms,
+            applied,
+            documents,
+            texts,
+            is_erasure_due,
+            is_forwarding,
+        })
     }
 
     /// Who writes.
@@ -144,6 +158,21 @@ impl<'a> Desk<'a> {
         let done = work(self);
         self.device = own;
         self.grant = grant;
+        done
+    }
+
+    /// Writes in the name of who stands for the author of an edit what goes on to another record; the
+    /// author must be permitted to write there.
+    pub(crate) fn forward_as<T>(
+        &mut self,
+        device: Device,
+        work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let own = std::mem::replace(&mut self.device, device);
+        self.is_forwarding = true;
+        let done = work(self);
+        self.is_forwarding = false;
+        self.device = own;
         done
     }
 

@@ -9,8 +9,8 @@
 //! if what it may see has grown, configuration, the user's open visits with their customers, and the
 //! rest. What left is told at the end.
 //!
-//! In reading order: [`view`] says what a device sees now and saw before, [`walk`] goes through the
-//! units, [`visits`] finds what is needed first, `body` chooses between state and delta.
+//! In reading order: `view` says what a device sees now and saw before, `walk` goes through the
+//! units, `visits` finds what is needed first, `body` chooses between state and delta.
 
 use outrider_core::{
     access::Grant,

@@ -115,6 +115,13 @@ impl PersonKeys {
         Ok(all)
     }
 
+    /// These keys without those of `records`.
+    #[must_use]
+    pub fn without(mut self, records: &[RecordId]) -> Self {
+        self.keys.retain(|record, _| !records.contains(record));
+        self
+    }
+
     /// Overwrites the key of a person in the file at `path`, if it has one.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use outrider_core::{
-    access::Policy,
+    access::{Operation, Policy},
     time::{Clock, TimestampMs},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -199,6 +199,28 @@ impl AppState {
         self.run(move |storage| {
             let seen = policies.seen(storage, &eyes, now_ms).map_err(AppError::Storage)?;
             job(&seen).map_err(Into::into)
+        })
+        .await
+    }
+
+    /// Runs `job` on what somebody may take out as a file, when it is its turn.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_to_export<T, E>(
+        &self,
+        eyes: Eyes,
+        job: impl FnOnce(&dyn Storage) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        E: Into<AppError> + Send + 'static,
+    {
+        let (policies, now_ms) = (Arc::clone(&self.policies), self.now_ms());
+        self.run(move |storage| {
+            let seen = policies.seen(storage, &eyes, now_ms).map_err(AppError::Storage)?;
+            job(&seen.narrowed_to(Operation::Export)).map_err(Into::into)
         })
         .await
     }

@@ -185,6 +185,7 @@ fn leave(replica: &mut Replica, code: &str) -> Result<Option<()>, Left> {
     let answer = server.accepted(server.get("/v1/device")?)?;
     let answer: DeviceAnswer = server.read_json(answer)?;
     if answer.wipe.is_none() && code == "device_suspended" {
+        erase_told(replica, &server)?;
         return Ok(None);
     }
     let answers = match send_for_review(replica, &server, &answer.seal_key) {

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     crdt::{State, archive::ARCHIVED},
-    ids::Part,
-    schema::{Entity, Key},
+    ids::{Part, RecordId},
+    schema::{Entity, Family, Key},
 };
 
 /// The author may not do this with this record.
@@ -34,6 +34,9 @@ pub const CODES: [&str; 6] =
 /// The fields that a merge writes.
 const MERGE_FIELDS: [&str; 3] = ["redirect_to", "merged", "merged_restricted"];
 
+/// The fields of a user that say who stands in, and when.
+const ABSENCE_FIELDS: [&str; 2] = ["delegate_id", "delegated"];
+
 /// Why the policy refuses keys of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -49,6 +52,8 @@ type Refuse<'a> = dyn Fn(&'static str, &dyn Fn(&str, &str) -> bool) -> Option<Re
 /// The record that is written.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
+    /// Which one.
+    pub record: RecordId,
     /// Its entity.
     pub entity: &'a Entity,
     /// Which part is written.
@@ -124,8 +129,18 @@ impl Grant {
         if let Some(refusal) = self.judge_special(target, &refuse) {
             return Some(refusal);
         }
+        if !target.is_new && !self.reaches_after(target) {
+            // Nobody puts a record into a family in which they could not write it.
+            let is_family =
+                |field: &str| matches!(&entity.family, Family::Link(link) if link == field);
+            if let Some(refusal) = refuse(NOT_PERMITTED, &|_, field| is_family(field)) {
+                return Some(refusal);
+            }
+        }
         let kind = PartKind::of(part);
-        let read_only = refuse(READ_ONLY, &|_, field| self.is_read_only(&entity.name, field, kind));
+        let read_only = refuse(READ_ONLY, &|_, field| {
+            self.is_read_only(&entity.name, field, kind) || self.is_anothers_absence(target, field)
+        });
         read_only.or_else(|| {
             let limit = self.discount_limit()?;
             let over = |key: &str, _: &str| {
@@ -134,6 +149,22 @@ impl Grant {
             };
             refuse(OVER_DISCOUNT_LIMIT, &over)
         })
+    }
+
+    /// Whether the record, as it stands with the change, may be edited.
+    fn reaches_after(&self, target: Target<'_>) -> bool {
+        let Target { entity, after: standing, .. } = target;
+        let (operation, part) = (Operation::Edit, PartKind::Main);
+        self.allows(&Question { operation, entity: &entity.name, part, standing })
+    }
+
+    /// Whether a field says who stands in for somebody else: only they themselves say it, and those
+    /// who edit all users. Whoever stands in for a week would prolong it.
+    fn is_anothers_absence(&self, target: Target<'_>, field: &str) -> bool {
+        target.entity.name == "user"
+            && ABSENCE_FIELDS.contains(&field)
+            && self.user != Some(target.record)
+            && self.level("user", Operation::Edit, PartKind::Main) < Level::All
     }
 
     /// The fields that are operations of their own: whose the record is, archiving, merging.

@@ -18,7 +18,7 @@ use crate::{
     crdt::State,
     ids::{DocumentId, Part, RecordId, from_hex, to_hex},
     schema::{Entity, Family},
-    store::{StoreError, credentials, document, inbox, meta, outbox, rows, standing, undo},
+    store::{StoreError, credentials, document, erased, inbox, meta, outbox, rows, standing, undo},
     sync::{
         frame::{DocumentName, SignedGrant},
         sign::is_document_signed,
@@ -183,7 +183,8 @@ impl Writer<'_> {
             _ => before.clone(),
         };
         let Some(grant) = self.grant()? else { return Ok(()) };
-        let target = Target { entity, part: &id.part, is_new, before: &before, after: &now };
+        let (record, part) = (id.record, &id.part);
+        let target = Target { record, entity, part, is_new, before: &before, after: &now };
         let refusal = match after {
             Some(after) => grant.judge(target, keys, after),
             None => (!grant.writes(target))
@@ -263,6 +264,7 @@ impl Writer<'_> {
     /// waits. Returns how many records went.
     pub(super) fn purge(&mut self) -> Result<u64, ReplicaError> {
         let Some(grant) = meta::grant(self.tx)? else { return Ok(0) };
+        standing::drop_stale(self.tx)?;
         if meta::held_grant(self.tx)? != grant.digest() {
             let is_kept = |scope: &crate::access::Scope| grant.scopes().any(|one| one == scope);
             standing::all_may_leave(self.tx, is_kept)?;
@@ -275,7 +277,10 @@ impl Writer<'_> {
     /// As [`purge`](Self::purge), for somebody who may hold nothing any more.
     pub(super) fn let_go(&mut self) -> Result<u64, ReplicaError> {
         standing::all_may_leave(self.tx, |_| false)?;
-        self.purge_leaving(&Grant::default())
+        let gone = self.purge_leaving(&Grant::default())?;
+        // A device that is turned away sends nothing again.
+        outbox::forget_acknowledged(self.tx)?;
+        Ok(gone)
     }
 
     fn purge_leaving(&mut self, grant: &Grant) -> Result<u64, ReplicaError> {
@@ -361,6 +366,10 @@ impl Writer<'_> {
                 let other = DocumentId { record, part };
                 super::rebuild::project_stored(self.tx, entity, &other, &stored.state)?;
             }
+        }
+        if left == 0 {
+            // What others wrote stands here too.
+            erased::remove_notes(self.tx, record)?;
         }
         if !waits {
             standing::settled(self.tx, record, left == 0)?;

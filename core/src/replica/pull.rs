@@ -74,6 +74,7 @@ impl Replica {
         let held = meta::cursor(&tx)?.held;
         meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
         meta::set_held_grant(&tx, &Digest::default())?;
+        standing::mark_stale(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())

@@ -194,6 +194,8 @@ impl Session {
                 Phase::ResendAsked => self.resend_asked(replica)?,
                 Phase::Pull => {
                     self.awaited = Awaited::Pull;
+                    // What an earlier process was killed before it overwrote.
+                    replica.sweep_erased()?;
                     let request = replica.pull_request(self.budget_bytes)?;
                     Some(Request { path: "/v1/pull", body: pack(&request)? })
                 }

@@ -70,18 +70,33 @@ pub fn remove_traces(conn: &Connection, record: RecordId) -> Result<(), StoreErr
     for sql in [
         "DELETE FROM own_change WHERE record = ?1",
         "DELETE FROM inbox WHERE record = ?1",
-        "DELETE FROM provenance WHERE record = ?1",
-        "DELETE FROM import_row WHERE record = ?1",
-        "DELETE FROM import_effect WHERE record = ?1",
         "DELETE FROM leaving WHERE record = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([record.as_bytes()])?;
     }
+    remove_notes(conn, record)?;
     // A request for approval repeats what somebody wanted to write.
     conn.prepare_cached(
         "DELETE FROM inbox WHERE entity = 'proposal' AND refused ->> '$.about_record' = ?1",
     )?
     .execute([record.to_string()])?;
+    Ok(())
+}
+
+/// Removes who wrote what of a record when, and what imports remember of it: values that stood there
+/// before among it.
+///
+/// # Errors
+///
+/// As all functions here.
+pub fn remove_notes(conn: &Connection, record: RecordId) -> Result<(), StoreError> {
+    for sql in [
+        "DELETE FROM provenance WHERE record = ?1",
+        "DELETE FROM import_row WHERE record = ?1",
+        "DELETE FROM import_effect WHERE record = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([record.as_bytes()])?;
+    }
     Ok(())
 }
 
@@ -102,7 +117,7 @@ pub fn note(
         "INSERT INTO erased (record, number, at, taken) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (record) DO UPDATE SET
              number = max(number, excluded.number), at = excluded.at,
-             taken = taken + excluded.taken",
+             taken = taken + excluded.taken, is_swept = 0",
     )?
     .execute(params![
         record.as_bytes(),
@@ -133,7 +148,17 @@ pub fn note(
 ///
 /// As all functions here.
 pub fn sweep(conn: &Connection) -> Result<bool, StoreError> {
+    let is_due: bool = conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM erased WHERE is_swept = 0)")?
+        .query_row([], |row| row.get(0))?;
+    if !is_due {
+        return Ok(true);
+    }
     super::search::sweep(conn)?;
     let is_busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    Ok(is_busy == 0)
+    if is_busy != 0 {
+        return Ok(false);
+    }
+    conn.execute("UPDATE erased SET is_swept = 1", [])?;
+    Ok(true)
 }

@@ -325,3 +325,13 @@ pub fn acknowledged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<ChangeH
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
+
+/// Forgets every change that the server has.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_acknowledged(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute("DELETE FROM own_change WHERE acknowledged_at IS NOT NULL", [])?;
+    Ok(())
+}

@@ -271,8 +271,9 @@ fn retain_seen(
             seen.push(candidate);
             continue;
         }
-        let hit = places::hit(conn, schema, asked, &candidate)?;
-        if hit.place.is_some() || !hit.title_marks.is_empty() {
+        // Every word: one that hits where it can be read, and one that does not, would tell of the
+        // second.
+        if places::has_all(conn, schema, asked, &candidate)? {
             seen.push(candidate);
         }
     }

@@ -47,8 +47,37 @@ pub fn family_of(conn: &Connection, record: RecordId) -> Result<Option<RecordId>
 ///
 /// As all functions here.
 pub fn enter(conn: &Connection, unit: RecordId, scope: &str) -> Result<(), StoreError> {
-    conn.prepare_cached("INSERT OR IGNORE INTO unit_scope (unit, scope) VALUES (?1, ?2)")?
-        .execute(params![unit.as_bytes(), scope])?;
+    conn.prepare_cached(
+        "INSERT INTO unit_scope (unit, scope) VALUES (?1, ?2)
+         ON CONFLICT (unit, scope) DO UPDATE SET is_stale = 0",
+    )?
+    .execute(params![unit.as_bytes(), scope])?;
+    Ok(())
+}
+
+/// Notes that all scopes are of before the server was put back to a backup.
+///
+/// # Errors
+///
+/// As all functions here.
+pub fn mark_stale(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute("UPDATE unit_scope SET is_stale = 1", [])?;
+    Ok(())
+}
+
+/// Takes units out of scopes that a whole pull did not name again; their records may have to go.
+///
+/// # Errors
+///
+/// As all functions here.
+pub fn drop_stale(conn: &Connection) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO leaving (record)
+         SELECT p.record FROM unit_scope s JOIN place p ON p.family = s.unit OR p.alone = s.unit
+         WHERE s.is_stale = 1",
+    )?
+    .execute([])?;
+    conn.prepare_cached("DELETE FROM unit_scope WHERE is_stale = 1")?.execute([])?;
     Ok(())
 }
 

@@ -227,6 +227,7 @@ impl<'m> Engine<'m> {
         if !target.exists(ready.record)? {
             return self.create(run, target, ready, fresh);
         }
+        target.check_touch(ready.record)?;
         match before {
             None => self.adopt(run, target, ready, fresh),
             Some(before) => {

@@ -82,7 +82,7 @@ fn find(
     text: &str,
 ) -> Result<Found, TargetError> {
     let by_id = |id: RecordId| -> Result<Found, TargetError> {
-        if target.exists(id)? {
+        if target.is_named(id)? {
             return Ok(Found::One(id));
         }
         Ok(scratch.find_made(MADE, &id_value(id))?)

@@ -71,6 +71,14 @@ pub trait Place {
 pub trait Target {
     /// Whether a record is here.
     fn exists(&self, record: RecordId) -> Result<bool, TargetError>;
+    /// Refuses a row whose record is here and may not be looked at by whoever imports.
+    fn check_touch(&self, _record: RecordId) -> Result<(), TargetError> {
+        Ok(())
+    }
+    /// Whether a record is here that whoever imports may name.
+    fn is_named(&self, record: RecordId) -> Result<bool, TargetError> {
+        self.exists(record)
+    }
     /// A record as its documents say it, or the one that it was merged into; `None` if it is not
     /// here.
     fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError>;

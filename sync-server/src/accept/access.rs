@@ -6,11 +6,13 @@
 
 use outrider_core::{
     access::{
-        Grant, PartKind, Refusal, Standing, Target,
-        change::NOT_PERMITTED,
-        scope::{readers_of, scopes_of},
+        Grant, Operation, PartKind, Refusal, Standing, Target,
+        change::{NOT_MERGEABLE, NOT_PERMITTED},
+        grant::Question,
+        scope::{linked, readers_of, scopes_of},
     },
     crdt::State,
+    domain::merge::REDIRECT,
     ids::{ChangeHash, DocumentId, Part, RecordId},
     schema::{Entity, Schema},
     sync::frame::HeldView,
@@ -47,6 +49,15 @@ pub(super) struct Written<'a> {
     pub(super) bytes: &'a [u8],
 }
 
+/// A link to a record by which its author gets at that record.
+struct Link {
+    /// The key that is refused if they may not.
+    key: String,
+    to: RecordId,
+    /// What they have to be permitted there.
+    operation: Operation,
+}
+
 /// Where the record of a change stands.
 struct Places {
     is_new: bool,
@@ -72,8 +83,18 @@ impl Desk<'_> {
         self.tx.note_view(self.device.id, &held.grant, held.position, self.now_ms)
     }
 
-    /// Whether who writes may read a record that is stored.
+    /// Whether who writes may read the main part of a record that is stored.
     pub(crate) fn reads(&self, entity: &Entity, record: RecordId) -> Result<bool, StorageError> {
+        self.reads_part(entity, record, PartKind::Main)
+    }
+
+    /// Whether who writes may read a part of a record that is stored.
+    pub(crate) fn reads_part(
+        &self,
+        entity: &Entity,
+        record: RecordId,
+        part: PartKind,
+    ) -> Result<bool, StorageError> {
         if self.grant.is_open {
             return Ok(true);
         }
@@ -81,7 +102,7 @@ impl Desk<'_> {
         let scopes = self.tx.scopes_of(family, alone)?;
         let live = scopes.iter().filter(|one| one.left.is_none());
         let standing: Standing = live.map(|one| one.scope).collect();
-        Ok(self.grant.reads(&entity.name, PartKind::Main, &standing))
+        Ok(self.grant.reads(&entity.name, part, &standing))
     }
 
     /// Refuses what the policy does not allow; what it refuses is kept.
@@ -94,7 +115,13 @@ impl Desk<'_> {
             return Ok(None);
         }
         let places = self.places(written, staged)?;
-        let Some(refusal) = ask(&self.grant, written, &places) else { return Ok(None) };
+        let (refusal, astray) = match ask(&self.grant, written, &places) {
+            Some(refusal) => (refusal, Vec::new()),
+            None => match self.ask_links(written, staged)? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
+        };
         if written.entity.name == PROPOSAL
             && let Some(about) = about_record(written.bytes)
             && is_about_erased(&mut *self.tx, about, written.id.record, self.now_ms)?
@@ -102,7 +129,12 @@ impl Desk<'_> {
             self.is_erasure_due = true;
             return Ok(Some(refusal));
         }
-        let reason = self.was_allowed(written, places, &refusal)?;
+        let reason = match astray.as_slice() {
+            // It was permitted where it was written.
+            _ if self.is_forwarding => LATE,
+            [] => self.was_allowed(written, places, &refusal)?,
+            links => self.were_links_allowed(links)?,
+        };
         let review = Review {
             id: 0,
             state: if reason.is_empty() { ReviewState::Kept } else { ReviewState::Open },
@@ -124,6 +156,101 @@ impl Desk<'_> {
         self.tx.add_review(&review)?;
         let code = if reason.is_empty() { refusal.code } else { IN_REVIEW };
         Ok(Some(Refusal { code, keys: refusal.keys }))
+    }
+
+    /// Refuses links by which somebody would get at another record: those that share it with the
+    /// readers of this one, and the one by which this record leads to it.
+    fn ask_links(
+        &mut self,
+        written: &Written<'_>,
+        staged: &Staged,
+    ) -> Result<Option<(Refusal, Vec<Link>)>, StorageError> {
+        let Written { entity, after: Some(after), keys, .. } = written else { return Ok(None) };
+        if self.grant.is_open || written.id.part != Part::Main {
+            return Ok(None);
+        }
+        let mut keys: Vec<&str> = keys.clone();
+        let names_reader = keys.iter().find(|key| {
+            entity.readers.iter().any(|field| key.split('/').next() == Some(field.as_str()))
+        });
+        // A new reader is given what the record shares.
+        let named_by = names_reader.copied();
+        keys.sort_unstable();
+        let mut links = Vec::new();
+        for field in &entity.shares {
+            let key = keys.iter().find(|key| **key == field.as_str()).copied().or(named_by);
+            if let (Some(key), Some(to)) = (key, linked(after, field)) {
+                links.push(Link { key: key.to_owned(), to, operation: Operation::Read });
+            }
+        }
+        if keys.contains(&REDIRECT)
+            && let Some(to) = linked(after, REDIRECT)
+        {
+            links.push(Link { key: REDIRECT.to_owned(), to, operation: Operation::Merge });
+        }
+        let mut astray: Vec<Link> = Vec::new();
+        for link in links {
+            // What is not here yet nobody is kept from naming.
+            let Some((entity, standing)) = self.standing_now(link.to, staged)? else { continue };
+            let (operation, part) = (link.operation, PartKind::Main);
+            let question = Question { operation, entity: &entity, part, standing: &standing };
+            if link.to != written.id.record && !self.grant.allows(&question) {
+                astray.push(link);
+            }
+        }
+        if astray.is_empty() {
+            return Ok(None);
+        }
+        let is_merge = astray.iter().any(|link| link.operation == Operation::Merge);
+        let code = if is_merge { NOT_MERGEABLE } else { NOT_PERMITTED };
+        let mut refused: Vec<String> = astray.iter().map(|link| link.key.clone()).collect();
+        refused.sort();
+        refused.dedup();
+        Ok(Some((Refusal { code, keys: refused }, astray)))
+    }
+
+    /// Where another record stands, as the push has made it so far; none if it is not there.
+    fn standing_now(
+        &mut self,
+        record: RecordId,
+        staged: &Staged,
+    ) -> Result<Option<(String, Standing)>, StorageError> {
+        let main = DocumentId { record, part: Part::Main };
+        self.load(&main)?;
+        let held = staged.documents.get(&main).or_else(|| self.documents.get(&main));
+        let Some((name, state)) =
+            held.and_then(|held| Some((held.entity.clone()?, flat(&held.content)?.clone())))
+        else {
+            return Ok(None);
+        };
+        let Some(entity) = Schema::current().entity(&name) else { return Ok(None) };
+        let standing = self.standing(entity, record, &state, staged)?;
+        Ok(Some((name, standing)))
+    }
+
+    /// Why links that are refused now were allowed when the device last pulled; empty if they were
+    /// not.
+    fn were_links_allowed(&self, links: &[Link]) -> Result<&'static str, StorageError> {
+        let Some(view) = self.tx.device_view(self.device.id)? else { return Ok("") };
+        let Ok(then) = Grant::from_bytes(&view.grant) else { return Ok("") };
+        for Link { to, operation, .. } in links {
+            let main = DocumentId { record: *to, part: Part::Main };
+            let (Some((family, alone)), Some(stored)) =
+                (self.tx.place_of(*to)?, self.tx.document(&main)?)
+            else {
+                return Ok("");
+            };
+            let was_in = |scope: &&UnitScope| {
+                scope.first <= view.position && scope.left.is_none_or(|left| left > view.position)
+            };
+            let scopes = self.tx.scopes_of(family, alone)?;
+            let standing: Standing = scopes.iter().filter(was_in).map(|one| one.scope).collect();
+            let (operation, part, entity) = (*operation, PartKind::Main, stored.entity.as_str());
+            if !then.allows(&Question { operation, entity, part, standing: &standing }) {
+                return Ok("");
+            }
+        }
+        Ok(LATE)
     }
 
     /// Why an edit that is refused now was allowed when the device last pulled; empty if it was
@@ -252,7 +379,8 @@ fn flat(content: &Content) -> Option<&State> {
 fn ask(grant: &Grant, written: &Written<'_>, places: &Places) -> Option<Refusal> {
     let Written { id, entity, after, keys, .. } = written;
     let Places { is_new, before, after: standing } = places;
-    let target = Target { entity, part: &id.part, is_new: *is_new, before, after: standing };
+    let (record, part) = (id.record, &id.part);
+    let target = Target { record, entity, part, is_new: *is_new, before, after: standing };
     match after {
         Some(after) => grant.judge(target, keys, after),
         None => {

@@ -94,13 +94,15 @@ pub fn restore(
     let devices_from_ledger = prepare(order, ledger, work.path())?;
     let aside = set_aside(order, ledger, is_there)?;
     let fresh = work.path().join(DATABASE_FILE);
+    if let Some(keys) = keys {
+        // Before the database has its name: a server without keys would begin others.
+        let path = person_keys::beside_ledger(ledger);
+        let keys = keys.without(&snapshot::erased(work.path())?);
+        keys.write_new(&path).map_err(failed(&path))?;
+    }
     fs::rename(&fresh, &database)
         .and_then(|()| sync_folder_of(&database))
         .map_err(failed(&database))?;
-    if let Some(keys) = keys {
-        let path = person_keys::beside_ledger(ledger);
-        keys.write_new(&path).map_err(failed(&path))?;
-    }
     // Begins the new ledger, if there is to be one.
     drop(SqliteStorage::open_with_ledger(data, Some(ledger))?);
     Ok(Restored { manifest, devices_from_ledger, persons_lost: persons.lost, aside })

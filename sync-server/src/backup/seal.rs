@@ -27,7 +27,7 @@ use crate::{
     storage::sqlite::{
         DATABASE_FILE,
         persons::{persons_in, seal_persons},
-        snapshot::take_snapshot,
+        snapshot::{self, take_snapshot},
     },
 };
 
@@ -95,6 +95,7 @@ pub fn create(
     let persons = persons_in(&copy, PERSONS)?;
     let keys = keys_of(order, &persons)?;
     seal_persons(&copy, &persons, &keys, &mut |done, total| progress("sealing", done, total))?;
+    let keys = forget_erased(order, keys)?;
     let hashed = hash(&copy, progress)?;
     let sealed = (persons.len() as u64, &keys);
     let manifest = Manifest::new(order.tenant, &snapshot, order.now_ms, sealed, hashed);
@@ -122,9 +123,24 @@ pub fn create(
 
 /// The keys of all persons in the copy; who had none before gets one.
 fn keys_of(order: &BackupOrder<'_>, persons: &[RecordId]) -> Result<PersonKeys, BackupError> {
-    let ledger = order.ledger.map_or_else(|| order.data.join(LEDGER_FILE), Path::to_owned);
-    let path = person_keys::beside_ledger(&ledger);
+    let path = keys_file(order);
     PersonKeys::with(&path, persons).map_err(failed(&path))
+}
+
+fn keys_file(order: &BackupOrder<'_>) -> PathBuf {
+    let ledger = order.ledger.map_or_else(|| order.data.join(LEDGER_FILE), Path::to_owned);
+    person_keys::beside_ledger(&ledger)
+}
+
+/// The keys without those of persons who were erased meanwhile, or whose erasure ended before it
+/// reached the file of keys.
+fn forget_erased(order: &BackupOrder<'_>, keys: PersonKeys) -> Result<PersonKeys, BackupError> {
+    let path = keys_file(order);
+    let erased = snapshot::erased(order.data)?;
+    for record in erased.iter().filter(|record| keys.has(**record)) {
+        PersonKeys::forget(&path, *record).map_err(failed(&path))?;
+    }
+    Ok(keys.without(&erased))
 }
 
 /// A folder within the data folder that goes when it is dropped; takes away what a process that

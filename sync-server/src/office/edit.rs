@@ -1,7 +1,7 @@
 //! Edits of the office, from entered fields to an accepted change.
 
 use outrider_core::{
-    access::Policy,
+    access::{PartKind, Policy, change::NOT_PERMITTED},
     crdt::{self, Action, Edit, Stamp, State, archive::ARCHIVED, archive::Archived},
     domain::{
         compose::Composer,
@@ -84,6 +84,7 @@ pub fn update(
         record = tap.desk.tx.heir(base.entity, record)?;
         base = Base::load(&*tap.desk.tx, record, seen, author)?;
     }
+    tap.check_reads(base.entity, record, fields.keys())?;
     match seen {
         Some(_) => {
             let changed = without_shown(&base, record, fields);
@@ -156,6 +157,7 @@ pub fn settle(
         .keys()
         .find_map(|part| Some((part.clone(), settled_field(entity, part, key)?)))
         .ok_or_else(none)?;
+    tap.check_reads(entity, record, [&field.name])?;
     let flat = base.flat.remove(&part).ok_or_else(none)?;
     if flat.state.survivors(key).len() < 2 {
         return Err(none());
@@ -246,6 +248,27 @@ impl<'a> Tap<'a> {
     ) -> Result<Self, StorageError> {
         let desk = Desk::open(storage, policy, &author.device, now_ms)?;
         Ok(Self { desk, author, now_ms, changes: Vec::new(), takes_gaps: false })
+    }
+
+    /// Refuses to write fields that the author may not read, before anything is compared with what
+    /// stands there: whether it is equal would tell.
+    pub(super) fn check_reads<'f>(
+        &self,
+        entity: &Entity,
+        record: RecordId,
+        fields: impl IntoIterator<Item = &'f String>,
+    ) -> Result<(), OfficeError> {
+        let mut hidden = Vec::new();
+        for name in fields {
+            let kind = entity.field(name).map_or(PartKind::Main, |field| PartKind::of(&field.part));
+            if !self.desk.reads_part(entity, record, kind)? {
+                hidden.push(name.clone());
+            }
+        }
+        if hidden.is_empty() {
+            return Ok(());
+        }
+        Err(OfficeError::Refused { code: NOT_PERMITTED.to_owned(), keys: hidden })
     }
 
     /// Adds a new record, which nobody has written yet.

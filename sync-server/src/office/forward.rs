@@ -33,7 +33,7 @@ use crate::{
 /// # Errors
 ///
 /// Fails when the storage does. An edit that does not fit the other record stays in its half, with
-/// a line in the audit.
+/// a line in the audit; one that its author may not make there waits for somebody to decide.
 pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
     for applied in desk.take_applied() {
         let Some((heir, due)) = due(desk, &applied)? else { continue };
@@ -241,7 +241,7 @@ fn write(
     if changes.is_empty() {
         return Ok(false);
     }
-    let answers = desk.as_device(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
+    let answers = desk.forward_as(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
     let is_taken = answers.iter().all(|answer| answer.outcome == Outcome::Applied);
     if is_taken { Ok(true) } else { Err(OfficeError::TooLarge) }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use outrider_core::{
-    access::{Level, Operation, PartKind, Policy},
+    access::{Level, Operation, PartKind, Policy, change::NOT_PERMITTED},
     domain::record,
     ids::{DocumentId, Part, RecordId},
     schema::{Entity, Schema, SqlValue},
@@ -90,6 +90,12 @@ struct OfficeTarget<'a> {
 }
 
 impl OfficeTarget<'_> {
+    fn entity_of(&self, record: RecordId) -> Result<Option<&'static Entity>, TargetError> {
+        let main = DocumentId { record, part: Part::Main };
+        let stored = self.tap.desk.tx.document(&main).map_err(failed)?;
+        Ok(stored.and_then(|stored| Schema::current().entity(&stored.entity)))
+    }
+
     /// The record that goes on for one: itself, if it was not merged into another.
     fn heir(&self, record: RecordId) -> Result<RecordId, TargetError> {
         let main = DocumentId { record, part: Part::Main };
@@ -113,10 +119,34 @@ impl Target for OfficeTarget<'_> {
         Ok(self.tap.desk.tx.document(&main).map_err(failed)?.is_some())
     }
 
+    fn check_touch(&self, record: RecordId) -> Result<(), TargetError> {
+        match self.entity_of(record)? {
+            Some(entity) if !self.tap.desk.reads(entity, record).map_err(failed)? => {
+                let keys = Vec::new();
+                Err(refused(OfficeError::Refused { code: NOT_PERMITTED.to_owned(), keys }))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn is_named(&self, record: RecordId) -> Result<bool, TargetError> {
+        let entity = self.entity_of(record)?;
+        entity.map_or(Ok(false), |entity| self.tap.desk.reads(entity, record).map_err(failed))
+    }
+
     fn read(&self, record: RecordId) -> Result<Option<Json>, TargetError> {
         let record = self.heir(record)?;
         let found = documents(&*self.tap.desk.tx, record).map_err(refused)?;
-        Ok(found.map(|(entity, documents)| record::to_json(entity, record, &documents)))
+        let Some((entity, documents)) = found else { return Ok(None) };
+        let mut json = record::to_json(entity, record, &documents);
+        // What may not be read is as good as empty: an attempt to fill it is refused.
+        for kind in PartKind::ALL {
+            if !self.tap.desk.reads_part(entity, record, kind).map_err(failed)? {
+                let hidden = entity.fields.iter().filter(|one| PartKind::of(&one.part) == kind);
+                hidden.for_each(|field| drop(json.remove(&field.name)));
+            }
+        }
+        Ok(Some(Json::Object(json)))
     }
 
     fn create(
@@ -135,6 +165,9 @@ impl Target for OfficeTarget<'_> {
         fields: &Map<String, Json>,
     ) -> Result<bool, TargetError> {
         let record = self.heir(record)?;
+        if let Some(entity) = self.entity_of(record)? {
+            self.tap.check_reads(entity, record, fields.keys()).map_err(refused)?;
+        }
         self.tap.update(record, fields).map_err(refused)?;
         self.judge()
     }

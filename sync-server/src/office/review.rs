@@ -8,10 +8,14 @@
 use std::collections::BTreeSet;
 
 use outrider_core::{
-    access::{Operation, PartKind, grant::Question},
+    access::{
+        Operation, PartKind, Scope, Standing,
+        grant::Question,
+        scope::{linked, readers_of, scopes_of},
+    },
     crdt::{self, EncodedChange, reissue},
     ids::{ChangeHash, DocumentId, Part, RecordId},
-    schema::Schema,
+    schema::{Family, Schema},
     sync::frame::{PushChange, PushGroup},
     time::{TimestampMs, to_rfc3339},
     value::Money,
@@ -21,9 +25,10 @@ use serde_json::{Map, Value as Json, json};
 use super::{Author, OfficeError, edit::Tap};
 use crate::{
     accept::{Applied, Desk, access::ASKED},
+    devices::review::ENDED,
     ledger::Entry,
     storage::{
-        AuditLine, Content, Storage, StorageError, Write,
+        AuditLine, Content, Read, Storage, StorageError, Write,
         access::{Review, ReviewState},
     },
 };
@@ -49,7 +54,7 @@ pub enum Decision {
 /// # Errors
 ///
 /// [`OfficeError::Refused`] with the code `not_permitted` when whoever decides may not approve edits
-/// of this record, or not so much; [`OfficeError::NoReview`] when nothing of this number waits.
+/// of this record, or not so much, or made the edit themselves; [`OfficeError::NoReview`] when nothing of this number waits.
 /// Nothing is decided then. [`OfficeError::NotEntered`] for a part of a record that was not entered
 /// itself.
 pub fn decide(
@@ -64,12 +69,12 @@ pub fn decide(
     let mut tap = Tap::open(storage, policy, approver, now_ms)?;
     let review = tap.desk.tx.review(id)?.filter(|review| review.state == ReviewState::Open);
     let Some(mut review) = review else { return Err(OfficeError::NoReview(id)) };
+    check_approver(&mut tap.desk, &review)?;
     let main = DocumentId { record: review.document.record, part: Part::Main };
     let is_headless = review.document.part != Part::Main && tap.desk.tx.document(&main)?.is_none();
     if decision == Decision::Grant && is_headless {
         return Err(OfficeError::NotEntered(main.record));
     }
-    check_approver(&mut tap.desk, &review)?;
     if decision == Decision::Grant {
         enter(&mut tap, approver, &review)?;
     }
@@ -92,6 +97,10 @@ pub fn decide(
 /// Refuses an approver who may not approve this.
 fn check_approver(desk: &mut Desk<'_>, review: &Review) -> Result<(), OfficeError> {
     let refused = |keys| OfficeError::Refused { code: "not_permitted".to_owned(), keys };
+    // Nobody grants themselves what they may not do.
+    if review.user.is_some() && review.user == desk.device().user_record && !desk.grant().is_open {
+        return Err(refused(Vec::new()));
+    }
     let standing = desk.standing_of(review)?;
     let grant = desk.grant();
     let question = Question {
@@ -122,11 +131,13 @@ fn amounts(review: &Review) -> impl Iterator<Item = (String, Money)> {
 /// Writes the edit.
 fn enter(tap: &mut Tap<'_>, approver: &Author, review: &Review) -> Result<(), OfficeError> {
     let DocumentId { record, part } = review.document.clone();
-    let (device, bytes, generation) = if part.is_flat() {
+    let (device, bytes, generation) = if part.is_flat() && review.reason != ENDED {
         let change = granted(tap, approver, review)?;
         (approver.device.clone(), change.bytes, generation_of(&tap.desk, &review.document)?)
     } else {
-        // Nobody has written under the author's number in the text: it is entered as it is.
+        // Nobody has written under the author's number there: it is entered as it is. Of flat
+        // documents that holds for what a device handed in that writes no more, and whose later
+        // edits follow the earlier ones.
         let header = crdt::header(&review.bytes).map_err(|_| unreadable())?;
         tap.desk.tx.remove_refusal(&review.document, header.actor, header.seq)?;
         let device = tap.desk.tx.device(review.device)?.ok_or_else(unreadable)?;
@@ -134,7 +145,11 @@ fn enter(tap: &mut Tap<'_>, approver: &Author, review: &Review) -> Result<(), Of
     };
     let entity = review.entity.clone();
     let change = PushChange { record, part, entity, generation, bytes };
-    tap.judge_as(device, PushGroup { changes: vec![change] })
+    tap.judge_as(device, PushGroup { changes: vec![change] }).map_err(|error| match error {
+        // It follows an edit that was not entered.
+        OfficeError::Refused { code, .. } if code == "pending" => OfficeError::NotEntered(record),
+        error => error,
+    })
 }
 
 fn unreadable() -> OfficeError {
@@ -292,29 +307,59 @@ pub fn open_reviews(
     grant: &outrider_core::access::Grant,
     limit: usize,
 ) -> Result<Vec<Review>, StorageError> {
-    /// Edits that are looked through, at most.
-    const SCAN_MAX: usize = 1_000;
+    /// Edits that are read at a time.
+    const PAGE: usize = 1_000;
     let read = storage.read()?;
-    let mut found = Vec::new();
-    for review in read.reviews(ReviewState::Open, 0, SCAN_MAX)? {
-        let place = read.place_of(review.document.record)?;
-        let scopes = match place {
-            Some((family, alone)) => read.scopes_of(family, alone)?,
-            None => Vec::new(),
-        };
-        let live = scopes.into_iter().filter(|scope| scope.left.is_none());
-        let question = Question {
-            operation: Operation::Approve,
-            entity: &review.entity,
-            part: PartKind::of(&review.document.part),
-            standing: &live.map(|scope| scope.scope).collect(),
-        };
-        if grant.allows(&question) && Schema::current().entity(&review.entity).is_some() {
-            found.push(review);
-        }
-        if found.len() >= limit {
-            break;
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = read.reviews(ReviewState::Open, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = last.id;
+        for review in page {
+            let standing = standing_now(&*read, &review)?;
+            let question = Question {
+                operation: Operation::Approve,
+                entity: &review.entity,
+                part: PartKind::of(&review.document.part),
+                standing: &standing,
+            };
+            let is_own = review.user.is_some() && review.user == grant.user;
+            let is_known = Schema::current().entity(&review.entity).is_some();
+            if !is_own && is_known && grant.allows(&question) {
+                found.push(review);
+            }
+            if found.len() >= limit {
+                return Ok(found);
+            }
         }
     }
-    Ok(found)
+}
+
+/// Where the record of an edit stands; one that is not there yet, as the edit would begin it.
+fn standing_now(read: &dyn Read, review: &Review) -> Result<Standing, StorageError> {
+    let record = review.document.record;
+    let scopes_of_unit = |family, alone| -> Result<Standing, StorageError> {
+        let scopes = read.scopes_of(family, alone)?.into_iter();
+        Ok(scopes.filter(|scope| scope.left.is_none()).map(|scope| scope.scope).collect())
+    };
+    if let Some((family, alone)) = read.place_of(record)? {
+        return scopes_of_unit(family, alone);
+    }
+    let (Some(entity), Ok(change)) =
+        (Schema::current().entity(&review.entity), crdt::decode(&review.bytes))
+    else {
+        return Ok(Standing::new());
+    };
+    let mut state = crdt::State::default();
+    state.apply(&change);
+    let family = match &entity.family {
+        Family::Itself => record,
+        Family::Link(field) => linked(&state, field).unwrap_or(record),
+    };
+    let mut standing = match read.place_of(family)?.filter(|_| family != record) {
+        Some((family, _)) => scopes_of_unit(family, None)?,
+        None => scopes_of(entity, record, &state),
+    };
+    standing.extend(readers_of(entity, &state).into_iter().map(Scope::User));
+    Ok(standing)
 }

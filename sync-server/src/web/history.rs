@@ -256,7 +256,7 @@ pub(super) async fn download_automerge(
     let name = format!("attachment; filename=\"{}-{id}-{part}.automerge\"", entity.name);
     let name = HeaderValue::from_str(&name).map_err(|_| Failure::NotFound)?;
     let bytes =
-        state.run_as(session.eyes(), move |storage| file_of(storage, entity, id, &part)).await?;
+        state.run_to_export(session.eyes(), move |storage| file_of(storage, entity, id, &part)).await?;
     let bytes = bytes.ok_or(Failure::NotFound)?;
     let file_type = HeaderValue::from_static("application/vnd.automerge");
     let headers = [(header::CONTENT_TYPE, file_type), (header::CONTENT_DISPOSITION, name)];

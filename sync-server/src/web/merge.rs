@@ -114,7 +114,10 @@ pub(super) async fn merge(
         chosen.filter_map(|(name, _)| Some(name.strip_prefix("take.")?.to_owned())).collect();
     let (policy, now_ms) = (state.policy()?, state.now_ms());
     let done = state.run_as(session.eyes(), move |storage| {
-        view_of(&*storage.read()?, entity, loser)?;
+        let read = storage.read()?;
+        view_of(&*read, entity, loser)?;
+        view_of(&*read, entity, survivor)?;
+        drop(read);
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::merge(storage, &policy, &author, (loser, survivor), &take, now_ms)
     });
@@ -131,7 +134,13 @@ pub(super) async fn unmerge(
     let (entity, id) = record_of(&entity, &id)?;
     let (policy, now_ms) = (state.policy()?, state.now_ms());
     let done = state.run_as(session.eyes(), move |storage| {
-        view_of(&*storage.read()?, entity, id)?;
+        let read = storage.read()?;
+        let merged = view_of(&*read, entity, id)?;
+        let survivor = merged.json.get("redirect_to").and_then(serde_json::Value::as_str);
+        if let Some(survivor) = survivor.and_then(|id| id.parse().ok()) {
+            view_of(&*read, entity, survivor)?;
+        }
+        drop(read);
         let author = author_of(storage, &policy, &session.user, session.user_record, now_ms)?;
         office::unmerge(storage, &policy, &author, id, now_ms)
     });

@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use outrider_core::{
+    access::Operation,
     ids::RecordId,
     schema::{Entity, Family, Schema},
     store::{
@@ -141,6 +142,8 @@ struct RecordPage {
     /// Records that were merged into this one.
     halves: Vec<(String, String)>,
     exports: Vec<Offer>,
+    /// Whether the reader may take records of this sort out as files.
+    may_export: bool,
     /// Whether the reader may erase it, and it is a person.
     may_erase: bool,
     /// The devices that hold it, for administrators.
@@ -233,6 +236,7 @@ pub(super) async fn show_record(
         title,
         entity_label: entity.label.get(words.0).to_owned(),
         list: format!("/records/{}", entity.name),
+        may_export: session.may(Operation::Export, &entity.name),
         exports: record_offers(entity, &path),
         path,
         id,
@@ -379,7 +383,7 @@ pub(super) async fn download_json(
     let (entity, id) = record_of(&entity, &id)?;
     let now_ms = state.now_ms();
     let view =
-        state.run_as(session.eyes(), move |storage| view_of(&*storage.read()?, entity, id)).await?;
+        state.run_to_export(session.eyes(), move |storage| view_of(&*storage.read()?, entity, id)).await?;
     let record = view.at(now_ms);
     let name = format!("attachment; filename=\"{}-{id}.json\"", entity.name);
     let name = HeaderValue::from_str(&name)

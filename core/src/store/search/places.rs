@@ -44,6 +44,26 @@ pub(super) fn hit(
     })
 }
 
+/// Whether all terms hit in the title and in what can be read of the record.
+pub(super) fn has_all(
+    conn: &Connection,
+    schema: &Schema,
+    asked: &Asked,
+    candidate: &Candidate,
+) -> Result<bool, StoreError> {
+    let mut all = candidate.title.clone();
+    if let Some(entity) = schema.entity(&candidate.entity)
+        && let Some(texts) = entries::read(conn, entity, candidate.record)?
+    {
+        for text in &texts.texts {
+            all.push('\n');
+            all.push_str(&text.text);
+        }
+    }
+    let found = hits(asked, &all, true, candidate.class == Class::Slip);
+    Ok(found.terms >= asked.terms_count())
+}
+
 /// The field in which most terms hit, the first of them.
 fn place_of(
     conn: &Connection,

@@ -272,8 +272,11 @@ impl WriteErasure for SqliteWrite<'_> {
         let number = self
             .conn()?
             .prepare_cached(
-                "INSERT INTO erasure (record, entity, at, by_device, generation, counts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                // The time in seconds at least: a server that was put back to a backup gives no
+                // number twice.
+                "INSERT INTO erasure (number, record, entity, at, by_device, generation, counts)
+                 VALUES ((SELECT max(coalesce(max(number), 0) + 1, ?3 / 1000) FROM erasure),
+                         ?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (record) DO UPDATE SET
                      entity = excluded.entity, at = excluded.at, by_device = excluded.by_device,
                      generation = excluded.generation, counts = excluded.counts, is_swept = 0

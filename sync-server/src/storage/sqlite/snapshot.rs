@@ -6,7 +6,11 @@
 
 use std::{io::Read as _, path::Path, time::Duration};
 
-use outrider_core::{ids::ChangeHash, sync::digest, time::TimestampMs};
+use outrider_core::{
+    ids::{ChangeHash, RecordId},
+    sync::digest,
+    time::TimestampMs,
+};
 use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
 
 use super::{DATABASE_FILE, Doing, Durability, connection, feed, ledger, migrate, to_sql};
@@ -63,6 +67,22 @@ pub fn describe(file: &Path) -> Result<Snapshot, StorageError> {
         tables,
         ledger: if has_ledger(&conn).doing(DOING)? { ledger::known(&conn)? } else { None },
     })
+}
+
+/// Records that the database in `folder` knows to be erased, or to be erased still.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be read.
+pub fn erased(folder: &Path) -> Result<Vec<RecordId>, StorageError> {
+    const DOING: &str = "reading which records were erased";
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(folder.join(DATABASE_FILE), flags).doing(DOING)?;
+    conn.prepare("SELECT record FROM erasure UNION SELECT record FROM erasure_due")
+        .doing(DOING)?
+        .query_map([], |row| Ok(RecordId::from_bytes(row.get(0)?)))
+        .and_then(Iterator::collect)
+        .doing(DOING)
 }
 
 /// Whether its tables are those of a server that keeps a ledger.
