@@ -169,8 +169,7 @@ fn judge(
     let entity = Schema::builtin().entity(entity).unwrap();
     let state = change(edits);
     let keys: Vec<&str> = edits.iter().map(|(key, _)| *key).collect();
-    let target =
-        Target { record: id(900), entity, part: &Part::Main, is_new, before, after };
+    let target = Target { record: id(900), entity, part: &Part::Main, is_new, before, after };
     grant.judge(target, &keys, &state)
 }
 

@@ -139,14 +139,15 @@ impl Target for OfficeTarget<'_> {
         let found = documents(&*self.tap.desk.tx, record).map_err(refused)?;
         let Some((entity, documents)) = found else { return Ok(None) };
         let mut json = record::to_json(entity, record, &documents);
+        let Some(fields) = json.as_object_mut() else { return Ok(Some(json)) };
         // What may not be read is as good as empty: an attempt to fill it is refused.
         for kind in PartKind::ALL {
             if !self.tap.desk.reads_part(entity, record, kind).map_err(failed)? {
                 let hidden = entity.fields.iter().filter(|one| PartKind::of(&one.part) == kind);
-                hidden.for_each(|field| drop(json.remove(&field.name)));
+                hidden.for_each(|field| drop(fields.remove(&field.name)));
             }
         }
-        Ok(Some(Json::Object(json)))
+        Ok(Some(json))
     }
 
     fn create(

@@ -145,10 +145,10 @@ fn enter(tap: &mut Tap<'_>, approver: &Author, review: &Review) -> Result<(), Of
     };
     let entity = review.entity.clone();
     let change = PushChange { record, part, entity, generation, bytes };
-    tap.judge_as(device, PushGroup { changes: vec![change] }).map_err(|error| match error {
+    tap.judge_as(device, PushGroup { changes: vec![change] }).map_err(|error| {
         // It follows an edit that was not entered.
-        OfficeError::Refused { code, .. } if code == "pending" => OfficeError::NotEntered(record),
-        error => error,
+        let follows = matches!(&error, OfficeError::Refused { code, .. } if code == "pending");
+        if follows { OfficeError::NotEntered(record) } else { error }
     })
 }
 

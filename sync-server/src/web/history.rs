@@ -255,8 +255,9 @@ pub(super) async fn download_automerge(
     let part = part.filter(|part| entity.parts().contains(part)).ok_or(Failure::NotFound)?;
     let name = format!("attachment; filename=\"{}-{id}-{part}.automerge\"", entity.name);
     let name = HeaderValue::from_str(&name).map_err(|_| Failure::NotFound)?;
-    let bytes =
-        state.run_to_export(session.eyes(), move |storage| file_of(storage, entity, id, &part)).await?;
+    let bytes = state
+        .run_to_export(session.eyes(), move |storage| file_of(storage, entity, id, &part))
+        .await?;
     let bytes = bytes.ok_or(Failure::NotFound)?;
     let file_type = HeaderValue::from_static("application/vnd.automerge");
     let headers = [(header::CONTENT_TYPE, file_type), (header::CONTENT_DISPOSITION, name)];

@@ -382,8 +382,9 @@ pub(super) async fn download_json(
 ) -> Result<Response, Failure> {
     let (entity, id) = record_of(&entity, &id)?;
     let now_ms = state.now_ms();
-    let view =
-        state.run_to_export(session.eyes(), move |storage| view_of(&*storage.read()?, entity, id)).await?;
+    let view = state
+        .run_to_export(session.eyes(), move |storage| view_of(&*storage.read()?, entity, id))
+        .await?;
     let record = view.at(now_ms);
     let name = format!("attachment; filename=\"{}-{id}.json\"", entity.name);
     let name = HeaderValue::from_str(&name)
