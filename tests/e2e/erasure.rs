@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use outrider_sync_server::person_keys::{PersonKeys, beside_ledger};
 use serde_json::{Value as Json, json};
 
 use crate::world::{Device, Office};
@@ -98,4 +99,14 @@ fn a_person_is_erased_while_a_device_is_away_and_a_backup_of_yesterday_is_put_ba
     assert_eq!(anna.json(&["get", &customer])["company_name"], "Acme");
     let said = certificate(&office);
     assert_eq!(names(&said["outstanding"]), Vec::<&str>::new(), "{said}");
+
+    // Once more, on a machine that lost the file of keys: those of yesterday have the person's.
+    office.stop();
+    let keys = beside_ledger(&office.data().join("ledger"));
+    let person = contact.parse().unwrap();
+    assert!(!PersonKeys::read(&keys).unwrap().unwrap().has(person));
+    fs::remove_file(&keys).unwrap();
+    let put = office.command(&["restore", &backup, "--identity", key, "--replace", "--json"]);
+    assert_eq!(put["persons_lost"], 0, "{put}");
+    assert!(!PersonKeys::read(&keys).unwrap().unwrap().has(person), "and are not put back");
 }

@@ -6,8 +6,8 @@ use outrider_core::{
     replica::ReplicaError,
 };
 use outrider_sync_server::{
-    devices::standing,
-    office::{self, Decision},
+    devices::{review, standing},
+    office::{self, Decision, OfficeError},
     storage::{Storage as _, access::ReviewState},
 };
 use serde_json::{Value as Json, json};
@@ -360,6 +360,8 @@ fn a_word_of_a_text_that_may_not_be_read_finds_nothing() {
         page.hits.iter().any(|hit| hit.record == customer)
     };
     assert!(found(&tom, "acme") && !found(&tom, "zanzibar"));
+    assert!(!found(&tom, "acme zanzibar"), "a word that hits tells nothing of one that does not");
+    assert!(found(&li, "acme zanzibar"));
     assert!(found(&li, "acme") && found(&li, "zanzibar"));
 }
 
@@ -496,4 +498,160 @@ fn a_part_of_a_record_that_was_declined_is_not_entered() {
     assert!(firm.decide_on(&boss, of("resolution"), Decision::Grant).is_err());
     firm.decide_on(&boss, of("resolution"), Decision::Decline).unwrap();
     assert!(firm.open_reviews().is_empty());
+}
+
+impl Firm {
+    /// Somebody at the office pages, with the rights of this user.
+    fn clerk(&self, user: &Phone) -> office::Author {
+        let (name, record) = (&user.device.user, user.device.user_record);
+        office::author_for(&self.world.storage, name, record, self.world.now()).unwrap()
+    }
+
+    /// What saving a form says: whether anything was written, or the code of a refusal.
+    fn save(&self, user: &Phone, record: RecordId, json: Json) -> Result<bool, String> {
+        let (policy, author, now_ms) = (self.world.policy(), self.clerk(user), self.world.now());
+        let seen = Some(self.world.position());
+        let fields = fields(json);
+        let storage = &self.world.storage;
+        office::update(storage, &policy, &author, record, &fields, seen, now_ms).map_err(code_of)
+    }
+
+    fn create_as(&self, user: &Phone, entity: &str, json: Json) -> Result<RecordId, String> {
+        let (policy, author) = (self.world.policy(), self.clerk(user));
+        let (fields, now_ms) = (fields(json), self.world.now());
+        office::create(&self.world.storage, &policy, &author, entity, &fields, now_ms)
+            .map_err(code_of)
+    }
+}
+
+fn code_of(error: OfficeError) -> String {
+    match error {
+        OfficeError::Refused { code, .. } => code,
+        error => error.to_string(),
+    }
+}
+
+/// A visit shares the customer to which it links with whoever is named in it.
+#[test]
+fn nobody_gets_at_a_record_by_linking_to_it() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let (mine, other) = (firm.customer("Mine", &li), firm.customer("Other", &wang));
+    let visit = |customer: RecordId| {
+        json!({ "subject": "Call", "status": "scheduled", "customer_id": customer.to_string() })
+    };
+    assert_eq!(firm.create_as(&li, "visit", visit(other)).unwrap_err(), "not_permitted");
+    let own = firm.create_as(&li, "visit", visit(mine)).unwrap();
+    let moved = firm.save(&li, own, json!({ "customer_id": other.to_string() }));
+    assert_eq!(moved.unwrap_err(), "not_permitted");
+    // By a device that does not ask itself: the rest of the visit arrives, the link does not.
+    firm.sync(&mut li);
+    let sent = li.replica.transaction(|writer| {
+        writer.insist();
+        writer.create("visit", None, &fields(visit(other)))
+    });
+    let sent = sent.unwrap();
+    firm.sync(&mut li);
+    assert!(!has(&li, other));
+    assert!(firm.world.values(sent, "customer_id").is_empty());
+    assert_eq!(li.replica.inbox(10).unwrap()[0].code, "not_permitted");
+    // Nor by putting an own record into a family of somebody else.
+    let contact = json!({ "name": "Anna", "customer_id": mine.to_string() });
+    let contact = firm.create_as(&li, "contact", contact).unwrap();
+    let moved = firm.save(&li, contact, json!({ "customer_id": other.to_string() }));
+    assert_eq!(moved.unwrap_err(), "not_permitted");
+}
+
+#[test]
+fn a_merge_asks_for_both_records_and_an_edit_that_goes_on_for_the_other() {
+    let firm = Firm::open();
+    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    firm.decide(|rules| {
+        let rule = json!({ "entities": ["customer"], "operations": ["merge"], "level": "own" });
+        let role = rules.roles.get_mut("sales_rep").unwrap();
+        role.rules.push(serde_json::from_value(rule).unwrap());
+    });
+    let (mine, other) = (firm.customer("Mine", &li), firm.customer("Other", &wang));
+    let (storage, policy, now_ms) = (&firm.world.storage, firm.world.policy(), firm.world.now());
+    let (clerk, take) = (firm.clerk(&li), std::collections::BTreeSet::new());
+    let merged = office::merge(storage, &policy, &clerk, (mine, other), &take, now_ms);
+    assert_eq!(merged.map_err(code_of).unwrap_err(), "not_mergeable");
+    // The office merges them; what Li writes without knowing waits for a decision.
+    firm.sync(&mut li);
+    let system = firm.world.author(office::SYSTEM_USER);
+    office::merge(storage, &policy, &system, (mine, other), &take, firm.world.now()).unwrap();
+    li.replica.update(mine, &fields(json!({ "short_name": "Late" }))).unwrap();
+    firm.sync(&mut li);
+    assert!(firm.world.values(other, "short_name").is_empty());
+    let open = firm.open_reviews();
+    assert_eq!((open.len(), open[0].document.record), (1, other));
+    let boss = firm.person("Zhao", "administrator");
+    firm.decide_on(&boss, open[0].id, Decision::Grant).unwrap();
+    assert_eq!(firm.world.values(other, "short_name"), ["Late"]);
+}
+
+#[test]
+fn saving_a_guess_does_not_tell_whether_it_is_right() {
+    let firm = Firm::open();
+    let li = firm.person("Li", "sales_rep");
+    let system = firm.world.author(office::SYSTEM_USER);
+    let limit = |amount: &str| json!({ "amount": amount, "currency": "CNY" });
+    let json = json!({ "company_name": "Acme", "owner_id": id_of(&li).to_string(),
+                       "credit_limit": limit("9000.00") });
+    let customer = firm.world.create(&system, "customer", json);
+    for amount in ["9000.00", "9001.00"] {
+        let said = firm.save(&li, customer, json!({ "credit_limit": limit(amount) }));
+        assert_eq!(said.unwrap_err(), "not_permitted", "{amount}");
+    }
+    assert_eq!(firm.save(&li, customer, json!({ "company_name": "Acme" })), Ok(false));
+}
+
+#[test]
+fn nobody_decides_on_edits_of_their_own_or_prolongs_standing_in() {
+    let firm = Firm::open();
+    let mut finance = firm.person("Fang", "finance");
+    let li = firm.person("Li", "sales_rep");
+    let customer = firm.customer("Acme", &li);
+    firm.sync(&mut finance);
+    finance
+        .replica
+        .transaction(|writer| {
+            writer.insist();
+            writer.update(customer, &fields(json!({ "short_name": "F" })))
+        })
+        .unwrap();
+    firm.sync(&mut finance);
+    let refusal = finance.replica.inbox(10).unwrap()[0].id;
+    finance.replica.ask_approval(refusal, "").unwrap();
+    firm.sync(&mut finance);
+    let open = firm.open_reviews();
+    assert_eq!(open.len(), 1);
+    assert!(firm.decide_on(&finance, open[0].id, Decision::Grant).is_err());
+    // Who stands in for Li edits what is Li's, but not for how long.
+    let absence = json!({ "delegate_id": id_of(&finance).to_string(),
+                          "delegated": "2000-01-01T00:00:00Z/2100-01-01T00:00:00Z" });
+    let said = firm.save(&finance, id_of(&li), absence.clone());
+    assert!(said.is_err(), "{said:?}");
+    assert_eq!(firm.save(&li, id_of(&li), json!({ "delegate_id": id_of(&finance).to_string() })), Ok(true));
+}
+
+#[test]
+fn edits_that_a_device_handed_in_are_entered_one_after_the_other() {
+    let firm = Firm::open();
+    let mut li = firm.person("Li", "sales_rep");
+    let boss = firm.person("Zhao", "administrator");
+    firm.sync(&mut li);
+    let customer = li.replica.create("customer", &fields(json!({ "company_name": "New" }))).unwrap();
+    li.replica.update(customer, &fields(json!({ "short_name": "N" }))).unwrap();
+    standing::revoke(&firm.world.storage, li.device.id, firm.world.now()).unwrap();
+    let batch = li.replica.next_push(0).unwrap().unwrap();
+    review::keep(&firm.world.storage, &li.device, &batch.request, firm.world.now()).unwrap();
+    let open = firm.open_reviews();
+    assert_eq!(open.len(), 2);
+    let early = firm.decide_on(&boss, open[1].id, Decision::Grant).unwrap_err();
+    assert!(early.contains("not entered"), "{early}");
+    for one in &open {
+        firm.decide_on(&boss, one.id, Decision::Grant).unwrap();
+    }
+    assert_eq!(firm.world.values(customer, "short_name"), ["N"]);
 }
