@@ -525,10 +525,8 @@ impl Firm {
 }
 
 fn code_of(error: OfficeError) -> String {
-    match error {
-        OfficeError::Refused { code, .. } => code,
-        error => error.to_string(),
-    }
+    let words = error.to_string();
+    if let OfficeError::Refused { code, .. } = error { code } else { words }
 }
 
 /// A visit shares the customer to which it links with whoever is named in it.
@@ -537,9 +535,7 @@ fn nobody_gets_at_a_record_by_linking_to_it() {
     let firm = Firm::open();
     let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
     let (mine, other) = (firm.customer("Mine", &li), firm.customer("Other", &wang));
-    let visit = |customer: RecordId| {
-        json!({ "subject": "Call", "status": "scheduled", "customer_id": customer.to_string() })
-    };
+    let visit = |customer: RecordId| json!({ "subject": "Call", "status": "scheduled", "customer_id": customer.to_string() });
     assert_eq!(firm.create_as(&li, "visit", visit(other)).unwrap_err(), "not_permitted");
     let own = firm.create_as(&li, "visit", visit(mine)).unwrap();
     let moved = firm.save(&li, own, json!({ "customer_id": other.to_string() }));
@@ -632,7 +628,10 @@ fn nobody_decides_on_edits_of_their_own_or_prolongs_standing_in() {
                           "delegated": "2000-01-01T00:00:00Z/2100-01-01T00:00:00Z" });
     let said = firm.save(&finance, id_of(&li), absence.clone());
     assert!(said.is_err(), "{said:?}");
-    assert_eq!(firm.save(&li, id_of(&li), json!({ "delegate_id": id_of(&finance).to_string() })), Ok(true));
+    assert_eq!(
+        firm.save(&li, id_of(&li), json!({ "delegate_id": id_of(&finance).to_string() })),
+        Ok(true)
+    );
 }
 
 #[test]
@@ -641,7 +640,8 @@ fn edits_that_a_device_handed_in_are_entered_one_after_the_other() {
     let mut li = firm.person("Li", "sales_rep");
     let boss = firm.person("Zhao", "administrator");
     firm.sync(&mut li);
-    let customer = li.replica.create("customer", &fields(json!({ "company_name": "New" }))).unwrap();
+    let customer =
+        li.replica.create("customer", &fields(json!({ "company_name": "New" }))).unwrap();
     li.replica.update(customer, &fields(json!({ "short_name": "N" }))).unwrap();
     standing::revoke(&firm.world.storage, li.device.id, firm.world.now()).unwrap();
     let batch = li.replica.next_push(0).unwrap().unwrap();
