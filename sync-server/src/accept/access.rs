@@ -115,7 +115,14 @@ impl Desk<'_> {
             return Ok(None);
         }
         let places = self.places(written, staged)?;
-        let (refusal, astray) = match ask(&self.grant, written, &places) {
+        let asked = match self.is_headless(written.id, staged)? {
+            true => {
+                let keys = vec![written.id.part.to_string()];
+                Some(Refusal { code: NOT_PERMITTED, keys })
+            }
+            false => ask(&self.grant, written, &places),
+        };
+        let (refusal, astray) = match asked {
             Some(refusal) => (refusal, Vec::new()),
             None => match self.ask_links(written, staged)? {
                 Some(found) => found,
@@ -156,6 +163,16 @@ impl Desk<'_> {
         self.tx.add_review(&review)?;
         let code = if reason.is_empty() { refusal.code } else { IN_REVIEW };
         Ok(Some(Refusal { code, keys: refusal.keys }))
+    }
+
+    /// Whether a part belongs to a record that was refused itself: it would stand there without it.
+    fn is_headless(&self, id: &DocumentId, staged: &Staged) -> Result<bool, StorageError> {
+        let main = DocumentId { record: id.record, part: Part::Main };
+        if id.part == Part::Main || staged.documents.contains_key(&main) {
+            return Ok(false);
+        }
+        let is_there = self.documents.get(&main).is_some_and(|held| held.entity.is_some());
+        Ok(!is_there && self.tx.was_refused(&main, self.device.id)?)
     }
 
     /// Refuses links by which somebody would get at another record: those that share it with the

@@ -226,6 +226,8 @@ pub trait ReadAccess {
         document: &DocumentId,
         hash: ChangeHash,
     ) -> Result<Option<Review>, StorageError>;
+    /// Whether an edit of a document that this device wrote was refused, whatever became of it.
+    fn was_refused(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError>;
     /// Edits in a state, the oldest first, at most `limit` after a number.
     fn reviews(
         &self,

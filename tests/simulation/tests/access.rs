@@ -47,3 +47,10 @@ fn edits_of_a_text_that_had_arrived_are_confirmed_in_their_order() {
     let outcome = run_phones(3_007, 150, false);
     assert!(outcome.is_good(), "{outcome:#?}");
 }
+
+/// A record was declined, and the text that was typed into it later arrived without it.
+#[test]
+fn a_text_of_a_declined_record_does_not_stand_without_it() {
+    let outcome = run_phones(100_495, 150, false);
+    assert!(outcome.is_good(), "{outcome:#?}");
+}

@@ -271,6 +271,21 @@ impl<T: Connected> ReadAccess for T {
         Ok(reviews(self.conn()?, sql, by)?.pop())
     }
 
+    fn was_refused(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError> {
+        self.conn()?
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM review
+                                WHERE record = ?1 AND part = ?2 AND device = ?3)",
+            )
+            .and_then(|mut query| {
+                let (record, part) = (document.record, document.part.as_str());
+                query.query_row(params![record.as_bytes(), part, device.0.as_bytes()], |row| {
+                    row.get(0)
+                })
+            })
+            .doing("looking up an edit that was refused")
+    }
+
     fn reviews(
         &self,
         state: ReviewState,
