@@ -204,9 +204,14 @@ pub(super) fn erased_with(read: &dyn Read, record: RecordId) -> Result<Vec<Recor
     if open.is_empty() {
         return Err(EraseError::Already(record));
     }
-    let mut requests = BTreeSet::new();
-    for one in &open {
-        requests.extend(requests_about(read, *one)?);
+    // Also requests of requests: each repeats what the one before says.
+    let (mut requests, mut sought) = (BTreeSet::new(), open.clone());
+    while let Some(one) = sought.pop() {
+        for request in requests_about(read, one)? {
+            if requests.insert(request) {
+                sought.push(request);
+            }
+        }
     }
     let mut records: Vec<RecordId> = requests.into_iter().collect();
     records.extend(open);

@@ -54,3 +54,11 @@ fn a_text_of_a_declined_record_does_not_stand_without_it() {
     let outcome = run_phones(100_495, 150, false);
     assert!(outcome.is_good(), "{outcome:#?}");
 }
+
+/// A request for approval was refused, and asked for by another one, which repeated it: that one
+/// stayed when the person was erased.
+#[test]
+fn a_request_of_a_request_goes_with_the_person() {
+    let outcome = run_phones(165, 150, false);
+    assert!(outcome.is_good(), "{outcome:#?}");
+}
