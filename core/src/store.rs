@@ -17,10 +17,11 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use crate::keys::{KeyStore, StoreKey};
 
@@ -68,6 +69,8 @@ const MIGRATIONS: &[&str] = &[
 const APPLICATION_ID: i32 = 0x4f52_6476;
 /// How long to wait for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long it waits before it tries again what SQLite does not wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Prepared statements that are kept; every entity has a few of its own.
 const STATEMENTS_MAX: usize = 256;
 /// How the file is opened.
@@ -245,9 +248,26 @@ fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(mark != APPLICATION_ID && (mark != 0 || tables > 0))
 }
 
+/// Switches to the write-ahead log. While another process does so too, SQLite says that it is busy and
+/// does not wait by itself.
+fn write_ahead(conn: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY_TIMEOUT =>
+            {
+                thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
 fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    conn.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(conn)?;
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::None => "OFF",
