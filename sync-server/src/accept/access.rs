@@ -165,14 +165,15 @@ impl Desk<'_> {
         Ok(Some(Refusal { code, keys: refusal.keys }))
     }
 
-    /// Whether a part belongs to a record that was refused itself: it would stand there without it.
+    /// Whether a part belongs to a record that the device handed in when it was turned away, and that
+    /// was not entered: the part would stand there without it.
     fn is_headless(&self, id: &DocumentId, staged: &Staged) -> Result<bool, StorageError> {
         let main = DocumentId { record: id.record, part: Part::Main };
         if id.part == Part::Main || staged.documents.contains_key(&main) {
             return Ok(false);
         }
         let is_there = self.documents.get(&main).is_some_and(|held| held.entity.is_some());
-        Ok(!is_there && self.tx.was_refused(&main, self.device.id)?)
+        Ok(!is_there && self.tx.was_handed_in(&main, self.device.id)?)
     }
 
     /// Refuses links by which somebody would get at another record: those that share it with the

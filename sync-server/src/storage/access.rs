@@ -226,8 +226,9 @@ pub trait ReadAccess {
         document: &DocumentId,
         hash: ChangeHash,
     ) -> Result<Option<Review>, StorageError>;
-    /// Whether an edit of a document that this device wrote was refused, whatever became of it.
-    fn was_refused(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError>;
+    /// Whether a device handed in an edit of a document when it was turned away, whatever became of
+    /// it.
+    fn was_handed_in(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError>;
     /// Edits in a state, the oldest first, at most `limit` after a number.
     fn reviews(
         &self,

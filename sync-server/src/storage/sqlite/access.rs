@@ -271,11 +271,12 @@ impl<T: Connected> ReadAccess for T {
         Ok(reviews(self.conn()?, sql, by)?.pop())
     }
 
-    fn was_refused(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError> {
+    fn was_handed_in(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError> {
         self.conn()?
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM review
-                                WHERE record = ?1 AND part = ?2 AND device = ?3)",
+                                WHERE record = ?1 AND part = ?2 AND device = ?3
+                                  AND reason = 'ended')",
             )
             .and_then(|mut query| {
                 let (record, part) = (document.record, document.part.as_str());
@@ -283,7 +284,7 @@ impl<T: Connected> ReadAccess for T {
                     row.get(0)
                 })
             })
-            .doing("looking up an edit that was refused")
+            .doing("looking up an edit that was handed in")
     }
 
     fn reviews(
