@@ -184,14 +184,19 @@ fn a_head_that_does_not_fit_is_noted_with_its_device() {
     tamper(&office, "UPDATE audit SET code = 'nothing happened' WHERE id = 3");
     rewrite_from(&office, 3);
     pull(&office, &token, Some(head.clone()));
+    // It is noted when the answer has gone out.
+    let found = |n| office.until("a finding", |_| office.audit("audit_rewritten").len() >= n);
+    found(1);
     assert_eq!(office.audit("audit_rewritten"), [(Some(device.clone()), "hash".to_owned())]);
     let mut beyond = head.clone();
     beyond.number += 1_000;
     pull(&office, &token, Some(beyond.clone()));
+    found(2);
     assert_eq!(office.audit("audit_rewritten")[1].1, "signature", "nobody makes one up");
     let bytes = AuditHead::signed_bytes(beyond.number, &beyond.hash, beyond.at);
     beyond.signature = key(&office).sign(outrider_core::sync::head::AUDIT_HEAD_KIND, &bytes);
     pull(&office, &token, Some(beyond));
+    found(3);
     assert_eq!(office.audit("audit_rewritten")[2], (Some(device.clone()), "cut".to_owned()));
     assert_eq!(check(&office, &[]).problems.len(), 1, "its own head tells the server too");
     assert!(device.parse::<uuid::Uuid>().map(DeviceId).is_ok());
