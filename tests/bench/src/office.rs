@@ -29,6 +29,7 @@ use outrider_sync_server::{
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
     keys::ServerKey,
+    ledger::LEDGER_FILE,
     office,
     storage::{Device, Storage, sqlite::SqliteStorage},
 };
@@ -210,7 +211,7 @@ pub(crate) fn open_device(
 /// Copies a device's or an office's folder that nobody has open.
 pub(crate) fn copy_folder(from: &Path, to: &Path) -> Outcome<()> {
     fs::create_dir_all(to)?;
-    for name in [DATABASE_FILE, INSTANCE_FILE, KEY_FILE] {
+    for name in [DATABASE_FILE, INSTANCE_FILE, KEY_FILE, LEDGER_FILE] {
         let source = from.join(name);
         if source.exists() {
             fs::copy(source, to.join(name))?;
