@@ -137,6 +137,7 @@ history-field = Field
 history-what = What
 history-old = Before
 history-new = After
+history-approved = granted by { $name }
 history-written = they wrote:
 history-at = as it was
 history-all-fields = All fields

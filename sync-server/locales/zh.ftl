@@ -125,6 +125,7 @@ history-field = 字段
 history-what = 操作
 history-old = 修改前
 history-new = 修改后
+history-approved = 由 { $name } 批准
 history-written = 其写入的值：
 history-at = 当时的记录
 history-all-fields = 全部字段

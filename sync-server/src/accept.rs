@@ -153,10 +153,8 @@ impl<'a> Desk<'a> {
         device: Device,
         work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let own = std::mem::replace(&mut self.device, device);
         let grant = std::mem::replace(&mut self.grant, Grant::open());
-        let done = work(self);
-        self.device = own;
+        let done = self.in_name_of(device, work);
         self.grant = grant;
         done
     }
@@ -168,10 +166,15 @@ impl<'a> Desk<'a> {
         device: Device,
         work: impl FnOnce(&mut Self) -> Result<T, StorageError>,
     ) -> Result<T, StorageError> {
-        let own = std::mem::replace(&mut self.device, device);
         self.is_forwarding = true;
-        let done = work(self);
+        let done = self.in_name_of(device, work);
         self.is_forwarding = false;
+        done
+    }
+
+    fn in_name_of<T>(&mut self, device: Device, work: impl FnOnce(&mut Self) -> T) -> T {
+        let own = std::mem::replace(&mut self.device, device);
+        let done = work(self);
         self.device = own;
         done
     }

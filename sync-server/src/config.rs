@@ -124,11 +124,11 @@ impl Config {
 #[command(next_help_heading = "Storage")]
 pub struct StorageConfig {
     /// Folder of the database; created when it is not there
-    #[arg(long, env = "OUTRIDER_DATA", default_value = DATA_FOLDER, value_name = "FOLDER")]
+    #[arg(long, global = true, env = "OUTRIDER_DATA", default_value = DATA_FOLDER, value_name = "FOLDER")]
     pub data: PathBuf,
     /// File that remembers what must outlive a backup; `ledger` in the folder unless given. Best on
     /// another disk
-    #[arg(long, env = "OUTRIDER_LEDGER", value_name = "FILE")]
+    #[arg(long, global = true, env = "OUTRIDER_LEDGER", value_name = "FILE")]
     pub ledger: Option<PathBuf>,
 }
 

@@ -3,11 +3,7 @@
 //! It lies in a file of the data folder, beside the database and outside of its backups, readable
 //! by its owner alone. Devices get its public half when they are enrolled.
 
-use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fmt, io, path::Path};
 
 use chacha20poly1305::{
     XChaCha20Poly1305,
@@ -23,6 +19,8 @@ use outrider_core::{
 };
 use p256::ecdsa::SigningKey;
 use sha2::{Digest as _, Sha256};
+
+use crate::durable::{OWNER_ONLY, read_or_create};
 
 /// Name of the key's file in the data folder.
 pub const KEY_FILE: &str = "server.key";
@@ -44,25 +42,15 @@ impl ServerKey {
     ///
     /// Fails when the file cannot be read or written, or holds something else.
     pub fn load_or_create(folder: &Path) -> io::Result<Self> {
-        let path = folder.join(KEY_FILE);
-        match fs::read_to_string(&path) {
-            Ok(text) => return Self::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let mut bytes = [0_u8; 32];
-        while SigningKey::from_slice(&bytes).is_err() {
-            getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-        }
-        // Of two processes that begin together one is first; both use its key.
-        let draft = folder.join(format!("{KEY_FILE}.{}", std::process::id()));
-        write_private(&draft, &to_hex(&bytes))?;
-        let linked = fs::hard_link(&draft, &path);
-        fs::remove_file(&draft)?;
-        match linked {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => Self::parse(&fs::read_to_string(&path)?),
-        }
+        let make = || {
+            let mut bytes = [0_u8; 32];
+            while SigningKey::from_slice(&bytes).is_err() {
+                getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+            }
+            Ok(to_hex(&bytes))
+        };
+        let text = read_or_create(&folder.join(KEY_FILE), OWNER_ONLY, make, |error| error)?;
+        Self::parse(&text)
     }
 
     /// The key of these 32 bytes, for tests and simulations.
@@ -168,19 +156,10 @@ impl ServerKey {
     }
 }
 
-/// Writes a file that only its owner may read, synced.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use outrider_core::sync::sign::is_document_signed;
 
     use super::*;

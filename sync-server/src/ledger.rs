@@ -24,7 +24,7 @@ use std::{
 use outrider_core::ids::RecordId;
 
 use crate::{
-    durable::sync_folder_of,
+    durable::{begin_private, sync_folder_of},
     person_keys::{self, PersonKeys},
 };
 
@@ -207,8 +207,7 @@ impl Ledger {
             reached.entries += 1;
         }
         let draft = draft_of(path);
-        let mut file = private(&draft, OpenOptions::new().write(true).create(true).truncate(true))
-            .map_err(&failed)?;
+        let mut file = begin_private(&draft).map_err(&failed)?;
         file.write_all(text.as_bytes()).map_err(&failed)?;
         if is_synced {
             file.sync_all().map_err(&failed)?;
@@ -315,13 +314,6 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(LEDGER_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Opens a file that only its owner may read.
-fn private(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options.open(path)
 }
 
 fn draft_of(path: &Path) -> PathBuf {

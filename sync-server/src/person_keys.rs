@@ -22,7 +22,7 @@ use chacha20poly1305::{
 };
 use outrider_core::ids::{RecordId, to_hex};
 
-use crate::durable::sync_folder_of;
+use crate::durable::{OWNER_ONLY, begin_new_private, sync_folder_of, with_mode};
 
 /// What the ledger's name is followed by.
 const SUFFIX: &str = ".persons";
@@ -149,9 +149,7 @@ impl PersonKeys {
     ///
     /// Fails when it cannot be written.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        match private(&mut options).open(path) {
+        match begin_new_private(path) {
             Ok(mut file) => {
                 write_at(&mut file, 0, &self.to_bytes())?;
                 sync_folder_of(path)
@@ -244,13 +242,7 @@ fn aad(record: RecordId, what: &str) -> Vec<u8> {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    private(&mut options).open(path)
-}
-
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
-    options
+    with_mode(&mut options, OWNER_ONLY).open(path)
 }
 
 fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {

@@ -9,7 +9,7 @@ use outrider_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    access::{Eyes, Policies},
+    access::{Eyes, Policies, Seen},
     audit,
     config::{Config, LimitsConfig, millis},
     contacts::Contacts,
@@ -195,12 +195,7 @@ impl AppState {
         T: Send + 'static,
         E: Into<AppError> + Send + 'static,
     {
-        let (policies, now_ms) = (Arc::clone(&self.policies), self.now_ms());
-        self.run(move |storage| {
-            let seen = policies.seen(storage, &eyes, now_ms).map_err(AppError::Storage)?;
-            job(&seen).map_err(Into::into)
-        })
-        .await
+        self.run_seen(eyes, |seen| seen, job).await
     }
 
     /// Runs `job` on what somebody may take out as a file, when it is its turn.
@@ -217,10 +212,23 @@ impl AppState {
         T: Send + 'static,
         E: Into<AppError> + Send + 'static,
     {
+        self.run_seen(eyes, |seen| seen.narrowed_to(Operation::Export), job).await
+    }
+
+    async fn run_seen<T, E>(
+        &self,
+        eyes: Eyes,
+        narrow: fn(Seen<'_>) -> Seen<'_>,
+        job: impl FnOnce(&dyn Storage) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, AppError>
+    where
+        T: Send + 'static,
+        E: Into<AppError> + Send + 'static,
+    {
         let (policies, now_ms) = (Arc::clone(&self.policies), self.now_ms());
         self.run(move |storage| {
             let seen = policies.seen(storage, &eyes, now_ms).map_err(AppError::Storage)?;
-            job(&seen.narrowed_to(Operation::Export)).map_err(Into::into)
+            job(&narrow(seen)).map_err(Into::into)
         })
         .await
     }

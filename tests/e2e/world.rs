@@ -67,26 +67,19 @@ impl Office {
 
     /// Runs one of the server's commands on its data, whatever comes of it.
     pub(crate) fn attempt(&self, args: &[&str]) -> Output {
-        Command::new(OUTRIDER)
-            .arg("server")
-            .args(args)
-            .env("OUTRIDER_DATA", self.data())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+        self.server_command(args).output().unwrap()
+    }
+
+    fn server_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(OUTRIDER);
+        command.arg("server").args(args).env("OUTRIDER_DATA", self.data()).stdin(Stdio::null());
+        command
     }
 
     /// Begins one of the server's commands on its data.
     pub(crate) fn begin(&self, args: &[&str]) -> Child {
-        Command::new(OUTRIDER)
-            .arg("server")
-            .args(args)
-            .env("OUTRIDER_DATA", self.data())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
+        let mut command = self.server_command(args);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     /// Runs one of the server's commands, which must succeed, and returns its JSON.

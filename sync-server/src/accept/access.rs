@@ -13,7 +13,7 @@ use outrider_core::{
     },
     crdt::State,
     domain::merge::REDIRECT,
-    ids::{ChangeHash, DocumentId, Part, RecordId},
+    ids::{ActorId, ChangeHash, DocumentId, Part, RecordId},
     schema::{Entity, Schema},
     sync::frame::HeldView,
     time::TimestampMs,
@@ -23,7 +23,7 @@ use super::{Desk, family::family_of, staged::Staged};
 use crate::{
     office::{PROPOSAL, about_record, is_about_erased},
     storage::{
-        Content, StorageError,
+        Content, StorageError, StoredRefusal,
         access::{Review, ReviewState, UnitScope, alone},
     },
 };
@@ -163,6 +163,37 @@ impl Desk<'_> {
         self.tx.add_review(&review)?;
         let code = if reason.is_empty() { refusal.code } else { IN_REVIEW };
         Ok(Some(Refusal { code, keys: refusal.keys }))
+    }
+
+    /// A change of a text that follows a refused one cannot be judged by itself: it is kept beside that
+    /// one, and answered the same. None if nothing was refused before it.
+    pub(super) fn keep_after(
+        &mut self,
+        written: &Written<'_>,
+        (actor, seq): (ActorId, u64),
+    ) -> Result<Option<StoredRefusal>, StorageError> {
+        let Written { id, hash, made_at, bytes, .. } = written;
+        let before = match seq.checked_sub(1) {
+            // Whoever enters a refused change is told that it follows another one.
+            Some(before) if !self.grant.is_open => self.tx.refusal(id, actor, before)?,
+            Some(_) | None => None,
+        };
+        let Some(before) = before else { return Ok(None) };
+        let Some(kept) = self.tx.review_of(id, before.hash)? else { return Ok(None) };
+        let is_open = kept.state == ReviewState::Open;
+        self.tx.add_review(&Review {
+            id: 0,
+            state: if is_open { ReviewState::Open } else { ReviewState::Kept },
+            hash: *hash,
+            bytes: bytes.to_vec(),
+            made_at: *made_at,
+            received_at: self.now_ms,
+            decided_at: None,
+            decided_by: String::new(),
+            proposal: None,
+            ..kept
+        })?;
+        Ok(Some(StoredRefusal { hash: *hash, ..before }))
     }
 
     /// Whether a part belongs to a record that the device handed in when it was turned away, and that

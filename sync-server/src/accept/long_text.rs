@@ -51,6 +51,15 @@ impl Desk<'_> {
         let Content::Text(content) = &mut held.content else {
             return Err(StorageError::Damaged(format!("{id} is no text")));
         };
+        let written = Written {
+            id,
+            entity,
+            after: None,
+            keys: Vec::new(),
+            hash,
+            made_at: header.time_ms,
+            bytes: &header.bytes,
+        };
         let accepted = match text::accept(&content.saved, &change.bytes) {
             Ok(accepted) => accepted,
             Err(TextError::Forked { .. }) => {
@@ -61,7 +70,10 @@ impl Desk<'_> {
                 return Ok((hash, Judged::Answered(Outcome::Pending(missing))));
             }
             Err(TextError::SeqGap { .. }) => {
-                return Ok((hash, Judged::Answered(Outcome::Pending(header.deps))));
+                return match self.keep_after(&written, name)? {
+                    Some(refusal) => self.refuse(id, name, refusal),
+                    None => Ok((hash, Judged::Answered(Outcome::Pending(header.deps)))),
+                };
             }
             Err(error) => return self.refuse(id, name, refuse(error.code())),
         };
@@ -74,15 +86,6 @@ impl Desk<'_> {
         {
             return self.refuse(id, name, refuse("too_long"));
         }
-        let written = Written {
-            id,
-            entity,
-            after: None,
-            keys: Vec::new(),
-            hash,
-            made_at: header.time_ms,
-            bytes: &header.bytes,
-        };
         if let Some(refusal) = self.judge_access(&written, staged)? {
             return self.refuse(id, name, refuse(refusal.code));
         }

@@ -1,7 +1,7 @@
 //! Pairs of keys: the public half makes backups, the private half reads them.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write as _},
     path::Path,
 };
@@ -12,6 +12,7 @@ use age::{
 };
 
 use super::{BackupError, failed};
+use crate::durable::begin_new_private;
 
 /// What a line with a private key begins with.
 const SECRET: &str = "AGE-SECRET-KEY-1";
@@ -43,11 +44,7 @@ impl Identities {
 pub fn create_key_file(path: &Path) -> Result<Recipient, BackupError> {
     let identity = Identity::generate();
     let recipient = identity.to_public();
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = match options.open(path) {
+    let mut file = match begin_new_private(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(BackupError::Exists { path: path.display().to_string() });
@@ -78,8 +75,12 @@ pub fn parse_recipient(text: &str) -> Result<Recipient, BackupError> {
 ///
 /// [`BackupError::NoIdentity`] for a file without one.
 pub fn read_identities(path: &Path) -> Result<Identities, BackupError> {
-    let length = fs::metadata(path).map_err(failed(path))?.len();
     let none = || BackupError::NoIdentity { path: path.display().to_string() };
+    let length = match fs::metadata(path) {
+        Ok(known) => known.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(none()),
+        Err(error) => return Err(failed(path)(error)),
+    };
     if length > KEY_FILE_BYTES_MAX {
         return Err(none());
     }

@@ -1,7 +1,7 @@
 //! Reading a backup: every byte is checked before anything is believed.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufReader, BufWriter, Read, Write as _},
     path::Path,
 };
@@ -15,7 +15,7 @@ use super::{
     manifest::{Manifest, Sealed, beside},
     seal::{MAGIC, PIECE_BYTES, hash, pump},
 };
-use crate::storage::sqlite::DATABASE_FILE;
+use crate::{durable::begin_new_private, storage::sqlite::DATABASE_FILE};
 
 /// Bytes of a manifest, at most.
 const MANIFEST_BYTES_MAX: u32 = 64 * 1024;
@@ -108,11 +108,8 @@ fn unpack(
     progress: &mut Progress<'_>,
 ) -> Result<[u8; 32], BackupError> {
     let failed = failed(copy);
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = BufWriter::with_capacity(PIECE_BYTES, options.open(copy).map_err(&failed)?);
+    let file = begin_new_private(copy).map_err(&failed)?;
+    let file = BufWriter::with_capacity(PIECE_BYTES, file);
     let mut unpacked = zstd::Decoder::new(from).map_err(broken)?;
     unpacked.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(broken)?;
     let mut to = Both { file, hash: Sha256::new(), failure: None };

@@ -16,7 +16,7 @@ use outrider_core::time::TimestampMs;
 
 use super::{BackupError, Identities, Manifest, failed};
 use crate::{
-    durable::sync_folder_of,
+    durable::{begin_private, sync_folder_of},
     person_keys::{self, PERSON_KEYS_BYTES_MAX, PersonKeys},
     storage::sqlite::persons::{Persons, count_sealed, open_persons},
 };
@@ -51,11 +51,7 @@ pub(super) fn write_copy(
     let write = || -> io::Result<()> {
         let recipients = recipients.iter().map(|recipient| recipient as _);
         let encryptor = Encryptor::with_recipients(recipients).map_err(io::Error::other)?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut sealed = encryptor.wrap_output(options.open(&draft)?)?;
+        let mut sealed = encryptor.wrap_output(begin_private(&draft)?)?;
         sealed.write_all(&keys.to_bytes())?;
         sealed.finish()?.sync_all()?;
         fs::rename(&draft, &path)?;

@@ -1,7 +1,7 @@
 //! Making a backup: copy, hash, compress, encrypt, and only then a name.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
@@ -20,7 +20,7 @@ use super::{
     persons,
 };
 use crate::{
-    durable::sync_folder_of,
+    durable::{begin_private, sync_folder_of},
     ledger::LEDGER_FILE,
     office::PERSONS,
     person_keys::{self, PersonKeys},
@@ -229,11 +229,8 @@ fn seal(
     progress: &mut Progress<'_>,
 ) -> Result<Sealed, BackupError> {
     let failed = failed(draft);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = BufWriter::with_capacity(PIECE_BYTES, options.open(draft).map_err(&failed)?);
+    let file = begin_private(draft).map_err(&failed)?;
+    let file = BufWriter::with_capacity(PIECE_BYTES, file);
     let mut out = Hashing::around(file);
     let encryptor = Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as _))
         .map_err(|error| failed(io::Error::other(error)))?;

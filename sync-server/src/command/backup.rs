@@ -263,6 +263,7 @@ pub fn check(args: &VerifyArgs) -> Result<bool, Box<dyn Error>> {
     let findings = match (&args.backup, &args.identity) {
         (None, _) => {
             let place = args.data.place()?;
+            place.must_have_data()?;
             let ledger = place.ledger.clone().unwrap_or_else(|| place.data.join(LEDGER_FILE));
             verify(&place.data, Some(&ledger), &mut tell)?
         }

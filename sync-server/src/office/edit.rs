@@ -19,6 +19,8 @@ use serde_json::{Map, Value as Json};
 use super::{
     Author, OfficeError,
     base::{Base, FlatBase, text_base},
+    erase::{EraseError, replay_erasures},
+    review::PROPOSAL,
 };
 use crate::{
     accept::Desk,
@@ -54,6 +56,10 @@ pub fn create(
     let mut tap = Tap::open(storage, policy, author, now_ms)?;
     tap.create(entity, record, fields)?;
     tap.finish()?;
+    if entity == PROPOSAL {
+        // One about an erased record goes at once.
+        replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
+    }
     Ok(record)
 }
 

@@ -3,7 +3,10 @@
 //! Folded from the history that the gate let in: all changes of a document in their order of
 //! arrival. A page goes backwards from the newest entry, or from where the page before ended.
 
-use std::{collections::VecDeque, str::FromStr};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    str::FromStr,
+};
 
 use outrider_core::{
     crdt::{self, export::export, text::first_change},
@@ -21,9 +24,10 @@ use serde_json::Value as Json;
 use super::{
     OfficeError,
     base::{check_position, each_change_until, flat_at, text_at},
+    review::granted_in,
     view::{People, entity_of},
 };
-use crate::storage::{Read, StorageError};
+use crate::storage::{Read, StorageError, access::Review};
 
 /// Entries on one page, at most.
 pub const HISTORY_PAGE_MAX: usize = 200;
@@ -111,6 +115,8 @@ pub struct HistoryEntry {
     pub device: DeviceId,
     /// What its user calls it.
     pub device_name: String,
+    /// Who granted it, if it was refused first.
+    pub approved_by: Option<String>,
     /// When it was written, by the author's clock.
     pub made_at: TimestampMs,
     /// When the server received it.
@@ -195,9 +201,10 @@ pub fn history(
         (Some(_) | None, _) => None,
     };
     let mut people = People::new(read);
+    let approvals = Approvals::of(read, id)?;
     let entries = found.into_iter().take(limit).map(|(_, part, change)| {
-        let (user, device_name) = people.of(change.actor.prefix())?;
-        Ok(entry(change, &part, user, device_name))
+        let by = approvals.authors_of(&part, &change, &mut people)?;
+        Ok(entry(change, &part, by))
     });
     Ok(HistoryPage { entries: entries.collect::<Result<_, StorageError>>()?, next })
 }
@@ -271,12 +278,52 @@ fn fold_text(read: &dyn Read, id: &DocumentId, tail: &mut Tail) -> Result<(), Of
     Ok(())
 }
 
-fn entry(
-    change: FieldChange<Arrived>,
-    part: &Part,
+/// Who is behind a change.
+struct Authors {
     user: String,
+    device: DeviceId,
     device_name: String,
-) -> HistoryEntry {
+    approved_by: Option<String>,
+}
+
+/// The edits of a record that were refused and granted: the changes by which they stand in the
+/// history are those of whoever granted them, or of the device that handed them in.
+struct Approvals<'a> {
+    read: &'a dyn Read,
+    granted: BTreeMap<(Part, ChangeHash), Review>,
+}
+
+impl<'a> Approvals<'a> {
+    fn of(read: &'a dyn Read, record: RecordId) -> Result<Self, StorageError> {
+        let granted = read.granted_reviews(record)?.into_iter();
+        let granted = granted.map(|one| ((one.document.part.clone(), one.hash), one)).collect();
+        Ok(Self { read, granted })
+    }
+
+    fn authors_of(
+        &self,
+        part: &Part,
+        change: &FieldChange<Arrived>,
+        people: &mut People<'_>,
+    ) -> Result<Authors, StorageError> {
+        let (user, device_name) = people.of(change.actor.prefix())?;
+        let device = change.meta.device;
+        let of = |hash: ChangeHash| self.granted.get(&(part.clone(), hash));
+        // Who says that it was granted must be who granted it.
+        let named = change.message.as_deref().and_then(granted_in).and_then(of);
+        if let Some(review) = named.filter(|review| review.decided_by == user)
+            && let Some(author) = self.read.device(review.device)?
+        {
+            let (device, device_name) = (author.id, author.name);
+            return Ok(Authors { user: author.user, device, device_name, approved_by: Some(user) });
+        }
+        let approved_by = of(change.hash).map(|review| review.decided_by.clone());
+        Ok(Authors { user, device, device_name, approved_by })
+    }
+}
+
+fn entry(change: FieldChange<Arrived>, part: &Part, by: Authors) -> HistoryEntry {
+    let Authors { user, device, device_name, approved_by } = by;
     HistoryEntry {
         position: change.meta.position,
         part: part.as_str().to_owned(),
@@ -288,8 +335,9 @@ fn entry(
         written: change.written,
         is_conflict: change.is_conflict,
         user,
-        device: change.meta.device,
+        device,
         device_name,
+        approved_by,
         made_at: change.made_at,
         received_at: change.meta.received_at,
         hash: change.hash,

@@ -248,12 +248,30 @@ pub(crate) fn note_requests(
             review.reason = ASKED.to_owned();
             review.proposal = Some(request.id.record);
             desk.tx.set_review(&review)?;
+            open_following(desk, &review)?;
         } else if is_own && review.state == ReviewState::Open && review.proposal.is_none() {
             review.proposal = Some(request.id.record);
             desk.tx.set_review(&review)?;
         }
     }
     Ok(is_erasure_due)
+}
+
+/// What was typed into a text after a refused change of it is asked for with that one.
+fn open_following(desk: &mut Desk<'_>, first: &Review) -> Result<(), StorageError> {
+    let id = &first.document;
+    let Some(header) = crdt::header(&first.bytes).ok().filter(|_| !id.part.is_flat()) else {
+        return Ok(());
+    };
+    for seq in header.seq + 1.. {
+        let Some(refusal) = desk.tx.refusal(id, header.actor, seq)? else { break };
+        let kept = desk.tx.review_of(id, refusal.hash)?;
+        let Some(mut review) = kept.filter(|one| one.state == ReviewState::Kept) else { break };
+        review.state = ReviewState::Open;
+        review.reason = ASKED.to_owned();
+        desk.tx.set_review(&review)?;
+    }
+    Ok(())
 }
 
 /// Whether a request that came is about an erased record: then it is due to be erased, because it
@@ -280,6 +298,12 @@ pub(crate) fn about_record(bytes: &[u8]) -> Option<RecordId> {
         crdt::Action::Put(value) if op.key == ABOUT => value.as_text()?.parse().ok(),
         crdt::Action::Put(_) | crdt::Action::Delete => None,
     })
+}
+
+/// The refused change that a granted one stands for, as its message says.
+pub(super) fn granted_in(message: &str) -> Option<ChangeHash> {
+    let message: Json = serde_json::from_str(message).ok()?;
+    outrider_core::ids::from_hex(message.get("refused")?.as_str()?).map(ChangeHash)
 }
 
 /// The record of which a request wants an edit.

@@ -226,6 +226,8 @@ pub trait ReadAccess {
         document: &DocumentId,
         hash: ChangeHash,
     ) -> Result<Option<Review>, StorageError>;
+    /// Edits of a record that were refused first and granted then.
+    fn granted_reviews(&self, record: RecordId) -> Result<Vec<Review>, StorageError>;
     /// Whether a device handed in an edit of a document when it was turned away, whatever became of
     /// it.
     fn was_handed_in(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError>;

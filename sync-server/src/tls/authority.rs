@@ -5,10 +5,9 @@
 //! Its name has a part of its key, so that two authorities are never taken for each other.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::Path,
     time::{Duration, SystemTime},
 };
 
@@ -21,7 +20,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::
 use sha2::{Digest as _, Sha256};
 
 use super::{TlsError, files::Chain};
-use crate::config::Config;
+use crate::{
+    config::Config,
+    durable::{OWNER_ONLY, read_or_create},
+};
 
 /// Folder of the authority within the data folder.
 const FOLDER: &str = "tls";
@@ -29,6 +31,8 @@ const FOLDER: &str = "tls";
 const CERTIFICATE_FILE: &str = "ca.pem";
 /// Its key, readable by its owner alone.
 const KEY_FILE: &str = "ca.key";
+/// The mode of what everybody may read.
+const FOR_ALL: u32 = 0o644;
 /// From when and until when the authority is good: no clock decides.
 const YEARS: (i32, i32) = (2025, 2065);
 /// How long a certificate of the server is good.
@@ -58,10 +62,12 @@ impl Authority {
 
         // The key first: a certificate that is missing is made of it again.
         let path = folder.join(KEY_FILE);
-        let pem = read_or_create(&path, 0o600, || Ok(KeyPair::generate()?.serialize_pem()))?;
+        let make = || Ok(KeyPair::generate()?.serialize_pem());
+        let pem = read_or_create(&path, OWNER_ONLY, make, at(&path))?;
         let key = KeyPair::from_pem(&pem)?;
         let path = folder.join(CERTIFICATE_FILE);
-        let pem = read_or_create(&path, 0o644, || Ok(params_of(&key).self_signed(&key)?.pem()))?;
+        let make = || Ok(params_of(&key).self_signed(&key)?.pem());
+        let pem = read_or_create(&path, FOR_ALL, make, at(&path))?;
         let certificate = CertificateDer::from_pem_slice(pem.as_bytes())
             .map_err(|error| at(&path)(io::Error::new(io::ErrorKind::InvalidData, error)))?;
         Ok(Self { key, certificate })
@@ -130,41 +136,6 @@ fn host_of(url: &str) -> Option<String> {
         return bracketed.split(']').next().map(str::to_owned);
     }
     rest.split([':', '/']).next().filter(|host| !host.is_empty()).map(str::to_owned)
-}
-
-/// Reads a file, or writes it and reads it: of two processes that begin together one is first.
-fn read_or_create(
-    path: &Path,
-    mode: u32,
-    make: impl FnOnce() -> Result<String, TlsError>,
-) -> Result<String, TlsError> {
-    let wrong = |source| TlsError::File { path: path.to_owned(), source };
-    match fs::read_to_string(path) {
-        Ok(text) => return Ok(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(wrong(error)),
-    }
-    let draft = path.with_extension(format!("{}.part", std::process::id()));
-    write(&draft, mode, &make()?).map_err(wrong)?;
-    let linked = fs::hard_link(&draft, path);
-    fs::remove_file(&draft).map_err(wrong)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(wrong(error)),
-        Ok(()) | Err(_) => {}
-    }
-    fs::read_to_string(path).map_err(wrong)
-}
-
-fn write(path: &PathBuf, mode: u32, text: &str) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
-    #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
 }
 
 #[cfg(test)]

@@ -479,3 +479,26 @@ fn requests_for_approval_about_a_person_go_with_it_also_those_that_come_late() {
     assert_eq!(canaries(world.folder.path()), Vec::<String>::new());
     assert_eq!(world.storage.read().unwrap().erasures_due().unwrap(), []);
 }
+
+/// A request was refused, and another one asked for that one: it repeats all that the first one says.
+#[test]
+fn requests_about_requests_about_a_person_go_with_it_too() {
+    let world = World::open();
+    let (_, contact) = person(&world);
+    let system = world.author(office::SYSTEM_USER);
+    let ask = |entity: &str, about: RecordId| {
+        let json = json!({ "about_entity": entity, "about_record": about.to_string(),
+                           "proposed": { "values": { "notes": "Quillnote" } } });
+        world.create(&system, "proposal", json)
+    };
+    let first = ask("contact", contact);
+    let second = ask("proposal", first);
+    erase(&world, contact).unwrap();
+    for request in [first, second] {
+        assert!(world.storage.read().unwrap().erasure_of(request).unwrap().is_some());
+    }
+    // One that somebody writes at the office afterwards goes at once.
+    let late = ask("contact", contact);
+    assert!(world.storage.read().unwrap().erasure_of(late).unwrap().is_some());
+    assert_eq!(canaries(world.folder.path()), Vec::<String>::new());
+}

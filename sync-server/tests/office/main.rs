@@ -1,6 +1,8 @@
 //! The office at work, with devices beside it: real replicas and a real storage, without network.
 
 #[cfg(test)]
+mod firm;
+#[cfg(test)]
 mod world;
 
 #[cfg(test)]
@@ -15,5 +17,7 @@ mod history;
 mod merges;
 #[cfg(test)]
 mod reading;
+#[cfg(test)]
+mod refusals;
 #[cfg(test)]
 mod texts;

@@ -138,10 +138,7 @@ impl<'o> Browser<'o> {
     }
 
     fn ask_with(&mut self, method: &str, path: &str, body: Vec<u8>, content_type: &str) -> Seen {
-        let config = ureq::Agent::config_builder();
-        let config =
-            config.http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
-        let agent: ureq::Agent = config.build().into();
+        let agent = agent();
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.office.address));
@@ -184,6 +181,13 @@ impl<'o> Browser<'o> {
 }
 
 /// Makes the first account, as the first start does.
+/// Asks, and follows nothing: what is answered is looked at.
+pub(crate) fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder();
+    let config = config.http_status_as_error(false).max_redirects(0);
+    config.max_redirects_will_error(false).build().into()
+}
+
 pub(crate) fn create_administrator(office: &Office) {
     let id = uuid::Uuid::from_u128(1);
     assert!(ensure_administrator(office.storage.as_ref(), PASSWORD, &[3; 16], id, NOW).unwrap());

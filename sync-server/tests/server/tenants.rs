@@ -20,7 +20,10 @@ use outrider_sync_server::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{NOW, prove, public_key};
+use crate::{
+    browser::agent,
+    world::{NOW, prove, public_key},
+};
 
 fn program(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrider-sync-server"));
@@ -63,10 +66,7 @@ impl Running {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Seen {
-        let config = ureq::Agent::config_builder();
-        let config =
-            config.http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
-        let agent: ureq::Agent = config.build().into();
+        let agent = agent();
         let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.address))

@@ -140,40 +140,28 @@ impl Office {
 
     /// Answers one request, as the HTTP handlers do.
     fn answer(&self, device: &Device, request: &Request, mut to: impl Write) -> Outcome<()> {
+        let (storage, body) = (&self.storage, request.body.as_slice());
+        let key = ServerKey::from_bytes(&[7; 32])?;
+        let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
         match request.path {
             "/v1/push" => {
-                let push: PushRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
+                let push: PushRequest = unpack(body, MESSAGE_BYTES_MAX)?;
                 if !is_signed(device, &push) {
                     return Err("a push with a wrong signature".into());
                 }
-                let response = self.accept(device, &push)?;
-                to.write_all(&pack(&response)?)?;
-            }
-            "/v1/pull" => {
-                let pull: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
-                let mut writer = FrameWriter::new(to)?;
-                let key = ServerKey::from_bytes(&[7; 32])?;
-                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
-                feed::pull(&self.storage, issuer, device, &pull, &mut |frame| {
-                    writer.write(&frame).map_err(|_| feed::Stopped)
-                })?;
-                writer.finish()?;
+                to.write_all(&pack(&self.accept(device, &push)?)?)?;
             }
             "/v1/check" => {
-                let asked: CheckRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
-                let key = ServerKey::from_bytes(&[7; 32])?;
-                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
-                to.write_all(&pack(&feed::check(&self.storage, issuer, device, &asked)?)?)?;
+                let asked: CheckRequest = unpack(body, MESSAGE_BYTES_MAX)?;
+                to.write_all(&pack(&feed::check(storage, issuer, device, &asked)?)?)?;
+            }
+            "/v1/pull" => {
+                let asked: PullRequest = unpack(body, MESSAGE_BYTES_MAX)?;
+                stream(to, |emit| feed::pull(storage, issuer, device, &asked, emit))?;
             }
             "/v1/fetch" => {
-                let asked: FetchRequest = unpack(&request.body, MESSAGE_BYTES_MAX)?;
-                let mut writer = FrameWriter::new(to)?;
-                let key = ServerKey::from_bytes(&[7; 32])?;
-                let issuer = Issuer { policy: &self.policy, key: &key, now_ms: START_MS };
-                feed::fetch(&self.storage, issuer, device, &asked, &mut |frame| {
-                    writer.write(&frame).map_err(|_| feed::Stopped)
-                })?;
-                writer.finish()?;
+                let asked: FetchRequest = unpack(body, MESSAGE_BYTES_MAX)?;
+                stream(to, |emit| feed::fetch(storage, issuer, device, &asked, emit))?;
             }
             other => return Err(format!("a request to {other}, for which nothing called").into()),
         }
@@ -188,6 +176,17 @@ impl Office {
     ) -> Outcome<outrider_core::sync::frame::PushResponse> {
         Ok(accept::push(&self.storage, &self.policy, device, push, START_MS)?)
     }
+}
+
+/// Writes an answer of frames to its end.
+fn stream(
+    to: impl Write,
+    answer: impl FnOnce(&mut feed::Emit<'_>) -> Result<(), feed::FeedError>,
+) -> Outcome<()> {
+    let mut writer = FrameWriter::new(to)?;
+    answer(&mut |frame| writer.write(&frame).map_err(|_| feed::Stopped))?;
+    writer.finish()?;
+    Ok(())
 }
 
 /// Whether the device signed the push.

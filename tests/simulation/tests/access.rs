@@ -25,40 +25,40 @@ fn one_seed_makes_one_town() {
     assert_eq!(run_phones(FIRST_SEED, 60, true), run_phones(FIRST_SEED, 60, true));
 }
 
+fn nothing_is_wrong(seed: u64) {
+    let outcome = run_phones(seed, 150, false);
+    assert!(outcome.is_good(), "{outcome:#?}");
+}
+
 /// An answer was cut off behind its first pass: the pull that went on with it moved the cursor past
 /// what had changed since, and a record stayed on a phone that its user may not hold.
 #[test]
 fn what_left_while_a_first_pull_was_cut_off_leaves_the_phone() {
-    let outcome = run_phones(38, 150, false);
-    assert!(outcome.is_good(), "{outcome:#?}");
+    nothing_is_wrong(38);
 }
 
 /// A record that its author may begin and not read stayed on the phone: no frame tells of it.
 #[test]
 fn what_was_begun_and_may_not_be_read_leaves_the_phone() {
-    let outcome = run_phones(58, 150, false);
-    assert!(outcome.is_good(), "{outcome:#?}");
+    nothing_is_wrong(58);
 }
 
 /// A device that was turned away heard that its edits of a text had arrived before: it took the
 /// answers in the order of their hashes, the third edit first.
 #[test]
 fn edits_of_a_text_that_had_arrived_are_confirmed_in_their_order() {
-    let outcome = run_phones(3_007, 150, false);
-    assert!(outcome.is_good(), "{outcome:#?}");
+    nothing_is_wrong(3_007);
 }
 
 /// A record was declined, and the text that was typed into it later arrived without it.
 #[test]
 fn a_text_of_a_declined_record_does_not_stand_without_it() {
-    let outcome = run_phones(100_495, 150, false);
-    assert!(outcome.is_good(), "{outcome:#?}");
+    nothing_is_wrong(100_495);
 }
 
 /// A request for approval was refused, and asked for by another one, which repeated it: that one
 /// stayed when the person was erased.
 #[test]
 fn a_request_of_a_request_goes_with_the_person() {
-    let outcome = run_phones(165, 150, false);
-    assert!(outcome.is_good(), "{outcome:#?}");
+    nothing_is_wrong(165);
 }

@@ -272,6 +272,10 @@ fn tell_page(
         let by = one_line(text("user"));
         let device = one_line(text("device_name"));
         let mut line = format!("{at}  {by} ({device})  {what}  {change}");
+        if !text("approved_by").is_empty() {
+            let granted = past::say(Past::GrantedBy, context.language);
+            line.push_str(&format!("  ({granted} {})", one_line(text("approved_by"))));
+        }
         if !value("written").is_null() {
             let written = words(context, replica, entity, text("key"), value("written"))?;
             line.push_str(&format!("  [{written}]"));

@@ -32,12 +32,14 @@ impl Chapter {
     }
 }
 
-/// Gives roles, switches the rules on, and hands a customer over while its owner is offline.
+/// Gives roles, switches the rules on, and hands a customer over while its owner is offline. Where the
+/// server runs on (`is_served`), it says where to decide.
 pub(super) fn tell(
     voice: &Voice,
     server: &Server,
     devices: &[Device],
     customer: RecordId,
+    is_served: bool,
 ) -> Result<Chapter, DemoError> {
     let [rep, manager, technician] = devices else {
         return Ok(Chapter { inbox: Vec::new(), is_handed_over: false });
@@ -96,8 +98,10 @@ pub(super) fn tell(
         &format!("it left the old owner's device: {has_left}; what he typed waits at the office"),
         &format!("记录已离开原负责人的设备：{has_left}；其输入的内容在公司等待审批"),
     );
-    let page = format!("http://{}/reviews", server.address);
-    voice.line(&format!("decide there: {page}"), &format!("审批页面：{page}"));
+    if is_served {
+        let page = format!("http://{}/reviews", server.address);
+        voice.line(&format!("decide there: {page}"), &format!("审批页面：{page}"));
+    }
     Ok(Chapter { inbox, is_handed_over: has_left && arrived })
 }
 

@@ -88,7 +88,7 @@ pub(super) fn tell(voice: &Voice, args: &DemoArgs) -> Result<Outcome, DemoError>
     let settled = settle(voice, &devices, &cast)?;
     let last = verify(&devices, &server.data, &[])?;
     export(voice, lin, &cast, &folder)?;
-    let chapter = rules::tell(voice, &server, &devices, cast.fields)?;
+    let chapter = rules::tell(voice, &server, &devices, cast.fields, !args.no_serve)?;
 
     let converged = after.is_converged && last.is_converged && settled;
     let lost = after.lost.len();

@@ -56,6 +56,8 @@ pub(crate) enum Past {
     NoHistory,
     OwnAnswer,
     NotSettled,
+    /// Who granted an edit that was refused.
+    GrantedBy,
     StateBytes,
     TextBytes,
     OwnChanges,
@@ -80,6 +82,7 @@ pub(crate) fn say(word: Past, language: Language) -> &'static str {
             "以下为本设备所知：自己的修改，以及现有各值的作者",
         ),
         Past::NotSettled => ("several values", "存在多个值"),
+        Past::GrantedBy => ("granted by", "批准人"),
         Past::StateBytes => ("values", "字段字节"),
         Past::TextBytes => ("long texts", "长文本字节"),
         Past::OwnChanges => ("own changes", "本设备修改"),

@@ -271,6 +271,11 @@ impl<T: Connected> ReadAccess for T {
         Ok(reviews(self.conn()?, sql, by)?.pop())
     }
 
+    fn granted_reviews(&self, record: RecordId) -> Result<Vec<Review>, StorageError> {
+        let granted = select_review!("WHERE record = ?1 AND state = 'granted' ORDER BY id");
+        reviews(self.conn()?, granted, params![record.as_bytes()])
+    }
+
     fn was_handed_in(&self, document: &DocumentId, device: DeviceId) -> Result<bool, StorageError> {
         self.conn()?
             .prepare_cached(

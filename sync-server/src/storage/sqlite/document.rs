@@ -19,6 +19,22 @@ pub(super) fn id_of(row: &Row<'_>) -> Result<DocumentId, StorageError> {
     Ok(DocumentId { record, part: part.parse().map_err(damaged)? })
 }
 
+/// The documents of a record.
+pub(super) fn parts_of(
+    conn: &Connection,
+    record: RecordId,
+) -> Result<Vec<DocumentId>, StorageError> {
+    const DOING: &str = "reading the parts of a record";
+    let mut query =
+        conn.prepare_cached("SELECT record, part FROM document WHERE record = ?1").doing(DOING)?;
+    let mut rows = query.query([record.as_bytes()]).doing(DOING)?;
+    let mut parts = Vec::new();
+    while let Some(row) = rows.next().doing(DOING)? {
+        parts.push(id_of(row)?);
+    }
+    Ok(parts)
+}
+
 /// A document as its row has it.
 struct Raw {
     entity: String,

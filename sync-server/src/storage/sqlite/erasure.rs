@@ -235,18 +235,7 @@ impl WriteErasure for SqliteWrite<'_> {
         entity: &str,
     ) -> Result<ErasedCounts, StorageError> {
         let mut counts = ErasedCounts::default();
-        let parts: Vec<DocumentId> = {
-            let mut query = self
-                .conn()?
-                .prepare_cached("SELECT record, part FROM document WHERE record = ?1")
-                .doing(ERASING)?;
-            let mut rows = query.query([record.as_bytes()]).doing(ERASING)?;
-            let mut parts = Vec::new();
-            while let Some(row) = rows.next().doing(ERASING)? {
-                parts.push(document::id_of(row)?);
-            }
-            parts
-        };
+        let parts = document::parts_of(self.conn()?, record)?;
         counts.documents = parts.len() as u64;
         for id in parts.iter().filter(|id| id.part != Part::Main) {
             self.remove_document(id)?;

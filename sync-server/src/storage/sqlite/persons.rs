@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use outrider_core::{
-    ids::{DocumentId, RecordId, bytes_from_hex, to_hex},
+    ids::{RecordId, bytes_from_hex, to_hex},
     schema::Schema,
     store::{index, rows},
 };
@@ -252,20 +252,9 @@ fn change(
 }
 
 fn remove(conn: &Connection, record: RecordId) -> Result<(), StorageError> {
-    let parts: Vec<DocumentId> = {
-        let mut query = conn
-            .prepare_cached("SELECT record, part FROM document WHERE record = ?1")
-            .doing(OPENING)?;
-        let mut rows = query.query([record.as_bytes()]).doing(OPENING)?;
-        let mut parts = Vec::new();
-        while let Some(row) = rows.next().doing(OPENING)? {
-            parts.push(document::id_of(row)?);
-        }
-        parts
-    };
     let mut streams = StreamChanges::default();
-    for id in &parts {
-        document::remove(conn, &mut streams, id)?;
+    for id in document::parts_of(conn, record)? {
+        document::remove(conn, &mut streams, &id)?;
     }
     streams.write(conn)?;
     erasure::remove_changes(conn, record)?;

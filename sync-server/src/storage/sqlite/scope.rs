@@ -53,12 +53,9 @@ pub(super) fn follow(
     if is_orphan || unit_of_new(conn, id.record)?.is_some() {
         refresh_alone(conn, id.record, position)?;
     }
-    if is_new {
-        for orphan in orphans_of(conn, id.record)? {
-            refresh_alone(conn, orphan, position)?;
-        }
-    } else if entity.family != Family::Itself {
-        // Some may name it as their head by mistake, which it is or is not by now.
+    if is_new || entity.family != Family::Itself {
+        // They came before it; or they name it as their head by mistake, which it is or is not by
+        // now.
         for member in members_of(conn, id.record)? {
             refresh_alone(conn, member, position)?;
         }
@@ -194,19 +191,6 @@ pub(super) fn known_readers(
         })
         .and_then(Iterator::collect)
         .doing(DOING)
-}
-
-/// Records that came before the head of their family and are read alone.
-fn orphans_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, StorageError> {
-    const DOING: &str = "reading records that came before the head of their family";
-    conn.prepare_cached(
-        "SELECT record FROM document
-         WHERE family = ?1 AND part = 'main' AND record <> ?1 AND alone IS NOT NULL",
-    )
-    .doing(DOING)?
-    .query_map([head.as_bytes()], |row| Ok(RecordId::from_bytes(row.get(0)?)))
-    .and_then(Iterator::collect)
-    .doing(DOING)
 }
 
 /// Other records that name this one as the head of their family.

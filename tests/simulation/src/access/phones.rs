@@ -21,7 +21,7 @@ use outrider_sync_server::{
     devices::Bar,
     enrol::{Applicant, Draw, create_code, enrol},
     office::{self, Decision, OfficeError},
-    storage::{self, Content, Read, SCOPE_ALL, Storage, access::ReviewState},
+    storage::{self, Content, Read, SCOPE_ALL, Storage, access::ReviewState, sqlite::verify},
 };
 use serde_json::{Map, json};
 
@@ -467,6 +467,9 @@ impl World {
                 places.push((words, review.bytes));
             }
         }
+        let checked = verify::verify(&self.town.data(), None, &mut |_, _, _| ())?;
+        let problems = checked.problems.iter().map(|problem| format!("the server: {problem}"));
+        self.out.diverged.extend(problems);
         for (word, id) in &self.words {
             let finder = memchr::memmem::Finder::new(word);
             let place = places.iter().find(|(_, bytes)| finder.find(bytes).is_some());

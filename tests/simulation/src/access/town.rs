@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -29,6 +30,8 @@ use super::{
 };
 use crate::{Failure, device::EPOCH_MS, dice::Dice, hand::draw};
 
+/// The folder of the server.
+const DATA: &str = "server";
 /// Records of these are drawn: heads, members of families, entities with readers and shares, and
 /// those that stand alone.
 pub(super) const ENTITIES: [&str; 18] = [
@@ -79,7 +82,7 @@ impl Town {
     pub(super) fn build(seed: u64) -> Result<Self, Failure> {
         let mut dice = Dice::new(seed);
         let folder = tempfile::Builder::new().prefix("outrider-town").tempdir()?;
-        let storage = SqliteStorage::open_for_test(&folder.path().join("server"), true)?;
+        let storage = SqliteStorage::open_for_test(&folder.path().join(DATA), true)?;
         let draws = Arc::new(Draws::from_seed(dice.bytes()));
         let system = office::author_with(&storage, SYSTEM_USER, None, &draws, EPOCH_MS)?;
         let facts = Facts { today: "2026-05-28", ..Facts::default() };
@@ -115,9 +118,14 @@ impl Town {
         Ok(town)
     }
 
+    /// Where the server's data is.
+    pub(super) fn data(&self) -> PathBuf {
+        self.folder.path().join(DATA)
+    }
+
     /// The process ends and begins again.
     pub(super) fn restart(&mut self) -> Result<(), Failure> {
-        self.storage = SqliteStorage::open_for_test(&self.folder.path().join("server"), true)?;
+        self.storage = SqliteStorage::open_for_test(&self.data(), true)?;
         Ok(())
     }
 

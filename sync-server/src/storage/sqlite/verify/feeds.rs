@@ -28,28 +28,46 @@ pub(super) fn check(
     check_chain(conn, findings, progress)
 }
 
-/// Documents whose place in the feed is not theirs, and families that stand too early.
+/// Documents whose place in the feed is not theirs, and units that stand too early.
+///
+/// A document stands in its family, and in the unit of its record alone if that is read alone. What
+/// left a unit keeps a row there that says so.
 fn check_places(conn: &Connection, findings: &mut Findings) -> Result<(), StorageError> {
-    let wrong: [(&str, &str); 3] = [
+    let wrong: [(&str, &str); 5] = [
         (
             "SELECT d.record, d.part FROM document d
-             LEFT JOIN record_feed r
-                 ON r.family = d.family AND r.record = d.record AND r.part = d.part
+             LEFT JOIN record_feed r ON r.family = d.family AND r.record = d.record
+                 AND r.part = d.part AND r.gone = 0
              WHERE r.record IS NULL OR r.entity <> d.entity OR r.position <> d.position
              ORDER BY d.record, d.part",
             "does not stand in the feed where it should",
         ),
         (
-            "SELECT r.record, r.part FROM record_feed r
-             LEFT JOIN document d
-                 ON d.record = r.record AND d.part = r.part AND d.family = r.family
-             WHERE d.record IS NULL ORDER BY r.record, r.part",
-            "stands in the feed, but there is no such document in that family",
+            "SELECT d.record, d.part FROM document d
+             LEFT JOIN record_feed r ON r.family = d.alone AND r.record = d.record
+                 AND r.part = d.part AND r.gone = 0
+             WHERE d.alone IS NOT NULL
+                 AND (r.record IS NULL OR r.entity <> d.entity OR r.position <> d.position)
+             ORDER BY d.record, d.part",
+            "does not stand in the feed of the record alone where it should",
         ),
         (
             "SELECT r.record, r.part FROM record_feed r
-             LEFT JOIN family_feed f ON f.family = r.family AND f.scope = 'all'
-             WHERE f.family IS NULL OR f.position < r.position ORDER BY r.record, r.part",
+             LEFT JOIN document d ON d.record = r.record AND d.part = r.part
+                 AND (d.family = r.family OR d.alone = r.family)
+             WHERE r.gone = 0 AND d.record IS NULL ORDER BY r.record, r.part",
+            "stands in the feed, but there is no such document in that family",
+        ),
+        (
+            "SELECT d.record, d.part FROM document d
+             LEFT JOIN family_feed f ON f.family = d.family AND f.scope = 'all'
+             WHERE f.family IS NULL ORDER BY d.record, d.part",
+            "is of a family that does not stand in the feed",
+        ),
+        (
+            "SELECT DISTINCT r.record, r.part FROM record_feed r
+             JOIN family_feed f ON f.family = r.family AND f.gone = 0
+             WHERE r.gone = 0 AND f.position < r.position ORDER BY r.record, r.part",
             "changed after the position of its family",
         ),
     ];

@@ -276,6 +276,28 @@ fn each_kind_of_damage_is_found_and_named() {
             &second,
         ),
         (
+            format!("UPDATE record_feed SET gone = 1 WHERE record = x'{}'", "02".repeat(16)),
+            Subject::Feed,
+            &second,
+        ),
+        (
+            format!(
+                "UPDATE document SET alone = randomblob(16) WHERE record = x'{}'",
+                "02".repeat(16)
+            ),
+            Subject::Feed,
+            "feed of the record alone",
+        ),
+        (
+            format!(
+                "INSERT INTO record_feed SELECT randomblob(16), record, part, entity, position, 0
+                 FROM record_feed WHERE record = x'{}'",
+                "02".repeat(16)
+            ),
+            Subject::Feed,
+            "no such document in that family",
+        ),
+        (
             "UPDATE stream_digest SET digest = randomblob(16) WHERE part = 'main'".to_owned(),
             Subject::Stream,
             "customer/main",
