@@ -6,7 +6,8 @@
 //! * [`state`]: what a document is between changes. * [`write`](mod@write): edits to changes.
 //! * [`join`]: states of two replicas to one. * [`wire`]: states and deltas as bytes.
 //! * [`rows`], [`archive`], [`read`]: what keys mean. * [`base`]: edits written anew after a
-//!   refusal. * [`history`], [`gate`]: what a server lets pass. * [`reroot`], [`export`].
+//!   refusal. * [`recover`](mod@recover): what a server lost for good, written anew.
+//! * [`history`], [`gate`]: what a server lets pass. * [`reroot`], [`export`].
 
 pub mod op;
 
@@ -31,6 +32,8 @@ pub mod base;
 
 pub mod reissue;
 
+pub mod recover;
+
 pub mod history;
 
 pub mod gate;
@@ -42,6 +45,7 @@ pub mod export;
 pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
+pub use recover::{Recovered, Recovering, recover};
 pub use reissue::reissue;
 pub use state::{Clock, Head, Own, Seen, State, Survivor};
 pub use text::{AcceptedText, TextChange, TextDocument, TextError};

@@ -50,6 +50,7 @@ pub mod pull;
 pub mod push;
 pub mod read;
 pub mod rebuild;
+pub mod recover;
 pub mod session;
 pub mod storage;
 pub mod taps;

@@ -36,6 +36,7 @@ use crate::{
 
 pub mod backup;
 pub mod keep;
+pub mod recovery;
 mod rules;
 
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
@@ -74,6 +75,8 @@ enum Subcommands {
     Backup(backup::BackupArgs),
     /// Put a backup back while no server runs
     Restore(backup::RestoreArgs),
+    /// Say which devices came back after a backup was put back, or wait for them no more
+    Recovery(recovery::RecoveryArgs),
     /// Check that everything in a data folder or a backup fits together
     Verify(backup::VerifyArgs),
     /// Look after the file that remembers what must outlive a backup
@@ -221,6 +224,7 @@ where
         Some(Subcommands::BackupKey(args)) => backup::make_key(&args),
         Some(Subcommands::Backup(args)) => backup::make_backup(&args),
         Some(Subcommands::Restore(args)) => backup::put_back(&args),
+        Some(Subcommands::Recovery(args)) => recovery::look_after(&args),
         Some(Subcommands::Verify(args)) => match backup::check(&args) {
             // What was found is said already.
             Ok(false) => return ExitCode::FAILURE,

@@ -28,7 +28,8 @@ use outrider_core::{
 
 use crate::{
     access::{Issuer, sign_grant},
-    storage::{Device, Read, SCOPE_ALL, Storage, StorageError},
+    recovery,
+    storage::{Device, Read, SCOPE_ALL, Storage, StorageError, recovery::StoredRecovery},
 };
 
 mod body;
@@ -107,6 +108,7 @@ pub fn pull(
     let digest = grant.digest();
     note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
     note_erasures(storage, device, request, issuer.now_ms)?;
+    recovery::note_pull(storage, device, request, issuer.now_ms)?;
     let view = {
         let tx = storage.read()?;
         let is_cursor_known =
@@ -122,6 +124,7 @@ pub fn pull(
             expected: tx.count_units(&scopes, base)?,
             grant: (request.grant != digest).then(|| sign_grant(issuer.key, view.grant())),
             position: Some(tx.position()?),
+            recovery: tx.recovery()?.as_ref().map(StoredRecovery::told),
         }))?;
         if !is_cursor_known {
             return Ok(());
@@ -215,6 +218,7 @@ fn finish(
         digest::toggle(&mut all, &stream.digest);
     }
     let is_same = !view.has_grown() && request.position > 0 && all == request.held;
+    end.is_held_right = Some(is_same);
     if !is_same {
         end.streams = streams;
     }
@@ -237,6 +241,7 @@ fn end_at(is_more: bool, position: u64, reached: Option<u64>) -> End {
         digest: Digest::default(),
         streams: Vec::new(),
         reached,
+        is_held_right: None,
         audit_head: None,
     }
 }

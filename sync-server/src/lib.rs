@@ -37,6 +37,7 @@ pub mod lock;
 
 pub mod accept;
 pub mod feed;
+pub mod recovery;
 
 pub mod office;
 

@@ -34,6 +34,7 @@ pub mod access;
 pub mod accounts;
 pub mod audit;
 pub mod erasure;
+pub mod recovery;
 pub mod sqlite;
 pub mod standing;
 
@@ -337,6 +338,7 @@ pub trait Read:
     + audit::ReadAudit
     + access::ReadAccess
     + erasure::ReadErasure
+    + recovery::ReadRecovery
     + standing::ReadStandings
 {
     /// The id of this store, drawn when it was created.
@@ -520,6 +522,7 @@ pub trait Write:
     + audit::WriteAudit
     + access::WriteAccess
     + erasure::WriteErasure
+    + recovery::WriteRecovery
     + standing::WriteStandings
 {
     /// Stores a document's new content: the state, its typed row, its place in the feed (taking

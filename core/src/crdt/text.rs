@@ -9,6 +9,7 @@ mod edit;
 mod error;
 mod guard;
 mod history;
+mod recover;
 mod replay;
 
 mod accept;
@@ -17,6 +18,7 @@ pub use accept::{AcceptedText, accept};
 pub use document::{TextDocument, first_change};
 pub use error::TextError;
 pub use guard::TEXT_STACK_BYTES;
+pub use recover::{RecoveredText, recover_text};
 pub use replay::replay;
 
 /// Bytes of a text, at most.

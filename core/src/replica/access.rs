@@ -264,7 +264,7 @@ impl Writer<'_> {
     /// waits. Returns how many records went.
     pub(super) fn purge(&mut self) -> Result<u64, ReplicaError> {
         let Some(grant) = meta::grant(self.tx)? else { return Ok(0) };
-        standing::drop_stale(self.tx)?;
+        self.drop_stale_scopes()?;
         if meta::held_grant(self.tx)? != grant.digest() {
             let is_kept = |scope: &crate::access::Scope| grant.scopes().any(|one| one == scope);
             standing::all_may_leave(self.tx, is_kept)?;

@@ -149,7 +149,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn queue(
+    pub(super) fn queue(
         &mut self,
         document: &FlatDocument,
         change: &EncodedChange,
@@ -189,7 +189,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn save_flat(&self, document: &FlatDocument) -> Result<(), StoreError> {
+    pub(super) fn save_flat(&self, document: &FlatDocument) -> Result<(), StoreError> {
         let confirmed = document.confirmed.as_ref().map(State::to_bytes);
         self.save(document, document.state.to_bytes(), confirmed)
     }
@@ -211,7 +211,7 @@ impl Writer<'_> {
     }
 
     /// Sets the digest of the confirmed content, in the document and in the sum of all.
-    fn update_digest(&mut self, document: &mut FlatDocument) {
+    pub(super) fn update_digest(&mut self, document: &mut FlatDocument) {
         let confirmed = document.confirmed();
         let fresh = (!confirmed.is_empty()).then(|| digest::of_state(&document.id, confirmed));
         self.replace_digest(document.digest, fresh);
@@ -386,7 +386,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn fresh_actor(&mut self, states: &[&State]) -> ActorId {
+    pub(super) fn fresh_actor(&mut self, states: &[&State]) -> ActorId {
         loop {
             let actor = ActorId::new(self.actor.prefix(), draw_suffix(self.rng));
             if states.iter().all(|state| !state.clock.contains_key(&actor)) {

@@ -1,6 +1,6 @@
 //! Downwards: states, deltas and texts, joined in transactions of a bounded size.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
@@ -59,6 +59,7 @@ impl Replica {
             grant: meta::held_grant(conn)?,
             erased: Some(erased::reached(conn)?).filter(|number| *number > 0),
             audit_head: witness::last(conn)?,
+            recovered: Some(meta::recovered(conn)?).filter(|number| *number > 0),
         })
     }
 
@@ -115,6 +116,17 @@ impl Replica {
         frames: &[PullFrame],
         is_fetch: bool,
     ) -> Result<PullEffect, ReplicaError> {
+        self.take_frames_and(frames, is_fetch, &BTreeSet::new())
+    }
+
+    /// As [`take_frames`](Self::take_frames); what the server lacks of the documents `lost` is
+    /// written anew.
+    pub(super) fn take_frames_and(
+        &mut self,
+        frames: &[PullFrame],
+        is_fetch: bool,
+        lost: &BTreeSet<DocumentName>,
+    ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
         self.exchange(|writer| {
             let mut effect = PullEffect::default();
@@ -123,6 +135,7 @@ impl Replica {
                 match frame {
                     PullFrame::Hello(hello) => {
                         begun = hello.position;
+                        writer.take_recovery(hello.recovery.as_ref())?;
                         match &hello.grant {
                             Some(grant) => writer.take_grant(grant)?,
                             None => writer.return_to_held_grant()?,
@@ -130,7 +143,7 @@ impl Replica {
                     }
                     PullFrame::Author(author) => meta::set_author(writer.tx, author)?,
                     PullFrame::Document(document) => {
-                        writer.take_document(document, &mut effect)?;
+                        writer.take_document(document, lost, &mut effect)?;
                         progress = Some(progress_of(document));
                     }
                     PullFrame::Enter(unit, scope) => standing::enter(writer.tx, *unit, scope)?,
@@ -277,6 +290,7 @@ impl Writer<'_> {
     fn take_document(
         &mut self,
         frame: &DocumentFrame,
+        lost: &BTreeSet<DocumentName>,
         effect: &mut PullEffect,
     ) -> Result<(), ReplicaError> {
         effect.documents += 1;
@@ -286,7 +300,12 @@ impl Writer<'_> {
         if matches!(frame.body, Body::Text(_)) == id.part.is_flat() {
             return Err(ReplicaError::Protocol(format!("a body that does not fit {id}")));
         }
-        let merged = self.take_body(&id, &frame.entity, &frame.body)?;
+        let name = DocumentName { record: id.record, part: id.part.clone() };
+        let merged = if lost.contains(&name) {
+            self.recover_body(&id, &frame.entity, &frame.body)?
+        } else {
+            self.take_body(&id, &frame.entity, &frame.body)?
+        };
         if merged == Merged::NeedsWhole {
             let DocumentId { record, part } = id;
             effect.needs_whole.push(DocumentName { record, part });
@@ -297,6 +316,27 @@ impl Writer<'_> {
             meta::set_provenance(self.tx, &id, &frame.provenance)?;
         }
         Ok(())
+    }
+
+    fn recover_body(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        body: &Body,
+    ) -> Result<Merged, ReplicaError> {
+        match body {
+            Body::State(bytes) => {
+                let state = State::from_bytes(bytes)
+                    .map_err(|error| ReplicaError::Protocol(format!("{id}: {error}")))?;
+                self.recover_flat(id, entity, state)?;
+            }
+            Body::Text(changes) => {
+                let changes: Vec<&[u8]> = changes.iter().map(|change| change.as_slice()).collect();
+                self.recover_text(id, entity, &changes)?;
+            }
+            Body::Delta(_) => return Ok(Merged::NeedsWhole),
+        }
+        Ok(Merged::Joined)
     }
 
     fn take_body(

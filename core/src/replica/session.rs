@@ -73,6 +73,8 @@ pub struct Summary {
     pub repaired: u64,
     /// Whether the server turned out to be restored from a backup.
     pub is_server_restored: bool,
+    /// Documents of which something was written anew because the server had lost it for good.
+    pub recovered: u64,
     /// Requests.
     pub requests: u64,
     /// Compressed bytes sent.
@@ -128,7 +130,12 @@ pub struct Session {
     hello: Option<Hello>,
     to_check: VecDeque<Stream>,
     to_fetch: Vec<DocumentName>,
-    is_checked: bool,
+    /// How often streams were compared.
+    checks: u8,
+    /// The recovery of the server that is over, after which nothing was written anew yet.
+    recovery: Option<u32>,
+    /// Documents of which the server will not get back what it lacks.
+    lost: BTreeSet<DocumentName>,
     budget_bytes: u64,
     summary: Summary,
 }
@@ -160,7 +167,9 @@ impl Session {
             hello: None,
             to_check: VecDeque::new(),
             to_fetch: Vec::new(),
-            is_checked: false,
+            checks: 0,
+            recovery: None,
+            lost: BTreeSet::new(),
             budget_bytes,
             summary: Summary::default(),
         }
@@ -200,7 +209,7 @@ impl Session {
                     Some(Request { path: "/v1/pull", body: pack(&request)? })
                 }
                 Phase::Check { after } => self.check(after)?,
-                Phase::Fetch => self.fetch()?,
+                Phase::Fetch => self.fetch(replica)?,
                 Phase::Done => return Ok(None),
             };
             if let Some(request) = request {
@@ -377,6 +386,9 @@ impl Session {
             self.phase = Phase::Resend { after: 0 };
             return Ok(false);
         }
+        if let Some(told) = hello.recovery.filter(|told| told.is_closed && !is_fetch) {
+            self.recovery = (told.number > replica.recovered()?).then_some(told.number);
+        }
         self.summary.expected += hello.expected;
         self.hello = Some(hello.clone());
         Ok(true)
@@ -391,7 +403,17 @@ impl Session {
         if frames.is_empty() {
             return Ok(None);
         }
-        let effect = replica.take_frames(frames, is_fetch)?;
+        let effect = if is_fetch {
+            replica.take_frames_and(frames, true, &self.lost)?
+        } else {
+            replica.take_frames(frames, false)?
+        };
+        for frame in frames {
+            if let PullFrame::Document(document) = frame {
+                let name = DocumentName { record: document.record, part: document.part.clone() };
+                self.summary.recovered += u64::from(self.lost.remove(&name));
+            }
+        }
         self.summary.left += effect.left;
         self.summary.erased += effect.erased.0;
         self.summary.erased_values += effect.erased.1;
@@ -409,7 +431,7 @@ impl Session {
 
     fn after_frames(
         &mut self,
-        replica: &Replica,
+        replica: &mut Replica,
         end: Option<End>,
         is_fetch: bool,
     ) -> Result<(), ReplicaError> {
@@ -420,9 +442,17 @@ impl Session {
         if end.is_more {
             return Ok(());
         }
-        if !self.is_checked && !end.streams.is_empty() {
-            self.is_checked = true;
+        // After a recovery once more: what was sent again has arrived or never will.
+        let checks_max = if self.recovery.is_some() { 2 } else { 1 };
+        if self.checks < checks_max && !end.streams.is_empty() {
+            self.checks += 1;
             self.to_check = replica.differing_streams(&end.streams)?.into();
+        }
+        let is_right = end.is_held_right == Some(true)
+            || (self.to_check.is_empty() && !end.streams.is_empty());
+        if let Some(number) = self.recovery.filter(|_| is_right) {
+            replica.note_recovered(number)?;
+            self.recovery = None;
         }
         self.phase =
             if self.to_check.is_empty() { Phase::Fetch } else { Phase::Check { after: None } };
@@ -451,10 +481,16 @@ impl Session {
         let (differing, only_here) =
             replica.compare_page(&stream, after, &response.documents, is_last)?;
         for name in differing.iter().chain(&only_here) {
-            let known = replica.acknowledged_of(name)?;
-            self.asked.extend(known.into_iter().filter(|hash| !self.was_asked.contains(hash)));
+            let mut known = replica.acknowledged_of(name)?;
+            known.retain(|hash| !self.was_asked.contains(hash));
+            if known.is_empty() && self.recovery.is_some() {
+                self.lost.insert(name.clone());
+            }
+            self.asked.extend(known);
         }
-        replica.may_leave(&only_here)?;
+        if self.recovery.is_none() {
+            replica.may_leave(&only_here)?;
+        }
         self.to_fetch.extend(differing);
         self.phase = if is_last {
             self.to_check.pop_front();
@@ -465,10 +501,28 @@ impl Session {
         Ok(())
     }
 
-    fn fetch(&mut self) -> Result<Option<Request>, ReplicaError> {
-        if self.to_fetch.is_empty() {
+    /// What comes when nothing is to be fetched any more.
+    fn after_fetch(&mut self, replica: &mut Replica) -> Result<Phase, ReplicaError> {
+        // What the server did not send it does not have at all.
+        let lost = std::mem::take(&mut self.lost);
+        self.summary.recovered += lost.len() as u64;
+        replica.recover_whole(&lost)?;
+        if !self.asked.is_empty() {
             // What the server turned out to lack goes up once more.
-            self.phase = if self.asked.is_empty() { Phase::Done } else { Phase::ResendAsked };
+            return Ok(Phase::ResendAsked);
+        }
+        let Some(number) = self.recovery.take().filter(|_| self.checks > 0) else {
+            return Ok(Phase::Done);
+        };
+        replica.note_recovered(number)?;
+        self.is_round_needed = true;
+        // Nothing waits after the last place: the next step begins another round.
+        Ok(Phase::Push { after: i64::MAX })
+    }
+
+    fn fetch(&mut self, replica: &mut Replica) -> Result<Option<Request>, ReplicaError> {
+        if self.to_fetch.is_empty() {
+            self.phase = self.after_fetch(replica)?;
             return Ok(None);
         }
         let rest = self.to_fetch.split_off(self.to_fetch.len().min(FETCH_DOCUMENTS_MAX));

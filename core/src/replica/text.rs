@@ -107,7 +107,7 @@ impl Writer<'_> {
         }
     }
 
-    fn project_text(
+    pub(super) fn project_text(
         &mut self,
         id: &DocumentId,
         entity: &Entity,
@@ -117,7 +117,7 @@ impl Writer<'_> {
         Ok(rows::project_text(self.tx, entity, id.record, id.part.as_str(), text)?)
     }
 
-    fn save_text(
+    pub(super) fn save_text(
         &mut self,
         id: &DocumentId,
         mut stored: StoredDocument,

@@ -236,6 +236,42 @@ pub fn set_resend_after(conn: &Connection, after: Option<i64>) -> Result<(), Sto
     set(conn, "resend_after", &kept)
 }
 
+/// The number of the last recovery of the server after which this device wrote anew what was lost.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn recovered(conn: &Connection) -> Result<u32, StoreError> {
+    Ok(get::<[u8; 4]>(conn, "recovered")?.map_or(0, u32::from_be_bytes))
+}
+
+/// Stores after which recovery of the server what was lost was written anew.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_recovered(conn: &Connection, number: u32) -> Result<(), StoreError> {
+    set(conn, "recovered", &number.to_be_bytes())
+}
+
+/// The number of the last recovery of which the server told.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn recovery_told(conn: &Connection) -> Result<u32, StoreError> {
+    Ok(get::<[u8; 4]>(conn, "recovery_told")?.map_or(0, u32::from_be_bytes))
+}
+
+/// Stores of which recovery the server told last.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_recovery_told(conn: &Connection, number: u32) -> Result<(), StoreError> {
+    set(conn, "recovery_told", &number.to_be_bytes())
+}
+
 /// What the user may do, as the server said last.
 ///
 /// # Errors

@@ -211,6 +211,10 @@ pub struct PullRequest {
     /// The highest number of an erasure that was carried out here; none before the first.
     #[n(8)]
     pub erased: Option<u64>,
+    /// The number of the last recovery of the server after which this device wrote anew what was
+    /// lost; none before the first.
+    #[n(10)]
+    pub recovered: Option<u32>,
     /// The last head of the server's audit that this device was told.
     #[n(20)]
     pub audit_head: Option<AuditHead>,
@@ -374,6 +378,21 @@ pub struct Hello {
     /// newer.
     #[n(7)]
     pub position: Option<u64>,
+    /// The server's last recovery, if there was one.
+    #[n(10)]
+    pub recovery: Option<Recovery>,
+}
+
+/// That the server was put back to a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct Recovery {
+    /// Counts them.
+    #[n(0)]
+    pub number: u32,
+    /// Whether nothing is expected from anybody any more: what still lacks is written anew by
+    /// whoever holds it.
+    #[n(1)]
+    pub is_closed: bool,
 }
 
 /// How the server ends its answer.
@@ -395,6 +414,10 @@ pub struct End {
     /// The position that pass 0 reached, for [`Progress::reached`].
     #[n(4)]
     pub reached: Option<u64>,
+    /// Whether the request's digest over everything that is held was right; none if it was not
+    /// compared.
+    #[n(10)]
+    pub is_held_right: Option<bool>,
     /// The newest head of the server's audit, for the device to remember.
     #[n(20)]
     pub audit_head: Option<AuditHead>,

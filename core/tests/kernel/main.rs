@@ -27,4 +27,5 @@ mod mutations;
 
 mod export;
 mod history;
+mod recover;
 mod reroot;

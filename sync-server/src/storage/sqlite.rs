@@ -25,6 +25,7 @@ mod document;
 mod erasure;
 mod feed;
 mod ledger;
+mod recovery;
 mod rows;
 mod scope;
 mod sight;

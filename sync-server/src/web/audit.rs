@@ -91,6 +91,8 @@ pub(super) const ACTIONS: &[(&str, &str)] = &[
     ("review_kept", "audit-review-kept"),
     ("user_disabled", "audit-user-disabled"),
     ("user_enabled", "audit-user-enabled"),
+    ("recovery_opened", "audit-recovery-opened"),
+    ("recovery_closed", "audit-recovery-closed"),
     ("audit_pruned", "audit-audit-pruned"),
     ("audit_rewritten", "audit-audit-rewritten"),
 ];

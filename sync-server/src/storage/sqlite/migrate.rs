@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_ledger.sql"),
     include_str!("migrations/0008_erasure.sql"),
     include_str!("migrations/0009_erasure_due.sql"),
+    include_str!("migrations/0010_recovery.sql"),
 ];
 
 /// The one that makes a chain of the audit: SQL cannot hash.

@@ -140,6 +140,12 @@ pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageEr
     )
     .doing(DOING)?;
     tx.execute("UPDATE counter SET position = ?1", params![to_sql(position)]).doing(DOING)?;
+    tx.execute(
+        "INSERT INTO recovery (number, position, opened_at, is_announced)
+         SELECT coalesce(max(number), 0) + 1, ?1, ?2, 1 FROM recovery",
+        params![to_sql(position), now_ms],
+    )
+    .doing(DOING)?;
     tx.commit().doing(DOING)
 }
 

@@ -1,0 +1,305 @@
+//! Writing anew what a server lost for good.
+//!
+//! A server that was put back to a backup gets back what devices wrote. Some of what it had may
+//! come back from nobody: a change of the office itself, and what follows it. A device that holds
+//! the result in its state writes the difference between that and the server's state anew, as
+//! changes of its own on the server's state. They replace only what was replaced before, so a
+//! value that somebody wrote since stands beside them as a conflict.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    archive::{ARCHIVED, Archival, Archived},
+    base::Base,
+    op::{Action, Change, EncodedChange, Op, OpId},
+    rows::{op_ids_from_text, op_ids_to_text},
+    state::{Own, SURVIVORS_MAX, State, Survivor, covers_op},
+    write::{WriteError, commit},
+};
+use crate::{
+    ids::{ActorId, Part},
+    schema::{Entity, Key, Kind},
+    time::TimestampMs,
+    value::Value,
+};
+
+/// Who writes anew, and what.
+#[derive(Debug, Clone, Copy)]
+pub struct Recovering<'a> {
+    /// The definition of the record's entity.
+    pub entity: &'a Entity,
+    /// Which part of the record.
+    pub part: &'a Part,
+    /// An actor of this device that has not written in the document.
+    pub actor: ActorId,
+    /// The author's time.
+    pub time_ms: TimestampMs,
+}
+
+/// What was written anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The server's state with the changes applied.
+    pub state: State,
+    /// The last of them, if there is one.
+    pub own: Option<Own>,
+    /// The changes in their order, each with what stood at the server when it was written.
+    pub changes: Vec<(EncodedChange, Base)>,
+}
+
+/// Writes what `mine` has and `theirs` has never seen as changes on `theirs`.
+///
+/// What only the office writes, and what others count, is not written anew; what `theirs` has by
+/// another device that did this already is not written twice.
+///
+/// # Errors
+///
+/// Returns [`WriteError`] if the actor has written in one of them, or the result outgrows a limit.
+pub fn recover(theirs: &State, mine: &State, who: Recovering<'_>) -> Result<Recovered, WriteError> {
+    let is_used = |state: &State| state.clock.contains_key(&who.actor);
+    if is_used(theirs) || is_used(mine) {
+        return Err(WriteError::UnknownOwn(who.actor));
+    }
+    let mut plan = Plan::default();
+    let keys: BTreeSet<&String> = theirs.keys.keys().chain(mine.keys.keys()).collect();
+    for key in keys {
+        plan.take(theirs, mine, key, who);
+    }
+    plan.count(theirs, mine, who);
+    let mut writer = Anew {
+        theirs,
+        who,
+        state: theirs.clone(),
+        own: None,
+        changes: Vec::new(),
+        renamed: BTreeMap::new(),
+    };
+    writer.write(Plan::archiving(theirs, plan.revived.as_ref(), None).into_iter().collect())?;
+    for round in (0..plan.rounds()).rev() {
+        writer.write(plan.round(round, who.actor))?;
+    }
+    let claims = plan.claims(theirs, &writer);
+    writer.write(claims)?;
+    Ok(Recovered { state: writer.state, own: writer.own, changes: writer.changes })
+}
+
+/// What of one key is to be written.
+#[derive(Debug, Default)]
+struct Lost<'a> {
+    key: &'a str,
+    /// What the server never saw, the one that shows last.
+    values: Vec<&'a Survivor>,
+    /// What stands at the server and was replaced.
+    replaced: Vec<OpId>,
+}
+
+impl Lost<'_> {
+    /// Of what is written once the lowest operation counts.
+    fn first(mut self) -> Self {
+        self.values.truncate(1);
+        self
+    }
+}
+
+/// What is written under one key.
+struct Step {
+    op: Op,
+    /// What it stands for.
+    was: Option<OpId>,
+}
+
+#[derive(Debug, Default)]
+struct Plan<'a> {
+    plain: Vec<Lost<'a>>,
+    /// Archivings and removals of rows: they say what their author had seen.
+    claims: Vec<Lost<'a>>,
+    /// The archiving of a record that came back.
+    revived: Option<Lost<'a>>,
+    /// What this device counted, by field.
+    counts: BTreeMap<&'a str, i64>,
+}
+
+impl<'a> Plan<'a> {
+    /// Looks at one key.
+    fn take(&mut self, theirs: &'a State, mine: &'a State, key: &'a str, who: Recovering<'a>) {
+        let Some(lost) = lost(theirs, mine, key) else { return };
+        let is_there = !theirs.survivors(key).is_empty();
+        let is_deleted = lost.values.is_empty();
+        match who.entity.parse_key(who.part, key) {
+            Ok(Key::Counter { .. }) => {}
+            Ok(Key::Register(field)) if field.kind == Kind::Office => {}
+            Ok(Key::Register(field)) if field.kind == Kind::Once => {
+                self.plain.extend((!is_there).then_some(lost.first()));
+            }
+            Ok(Key::Entry { .. }) => self.plain.extend((!is_there).then_some(lost.first())),
+            Ok(Key::Cell { .. }) if is_deleted => {}
+            Ok(Key::RowGone { .. }) => self.claims.push(lost),
+            Ok(Key::Register(_)) if key == ARCHIVED && !is_deleted => {
+                // An archiving covers what is written before it; of a record that came back it goes
+                // first, and the record stays flagged.
+                let is_archived = matches!(mine.archival(), Archival::Archived(_));
+                if is_archived { self.claims.push(lost) } else { self.revived = Some(lost) }
+            }
+            // What a newer app knows is written like a field.
+            Ok(Key::Register(_) | Key::Member { .. } | Key::Cell { .. }) | Err(_) => {
+                self.plain.push(lost);
+            }
+        }
+    }
+
+    /// What this device counted under its earlier actors and the server does not have.
+    fn count(&mut self, theirs: &State, mine: &'a State, who: Recovering<'a>) {
+        for key in mine.keys.keys() {
+            if let Ok(Key::Counter { field, actor }) = who.entity.parse_key(who.part, key)
+                && actor.prefix() == who.actor.prefix()
+            {
+                let step = mine.own_count(key).saturating_sub(theirs.own_count(key));
+                if step != 0 {
+                    let sum = self.counts.entry(field.name.as_str()).or_default();
+                    *sum = sum.saturating_add(step);
+                }
+            }
+        }
+    }
+
+    /// Into how many changes concurrent values of a key are spread: one change has a key once.
+    fn rounds(&self) -> usize {
+        let most = self.plain.iter().map(|lost| lost.values.len()).max().unwrap_or(0);
+        most.max(1).min(SURVIVORS_MAX)
+    }
+
+    /// The `round`-th change from the last; the last one has what shows.
+    fn round(&self, round: usize, actor: ActorId) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for Lost { key, values, replaced } in &self.plain {
+            let at = values.len().checked_sub(round + 1);
+            let (action, was) = match at.and_then(|at| values.get(at)) {
+                Some(survivor) => (Action::Put(survivor.value.clone()), Some(survivor.id)),
+                None if round == 0 => (Action::Delete, None),
+                None => continue,
+            };
+            let op = Op { key: (*key).to_owned(), action, pred: replaced.clone() };
+            steps.push(Step { op, was });
+        }
+        if round == 0 {
+            for (field, count) in &self.counts {
+                let action = Action::Put(Value::Int(*count));
+                let key = [field, "/", &actor.to_string()].concat();
+                let op = Op { key, action, pred: Vec::new() };
+                steps.push(Step { op, was: None });
+            }
+        }
+        steps
+    }
+
+    /// Archivings and removals, in terms of what the changes before were given as ids.
+    fn claims(&self, theirs: &State, written: &Anew<'_>) -> Vec<Step> {
+        let rename = |id: OpId| {
+            let renamed = written.renamed.get(&id).copied();
+            renamed.or_else(|| covers_op(&theirs.clock, id).then_some(id))
+        };
+        let mut steps = Vec::new();
+        for Lost { key, values, replaced } in &self.claims {
+            if *key == ARCHIVED || values.is_empty() {
+                continue;
+            }
+            let ids = values.iter().filter_map(|one| one.value.as_text());
+            let ids: BTreeSet<OpId> = ids.flat_map(op_ids_from_text).filter_map(rename).collect();
+            let action = Action::Put(Value::Text(op_ids_to_text(ids)));
+            let op = Op { key: (*key).to_owned(), action, pred: replaced.clone() };
+            steps.push(Step { op, was: None });
+        }
+        let archiving = self.claims.iter().find(|lost| lost.key == ARCHIVED);
+        let seen = (written.who.actor, written.state.max_op);
+        steps.extend(Self::archiving(theirs, archiving, Some(seen)));
+        steps
+    }
+
+    /// An archiving that covers what its author saw of `theirs`, and with that what was written
+    /// anew by `seen`.
+    fn archiving(
+        theirs: &State,
+        lost: Option<&Lost<'_>>,
+        seen: Option<(ActorId, u64)>,
+    ) -> Option<Step> {
+        let Lost { key, values, replaced } = lost?;
+        let mut archived = Archived::from_value(&values.last()?.value)?;
+        let known = archived.saw.into_iter();
+        archived.saw = known
+            .filter_map(|(actor, saw)| Some((actor, saw.min(theirs.clock.get(&actor)?.op))))
+            .collect();
+        archived.saw.extend(seen.filter(|(_, op)| *op > theirs.max_op));
+        let action = Action::Put(archived.to_value());
+        let op = Op { key: (*key).to_owned(), action, pred: replaced.clone() };
+        Some(Step { op, was: None })
+    }
+}
+
+/// What `theirs` never saw under a key, and what of it was replaced; `None` if there is nothing.
+fn lost<'a>(theirs: &'a State, mine: &'a State, key: &'a str) -> Option<Lost<'a>> {
+    let (there, here) = (theirs.survivors(key), mine.survivors(key));
+    let unseen: Vec<&Survivor> =
+        here.iter().filter(|op| !covers_op(&theirs.clock, op.id)).collect();
+    let is_kept = |id: OpId| here.iter().any(|op| op.id == id);
+    let replaced: Vec<OpId> = there
+        .iter()
+        .map(|op| op.id)
+        .filter(|id| covers_op(&mine.clock, *id) && !is_kept(*id))
+        .collect();
+    // Another device wrote it anew already.
+    let is_back = |lost: &&Survivor| {
+        there.iter().any(|op| !covers_op(&mine.clock, op.id) && op.value == lost.value)
+    };
+    let values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();
+    let is_all_back = values.is_empty() && !unseen.is_empty();
+    let is_same = values.is_empty() && replaced.is_empty();
+    (!is_all_back && !is_same).then_some(Lost { key, values, replaced })
+}
+
+/// The changes as they are written, one after the other.
+struct Anew<'a> {
+    theirs: &'a State,
+    who: Recovering<'a>,
+    state: State,
+    own: Option<Own>,
+    changes: Vec<(EncodedChange, Base)>,
+    /// Lost operations and what they are called now.
+    renamed: BTreeMap<OpId, OpId>,
+}
+
+impl Anew<'_> {
+    fn write(&mut self, steps: Vec<Step>) -> Result<(), WriteError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let deps = match self.own {
+            None => self.theirs.head_hashes(),
+            Some(own) => vec![own.hash],
+        };
+        let mut base = Base {
+            heads: self.theirs.head_hashes().into_iter().collect(),
+            max_op: self.theirs.max_op,
+            ..Base::default()
+        };
+        let start_op = self.state.max_op + 1;
+        let mut ops = Vec::with_capacity(steps.len());
+        for (counter, Step { op, was }) in (start_op..).zip(steps) {
+            let id = OpId { counter, actor: self.who.actor };
+            self.renamed.extend(was.map(|was| (was, id)));
+            base.replaced.insert(op.key.clone(), op.pred.iter().copied().collect());
+            ops.push(op);
+        }
+        let change = Change {
+            actor: self.who.actor,
+            seq: self.own.map_or(0, |own| own.seq) + 1,
+            start_op,
+            time_ms: self.who.time_ms,
+            message: None,
+            deps,
+            ops,
+        };
+        let encoded = commit(&mut self.state, &mut self.own, change)?;
+        self.changes.push((encoded, base));
+        Ok(())
+    }
+}

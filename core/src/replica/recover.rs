@@ -1,0 +1,190 @@
+//! After a server was put back to a backup and its recovery is over: what came back from nobody is
+//! written anew by whoever still holds it.
+//!
+//! While a recovery is open everything is kept, also what the server does not name any more. When
+//! the server says that it is over, documents that still differ after all acknowledged changes were
+//! sent again are recovered: [`crdt::recover`] writes the difference as changes of this device,
+//! which are judged like any other. What waited in such a document is part of the difference.
+
+use std::collections::BTreeSet;
+
+use super::{Replica, ReplicaError, Writer};
+use crate::{
+    crdt::{
+        Own, Recovering, State,
+        base::Base,
+        recover,
+        text::{TextDocument, accept, recover_text},
+    },
+    ids::DocumentId,
+    store::{
+        StoreError,
+        document::{self, StoredDocument},
+        meta,
+        outbox::{self, NewOwnChange},
+        standing,
+    },
+    sync::frame::{Digest, DocumentName, Recovery},
+};
+
+/// Documents that one transaction recovers.
+const PER_TRANSACTION: usize = 100;
+
+impl Replica {
+    /// The number of the last recovery of the server after which this device wrote anew what was
+    /// lost; 0 if there was none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn recovered(&self) -> Result<u32, ReplicaError> {
+        Ok(meta::recovered(self.store.conn())?)
+    }
+
+    /// Notes that nothing is left to write anew after a recovery of the server.
+    pub(super) fn note_recovered(&mut self, number: u32) -> Result<(), ReplicaError> {
+        let tx = self.store.begin()?;
+        meta::set_recovered(&tx, number)?;
+        tx.commit().map_err(StoreError::from)?;
+        Ok(())
+    }
+
+    /// Writes documents anew that the server does not have at all.
+    pub(super) fn recover_whole(
+        &mut self,
+        names: &BTreeSet<DocumentName>,
+    ) -> Result<(), ReplicaError> {
+        let names: Vec<&DocumentName> = names.iter().collect();
+        for page in names.chunks(PER_TRANSACTION) {
+            self.exchange(|writer| {
+                for name in page {
+                    let id = DocumentId { record: name.record, part: name.part.clone() };
+                    let Some(stored) = document::load(writer.tx, &id)? else { continue };
+                    let entity = stored.entity;
+                    if id.part.is_flat() {
+                        writer.recover_flat(&id, &entity, State::default())?;
+                    } else {
+                        writer.recover_text(&id, &entity, &[])?;
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Writer<'_> {
+    /// Takes note of what the server says of its last recovery.
+    pub(super) fn take_recovery(&mut self, told: Option<&Recovery>) -> Result<(), ReplicaError> {
+        let Some(told) = told else { return Ok(()) };
+        meta::set_recovery_told(self.tx, told.number)?;
+        // Whoever holds nothing has nothing to give back.
+        if meta::held(self.tx)? == Digest::default() {
+            meta::set_recovered(self.tx, told.number)?;
+        }
+        Ok(())
+    }
+
+    /// Takes units out of scopes that a whole pull did not name, unless they may be missing because
+    /// the server lost them.
+    pub(super) fn drop_stale_scopes(&mut self) -> Result<(), ReplicaError> {
+        if meta::recovery_told(self.tx)? <= meta::recovered(self.tx)? {
+            standing::drop_stale(self.tx)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a flat document what the server has, with what it lacks written anew on that.
+    pub(super) fn recover_flat(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        theirs: State,
+    ) -> Result<(), ReplicaError> {
+        let known = self.load_flat(id)?;
+        let (Some(mut document), Some(entity)) = (known, self.schema.entity(entity)) else {
+            let bytes = theirs.to_bytes();
+            return self.merge_state(id, entity, theirs, &bytes);
+        };
+        if document.state.generation != theirs.generation {
+            let bytes = theirs.to_bytes();
+            return self.merge_state(id, &entity.name, theirs, &bytes);
+        }
+        let actor = self.fresh_actor(&[&document.state, &theirs]);
+        let who = Recovering { entity, part: &id.part, actor, time_ms: self.now_ms };
+        let recovered = recover(&theirs, &document.state, who)?;
+        self.take_out_waiting(id)?;
+        let is_anew = !recovered.changes.is_empty();
+        document.state = recovered.state;
+        document.confirmed = is_anew.then_some(theirs);
+        document.own = recovered.own;
+        self.redraw_actor();
+        self.update_digest(&mut document);
+        self.save_flat(&document)?;
+        self.begin_tap();
+        for (change, base) in &recovered.changes {
+            self.queue(&document, change, base, None)?;
+        }
+        self.begin_tap();
+        Ok(self.project(entity, id, &document.state, None)?)
+    }
+
+    /// Makes a text what the server has, with the passages that it lacks written anew.
+    pub(super) fn recover_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        changes: &[&[u8]],
+    ) -> Result<(), ReplicaError> {
+        let stored = document::load(self.tx, id)?;
+        let (Some(stored), Some(entity)) = (stored, self.schema.entity(entity)) else {
+            return self.merge_text(id, entity, changes).map(drop);
+        };
+        let mut theirs = TextDocument::new()?.save();
+        for change in changes {
+            theirs = accept(&theirs, change)?.saved;
+        }
+        let used = TextDocument::load(&stored.state)?;
+        let actor = self.text_actor(&used, None);
+        let recovered = recover_text(&theirs, &stored.state, actor, self.now_ms)?;
+        self.take_out_waiting(id)?;
+        let text = recovered.text.text()?;
+        let last = recovered.changes.last();
+        let fresh = StoredDocument {
+            state: recovered.text.save(),
+            confirmed: last.map(|_| recovered.confirmed),
+            own: last.map(|last| Own { actor: last.actor, seq: last.seq, hash: last.hash }),
+            ..stored
+        };
+        self.redraw_actor();
+        self.save_text(id, fresh)?;
+        self.begin_tap();
+        for change in &recovered.changes {
+            let group_id = self.group_id(change.bytes.len())?;
+            let new = NewOwnChange {
+                group_id,
+                document: id,
+                entity: &entity.name,
+                generation: 0,
+                hash: change.hash,
+                bytes: &change.bytes,
+                base: &Base::default(),
+                made_at: self.now_ms,
+                before: None,
+            };
+            outbox::add(self.tx, &new)?;
+            // Many changes of one text make no group.
+            self.begin_tap();
+        }
+        Ok(self.project_text(id, entity, &text)?)
+    }
+
+    /// What waited in a document is written anew with the rest.
+    fn take_out_waiting(&self, id: &DocumentId) -> Result<(), StoreError> {
+        for own in outbox::waiting_of(self.tx, id)? {
+            outbox::replace(self.tx, own.id, None)?;
+        }
+        Ok(())
+    }
+}
