@@ -165,7 +165,7 @@ impl<'a> Plan<'a> {
     /// Into how many changes concurrent values of a key are spread: one change has a key once.
     fn rounds(&self) -> usize {
         let most = self.plain.iter().map(|lost| lost.values.len()).max().unwrap_or(0);
-        most.max(1).min(SURVIVORS_MAX)
+        most.clamp(1, SURVIVORS_MAX)
     }
 
     /// The `round`-th change from the last; the last one has what shows.
@@ -248,7 +248,8 @@ fn lost<'a>(theirs: &'a State, mine: &'a State, key: &'a str) -> Option<Lost<'a>
         .collect();
     // Another device wrote it anew already.
     let is_back = |lost: &&Survivor| {
-        there.iter().any(|op| !covers_op(&mine.clock, op.id) && op.value == lost.value)
+        let is_shown = |id: OpId| is_kept(id) || !covers_op(&mine.clock, id);
+        there.iter().any(|op| is_shown(op.id) && op.value == lost.value)
     };
     let values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();
     let is_all_back = values.is_empty() && !unseen.is_empty();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
-    crdt::{Delta, State},
+    crdt::{Clock, Delta, State},
     ids::{DocumentId, RecordId},
     store::{
         StoreError, document, erased,
@@ -130,7 +130,7 @@ impl Replica {
         let now_ms = self.clock.now_ms();
         self.exchange(|writer| {
             let mut effect = PullEffect::default();
-            let (mut progress, mut begun) = (None, None);
+            let (mut progress, mut begun, mut is_recovering) = (None, None, None);
             for frame in frames {
                 match frame {
                     PullFrame::Hello(hello) => {
@@ -143,7 +143,12 @@ impl Replica {
                     }
                     PullFrame::Author(author) => meta::set_author(writer.tx, author)?,
                     PullFrame::Document(document) => {
-                        writer.take_document(document, lost, &mut effect)?;
+                        let is_held_back = match is_recovering {
+                            Some(known) => known,
+                            None => !is_fetch && writer.is_recovering()?,
+                        };
+                        is_recovering = Some(is_held_back);
+                        writer.take_document(document, (is_held_back, lost), &mut effect)?;
                         progress = Some(progress_of(document));
                     }
                     PullFrame::Enter(unit, scope) => standing::enter(writer.tx, *unit, scope)?,
@@ -290,7 +295,7 @@ impl Writer<'_> {
     fn take_document(
         &mut self,
         frame: &DocumentFrame,
-        lost: &BTreeSet<DocumentName>,
+        (is_held_back, lost): (bool, &BTreeSet<DocumentName>),
         effect: &mut PullEffect,
     ) -> Result<(), ReplicaError> {
         effect.documents += 1;
@@ -301,6 +306,9 @@ impl Writer<'_> {
             return Err(ReplicaError::Protocol(format!("a body that does not fit {id}")));
         }
         let name = DocumentName { record: id.record, part: id.part.clone() };
+        if is_held_back && self.waits_for_recovery(&id, &frame.body)? {
+            return Ok(());
+        }
         let merged = if lost.contains(&name) {
             self.recover_body(&id, &frame.entity, &frame.body)?
         } else {
@@ -337,6 +345,20 @@ impl Writer<'_> {
             Body::Delta(_) => return Ok(Merged::NeedsWhole),
         }
         Ok(Merged::Joined)
+    }
+
+    /// Whether what a pull brings of a document has to wait until what was lost of it is written anew.
+    fn waits_for_recovery(&self, id: &DocumentId, body: &Body) -> Result<bool, ReplicaError> {
+        let broken = |error| ReplicaError::Protocol(format!("{id}: {error}"));
+        match body {
+            Body::State(bytes) => {
+                self.is_held_back(id, &State::from_bytes(bytes).map_err(broken)?.clock)
+            }
+            Body::Delta(bytes) => {
+                self.is_held_back(id, &Delta::from_bytes(bytes).map_err(broken)?.state.clock)
+            }
+            Body::Text(_) => self.is_held_back(id, &Clock::default()),
+        }
     }
 
     fn take_body(

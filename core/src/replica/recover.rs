@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use super::{Replica, ReplicaError, Writer};
 use crate::{
     crdt::{
-        Own, Recovering, State,
+        Clock, Own, Recovering, State,
         base::Base,
         recover,
+        state::covers_clock,
         text::{TextDocument, accept, recover_text},
     },
     ids::DocumentId,
@@ -79,6 +80,9 @@ impl Writer<'_> {
     pub(super) fn take_recovery(&mut self, told: Option<&Recovery>) -> Result<(), ReplicaError> {
         let Some(told) = told else { return Ok(()) };
         meta::set_recovery_told(self.tx, told.number)?;
+        if told.is_closed {
+            meta::set_recovery_over(self.tx, told.number)?;
+        }
         // Whoever holds nothing has nothing to give back.
         if meta::held(self.tx)? == Digest::default() {
             meta::set_recovered(self.tx, told.number)?;
@@ -93,6 +97,26 @@ impl Writer<'_> {
             standing::drop_stale(self.tx)?;
         }
         Ok(())
+    }
+
+    /// Whether a recovery of the server is over, and what was lost not written anew yet.
+    pub(super) fn is_recovering(&self) -> Result<bool, ReplicaError> {
+        Ok(meta::recovery_over(self.tx)? > meta::recovered(self.tx)?)
+    }
+
+    /// Whether a document that a pull brings waits until what the server lacks of it was written anew:
+    /// joined before, what another device wrote anew would stand there twice.
+    pub(super) fn is_held_back(
+        &self,
+        id: &DocumentId,
+        arrived: &Clock,
+    ) -> Result<bool, ReplicaError> {
+        if !id.part.is_flat() {
+            return Ok(document::load(self.tx, id)?.is_some());
+        }
+        let known = self.load_flat(id)?;
+        let confirmed = known.map(|known| known.confirmed.unwrap_or(known.state));
+        Ok(confirmed.is_some_and(|confirmed| !covers_clock(arrived, &confirmed.clock)))
     }
 
     /// Makes a flat document what the server has, with what it lacks written anew on that.

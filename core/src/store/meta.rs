@@ -272,6 +272,24 @@ pub fn set_recovery_told(conn: &Connection, number: u32) -> Result<(), StoreErro
     set(conn, "recovery_told", &number.to_be_bytes())
 }
 
+/// The number of the last recovery that the server said is over.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn recovery_over(conn: &Connection) -> Result<u32, StoreError> {
+    Ok(get::<[u8; 4]>(conn, "recovery_over")?.map_or(0, u32::from_be_bytes))
+}
+
+/// Stores which recovery the server said is over.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_recovery_over(conn: &Connection, number: u32) -> Result<(), StoreError> {
+    set(conn, "recovery_over", &number.to_be_bytes())
+}
+
 /// What the user may do, as the server said last.
 ///
 /// # Errors

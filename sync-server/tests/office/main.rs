@@ -18,6 +18,8 @@ mod merges;
 #[cfg(test)]
 mod reading;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod texts;

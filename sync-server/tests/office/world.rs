@@ -1,11 +1,17 @@
 //! An office and its devices, which talk without a network.
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use outrider_core::{
     access::Policy,
     ids::RecordId,
-    replica::{Conflict, Options, Replica, session::Session},
+    replica::{
+        Conflict, Options, Replica,
+        session::{Session, Summary},
+    },
     store::{Durability, meta::Enrolment},
     sync::{
         codec::{self, FrameWriter, MESSAGE_BYTES_MAX, pack},
@@ -19,8 +25,15 @@ use outrider_sync_server::{
     enrol::{Applicant, Draw, create_code, enrol},
     feed,
     keys::ServerKey,
-    office::{self, Author, OfficeError, Settlement, author_for},
-    storage::{Content, Device, Storage, sqlite::SqliteStorage},
+    ledger::LEDGER_FILE,
+    office::{self, Author, Draws, OfficeError, Settlement, author_with},
+    storage::{
+        Content, Device, Storage,
+        sqlite::{
+            DATABASE_FILE, SqliteStorage,
+            snapshot::{mark_restored, take_snapshot},
+        },
+    },
 };
 use serde_json::{Map, Value as Json};
 use tempfile::TempDir;
@@ -31,15 +44,22 @@ pub(crate) const NOW: TimestampMs = 1_700_000_000_000;
 /// An office.
 pub(crate) struct World {
     pub(crate) folder: TempDir,
+    pub(crate) data: PathBuf,
     pub(crate) storage: SqliteStorage,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) policy: Policy,
+    /// What the office draws from, anew in every process.
+    draws: Arc<Draws>,
 }
 
 /// A device of the office.
 pub(crate) struct Phone {
     pub(crate) replica: Replica,
     pub(crate) device: Device,
+}
+
+fn draws(process: u8) -> Arc<Draws> {
+    Arc::new(Draws::from_seed([process; 16]))
 }
 
 /// JSON as fields.
@@ -51,8 +71,16 @@ pub(crate) fn fields(json: Json) -> Map<String, Json> {
 impl World {
     pub(crate) fn open() -> Self {
         let folder = TempDir::new().unwrap();
-        let storage = SqliteStorage::open_for_test(&folder.path().join("server"), true).unwrap();
-        Self { folder, storage, clock: Arc::new(ManualClock::at(NOW)), policy: Policy::open() }
+        let data = folder.path().join("server");
+        let storage = SqliteStorage::open_for_test(&data, true).unwrap();
+        Self {
+            folder,
+            data,
+            storage,
+            clock: Arc::new(ManualClock::at(NOW)),
+            policy: Policy::open(),
+            draws: draws(1),
+        }
     }
 
     /// Who may do what at this moment.
@@ -94,13 +122,42 @@ impl World {
         Phone { replica, device }
     }
 
+    /// The data as it is at this moment, in a folder of its own.
+    pub(crate) fn back_up(&self) -> PathBuf {
+        let to = self.folder.path().join(format!("backup-{}", self.now()));
+        std::fs::create_dir(&to).unwrap();
+        take_snapshot(&self.data, &to.join(DATABASE_FILE)).unwrap();
+        to
+    }
+
+    /// Goes on from a backup, with the ledger as it is; `is_announced` as an operator's command
+    /// does, otherwise as a disk that was put back.
+    pub(crate) fn restore(&mut self, backup: &Path, is_announced: bool) {
+        let to = self.folder.path().join(format!("server-{}", self.now()));
+        std::fs::create_dir(&to).unwrap();
+        std::fs::copy(backup.join(DATABASE_FILE), to.join(DATABASE_FILE)).unwrap();
+        std::fs::copy(self.data.join(LEDGER_FILE), to.join(LEDGER_FILE)).unwrap();
+        if is_announced {
+            mark_restored(&to, self.now()).unwrap();
+        }
+        self.storage = SqliteStorage::open_for_test(&to, true).unwrap();
+        self.data = to;
+        self.draws = draws(2);
+    }
+
     /// One exchange between a device and the office.
     pub(crate) fn sync(&self, phone: &mut Phone) {
+        self.session(phone);
+    }
+
+    /// One exchange between a device and the office, and what it did.
+    pub(crate) fn session(&self, phone: &mut Phone) -> Summary {
         let mut session = Session::new();
         while let Some(request) = session.next(&mut phone.replica).unwrap() {
             let answer = self.answer(&phone.device, request.path, &request.body);
             session.receive(&mut phone.replica, &mut answer.as_slice()).unwrap();
         }
+        session.summary().clone()
     }
 
     fn answer(&self, device: &Device, path: &str, body: &[u8]) -> Vec<u8> {
@@ -153,7 +210,7 @@ impl World {
     }
 
     pub(crate) fn author(&self, user: &str) -> Author {
-        author_for(&self.storage, user, None, NOW).unwrap()
+        author_with(&self.storage, user, None, &self.draws, NOW).unwrap()
     }
 
     pub(crate) fn create(&self, author: &Author, entity: &str, json: Json) -> RecordId {

@@ -8,9 +8,6 @@ use crate::{
     time::TimestampMs,
 };
 
-/// Characters of a passage that is recognised: shorter ones stand in many texts by chance.
-const PASSAGE_CHARS_MIN: usize = 4;
-
 /// A text whose lost passages were written anew.
 #[derive(Debug, Clone)]
 pub struct RecoveredText {
@@ -25,8 +22,8 @@ pub struct RecoveredText {
 /// Writes what `mine` has and `theirs` lacks into `theirs`, where both still knew the same.
 ///
 /// `theirs` is what [`accept`](super::accept) let pass, or a text without any change. What
-/// somebody wrote there meanwhile stays. If it is the same passage, it was written anew by another
-/// device, and is not written twice.
+/// somebody wrote there meanwhile stays. What another device wrote anew already is not written
+/// twice, unless both hold more than one passage that the other lacks.
 ///
 /// # Errors
 ///
@@ -52,20 +49,25 @@ pub fn recover_text(
         let common: Vec<ChangeHash> = common.into_iter().collect();
         let mut fork = server.fork_at(&common)?;
         let (before, here, there) = (fork.text()?, device.text()?, server.text()?);
-        let is_lost = here != before && here != there && !is_same_edit(&before, &here, &there);
-        let changes = if is_lost { fork.edit_in_steps(actor, time_ms, &here)? } else { Vec::new() };
         let confirmed = server.save();
+        let is_lost = here != before && here != there;
+        let changes = if !is_lost || (is_longer(&before, &here) && is_longer(&here, &there)) {
+            Vec::new()
+        } else if is_longer(&before, &there) && is_longer(&there, &here) {
+            // Another device wrote a part of it anew.
+            server.edit_in_steps(actor, time_ms, &here)?
+        } else {
+            fork.edit_in_steps(actor, time_ms, &here)?
+        };
         server.merge(&changes)?;
         Ok(RecoveredText { confirmed, text: server, changes })
     })
 }
 
-/// Whether `here` came of `before` by putting in one passage that `there` has too.
-fn is_same_edit(before: &str, here: &str, there: &str) -> bool {
-    let alike = before.chars().zip(here.chars()).take_while(|(a, b)| a == b);
-    let begin: usize = alike.map(|(a, _)| a.len_utf8()).sum();
-    let (Some(old), Some(new)) = (before.get(begin..), here.get(begin..)) else { return false };
-    // A passage was put in if all that stood behind it still does.
-    new.strip_suffix(old)
-        .is_some_and(|put_in| put_in.chars().count() >= PASSAGE_CHARS_MIN && there.contains(put_in))
+/// Whether `longer` is `shorter` with one passage put in.
+fn is_longer(shorter: &str, longer: &str) -> bool {
+    let alike = shorter.chars().zip(longer.chars()).take_while(|(one, other)| one == other);
+    let begin: usize = alike.map(|(one, _)| one.len_utf8()).sum();
+    let rests = (shorter.get(begin..), longer.get(begin..));
+    matches!(rests, (Some(rest), Some(with)) if with.len() > rest.len() && with.ends_with(rest))
 }

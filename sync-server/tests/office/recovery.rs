@@ -1,0 +1,214 @@
+//! After the data was put back to a backup: what came back from nobody is written anew.
+
+use outrider_core::{ids::RecordId, replica::session::Summary};
+use outrider_sync_server::{
+    office, recovery,
+    storage::{Storage as _, sqlite::verify::verify},
+};
+use serde_json::{Value as Json, json};
+
+use crate::{
+    firm::{Firm, id_of},
+    world::{Phone, World, fields},
+};
+
+/// Two devices, and a customer of which the restored office lacks an edit of its own.
+struct Town {
+    world: World,
+    phones: Vec<Phone>,
+    customer: RecordId,
+}
+
+impl Town {
+    fn open() -> Self {
+        let world = World::open();
+        let phones = vec![world.phone("anna"), world.phone("ben")];
+        let system = world.author(office::SYSTEM_USER);
+        let json = json!({ "company_name": "Acme", "notes": "First." });
+        let customer = world.create(&system, "customer", json);
+        let mut town = Self { world, phones, customer };
+        town.sync_all();
+        town
+    }
+
+    fn sync(&mut self, at: usize) -> Summary {
+        self.world.session(&mut self.phones[at])
+    }
+
+    fn sync_all(&mut self) {
+        for at in 0..self.phones.len() {
+            self.sync(at);
+        }
+    }
+
+    fn office_writes(&self, record: RecordId, json: Json) {
+        let system = self.world.author(office::SYSTEM_USER);
+        self.world.update(&system, record, json, None).unwrap();
+    }
+
+    fn shown(&self, record: RecordId) -> Json {
+        let read = self.world.storage.read().unwrap();
+        Json::Object(office::view(&*read, record).unwrap().unwrap().json)
+    }
+
+    /// Until nothing moves; then everybody holds the same and asks one question.
+    fn settle(&mut self) {
+        for _ in 0..4 {
+            self.sync_all();
+        }
+        for at in 0..self.phones.len() {
+            let idle = self.sync(at);
+            assert_eq!((idle.requests, idle.waiting, idle.pushed), (1, 0, 0), "{idle:?}");
+        }
+        let rows = |phone: &Phone| phone.replica.dump_rows().unwrap();
+        for phone in &self.phones {
+            assert_eq!(rows(phone), rows(&self.phones[0]));
+        }
+        let found = verify(&self.world.data, None, &mut |_, _, _| ()).unwrap();
+        assert_eq!(found.problems, []);
+    }
+}
+
+/// An edit on top of a change of the office that the backup did not have waited for ever: nobody had
+/// that change any more.
+#[test]
+fn an_edit_on_what_the_office_lost_arrives_when_the_recovery_is_over() {
+    for is_announced in [true, false] {
+        let mut town = Town::open();
+        let backup = town.world.back_up();
+        town.office_writes(town.customer, json!({ "short_name": "A", "notes": "First. Second." }));
+        town.sync_all();
+        let customer = town.customer;
+        town.phones[0].update(customer, json!({ "short_name": "AC", "industry": "retail" }));
+        town.phones[0].update(customer, json!({ "notes": "First. Second. Third." }));
+        town.world.restore(&backup, is_announced);
+        let told = town.sync(0);
+        assert!(told.is_server_restored, "{told:?}");
+        assert_eq!(town.shown(customer)["industry"], Json::Null, "it waits for ben's device");
+        town.sync_all();
+        town.settle();
+        let shown = town.shown(customer);
+        assert_eq!(shown["short_name"], "AC");
+        assert_eq!(shown["industry"], "retail");
+        assert_eq!(shown["notes"], "First. Second. Third.");
+        assert_eq!(town.phones[1].get(customer)["notes"], "First. Second. Third.");
+        let progress = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+        assert!(!progress.recovery.is_open() && progress.expected.is_empty());
+        assert_eq!(progress.recovery.is_announced, is_announced);
+    }
+}
+
+#[test]
+fn what_only_the_office_wrote_comes_back_from_a_device_that_has_seen_it() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    let system = town.world.author(office::SYSTEM_USER);
+    let json = json!({ "company_name": "Lost Ltd", "tags": { "add": ["vip"] }, "notes": "Kept." });
+    let lost = town.world.create(&system, "customer", json);
+    town.office_writes(town.customer, json!({ "short_name": "A" }));
+    town.sync_all();
+    town.world.restore(&backup, true);
+    town.settle();
+    assert_eq!(town.world.values(town.customer, "short_name"), ["A"], "once, whoever sends it");
+    let shown = town.shown(lost);
+    assert_eq!((&shown["company_name"], &shown["tags"]), (&json!("Lost Ltd"), &json!(["vip"])));
+    assert_eq!(shown["notes"], "Kept.");
+    assert_eq!(shown["conflicts"], Json::Null);
+}
+
+#[test]
+fn what_was_written_on_the_restored_server_stands_beside_what_comes_back() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    town.office_writes(town.customer, json!({ "short_name": "Before", "notes": "First. Old." }));
+    town.sync_all();
+    town.world.restore(&backup, true);
+    town.office_writes(town.customer, json!({ "short_name": "After", "notes": "New. First." }));
+    town.settle();
+    assert_eq!(town.world.values(town.customer, "short_name"), ["After", "Before"]);
+    assert_eq!(town.shown(town.customer)["notes"], "New. First. Old.");
+}
+
+#[test]
+fn while_somebody_is_waited_for_nothing_is_written_anew() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    let customer = town.customer;
+    // Ben's edit, and Anna's on top of it; the restored server has neither.
+    town.phones[1].update(customer, json!({ "short_name": "by ben" }));
+    town.sync(1);
+    town.sync(0);
+    town.phones[0].update(customer, json!({ "short_name": "by anna" }));
+    town.world.restore(&backup, true);
+    for _ in 0..3 {
+        assert_eq!(town.sync(0).recovered, 0);
+    }
+    assert_eq!(town.shown(customer)["short_name"], Json::Null);
+    let progress = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+    assert!(progress.recovery.is_open());
+    assert_eq!(progress.expected.len(), 1);
+    // Ben comes back: everything is there as it was written, nothing was written twice.
+    town.settle();
+    assert_eq!(town.world.values(customer, "short_name"), ["by anna"]);
+    let history = office::history(
+        &*town.world.storage.read().unwrap(),
+        customer,
+        &office::HistoryQuery { field: Some("short_name".to_owned()), ..Default::default() },
+    );
+    let users: Vec<String> = history.unwrap().entries.into_iter().map(|one| one.user).collect();
+    assert_eq!(users, ["anna", "ben"]);
+}
+
+#[test]
+fn the_operator_ends_the_waiting_and_who_comes_later_still_loses_nothing() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    let customer = town.customer;
+    town.phones[1].update(customer, json!({ "short_name": "by ben" }));
+    town.sync(1);
+    town.sync(0);
+    town.phones[0].update(customer, json!({ "industry": "retail" }));
+    town.world.restore(&backup, true);
+    town.sync(0);
+    town.sync(0);
+    recovery::close(&town.world.storage, town.world.now()).unwrap();
+    assert!(recovery::close(&town.world.storage, town.world.now()).is_err());
+    assert_eq!(town.sync(0).recovered, 1);
+    let shown = town.shown(customer);
+    assert_eq!((&shown["short_name"], &shown["industry"]), (&json!("by ben"), &json!("retail")));
+    // Ben's own change arrives late, beside the equal value: no conflict.
+    town.settle();
+    assert_eq!(town.shown(customer)["conflicts"], Json::Null);
+    let last = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+    assert_eq!(last.recovery.number, 1, "who comes late opens no recovery");
+}
+
+/// What was acknowledged, came back after a restore and is refused today was told to nobody.
+#[test]
+fn what_is_refused_when_it_comes_back_is_shown_to_its_author() {
+    let mut firm = Firm::open();
+    let (mut li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let customer = firm.customer("Acme", &li);
+    for _ in 0..2 {
+        firm.sync(&mut li);
+        firm.sync(&mut wang);
+    }
+    let backup = firm.world.back_up();
+    li.replica.update(customer, &fields(json!({ "short_name": "typed" }))).unwrap();
+    firm.sync(&mut li);
+    firm.world.restore(&backup, true);
+    firm.set_user(&li, json!({ "role": "marketing" }));
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    for _ in 0..4 {
+        firm.sync(&mut li);
+        firm.sync(&mut wang);
+    }
+    let inbox = li.replica.inbox(10).unwrap();
+    assert!(
+        inbox.iter().any(|one| one.refused.to_string().contains("typed"))
+            || !firm.open_reviews().is_empty(),
+        "{inbox:?}"
+    );
+    let here = li.replica.get(customer).unwrap().map(|record| record["short_name"].clone());
+    assert!(here.is_none_or(|name| name.is_null()), "the office does not have it");
+}
