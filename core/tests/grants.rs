@@ -64,6 +64,7 @@ fn hello(signer: &SigningKey, kind: &str) -> PullFrame {
         now_ms: 0,
         expected: 0,
         position: None,
+        recovery: None,
         grant: Some(SignedGrant { body, signature }),
     })
 }

@@ -376,6 +376,7 @@ fn nothing_is_allowed() -> Vec<outrider_core::sync::frame::PullFrame> {
         expected: 0,
         grant: Some(grant),
         position: None,
+        recovery: None,
     };
     let (digest, streams) = ([0; 16], Vec::new());
     let end = End { is_more: false, position: 1, digest, streams, reached: None, audit_head: None };

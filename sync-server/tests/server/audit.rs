@@ -91,6 +91,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         budget_bytes: u64::MAX,
         held: [0; 16],
         erased: None,
+        recovered: None,
         audit_head,
     };
     let answer = office.post("/v1/pull", token, TYPE, &codec::pack(&request).unwrap());

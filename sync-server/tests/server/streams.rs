@@ -29,6 +29,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         budget_bytes: u64::MAX,
         held: [0; 16],
         erased: None,
+        recovered: None,
         audit_head: None,
     };
     let answer = office.post("/v1/pull", &token, TYPE, &codec::pack(&request).unwrap());

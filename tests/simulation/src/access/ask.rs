@@ -161,6 +161,7 @@ impl Talk<'_> {
             budget_bytes,
             held: [0; 16],
             erased: None,
+            recovered: None,
             grant: [0; 16],
             audit_head: None,
         };
