@@ -171,7 +171,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
 /// What a session did.
 pub(crate) fn summary(summary: &Summary, language: Language) -> String {
     let Summary { pushed, refused, pulled, left, repaired, is_server_restored, .. } = summary;
-    let Summary { erased, erased_values, .. } = summary;
+    let Summary { erased, erased_values, recovered, waiting, .. } = summary;
     let parts = match language {
         Language::En => [
             (true, format!("sent {pushed} changes, received {pulled} documents")),
@@ -181,6 +181,14 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
             (*erased_values > 0, format!("{erased_values} values that you typed went with them")),
             (*repaired > 0, format!("{repaired} documents were repaired")),
             (*is_server_restored, "the server was restored and got back what it lacked".to_owned()),
+            (
+                *is_server_restored && *waiting > 0,
+                format!("{waiting} changes wait until the other devices have synced"),
+            ),
+            (
+                *recovered > 0,
+                format!("{recovered} documents hold what the server had lost: it was sent anew"),
+            ),
         ],
         Language::Zh => [
             (true, format!("发送 {pushed} 项修改，收到 {pulled} 份文档")),
@@ -190,6 +198,8 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
             (*erased_values > 0, format!("您录入的 {erased_values} 项内容随之删除")),
             (*repaired > 0, format!("修复了 {repaired} 份文档")),
             (*is_server_restored, "服务器曾从备份恢复，缺少的内容已补发".to_owned()),
+            (*is_server_restored && *waiting > 0, format!("{waiting} 项修改需等待其他设备同步")),
+            (*recovered > 0, format!("{recovered} 份文档含有服务器丢失的内容，已重新发送")),
         ],
     };
     let parts: Vec<String> =
