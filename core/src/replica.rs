@@ -158,7 +158,7 @@ impl Replica {
             let tx = store.begin()?;
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;
             let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
-            leased::note_time(&tx, options.clock.now_ms())?;
+            leased::note_time(&tx, lease::server_time(&tx, options.clock.now_ms())?)?;
             tx.commit().map_err(StoreError::from)?;
             actor
         };
@@ -219,7 +219,7 @@ impl Replica {
         write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
         let tx = self.store.begin()?;
-        leased::note_time(&tx, self.clock.now_ms())?;
+        leased::note_time(&tx, lease::server_time(&tx, self.clock.now_ms())?)?;
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;

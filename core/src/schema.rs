@@ -34,6 +34,7 @@ mod strategies;
 mod tests;
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     sync::{Arc, OnceLock},
 };
@@ -69,11 +70,27 @@ pub struct Schema {
 /// What [`Schema::current`] gives in this process.
 static CURRENT: OnceLock<Schema> = OnceLock::new();
 
+thread_local! {
+    /// What [`Schema::current`] gives on this thread instead, once it was [entered](Schema::enter).
+    static ENTERED: Cell<Option<&'static Schema>> = const { Cell::new(None) };
+}
+
 impl Schema {
     /// The schema of this process: what was [installed](Self::install), else the built-in one.
     #[must_use]
     pub fn current() -> &'static Self {
-        CURRENT.get_or_init(|| Self::builtin().clone())
+        match ENTERED.get() {
+            Some(entered) => entered,
+            None => CURRENT.get_or_init(|| Self::builtin().clone()),
+        }
+    }
+
+    /// From here on this thread is an app, or a server, of another version.
+    ///
+    /// Only for simulations, in which programs of several versions live in one process. Whatever
+    /// was opened under a schema is to be used under it.
+    pub fn enter(schema: &'static Self) {
+        ENTERED.set(Some(schema));
     }
 
     /// Makes `schema` the one of this process; to be called before anything asks for it.

@@ -92,3 +92,42 @@ fn a_lease_of_nothing_is_for_ever_and_its_end_is_the_servers_word() {
     clock.advance(DAY + 1);
     assert!(replica.list("customer", &Query::default()).is_err());
 }
+
+/// The clock of a phone was ten years ahead: it was locked for ever, also while it talked to its
+/// server.
+#[test]
+fn a_clock_that_is_far_ahead_does_not_lock_a_device_that_its_server_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let mut replica = open(folder.path(), &clock);
+    replica.note_contact(NOW, LEASE).unwrap();
+    clock.advance(3_652 * DAY);
+    assert!(replica.list("customer", &Query::default()).is_err(), "nobody can tell it from a wait");
+    replica.note_contact(NOW + 1, LEASE).unwrap();
+    replica.create("customer", &customer("Acme")).unwrap();
+    drop(replica);
+    let mut replica = open(folder.path(), &clock);
+    replica.create("customer", &customer("Brown")).unwrap();
+    clock.advance(LEASE + 1);
+    assert_eq!(days(replica.list("customer", &Query::default()).unwrap_err()), 30);
+}
+
+/// A device came back after two years with a newer app, which makes all rows anew before anything
+/// else: its lease was over, and it never opened again.
+#[test]
+fn a_newer_app_opens_although_the_lease_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(NOW));
+    let mut replica = open(folder.path(), &clock);
+    let record = replica.create("customer", &customer("Acme")).unwrap();
+    replica.note_contact(NOW, LEASE).unwrap();
+    drop(replica);
+    let conn = rusqlite::Connection::open(folder.path().join("outrider.db")).unwrap();
+    conn.execute("UPDATE meta SET value = x'00000001' WHERE key = 'schema_version'", []).unwrap();
+    drop(conn);
+    clock.advance(730 * DAY);
+    let mut replica = open(folder.path(), &clock);
+    assert!(replica.get(record).is_err(), "it is locked");
+    replica.note_contact(clock.now_ms(), LEASE).unwrap();
+    assert_eq!(replica.get(record).unwrap().unwrap()["company_name"], "Acme");
+}

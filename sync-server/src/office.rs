@@ -33,7 +33,9 @@ pub use certificate::{CERTIFICATE_KIND, Certificate, DeviceLine, SignedCertifica
 pub use devices::{ARRIVAL_CHANGES_MAX, Arrival, arrivals, devices};
 pub use disclose::{Asker, DISCLOSURE_FORMAT, LINKED_MAX, disclose};
 pub use edit::{Settlement, archive, create, restore, settle, update};
-pub use erase::{EraseError, Erased, PERSONS, erase, replay_erasure, replay_erasures};
+pub use erase::{
+    EraseError, Erased, PERSONS, erase, replay_erasure, replay_erasures, replay_erasures_with,
+};
 pub use files::{FileOptions, Selection, write_file};
 pub(crate) use forward::forward;
 pub use history::{

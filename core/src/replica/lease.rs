@@ -6,6 +6,8 @@
 //! erased: one contact with a server that still knows the device opens it again.
 //!
 //! Time is the latest ever seen, the server's or the device's: setting the clock back does not help.
+//! How far the device's clock is off is known from the last contact and taken away: a clock that is
+//! years ahead does not lock a device that its server just answered.
 
 use rusqlite::Connection;
 
@@ -23,6 +25,14 @@ const OFFSET_SLACK_MS: i64 = 1_000;
 /// Milliseconds of a day.
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
+/// What time it is at the server, by the device's clock and how far that was off at the last contact.
+pub(super) fn server_time(
+    conn: &Connection,
+    now_ms: TimestampMs,
+) -> Result<TimestampMs, StoreError> {
+    Ok(now_ms.saturating_add(credentials::clock_offset(conn)?))
+}
+
 impl Replica {
     /// The lease, once a server gave one.
     ///
@@ -39,7 +49,7 @@ impl Replica {
     ///
     /// Returns [`ReplicaError::Locked`] when the lease is over, or fails when the store does.
     pub fn check_lease(&self) -> Result<(), ReplicaError> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = server_time(self.store.conn(), self.clock.now_ms())?;
         match lease::lease(self.store.conn())? {
             Some(lease) if lease.is_over(now_ms) => {
                 Err(ReplicaError::Locked { days: lease.alone_ms(now_ms) / MS_PER_DAY })
@@ -65,13 +75,13 @@ impl Replica {
         server_ms: TimestampMs,
         lease_ms: i64,
     ) -> Result<(), ReplicaError> {
+        self.note_server_time(server_ms)?;
         let known = self.lease()?;
         let is_news = known.is_none_or(|known| {
             known.lease_ms != lease_ms
                 || (known.contact_ms - server_ms).abs() > OFFSET_SLACK_MS
-                || known.is_over(self.clock.now_ms())
+                || known.is_over(server_ms)
         });
-        self.note_server_time(server_ms)?;
         if is_news {
             let tx = self.store.begin()?;
             let renewed = Lease { contact_ms: server_ms, lease_ms, highest_ms: server_ms };

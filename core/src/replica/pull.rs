@@ -65,7 +65,9 @@ impl Replica {
 
     /// Forgets the cursor, so that the next pull brings everything again, and notes that all
     /// acknowledged changes must go up again: what a device does when the server does not know
-    /// its cursor. Nothing that is held is touched.
+    /// its cursor. Nothing that is held is touched. Erasures are told again too: a server that was put
+    /// back may number them otherwise, and have nothing of a record of which this device still has
+    /// what erasing left.
     ///
     /// # Errors
     ///
@@ -77,6 +79,7 @@ impl Replica {
         meta::set_held_grant(&tx, &Digest::default())?;
         standing::mark_stale(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
+        erased::forget_numbers(&tx)?;
         tx.commit().map_err(StoreError::from)?;
         Ok(())
     }

@@ -22,7 +22,9 @@ impl Replica {
         if meta::schema_version(self.store.conn())? == Some(version) {
             return Ok(());
         }
-        self.rebuild_rows()?;
+        // Also while the lease is over: a device that was away for long and comes back with a newer
+        // app must open, or it never hears from its server again.
+        self.project_all()?;
         let tx = self.store.begin()?;
         meta::set_schema_version(&tx, version)?;
         tx.commit().map_err(StoreError::from)?;
@@ -36,6 +38,10 @@ impl Replica {
     /// Fails when the store does; the rows are as before then.
     pub fn rebuild_rows(&mut self) -> Result<(), ReplicaError> {
         self.check_lease()?;
+        self.project_all()
+    }
+
+    fn project_all(&mut self) -> Result<(), ReplicaError> {
         let schema = self.schema;
         let tx = self.store.begin()?;
         rows::clear(&tx, schema).map_err(StoreError::from)?;

@@ -26,6 +26,17 @@ pub fn reached(conn: &Connection) -> Result<u64, StoreError> {
     Ok(number.unsigned_abs())
 }
 
+/// Forgets how far erasures were carried out, and nothing of which records they were: a server that
+/// was put back counts anew, and tells all of them again.
+///
+/// # Errors
+///
+/// As all functions here.
+pub fn forget_numbers(conn: &Connection) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE erased SET number = 0 WHERE number > 0")?.execute([])?;
+    Ok(())
+}
+
 /// Whether a record was erased.
 ///
 /// # Errors
@@ -69,7 +80,9 @@ pub fn refused_of(conn: &Connection, record: RecordId) -> Result<Vec<String>, St
 pub fn remove_traces(conn: &Connection, record: RecordId) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM own_change WHERE record = ?1",
-        "DELETE FROM inbox WHERE record = ?1",
+        // What an earlier erasure told is no trace: a count.
+        "DELETE FROM inbox WHERE record = ?1
+             AND (code <> 'erased' OR refused ->> '$.erased_values' IS NULL)",
         "DELETE FROM leaving WHERE record = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([record.as_bytes()])?;

@@ -10,7 +10,7 @@
 //! for approval of edits of them, which repeat what somebody wanted to write. Records that only name
 //! the person stay: [`naming`](super::naming) lists them for whoever erases.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use outrider_core::{
     access::Policy,
@@ -23,8 +23,8 @@ use outrider_core::{
 };
 
 use super::{
-    Author, OfficeError, SYSTEM_USER,
-    author::author_for,
+    Author, Draws, OfficeError, SYSTEM_USER,
+    author::{author_for, author_with},
     review::{ABOUT, PROPOSAL, about_record},
 };
 use crate::{
@@ -139,10 +139,18 @@ pub fn replay_erasure(
     record: RecordId,
     now_ms: TimestampMs,
 ) -> Result<Erasure, EraseError> {
-    let writer = author_for(storage, SYSTEM_USER, None, now_ms)?;
+    replay_as(storage, &author_for(storage, SYSTEM_USER, None, now_ms)?, record, now_ms)
+}
+
+fn replay_as(
+    storage: &dyn Storage,
+    writer: &Author,
+    record: RecordId,
+    now_ms: TimestampMs,
+) -> Result<Erasure, EraseError> {
     let seconds = u32::try_from(now_ms / 1_000).unwrap_or(u32::MAX);
     let mut write = storage.write()?;
-    let erasure = erase_one(&mut *write, &writer, None, record, seconds, now_ms)?;
+    let erasure = erase_one(&mut *write, writer, None, record, seconds, now_ms)?;
     write.commit()?;
     storage.sweep()?;
     Ok(erasure)
@@ -160,6 +168,27 @@ pub fn replay_erasures(storage: &dyn Storage, now_ms: TimestampMs) -> Result<usi
     let due = storage.read()?.erasures_due()?;
     for record in &due {
         replay_erasure(storage, *record, now_ms)?;
+    }
+    Ok(due.len())
+}
+
+/// As [`replay_erasures`], with other draws than the process's: for simulations.
+///
+/// # Errors
+///
+/// As [`replay_erasures`].
+pub fn replay_erasures_with(
+    storage: &dyn Storage,
+    draws: &Arc<Draws>,
+    now_ms: TimestampMs,
+) -> Result<usize, EraseError> {
+    let due = storage.read()?.erasures_due()?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let writer = author_with(storage, SYSTEM_USER, None, draws, now_ms)?;
+    for record in &due {
+        replay_as(storage, &writer, *record, now_ms)?;
     }
     Ok(due.len())
 }

@@ -146,6 +146,20 @@ impl SqliteStorage {
         })
     }
 
+    /// Lets the database grow by `more` pages at most, as on a disk that is nearly full; `None` takes
+    /// the limit away. For tests and simulations.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`StorageError`] when the database cannot be asked.
+    pub fn limit_growth_for_test(&self, more: Option<u32>) -> Result<(), StorageError> {
+        const DOING: &str = "limiting how far the database may grow";
+        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0)).doing(DOING)?;
+        let most = more.map_or(i64::from(u32::MAX - 1), |more| pages + i64::from(more));
+        conn.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).doing(DOING)
+    }
+
     /// What outlives a backup.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -13,7 +13,10 @@ use std::{collections::BTreeMap, num::NonZero, sync::mpsc, thread};
 
 use serde::Serialize;
 
-use crate::{Failure, Outcome, Report, report::run_each};
+use crate::{
+    Failure, Outcome, Report,
+    report::{Bound, run_each},
+};
 
 pub use phones::run_phones;
 
@@ -127,13 +130,13 @@ pub fn ask_many(seed: u64, questions: u64, mut each: impl FnMut(u64, &Asked)) ->
     all
 }
 
-/// Makes `runs` runs of phones in towns from `seed` on.
+/// Makes runs of phones in towns from `seed` on.
 pub fn run_many_phones(
     seed: u64,
-    runs: u64,
+    bound: Bound,
     steps: usize,
     keeps_trace: bool,
     each: impl FnMut(&Outcome),
 ) -> Report {
-    run_each(seed, runs, |seed| run_phones(seed, steps, keeps_trace), each)
+    run_each(seed, bound, |seed| run_phones(seed, steps, keeps_trace), each)
 }

@@ -9,7 +9,7 @@ use outrider_core::{
 use outrider_sync_server::office::{self, OfficeError, Settlement};
 use serde_json::{Map, Value as Json};
 
-use crate::{Failure, device::EPOCH_MS, hand::Hand, ledger::Ledger, server::Server};
+use crate::{Failure, device::TICKS, hand::Hand, ledger::Ledger, server::Server};
 
 /// Who works at the office.
 const CLERKS: &[&str] = &["Zhao", "Hu"];
@@ -48,7 +48,8 @@ impl Counter<'_> {
     }
 
     fn now_ms(&self) -> i64 {
-        EPOCH_MS + i64::from(self.number)
+        let now_ms = self.server.now_ms;
+        now_ms - now_ms.rem_euclid(TICKS) + i64::from(self.number)
     }
 
     fn author(&mut self) -> Result<office::Author, Failure> {
@@ -164,7 +165,10 @@ impl Counter<'_> {
             let count = self.hand.records.len();
             let recent = if self.hand.dice.percent(60) { 6 } else { count };
             let at = count.saturating_sub(1 + self.hand.dice.below(recent));
-            let Some(record) = self.hand.records.get(at).copied() else { break };
+            let Some(drawn) = self.hand.records.get(at).copied() else { break };
+            let Some((entity, _)) = office::documents(&*read, drawn)? else { continue };
+            // Of merged ones it is the one that goes on.
+            let record = read.heir(entity, drawn)?;
             if let Some((entity, documents)) = office::documents(&*read, record)?
                 && documents.flat.contains_key(&Part::Main)
             {

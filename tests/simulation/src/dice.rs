@@ -12,6 +12,14 @@ impl Dice {
         dice
     }
 
+    /// The dice of one part of a run. They follow from the run's seed and the part alone: a step that
+    /// is left out shifts nothing of what the others draw.
+    pub(crate) fn of_part(seed: u64, part: u64) -> Self {
+        let mut dice = Self::new(seed);
+        let mixed = dice.next() ^ part.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        Self::new(mixed)
+    }
+
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -13,14 +13,20 @@ use outrider_core::{
         self, Action, EncodedChange, OpId, TextDocument,
         rows::{GONE, op_ids_from_text},
     },
-    ids::{ActorId, ChangeHash, DocumentId},
+    ids::{ActorId, ActorPrefix, ChangeHash, DocumentId},
     replica::Replica,
-    schema::{Kind, Schema},
-    store::{document, outbox},
+    schema::Kind,
+    store::{document, inbox, outbox},
     value::Value,
 };
 
-use crate::{Failure, device::number_of};
+use crate::{Failure, device::number_of, versions::newest};
+
+/// Why an edit may be refused: it is withheld from devices, its record was erased, its device was turned
+/// away and the edit waits for somebody to decide.
+const REFUSALS: [&str; 4] = ["not_permitted", "erased", "ended", "in_review"];
+/// The same where a server may be older than an app.
+const OF_OLDER_SERVERS: [&str; 3] = ["unknown_field", "unknown_entity", "unknown_part"];
 
 /// What one edit did under one key.
 #[derive(Debug, Clone)]
@@ -68,15 +74,22 @@ pub(crate) struct Ledger {
     pub(crate) refused_letters: BTreeMap<DocumentId, BTreeSet<char>>,
     /// What went wrong on the way.
     pub(crate) broken: Vec<String>,
+    /// Devices that were put back with the token that tells copies apart: they use numbers again, and
+    /// learn of it from the server.
+    pub(crate) forking: BTreeSet<ActorPrefix>,
+    /// Whether a server may be older than an app.
+    is_mixed: bool,
     known: BTreeSet<ChangeHash>,
     ops: BTreeMap<(DocumentId, OpId), (u32, i64)>,
+    /// What an operation is on one device alone, until that writes it anew.
+    own_ops: BTreeMap<(String, DocumentId, OpId), (u32, i64)>,
     numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
 }
 
 /// The key as the ledger names it: counters without their actor.
 pub(crate) fn plain_key(entity: &str, key: &str) -> String {
     let Some((field, _)) = key.split_once('/') else { return key.to_owned() };
-    let is_counter = Schema::current()
+    let is_counter = newest()
         .entity(entity)
         .and_then(|entity| entity.field(field))
         .is_some_and(|field| field.kind == Kind::Counter);
@@ -84,9 +97,14 @@ pub(crate) fn plain_key(entity: &str, key: &str) -> String {
 }
 
 impl Ledger {
+    /// An empty one; where versions are mixed a server may be older than an app.
+    pub(crate) fn of(is_mixed: bool) -> Self {
+        Self { is_mixed, ..Self::default() }
+    }
+
     /// Takes note of everything in a device's outbox that is new: fresh edits, and edits that
     /// were written anew.
-    pub(crate) fn scan(&mut self, replica: &Replica) -> Result<(), Failure> {
+    pub(crate) fn scan(&mut self, device: &str, replica: &Replica) -> Result<(), Failure> {
         for own in outbox::waiting(replica.store().conn(), 0, usize::MAX)? {
             if !self.known.insert(own.hash) {
                 continue;
@@ -94,7 +112,7 @@ impl Ledger {
             if own.document.part.is_flat() {
                 let encoded = crdt::decode(&own.bytes)?;
                 self.note_number(&own.document, &encoded);
-                self.note_flat(&own.document, &own.entity, &encoded);
+                self.note_flat(device, &own.document, &own.entity, &encoded);
             } else {
                 let header = crdt::header(&own.bytes)?;
                 self.note_name((own.document.clone(), header.actor, header.seq), own.hash);
@@ -113,7 +131,7 @@ impl Ledger {
         let encoded = crdt::decode(bytes)?;
         if self.known.insert(encoded.hash) {
             self.note_number(document, &encoded);
-            self.note_flat(document, entity, &encoded);
+            self.note_flat("", document, entity, &encoded);
         }
         Ok(())
     }
@@ -127,14 +145,25 @@ impl Ledger {
     fn note_name(&mut self, name: (DocumentId, ActorId, u64), hash: ChangeHash) {
         if let Some(other) = self.numbers.insert(name.clone(), hash)
             && other != hash
+            && !self.forking.contains(&name.1.prefix())
         {
             let (document, actor, seq) = name;
             self.broken.push(format!("{document}: change {seq} of {actor} is written twice"));
         }
     }
 
-    fn note_flat(&mut self, document: &DocumentId, entity: &str, encoded: &EncodedChange) {
+    fn note_flat(
+        &mut self,
+        device: &str,
+        document: &DocumentId,
+        entity: &str,
+        encoded: &EncodedChange,
+    ) {
         let number = number_of(encoded.change.time_ms);
+        let is_forking = self.forking.contains(&encoded.change.actor.prefix());
+        // What is written anew has other operations from here on.
+        self.own_ops
+            .retain(|(holder, id, _), (of, _)| holder != device || id != document || *of != number);
         let mut wrote = BTreeMap::new();
         for (id, op) in encoded.change.ops_with_ids() {
             let seen = op.pred.iter();
@@ -142,7 +171,7 @@ impl Ledger {
                 Action::Put(Value::Int(count)) => *count,
                 Action::Put(_) | Action::Delete => 0,
             };
-            let before = op.pred.iter().filter_map(|id| self.op(document, *id)).next_back();
+            let before = op.pred.iter().filter_map(|id| self.op(device, document, *id)).next_back();
             let cells = match &op.action {
                 Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
                     op_ids_from_text(text)
@@ -150,7 +179,7 @@ impl Ledger {
                 Action::Put(_) | Action::Delete => Vec::new(),
             };
             let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
-                ids.filter_map(|id| Some(ledger.op(document, id)?.0)).collect()
+                ids.filter_map(|id| Some(ledger.op(device, document, id)?.0)).collect()
             };
             let done = Wrote {
                 is_delete: op.action == Action::Delete,
@@ -159,14 +188,21 @@ impl Ledger {
                 step: count - before.map_or(0, |(_, count)| count),
             };
             wrote.insert(plain_key(entity, &op.key), done);
-            self.ops.insert((document.clone(), id), (number, count));
+            if is_forking {
+                let own = (device.to_owned(), document.clone(), id);
+                self.own_ops.insert(own, (number, count));
+                self.ops.entry((document.clone(), id)).or_insert((number, count));
+            } else {
+                self.ops.insert((document.clone(), id), (number, count));
+            }
         }
         let name = (document.clone(), number);
         self.edits.entry(name).or_insert_with(|| Edit { wrote, ..Edit::default() });
     }
 
-    fn op(&self, document: &DocumentId, id: OpId) -> Option<(u32, i64)> {
-        self.ops.get(&(document.clone(), id)).copied()
+    fn op(&self, device: &str, document: &DocumentId, id: OpId) -> Option<(u32, i64)> {
+        let own = self.own_ops.get(&(device.to_owned(), document.clone(), id));
+        own.or_else(|| self.ops.get(&(document.clone(), id))).copied()
     }
 
     /// Takes note of a text as a device had it before and after an edit.
@@ -180,9 +216,10 @@ impl Ledger {
 
     /// Takes over what a device's inbox says was refused.
     pub(crate) fn note_inbox(&mut self, replica: &Replica) -> Result<(), Failure> {
-        for refused in replica.inbox(usize::MAX)? {
+        for refused in inbox::open(replica.store().conn(), usize::MAX)? {
             let document = DocumentId { record: refused.record, part: refused.part.parse()? };
-            if refused.code != "not_permitted" {
+            let is_known = |codes: &[&str]| codes.contains(&refused.code.as_str());
+            if !is_known(&REFUSALS) && !(self.is_mixed && is_known(&OF_OLDER_SERVERS)) {
                 let code = &refused.code;
                 self.broken.push(format!("{document}: refused as {code}: {}", refused.refused));
             }

@@ -3,21 +3,28 @@
 //! Everything between the bytes of a request and the rows of a record is the real thing: replicas
 //! on SQLite files, sessions, the server's accepting and feeding. What is made up is the network,
 //! which loses, cuts, repeats, delays and replays; the clocks; the people, who edit; and the
-//! accidents: restarts, backups of phones and of the server put back, cloned phones, permissions
-//! that come and go.
+//! accidents: processes that die, full disks, backups of phones and of the server put back, cloned
+//! phones, years that pass, devices that are turned away, permissions that come and go.
 //!
 //! One seed makes one run, always the same. In reading order:
 //!
 //! * `dice`, `trace`: chance that can be repeated, and a digest of what happened.
+//! * `plan`, `event`: how a run is made, what may happen in it, and what came of it.
+//! * `versions`: apps and servers of several versions, in one process.
 //! * `server`, `device`, `link`: who talks, and over what.
 //! * `hand`: what people type. * `people`, `clerk`: what they do, in the field and in the office.
 //! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `access`: questions about access, asked of the server and of a model.
-//! * `report`: many runs, in numbers. * `output`, `command`: the program.
+//! * `shrink`: a run that fails, made smaller. * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
 mod trace;
+
+mod event;
+mod plan;
+
+mod versions;
 
 mod device;
 mod link;
@@ -33,6 +40,8 @@ mod people;
 mod verdict;
 mod world;
 
+mod shrink;
+
 mod report;
 
 mod access;
@@ -42,8 +51,11 @@ mod output;
 pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
-pub use report::{Report, run_many};
-pub use world::{Outcome, Settings, run};
+pub use event::Event;
+pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
+pub use report::{Bound, Report, run_many};
+pub use shrink::{Shrunk, shrink};
+pub use world::run;
 
 /// Whatever keeps a run from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

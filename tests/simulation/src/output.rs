@@ -1,9 +1,12 @@
 //! The one place that writes to the terminal.
 #![expect(clippy::print_stdout, reason = "the report is what the program is for")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::{Asked, Report, world::Outcome};
+use crate::{Asked, Outcome, Report, Shrunk};
+
+/// How often it is shown how far the work is.
+const SHOWN_EVERY: Duration = Duration::from_secs(5);
 
 /// Failures of one kind that are shown of one run.
 const SHOWN_MAX: usize = 5;
@@ -19,13 +22,25 @@ pub(crate) fn show(report: &Report, took: Duration) {
         report;
     println!("runs       {runs}  (seeds from {})", report.seed);
     println!("edits      {edits}");
-    println!("sessions   {sessions}  ({requests} requests)");
-    let per_second = *faults as f64 / took.as_secs_f64().max(0.001);
-    println!("faults     {faults}  ({per_second:.0} per second)");
+    let per_second = report.sessions_per_second;
+    println!("sessions   {sessions}  ({requests} requests, {per_second:.0} sessions per second)");
+    println!("faults     {faults}  ({:.0} per second)", report.faults_per_second);
+    for (fault, count) in &report.faults_by {
+        println!("           {count} {fault}");
+    }
     println!("diverged   {diverged}");
     println!("leaked     {leaked}");
     println!("lost       {lost}");
     println!("stuck      {stuck}");
+    for (check, count) in report.checks.iter().filter(|(_, count)| **count > 0) {
+        println!("           {count} {check}");
+    }
+    for (excuse, count) in &report.excused {
+        println!("excused    {count} {excuse}");
+    }
+    if report.unrepeatable > 0 {
+        println!("unrepeatable {}", report.unrepeatable);
+    }
     println!("trace      {}", report.trace);
     println!("took       {:.1} s", took.as_secs_f64());
 }
@@ -33,6 +48,9 @@ pub(crate) fn show(report: &Report, took: Duration) {
 /// Shows what a failed run found, and how to repeat it.
 pub(crate) fn show_failure(outcome: &Outcome, repeat: &str) {
     eprintln!("\nseed {} failed; repeat it with {repeat}", outcome.seed);
+    if outcome.is_unrepeatable {
+        eprintln!("  made again it came out otherwise");
+    }
     let kinds = [
         ("diverged", &outcome.diverged),
         ("leaked", &outcome.leaked),
@@ -56,11 +74,55 @@ pub(crate) fn show_trace(outcome: &Outcome) {
     }
 }
 
-/// Shows how far it has come.
-pub(crate) fn show_progress(done: u64, of: u64) {
-    eprint!("\r{done} of {of} runs");
-    if done == of {
-        eprintln!();
+/// Shows the smaller run that fails in the same way.
+pub(crate) fn show_shrunk(shrunk: &Shrunk, repeat: &str) {
+    let Shrunk { steps, tries, outcome, .. } = shrunk;
+    eprintln!("  {steps} steps fail in the same way (found in {tries} tries): {repeat}");
+    let kinds = [&outcome.diverged, &outcome.leaked, &outcome.lost, &outcome.stuck];
+    for what in kinds.into_iter().flatten().take(SHOWN_MAX) {
+        eprintln!("    {what}");
+    }
+}
+
+/// Shows how far it has come, now and then.
+pub(crate) struct Progress {
+    begun: Instant,
+    shown: Instant,
+    runs: u64,
+    sessions: u64,
+    faults: u64,
+    failed: u64,
+}
+
+impl Progress {
+    pub(crate) fn new(begun: Instant) -> Self {
+        Self { begun, shown: begun, runs: 0, sessions: 0, faults: 0, failed: 0 }
+    }
+
+    pub(crate) fn add(&mut self, outcome: &Outcome) {
+        self.runs += 1;
+        self.sessions += outcome.sessions;
+        self.faults += outcome.faults;
+        self.failed += u64::from(!outcome.is_good());
+        if self.shown.elapsed() >= SHOWN_EVERY {
+            self.shown = Instant::now();
+            self.show();
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if self.begun.elapsed() >= SHOWN_EVERY {
+            self.show();
+            eprintln!();
+        }
+    }
+
+    fn show(&self) {
+        let Self { runs, sessions, faults, failed, .. } = self;
+        let seconds = self.begun.elapsed().as_secs();
+        eprint!(
+            "\r{seconds} s: {runs} runs, {sessions} sessions, {faults} faults, {failed} failed"
+        );
     }
 }
 

@@ -4,18 +4,22 @@
 //! here too ([`crate::hand`]). Values differ as far as their type allows, and several people work on the same few
 //! records, so that concurrent edits are the rule.
 
+use std::collections::BTreeSet;
+
 use outrider_core::{
     domain::{edit::EditError, record::Documents},
     ids::{DocumentId, Part, RecordId},
     replica::{ReplicaError, Writer},
     schema::{Entity, Field, Schema},
+    store::outbox,
 };
 use serde_json::{Map, Value as Json};
 
-use crate::{Failure, device::Device, hand::Hand, ledger::Ledger};
+use crate::{Failure, device::Device, hand::Hand, ledger::Ledger, world::chain};
 
 /// Records that several devices make under one id, as imports of one file do.
 const SHARED_RECORDS: usize = 4;
+
 /// What an edit is made with.
 pub(crate) struct Desk<'a> {
     pub(crate) device: &'a mut Device,
@@ -28,16 +32,63 @@ pub(crate) struct Desk<'a> {
 impl Desk<'_> {
     /// Makes one edit; returns what it was, for the trace.
     pub(crate) fn edit(&mut self) -> Result<String, Failure> {
+        self.make(|desk| match desk.hand.dice.below(100) {
+            0..12 => desk.create(),
+            12..18 => desk.write_group(),
+            18..24 => desk.archive_or_restore(),
+            24..32 => desk.settle(),
+            _ => desk.update(),
+        })
+    }
+
+    /// Merges two records, or takes a merge back.
+    pub(crate) fn merge(&mut self) -> Result<String, Failure> {
+        self.make(Self::merge_or_part)
+    }
+
+    fn make(
+        &mut self,
+        make: impl FnOnce(&mut Self) -> Result<String, Failure>,
+    ) -> Result<String, Failure> {
         self.device.tell_time(self.number);
-        let what = match self.hand.dice.below(100) {
-            0..12 => self.create()?,
-            12..18 => self.write_group()?,
-            18..24 => self.archive_or_restore()?,
-            24..32 => self.settle()?,
-            _ => self.update()?,
+        let before = self.waiting()?;
+        let what = match make(self) {
+            Ok(what) => what,
+            Err(error) => {
+                if self.waiting()? != before {
+                    let words = "an edit that its author was told is not kept is in the outbox";
+                    self.ledger.broken.push(format!("{}: {words}", self.device.name));
+                }
+                told(error)?
+            }
         };
-        self.ledger.scan(self.device.replica()?)?;
+        self.ledger.scan(&self.device.name, self.device.replica()?)?;
         Ok(what)
+    }
+
+    fn merge_or_part(&mut self) -> Result<String, Failure> {
+        let Some((loser, entity, _)) = self.draw_record()? else { return self.create() };
+        let replica = self.device.replica()?;
+        let halves = replica.halves(loser)?;
+        if let Some(half) = self.hand.dice.pick(&halves).copied().filter(|half| *half != loser) {
+            self.device.replica_mut()?.unmerge(half)?;
+            return Ok(format!("parts {half} from {loser}"));
+        }
+        let mut others = Vec::new();
+        for record in self.hand.records.iter().rev().filter(|record| **record != loser) {
+            if replica.documents(*record)?.is_some_and(|(other, _)| other.name == entity.name) {
+                others.push(*record);
+            }
+        }
+        let Some(survivor) = self.hand.dice.pick(&others).copied() else { return self.update() };
+        let take = entity.fields.iter().filter(|_| self.hand.dice.percent(5));
+        let take: BTreeSet<String> = take.map(|field| field.name.clone()).collect();
+        self.device.replica_mut()?.merge(loser, survivor, &take)?;
+        Ok(format!("merges {loser} into {survivor}"))
+    }
+
+    fn waiting(&self) -> Result<u64, Failure> {
+        Ok(outbox::count_waiting(self.device.replica()?.store().conn())?)
     }
 
     fn create(&mut self) -> Result<String, Failure> {
@@ -175,27 +226,35 @@ impl Desk<'_> {
         Ok(format!("edits {field} of {record}"))
     }
 
-    /// A record that this device holds, with its documents: mostly one of the newest.
+    /// A record that this device holds, with its documents: mostly one of the newest. Of merged ones
+    /// it is the one that goes on.
     fn draw_record(&mut self) -> Result<Option<(RecordId, &'static Entity, Documents)>, Failure> {
         let count = self.hand.records.len();
         let recent = if self.hand.dice.percent(60) { 4 } else { count };
-        let at = count.saturating_sub(1 + self.hand.dice.below(recent));
-        for _ in 0..4 {
+        let first = count.saturating_sub(1 + self.hand.dice.below(recent));
+        for tried in 0..5 {
+            let at = if tried == 0 { first } else { self.hand.dice.below(count) };
             let Some(record) = self.hand.records.get(at).copied() else { break };
-            if let Some((entity, documents)) = self.device.replica()?.documents(record)?
-                && documents.flat.contains_key(&Part::Main)
-            {
-                return Ok(Some((record, entity, documents)));
-            }
-        }
-        for _ in 0..4 {
-            let Some(record) = self.hand.dice.pick(self.hand.records).copied() else { break };
-            if let Some((entity, documents)) = self.device.replica()?.documents(record)?
+            let replica = self.device.replica()?;
+            let record = replica.resolve(record)?;
+            if let Some((entity, documents)) = replica.documents(record)?
                 && documents.flat.contains_key(&Part::Main)
             {
                 return Ok(Some((record, entity, documents)));
             }
         }
         Ok(None)
+    }
+}
+
+/// What somebody is told whose edit is not kept: that the device is locked, the record erased, or that
+/// two records cannot be merged.
+/// Whatever else fails is not to fail.
+fn told(error: Failure) -> Result<String, Failure> {
+    match error.downcast_ref::<ReplicaError>() {
+        Some(ReplicaError::Locked { .. } | ReplicaError::Erased(_) | ReplicaError::Merge(_)) => {
+            Ok(format!("is told: {}", chain(&*error)))
+        }
+        Some(_) | None => Err(error),
     }
 }

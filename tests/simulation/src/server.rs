@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,21 +22,30 @@ use outrider_core::{
 use outrider_sync_server::{
     accept,
     access::{Issuer, policy_of},
+    devices::Bar,
     enrol::{Applicant, Draw, create_code, enrol},
     feed::{self, Stopped},
     keys::ServerKey,
     office::{self, Author, Draws},
-    storage::{Device, Storage, sqlite::SqliteStorage},
+    storage::{
+        Device, Storage,
+        sqlite::{
+            DATABASE_FILE, SqliteStorage,
+            snapshot::{Mark, mark_restored_with},
+        },
+    },
 };
 
-use crate::{Failure, device::copy_files, dice::Dice};
+use crate::{Failure, device::copy_files, dice::Dice, versions::Version};
 
 /// The server, and what stands between it and the network.
 #[derive(Debug)]
 pub(crate) struct Server {
     folder: PathBuf,
     storage: SqliteStorage,
+    /// Devices that this process has met.
     devices: BTreeMap<DeviceId, Device>,
+    version: Version,
     /// Fields that are withheld just now.
     pub(crate) withheld: Vec<(&'static str, &'static str)>,
     pub(crate) now_ms: TimestampMs,
@@ -46,13 +56,17 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn open(
         folder: PathBuf,
+        version: Version,
         now_ms: TimestampMs,
         dice: &mut Dice,
     ) -> Result<Self, Failure> {
+        version.enter();
         let storage = SqliteStorage::open_for_test(&folder, true)?;
         let draws = Arc::new(Draws::from_seed(dice.bytes()));
+        // As a server does before it listens.
+        office::replay_erasures_with(&storage, &draws, now_ms)?;
         let (devices, withheld) = (BTreeMap::new(), Vec::new());
-        Ok(Self { folder, storage, devices, withheld, now_ms, draws })
+        Ok(Self { folder, storage, devices, version, withheld, now_ms, draws })
     }
 
     /// Who writes when a user sits at a page of the server.
@@ -61,12 +75,28 @@ impl Server {
     }
 
     pub(crate) fn storage(&self) -> &dyn Storage {
+        self.version.enter();
         &self.storage
+    }
+
+    /// The version of the server.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The folder of its data.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// The file of the database.
     pub(crate) fn database(&self) -> PathBuf {
-        self.folder.join(outrider_sync_server::storage::sqlite::DATABASE_FILE)
+        self.folder.join(DATABASE_FILE)
+    }
+
+    /// Lets the database grow by `more` pages at most.
+    pub(crate) fn limit_growth(&self, more: Option<u32>) -> Result<(), Failure> {
+        Ok(self.storage.limit_growth_for_test(more)?)
     }
 
     /// The process ends and begins again.
@@ -83,21 +113,40 @@ impl Server {
         closed.open_in(folder, dice)
     }
 
-    /// The disk is lost; the server goes on from a copy of its data.
+    /// The disk is lost; the server goes on from a copy of its data, with the ledger as it is.
     pub(crate) fn restore(
         self,
         from: &Path,
         to: PathBuf,
+        is_announced: bool,
         dice: &mut Dice,
     ) -> Result<Self, Failure> {
+        let (folder, now_ms) = (self.folder.clone(), self.now_ms);
         let closed = self.close();
         copy_files(from, &to)?;
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with(DATABASE_FILE) {
+                fs::copy(entry.path(), to.join(entry.file_name()))?;
+            }
+        }
+        if is_announced {
+            let mark = Mark { instance: dice.bytes(), feed: dice.bytes() };
+            mark_restored_with(&to, &mark, now_ms)?;
+        }
         closed.open_in(to, dice)
     }
 
+    /// The server gets the newest version.
+    pub(crate) fn upgrade(self, dice: &mut Dice) -> Result<Self, Failure> {
+        let folder = self.folder.clone();
+        let closed = self.close();
+        Closed { version: Version::Third, ..closed }.open_in(folder, dice)
+    }
+
     fn close(self) -> Closed {
-        let Self { devices, withheld, now_ms, .. } = self;
-        Closed { devices, withheld, now_ms }
+        let Self { version, withheld, now_ms, .. } = self;
+        Closed { version, withheld, now_ms }
     }
 
     /// Who may do what, with what is withheld from devices at this moment.
@@ -109,7 +158,24 @@ impl Server {
 
     /// Who may see what.
     fn seen_policy(&self) -> Result<Policy, Failure> {
+        self.version.enter();
         Ok(policy_of(&*self.storage.read()?)?)
+    }
+
+    /// The device of this id, as the storage knows it.
+    pub(crate) fn device(&mut self, id: DeviceId) -> Result<Device, Failure> {
+        if let Some(device) = self.devices.get(&id) {
+            return Ok(device.clone());
+        }
+        let device = self.storage.read()?.device(id)?.ok_or("401: the token is not known")?;
+        self.devices.insert(id, device.clone());
+        Ok(device)
+    }
+
+    /// What stands between a device and everything.
+    pub(crate) fn bar(&self, id: DeviceId) -> Result<Option<Bar>, Failure> {
+        let standing = self.storage.read()?.standing(id)?;
+        Ok(standing.and_then(|standing| Bar::of(&standing)))
     }
 
     /// Makes a device of whoever has this key.
@@ -119,6 +185,7 @@ impl Server {
         public_key: Vec<u8>,
         dice: &mut Dice,
     ) -> Result<Device, Failure> {
+        self.version.enter();
         let random = u128::from(dice.next()) << 64 | u128::from(dice.next());
         let (code, _) = create_code(&self.storage, name, 60, random, self.now_ms)?;
         let device_name = format!("phone of {name}");
@@ -139,10 +206,10 @@ impl Server {
         dice: &mut Dice,
     ) -> Result<Vec<u8>, Failure> {
         self.now_ms += 1;
-        let device = self.devices.get(&device).ok_or("401: the token is not known")?;
+        let device = self.device(device)?;
         let policies = (&self.policy()?, &self.seen_policy()?);
         let flush_every = 1 + dice.below(6);
-        answer_with(&self.storage, policies, device, (path, body), self.now_ms, flush_every)
+        answer_with(&self.storage, policies, &device, (path, body), self.now_ms, flush_every)
     }
 }
 
@@ -184,22 +251,22 @@ pub(crate) fn answer_with(
 }
 
 /// The key with which the server signs here.
-fn key() -> Result<ServerKey, Failure> {
+pub(crate) fn key() -> Result<ServerKey, Failure> {
     Ok(ServerKey::from_bytes(&[7; 32])?)
 }
 
 /// What outlives the server's process, beside its data.
 struct Closed {
-    devices: BTreeMap<DeviceId, Device>,
+    version: Version,
     withheld: Vec<(&'static str, &'static str)>,
     now_ms: TimestampMs,
 }
 
 impl Closed {
     fn open_in(self, folder: PathBuf, dice: &mut Dice) -> Result<Server, Failure> {
-        let Self { devices, withheld, now_ms } = self;
-        let server = Server::open(folder, now_ms, dice)?;
-        Ok(Server { devices, withheld, ..server })
+        let Self { version, withheld, now_ms } = self;
+        let server = Server::open(folder, version, now_ms, dice)?;
+        Ok(Server { withheld, ..server })
     }
 }
 
@@ -274,7 +341,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let mut dice = Dice::new(1);
             let path = folder.path().join("server");
-            let server = Server::open(path, EPOCH_MS, &mut dice).unwrap();
+            let server = Server::open(path, Version::First, EPOCH_MS, &mut dice).unwrap();
             Self { folder, server, dice }
         }
 

@@ -1,6 +1,6 @@
 //! Small runs of what is asked about access, and of phones in towns where records change hands.
 
-use outrider_sim::{ask_many, run_many_phones, run_phones};
+use outrider_sim::{Bound, ask_many, run_many_phones, run_phones};
 
 const FIRST_SEED: u64 = 7_000;
 
@@ -14,7 +14,7 @@ fn server_and_model_agree_on_who_may_do_what() {
 
 #[test]
 fn phones_hold_what_their_users_may_see_and_lose_nothing() {
-    let report = run_many_phones(FIRST_SEED, 12, 120, false, |outcome| {
+    let report = run_many_phones(FIRST_SEED, Bound::Runs(12), 120, false, |outcome| {
         assert!(outcome.is_good(), "{outcome:#?}");
     });
     assert!(report.edits > 200 && report.sessions > 200 && report.faults > 50, "{report:?}");

@@ -1,65 +1,112 @@
-//! Small runs of the simulator, and that one seed makes one run.
+//! Small runs of the simulator, that one seed makes one run, and that the verdict finds what is wrong.
 
-use outrider_sim::{Settings, run, run_many};
+use std::time::Duration;
+
+use outrider_sim::{
+    Bound, Check, Event, Kind, Outcome, Report, Sabotage, Settings, run, run_many, shrink,
+};
 
 const FIRST_SEED: u64 = 4_000;
 
-#[test]
-fn nothing_is_lost_in_small_runs() {
-    let settings = Settings { steps: 150, ..Settings::default() };
-    let report = run_many(FIRST_SEED, 10, &settings, |outcome| {
+fn short(kind: Kind) -> Settings {
+    Settings { steps: 150, ..Settings::of(kind) }
+}
+
+fn all_is_well(seed: u64, runs: u64, settings: &Settings) -> Report {
+    let report = run_many(seed, Bound::Runs(runs), settings, |outcome| {
         assert!(outcome.is_good(), "{outcome:#?}");
     });
-    assert_eq!(report.runs, 10);
-    assert!(report.edits > 100 && report.faults > 50 && report.sessions > 100, "{report:?}");
+    assert_eq!(report.runs, runs);
+    report
 }
 
 #[test]
-fn one_seed_makes_one_run() {
-    let settings = Settings { steps: 150, keeps_trace: true, ..Settings::default() };
-    let first = run(FIRST_SEED, &settings);
-    let second = run(FIRST_SEED, &settings);
-    assert_eq!(first, second);
-    assert_ne!(first.trace, run(FIRST_SEED + 1, &settings).trace);
+fn nothing_is_lost_in_small_runs() {
+    let report = all_is_well(FIRST_SEED, 10, &short(Kind::Sync));
+    assert!(report.edits > 100 && report.faults > 50 && report.sessions > 100, "{report:?}");
 }
 
 /// Whole runs. What such runs found has tests of its own where the fault was.
 #[test]
 fn nothing_is_lost_in_whole_runs() {
-    let report = run_many(FIRST_SEED + 100, 4, &Settings::default(), |outcome| {
-        assert!(outcome.is_good(), "{outcome:#?}");
-    });
+    let report = all_is_well(FIRST_SEED + 100, 4, &Settings::of(Kind::Sync));
     assert!(report.edits > 1_000, "{report:?}");
 }
 
-/// Among runs of a few hundred steps are some in which the server's disk is lost.
+/// Every run restores its server, announced or not, while devices are enrolled and turned away, persons
+/// erased, and phones put back.
 #[test]
-fn servers_are_restored_in_some_runs() {
-    let report = run_many(
-        FIRST_SEED + 200,
-        40,
-        &Settings { steps: 150, ..Settings::default() },
-        |outcome| {
-            assert!(outcome.is_good(), "{outcome:#?}");
-        },
-    );
-    assert!(report.restores > 0, "{report:?}");
+fn nothing_is_lost_when_servers_are_restored() {
+    let report = all_is_well(FIRST_SEED + 200, 12, &Settings::of(Kind::Restore));
+    assert!(report.restores >= 8, "{report:?}");
+    for fault in ["server_restored", "person_erased", "device_revoked", "device_restored"] {
+        assert!(report.faults_by.contains_key(fault), "no {fault}: {report:?}");
+    }
 }
 
-/// A device was restarted while it sent everything again to a restored server, and never went on
-/// with it; and of a stream of which that server had nothing left, nothing was compared. What a
-/// seed draws changes with the schema: this one restores a server.
 #[test]
-fn a_restart_while_a_restored_server_gets_everything_back() {
-    let settings = Settings { steps: 120, ..Settings::default() };
-    let outcome = run(100_069, &settings);
-    assert!(outcome.is_good(), "{outcome:#?}");
-    assert!(outcome.restores > 0);
+fn one_seed_makes_one_run() {
+    for (kind, seed) in [(Kind::Sync, FIRST_SEED), (Kind::Restore, FIRST_SEED + 1)] {
+        let settings = Settings { keeps_trace: true, ..short(kind) };
+        for seed in seed..seed + 4 {
+            let first = run(seed, &settings);
+            assert_eq!(first, run(seed, &settings));
+            assert_ne!(first.trace, run(seed + 1_000, &settings).trace);
+        }
+    }
 }
 
-/// A device settled what two people in the office wrote, and had it refused.
+/// What is left out of a run shifts nothing of what remains.
 #[test]
-fn what_the_office_owns_a_device_does_not_settle() {
-    let outcome = run(200_120, &Settings { steps: 120, ..Settings::default() });
-    assert!(outcome.is_good(), "{outcome:#?}");
+fn steps_draw_by_themselves() {
+    let settings = Settings { keeps_trace: true, ..short(Kind::Sync) };
+    let of_step = |outcome: &Outcome, step: &str| -> Vec<String> {
+        outcome.lines.iter().filter(|line| line.trim_start().starts_with(step)).cloned().collect()
+    };
+    let whole = run(FIRST_SEED, &settings);
+    let without = [Event::Replay, Event::Years, Event::DeviceClock].into();
+    let part = run(FIRST_SEED, &Settings { without, ..settings });
+    let first: Vec<String> = of_step(&whole, "0 ");
+    assert!(!first.is_empty() && of_step(&part, "0 ") == first);
+}
+
+fn finds(sabotage: Sabotage, check: Check) -> Outcome {
+    let settings = Settings { sabotage: Some(sabotage), ..short(Kind::Sync) };
+    let found = (FIRST_SEED..FIRST_SEED + 20).map(|seed| run(seed, &settings));
+    let found: Vec<Outcome> =
+        found.filter(|outcome| outcome.found.contains_key(&check)).take(1).collect();
+    found.into_iter().next().unwrap_or_else(|| panic!("{sabotage:?} is not found"))
+}
+
+#[test]
+fn what_is_lost_is_found() {
+    finds(Sabotage::LosePushes, Check::Durable);
+}
+
+#[test]
+fn what_is_taken_against_the_rules_is_found() {
+    finds(Sabotage::IgnorePolicy, Check::Authorised);
+}
+
+#[test]
+fn what_is_damaged_is_found() {
+    finds(Sabotage::DamageDocument, Check::Sound);
+    finds(Sabotage::ChangeRow, Check::Sound);
+}
+
+#[test]
+fn a_changed_audit_is_found() {
+    finds(Sabotage::ChangeAudit, Check::Audited);
+}
+
+#[test]
+fn a_failing_run_is_made_smaller() {
+    let failed = finds(Sabotage::LosePushes, Check::Durable);
+    let settings = Settings { sabotage: Some(Sabotage::LosePushes), ..short(Kind::Sync) };
+    let smaller =
+        shrink(&settings, &failed, Duration::from_secs(600), &|tried| run(failed.seed, tried))
+            .unwrap();
+    assert!(smaller.steps < 40, "{} of 150 steps are left", smaller.steps);
+    let again = run(failed.seed, &smaller.settings);
+    assert!(again.found.contains_key(&Check::Durable), "{again:#?}");
 }

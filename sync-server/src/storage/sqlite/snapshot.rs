@@ -101,6 +101,29 @@ pub fn bring_up_to_date(folder: &Path) -> Result<(), StorageError> {
     migrate::run(&mut connection::open(&path, connection::Role::Writer, Durability::Synced)?)
 }
 
+/// What tells a database that was put back from what it was before; drawn, and never twice the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Which store it is from then on.
+    pub instance: [u8; 16],
+    /// How its feed goes on.
+    pub feed: [u8; 32],
+}
+
+/// Tells the database in `folder` that it was put back from a backup, with a mark that SQLite draws.
+///
+/// # Errors
+///
+/// As [`mark_restored_with`].
+pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageError> {
+    let drawn = Connection::open_in_memory().and_then(|conn| {
+        conn.query_row("SELECT randomblob(16), randomblob(32)", [], |row| {
+            Ok(Mark { instance: row.get(0)?, feed: row.get(1)? })
+        })
+    });
+    mark_restored_with(folder, &drawn.doing("drawing the mark of a restored database")?, now_ms)
+}
+
 /// Tells the database in `folder` that it was put back from a backup.
 ///
 /// It becomes another store, and its feed goes on in a way that it never went: no cursor of a
@@ -110,25 +133,27 @@ pub fn bring_up_to_date(folder: &Path) -> Result<(), StorageError> {
 /// # Errors
 ///
 /// [`StorageError`] when the database cannot be written.
-pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageError> {
+pub fn mark_restored_with(
+    folder: &Path,
+    mark: &Mark,
+    now_ms: TimestampMs,
+) -> Result<(), StorageError> {
     const DOING: &str = "marking the database as restored";
     let path = folder.join(DATABASE_FILE);
     let mut conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
     migrate::run(&mut conn)?;
     let tx = conn.transaction().doing(DOING)?;
+    tx.execute("UPDATE meta SET instance = ?1", params![mark.instance]).doing(DOING)?;
     tx.execute_batch(
-        "UPDATE meta SET instance = randomblob(16);
-         DELETE FROM session;
+        "DELETE FROM session;
          DELETE FROM enrolment_code;",
     )
     .doing(DOING)?;
     let before = feed::position(&tx)?;
     let position = before + 1;
-    let mark: [u8; 32] =
-        tx.query_row("SELECT randomblob(32)", [], |row| row.get(0)).doing(DOING)?;
     let digest = feed::digest_at(&tx, before)?
         .ok_or_else(|| StorageError::Damaged(format!("the feed lacks position {before}")))?;
-    let chained = digest::chain(&digest, position, &[ChangeHash(mark)]);
+    let chained = digest::chain(&digest, position, &[ChangeHash(mark.feed)]);
     tx.execute(
         "INSERT INTO feed (position, digest) VALUES (?1, ?2)",
         params![to_sql(position), chained],
@@ -136,7 +161,7 @@ pub fn mark_restored(folder: &Path, now_ms: TimestampMs) -> Result<(), StorageEr
     .doing(DOING)?;
     tx.execute(
         "INSERT INTO restoration (position, at, mark) VALUES (?1, ?2, ?3)",
-        params![to_sql(position), now_ms, mark],
+        params![to_sql(position), now_ms, mark.feed],
     )
     .doing(DOING)?;
     tx.execute("UPDATE counter SET position = ?1", params![to_sql(position)]).doing(DOING)?;

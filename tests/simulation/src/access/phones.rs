@@ -26,7 +26,10 @@ use outrider_sync_server::{
 use serde_json::{Map, json};
 
 use super::{model::Fact, town::Town};
-use crate::{Failure, Outcome, device::Device, server::answer_with, world::QUIET_ROUNDS_MAX};
+use crate::{
+    Failure, Outcome, device::Device, server::answer_with, versions::Version,
+    world::QUIET_ROUNDS_MAX,
+};
 
 /// Phones of one town, at most.
 const PHONES_MAX: usize = 4;
@@ -60,6 +63,7 @@ pub(super) struct World {
 /// Runs one town.
 #[must_use]
 pub fn run_phones(seed: u64, steps: usize, keeps_trace: bool) -> Outcome {
+    Version::First.enter();
     let out = Outcome { seed, ..Outcome::default() };
     let world = World::new(seed, out.clone(), keeps_trace);
     let mut world = match world {

@@ -7,16 +7,19 @@ use automerge::{Automerge, ReadDoc};
 use outrider_core::{
     crdt::{self, OpId, State, export::export, rows::GONE},
     ids::DocumentId,
-    schema::{Kind, Schema},
+    schema::Kind,
     value::Value,
 };
 use outrider_sync_server::storage::{Content, Read, StoredDocument};
 
-use super::{Office, Verdict};
+use super::{Office, Verdict, excused::Excused};
 use crate::{
     Failure,
     device::number_of,
     ledger::{Edit, Ledger, Wrote, plain_key},
+    plan::Check,
+    versions::newest,
+    world::World,
 };
 
 /// How many documents of a run are exported and opened with Automerge.
@@ -53,25 +56,35 @@ impl History {
 
 pub(super) fn judge(
     tx: &dyn Read,
+    world: &World,
     office: &Office,
-    ledger: &Ledger,
+    excused: &Excused,
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
+    let ledger = &world.ledger;
+    let is_asked = |id: &DocumentId| !excused.has(id) && !world.is_erased(id);
     let mut histories: BTreeMap<&DocumentId, History> = BTreeMap::new();
     let mut exports = 0;
     for (id, stored) in office.documents.iter().filter(|(id, _)| id.part.is_flat()) {
+        if !is_asked(id) {
+            continue;
+        }
         let history = History::read(tx, id, &stored.entity)?;
         let Content::Flat(state) = &stored.content else { continue };
         if exports < EXPORTS_MAX {
             exports += 1;
-            verdict.diverged.extend(check_export(id, state, &history)?);
+            verdict.extend(Check::Sound, check_export(id, state, &history)?);
         }
-        verdict.lost.extend(check_rows(id, stored, state, &history, ledger));
-        verdict.lost.extend(check_counters(id, stored, state, &history, ledger));
+        let rows = check_rows(id, stored, state, &history, ledger);
+        let counters = check_counters(id, stored, state, &history, ledger);
+        verdict.extend(Check::Accounted, rows.into_iter().chain(counters));
         histories.insert(id, history);
     }
     let nothing = History::default();
     for ((id, number), edit) in &ledger.edits {
+        if !is_asked(id) {
+            continue;
+        }
         let history = histories.get(id).unwrap_or(&nothing);
         let state = match office.documents.get(id).map(|stored| &stored.content) {
             Some(Content::Flat(state)) => Some(state),
@@ -80,7 +93,8 @@ pub(super) fn judge(
         let place = Place { id, number: *number, edit, history, state, ledger };
         for (key, wrote) in &edit.wrote {
             let found = place.find(key, wrote);
-            verdict.lost.extend(found.map(|how| format!("{id} {key}, edit {number}: {how}")));
+            let found = found.map(|how| format!("{id} {key}, edit {number}: {how}"));
+            verdict.extend(Check::Accounted, found);
         }
     }
     Ok(())
@@ -138,9 +152,11 @@ impl Place<'_> {
                 Some("is at the server, nobody replaced it, and it is gone".to_owned())
             }
             (false, Some(by)) => {
-                let blind = by
-                    .iter()
-                    .find(|by| !self.ledger.past(self.id, **by, key).contains(&self.number))?;
+                // What one edit wrote twice, since a part of it went on to the same record, it saw.
+                let blind = by.iter().find(|by| {
+                    **by != self.number
+                        && !self.ledger.past(self.id, **by, key).contains(&self.number)
+                })?;
                 Some(format!("was replaced by edit {blind}, whose author had not seen it"))
             }
         }
@@ -162,7 +178,7 @@ fn check_rows(
         .collect();
     let number_of_op = |op: OpId| author.get(&op).map(|(number, _)| *number);
     let mut wrong = Vec::new();
-    let Some(entity) = Schema::current().entity(&stored.entity) else { return wrong };
+    let Some(entity) = newest().entity(&stored.entity) else { return wrong };
     for field in entity.fields.iter().filter(|field| field.kind == Kind::Rows) {
         let there: BTreeSet<&str> = state.rows(&field.name).into_iter().map(|row| row.id).collect();
         let mut cells: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
@@ -213,7 +229,7 @@ fn check_counters(
     ledger: &Ledger,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
-    let Some(entity) = Schema::current().entity(&stored.entity) else { return wrong };
+    let Some(entity) = newest().entity(&stored.entity) else { return wrong };
     for field in entity.fields.iter().filter(|field| field.kind == Kind::Counter) {
         let key = [field.name.as_str(), "/*"].concat();
         let mut sum = 0;

@@ -6,61 +6,86 @@ use outrider_core::{
     crdt::{State, TextDocument},
     ids::DocumentId,
     replica::Replica,
-    schema::Schema,
-    store::{document, meta, outbox, rows},
+    store::{document, meta, rows},
 };
 use outrider_sync_server::storage::Content;
 
-use super::{Office, Verdict};
-use crate::{
-    Failure,
-    world::{IDLE_BYTES_MAX, World},
-};
+use super::{Office, Verdict, excused::Excused};
+use crate::{Failure, device::Device, plan::Check, world::World};
+
+/// Bytes that a session without news may cost, up and down together.
+const IDLE_BYTES_MAX: u64 = 2_048;
 
 pub(super) fn judge(
     world: &mut World,
     office: &Office,
+    excused: &Excused,
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
-    let theirs =
-        rows::dump(&rusqlite::Connection::open(world.server()?.database())?, Schema::current())?;
+    let (version, database) = (world.server()?.version(), world.server()?.database());
+    let theirs = rows::dump(&rusqlite::Connection::open(database)?, version.schema())?;
     for at in 0..world.devices.len() {
-        let summary = world.sync(at, 1 << 30)?;
-        let Some(device) = world.devices.get_mut(at) else { continue };
+        let Some(device) = world.devices.get(at) else { continue };
         let name = device.name.clone();
+        if device.is_revoked {
+            let held = count_held(device)?;
+            if held > 0 {
+                verdict.add(Check::Authorised, format!("{name} was turned away and holds {held}"));
+            }
+            continue;
+        }
+        let summary = world.sync(at, 1 << 30)?;
         let bytes = summary.bytes_up + summary.bytes_down;
-        if summary.requests != 1 || summary.pulled != 0 || bytes > IDLE_BYTES_MAX {
-            verdict.stuck.push(format!("{name}: a session without news is not idle: {summary:?}"));
+        let is_idle = summary.requests == 1 && summary.pulled == 0 && bytes <= IDLE_BYTES_MAX;
+        if !is_idle && excused.is_empty() {
+            let words = format!("{name}: a session without news is not idle: {summary:?}");
+            verdict.add(Check::Alive, words);
         }
+        let Some(device) = world.devices.get_mut(at) else { continue };
+        let is_same_version = device.version == version;
         let replica = device.replica_mut()?;
-        let waiting = outbox::count_waiting(replica.store().conn())?;
-        if waiting > 0 {
-            verdict.stuck.push(format!("{name}: {waiting} changes wait for ever"));
+        if let Err(error) = replica.check_lease() {
+            verdict.add(Check::Alive, format!("{name} is locked after a session: {error}"));
+            continue;
         }
-        let mut diverged = compare(replica, office)?;
+        let mut diverged = compare(replica, office, excused)?;
         let before = replica.dump_rows()?;
-        diverged.extend(difference("rows of the server", &theirs, "the device's", &before));
+        if is_same_version && excused.is_empty() {
+            diverged.extend(difference("rows of the server", &theirs, "the device's", &before));
+        }
         replica.rebuild_rows()?;
         let after = replica.dump_rows()?;
         diverged.extend(difference("rows", &before, "made anew", &after));
-        verdict.diverged.extend(diverged.into_iter().map(|what| format!("{name}: {what}")));
+        verdict
+            .extend(Check::Convergent, diverged.into_iter().map(|what| format!("{name}: {what}")));
     }
     Ok(())
 }
 
+fn count_held(device: &Device) -> Result<usize, Failure> {
+    let mut held = 0;
+    document::for_each(device.replica()?.store().conn(), |_, _, _| {
+        held += 1;
+        Ok(())
+    })?;
+    Ok(held)
+}
+
 /// How a device's documents differ from the server's.
-fn compare(replica: &Replica, office: &Office) -> Result<Vec<String>, Failure> {
+fn compare(replica: &Replica, office: &Office, excused: &Excused) -> Result<Vec<String>, Failure> {
     let conn = replica.store().conn();
     let mut diverged = Vec::new();
     let mut mine: BTreeMap<DocumentId, Vec<u8>> = BTreeMap::new();
     document::for_each(conn, |id, _, state| {
-        mine.insert(id.clone(), state.to_vec());
+        if !excused.has(id) {
+            mine.insert(id.clone(), state.to_vec());
+        }
         Ok(())
     })?;
-    if meta::cursor(conn)?.held != office.digest {
+    if excused.is_empty() && meta::cursor(conn)?.held != office.digest {
         diverged.push("the digest of what is held is not the server's".to_owned());
     }
-    for (id, stored) in &office.documents {
+    for (id, stored) in office.documents.iter().filter(|(id, _)| !excused.has(id)) {
         let Some(bytes) = mine.remove(id) else {
             diverged.push(format!("{id} is missing"));
             continue;

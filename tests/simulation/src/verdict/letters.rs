@@ -10,16 +10,21 @@ use outrider_core::crdt::{
 };
 use outrider_sync_server::storage::{Content, Read};
 
-use super::{Office, Verdict};
-use crate::{Failure, ledger::Ledger};
+use super::{Office, Verdict, excused::Excused};
+use crate::{Failure, plan::Check, world::World};
 
 pub(super) fn judge(
     tx: &dyn Read,
+    world: &World,
     office: &Office,
-    ledger: &Ledger,
+    excused: &Excused,
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
+    let ledger = &world.ledger;
     for (id, letters) in &ledger.letters {
+        if excused.has(id) || world.is_erased(id) {
+            continue;
+        }
         let stored = office.documents.get(id).map(|stored| &stored.content);
         let text = match stored {
             Some(Content::Text(text)) => text.text.as_str(),
@@ -30,7 +35,7 @@ pub(super) fn judge(
             *there.entry(letter).or_default() += 1;
         }
         if let Some((letter, count)) = there.iter().find(|(_, count)| **count > 1) {
-            verdict.lost.push(format!("{id}: {letter} is there {count} times"));
+            verdict.add(Check::Accounted, format!("{id}: {letter} is there {count} times"));
         }
         let refused = ledger.refused_letters.get(id);
         let missing: String = letters
@@ -41,7 +46,7 @@ pub(super) fn judge(
             .filter(|letter| refused.is_none_or(|refused| !refused.contains(letter)))
             .collect();
         if !missing.is_empty() {
-            verdict.lost.push(format!("{id}: {missing} is missing"));
+            verdict.add(Check::Accounted, format!("{id}: {missing} is missing"));
         }
         if stored.is_some() {
             let first = first_change().bytes.clone();
@@ -51,7 +56,7 @@ pub(super) fn judge(
             let document = Automerge::load(&export(chunks.iter().map(Vec::as_slice))?)?;
             let object = document.get(automerge::ROOT, TEXT_KEY)?.ok_or("a text without text")?.1;
             if document.text(&object)? != text {
-                verdict.diverged.push(format!("{id}: Automerge reads another text"));
+                verdict.add(Check::Sound, format!("{id}: Automerge reads another text"));
             }
         }
     }

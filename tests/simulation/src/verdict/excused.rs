@@ -1,0 +1,180 @@
+//! What a lost disk took for good, and what is known not to hold yet.
+//!
+//! A change that no device can send again is gone with the server's disk: the office's own changes
+//! above all, which devices have as states and not as changes. What stands on it cannot be taken
+//! either. Documents of which something is gone are told here one by one, each with its reason, and
+//! nothing is asked of them but that they load; of all others everything is asked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use outrider_core::{
+    crdt::{self, State},
+    ids::{ChangeHash, DocumentId, Part},
+    store::{
+        document,
+        outbox::{self, OwnChange},
+    },
+};
+
+use super::Office;
+use crate::{Failure, device::Device, world::World};
+
+/// A change went with the server's disk, and no device that is enrolled has it any more. A device that
+/// has an edit on top of it waits for ever.
+///
+/// To be mended in the product: what stands on a change that is gone is to be written anew.
+pub(super) const NOBODY_HAS_IT: &str = "nobody_has_it";
+/// A change that a device has follows one that is gone, so the server cannot take it again.
+///
+/// To be mended with [`NOBODY_HAS_IT`].
+pub(super) const FOLLOWS_WHAT_IS_GONE: &str = "follows_what_is_gone";
+/// A change that had been acknowledged was refused when it was sent again, and its author was not
+/// told.
+///
+/// To be mended in the product: its author is to be told, as of every refusal.
+pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
+/// A record was made and erased after the backup: the restored server knows that it is erased and has
+/// nothing of it, and devices keep what erasing left of it, which holds nothing personal.
+///
+/// To be mended in the product: a device that is told that a record is erased, and of which the server
+/// has no document, is to take off what is left.
+pub(super) const ERASED_SHELL: &str = "shell_of_what_was_erased";
+/// A change waits on one of those.
+pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";
+
+/// Documents of which something is gone.
+#[derive(Debug, Default)]
+pub(crate) struct Excused {
+    documents: BTreeMap<DocumentId, &'static str>,
+    counts: BTreeMap<&'static str, u64>,
+    /// Changes that are excused, by name.
+    changes: BTreeSet<ChangeHash>,
+}
+
+impl Excused {
+    pub(super) fn find(world: &World, office: &Office) -> Result<Self, Failure> {
+        let mut excused = Self::default();
+        if world.out.restores == 0 {
+            // No disk was lost.
+            return Ok(excused);
+        }
+        let held = held(world)?;
+        let known = world.once_there.iter().chain(&world.acknowledged);
+        let lost: BTreeSet<&(DocumentId, ChangeHash)> = known
+            .filter(|change| !office.history.contains(change) && !world.is_erased(&change.0))
+            .collect();
+        let is_lost = |id: &DocumentId, hash: ChangeHash| lost.contains(&(id.clone(), hash));
+        for change in lost.iter().copied() {
+            let (id, hash) = change;
+            let reason = if world.refused_again.contains_key(change) {
+                REFUSED_AGAIN
+            } else if let Some((own, group)) = held.get(hash) {
+                let deps = crdt::header(&own.bytes)?.deps;
+                let on_gone = deps.iter().any(|dep| is_lost(id, *dep));
+                let in_group =
+                    group.iter().any(|(other, name)| name != hash && is_lost(other, *name));
+                if !on_gone && !in_group {
+                    // Somebody has it, and nothing is in its way: it has to be there.
+                    continue;
+                }
+                FOLLOWS_WHAT_IS_GONE
+            } else if world.scene.can_lose() {
+                NOBODY_HAS_IT
+            } else {
+                continue;
+            };
+            excused.add(id, *hash, reason);
+        }
+        for device in world.devices.iter().filter(|device| !device.is_revoked) {
+            document::for_each(conn(device)?, |id, _, state| {
+                let is_left = id.part == Part::Main
+                    && world.is_erased(id)
+                    && !office.documents.contains_key(id)
+                    && State::from_bytes(state).is_ok_and(|state| state.generation > 0);
+                if is_left {
+                    excused.documents.insert(id.clone(), ERASED_SHELL);
+                    excused.count(ERASED_SHELL);
+                }
+                Ok(())
+            })?;
+        }
+        excused.spread(world)?;
+        Ok(excused)
+    }
+
+    fn add(&mut self, id: &DocumentId, hash: ChangeHash, reason: &'static str) {
+        self.changes.insert(hash);
+        self.documents.entry(id.clone()).or_insert(reason);
+        *self.counts.entry(reason).or_default() += 1;
+    }
+
+    /// What waits goes up as one with its group: none of it can go while one member cannot.
+    fn spread(&mut self, world: &World) -> Result<(), Failure> {
+        loop {
+            let before = self.documents.len();
+            for device in &world.devices {
+                for group in groups(outbox::waiting(conn(device)?, 0, usize::MAX)?) {
+                    if group.iter().any(|own| self.has(&own.document)) {
+                        for own in group {
+                            self.documents.entry(own.document).or_insert(WAITS_ON_IT);
+                        }
+                    }
+                }
+            }
+            if self.documents.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.documents.is_empty()
+    }
+
+    /// Whether nothing is asked of a document.
+    pub(super) fn has(&self, id: &DocumentId) -> bool {
+        self.documents.contains_key(id)
+    }
+
+    /// Whether a change is excused.
+    pub(super) fn has_change(&self, hash: ChangeHash) -> bool {
+        self.changes.contains(&hash)
+    }
+
+    pub(super) fn count(&mut self, excuse: &'static str) {
+        *self.counts.entry(excuse).or_default() += 1;
+    }
+
+    pub(super) fn counts(self) -> BTreeMap<&'static str, u64> {
+        self.counts
+    }
+}
+
+/// Names of changes, each with its document.
+type Names = Vec<(DocumentId, ChangeHash)>;
+
+/// What devices that are enrolled could send again, each change with its group.
+fn held(world: &World) -> Result<BTreeMap<ChangeHash, (OwnChange, Names)>, Failure> {
+    let mut held = BTreeMap::new();
+    for device in world.devices.iter().filter(|device| !device.is_revoked) {
+        for group in groups(outbox::acknowledged_after(conn(device)?, 0, usize::MAX)?) {
+            let names: Names = group.iter().map(|own| (own.document.clone(), own.hash)).collect();
+            for own in group {
+                held.insert(own.hash, (own, names.clone()));
+            }
+        }
+    }
+    Ok(held)
+}
+
+fn groups(changes: Vec<OwnChange>) -> Vec<Vec<OwnChange>> {
+    let mut groups: BTreeMap<i64, Vec<OwnChange>> = BTreeMap::new();
+    for own in changes {
+        groups.entry(own.group_id).or_default().push(own);
+    }
+    groups.into_values().collect()
+}
+
+fn conn(device: &Device) -> Result<&rusqlite::Connection, Failure> {
+    Ok(device.replica()?.store().conn())
+}
