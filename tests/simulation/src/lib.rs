@@ -14,6 +14,7 @@
 //! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `access`: questions about access, asked of the server and of a model.
+//! * `model`: everything that can happen within bounds, and samples of it on the real code.
 //! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
@@ -37,11 +38,14 @@ mod report;
 
 mod access;
 
+mod model;
+
 mod output;
 
 pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
+pub use model::{ModelReport, Reach, run_model};
 pub use report::{Report, run_many};
 pub use world::{Outcome, Settings, run};
 
