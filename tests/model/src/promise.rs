@@ -6,6 +6,7 @@ use crate::{
     change::{Actor, ChangeId, DocumentName, EditId, Key},
     device::Device,
     facts::Facts,
+    pool::Id,
     server::{Server, Stored},
     world::{DeviceId, Model, ServerId, World},
 };
@@ -43,6 +44,20 @@ pub struct Violation {
     /// What was found.
     pub words: String,
 }
+
+/// Somebody who holds changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A device.
+    Device(DeviceId),
+    /// A server.
+    Server(ServerId),
+    /// What is on its way.
+    Batch(Id<Vec<ChangeId>>),
+}
+
+/// Two changes of one number.
+pub type Clash = Option<(ChangeId, ChangeId)>;
 
 /// A change and its number.
 type Number = (DocumentName, Actor, u8, ChangeId);
@@ -159,7 +174,7 @@ impl Model {
 
     /// Edits that nobody has as a change any more, and that are in no inbox; those that were gone
     /// before are still gone.
-    pub(crate) fn gone_now(&mut self, world: &World) -> crate::pool::Id<Vec<EditId>> {
+    pub(crate) fn gone_now(&mut self, world: &World) -> Id<Vec<EditId>> {
         let mut gone: Vec<EditId> = (*self.gone.get(world.gone)).clone();
         gone.extend(self.unaccounted(world).into_iter().map(|(edit, _)| edit));
         gone.sort_unstable();
@@ -218,38 +233,68 @@ impl Model {
     }
 
     fn check_changes(&mut self, world: &World) -> Option<Violation> {
-        let mut all: Vec<Number> = Vec::new();
-        let is_accepted_only = world.has_twins;
-        let devices: Vec<DeviceId> =
-            world.devices.iter().flatten().copied().chain(world.snapshot).collect();
-        let mut blind = None;
-        for id in devices {
-            let digest = self.device_digest(id);
-            blind = blind.or(digest.blind);
-            all.extend(if is_accepted_only { &digest.accepted } else { &digest.numbers });
+        let devices = world.devices.iter().flatten().copied().chain(world.snapshot);
+        let servers = [Some(world.server), world.backup].into_iter().flatten();
+        let batch = world.late.filter(|_| !world.has_twins).map(|(_, batch)| Holder::Batch(batch));
+        let holders: Vec<Holder> =
+            devices.map(Holder::Device).chain(servers.map(Holder::Server)).chain(batch).collect();
+        for (at, one) in holders.iter().enumerate() {
+            if let Some(change) = self.blind_of(*one) {
+                let change = self.show_change(change);
+                let words = format!("{change} replaces what its author had not seen");
+                return Some(Violation { promise: Promise::Seen, words });
+            }
+            // Whoever holds two of one number contradicts itself.
+            for other in holders.iter().skip(at) {
+                if let Some((one, other)) = self.clash(*one, *other, world.has_twins) {
+                    let (one, other) = (self.show_change(one), self.show_change(other));
+                    let words = format!("{one} and {other}");
+                    return Some(Violation { promise: Promise::OneHash, words });
+                }
+            }
         }
-        for id in [Some(world.server), world.backup].into_iter().flatten() {
-            let digest = self.server_digest(id);
-            blind = blind.or(digest.blind);
-            all.extend(if is_accepted_only { &digest.accepted } else { &digest.numbers });
+        None
+    }
+
+    fn blind_of(&mut self, holder: Holder) -> Option<ChangeId> {
+        match holder {
+            Holder::Device(id) => self.device_digest(id).blind,
+            Holder::Server(id) => self.server_digest(id).blind,
+            Holder::Batch(_) => None,
         }
-        if let (false, Some((_, batch))) = (is_accepted_only, world.late) {
-            all.extend(numbers(&self.facts, self.batches.get(batch).iter().copied()));
+    }
+
+    fn numbers_of(&mut self, holder: Holder, is_accepted_only: bool) -> Vec<Number> {
+        match holder {
+            Holder::Device(id) => {
+                let digest = self.device_digest(id);
+                if is_accepted_only { digest.accepted.clone() } else { digest.numbers.clone() }
+            }
+            Holder::Server(id) => {
+                let digest = self.server_digest(id);
+                if is_accepted_only { digest.accepted.clone() } else { digest.numbers.clone() }
+            }
+            Holder::Batch(id) => numbers(&self.facts, self.batches.get(id).iter().copied()),
         }
-        if let Some(change) = blind {
-            let words =
-                format!("{} replaces what its author had not seen", self.show_change(change));
-            return Some(Violation { promise: Promise::Seen, words });
+    }
+
+    /// Two changes of one number; once a device was copied with its token, among those that a
+    /// server took.
+    fn clash(&mut self, one: Holder, other: Holder, is_accepted_only: bool) -> Clash {
+        let pair = (one, other, is_accepted_only);
+        if let Some(known) = self.clashes.get(&pair) {
+            return *known;
         }
+        let mut all = self.numbers_of(one, is_accepted_only);
+        all.extend(self.numbers_of(other, is_accepted_only));
         all.sort_unstable();
         all.dedup();
-        let twice = all
-            .iter()
-            .zip(all.iter().skip(1))
-            .find(|(one, other)| (one.0, one.1, one.2) == (other.0, other.1, other.2));
-        let (one, other) = twice?;
-        let words = format!("{} and {}", self.show_change(one.3), self.show_change(other.3));
-        Some(Violation { promise: Promise::OneHash, words })
+        let mut pairs = all.iter().zip(all.iter().skip(1));
+        let twice = pairs
+            .find(|(one, other)| (one.0, one.1, one.2) == (other.0, other.1, other.2))
+            .map(|(one, other)| (one.3, other.3));
+        self.clashes.insert(pair, twice);
+        twice
     }
 
     fn check_refused(&mut self, world: &World) -> Option<Violation> {

@@ -38,52 +38,50 @@ pub struct Rested {
 impl Model {
     /// Lets everybody talk until nothing moves.
     pub fn rest(&mut self, world: &World) -> Rc<Rested> {
+        self.rest_within(world, ROUNDS_MAX)
+    }
+
+    fn rest_within(&mut self, world: &World, left: u8) -> Rc<Rested> {
         let core = (world.devices, world.server, world.is_withheld);
         if let Some(known) = self.rested.get(&core) {
             return Rc::clone(known);
         }
-        let rested = Rc::new(self.come_to_rest(world));
+        let rested = Rc::new(self.come_to_rest(world, left));
         self.rested.insert(core, Rc::clone(&rested));
         rested
     }
 
-    fn come_to_rest(&mut self, world: &World) -> Rested {
+    /// One round, and what comes of it: many worlds come to the same.
+    fn come_to_rest(&mut self, world: &World, left: u8) -> Rested {
         let mut now = *world;
-        let mut rounds = 0;
-        let mut violation = None;
-        loop {
-            let before = (now.devices, now.server);
-            for (slot, id) in now.placed().collect::<Vec<(Slot, DeviceId)>>() {
-                let device = self.devices.get(id);
-                if !device.is_enrolled() || !self.servers.get(now.server).admits(device.prefix) {
-                    continue;
-                }
-                let talk = self.talk(id, now.server, now.is_withheld);
-                if !talk.is_ended {
-                    let words = format!("the conversation of device {slot} has no end");
-                    violation = Some(Violation { promise: Promise::Rest, words });
-                }
-                now.set_device(slot, talk.device);
-                now.server = talk.server;
+        let mut endless = None;
+        for (slot, id) in world.placed() {
+            let device = self.devices.get(id);
+            if !device.is_enrolled() || !self.servers.get(now.server).admits(device.prefix) {
+                continue;
             }
-            if before == (now.devices, now.server) {
-                break;
+            let talk = self.talk(id, now.server, now.is_withheld);
+            if !talk.is_ended {
+                let words = format!("the conversation of device {slot} has no end");
+                endless = Some(Violation { promise: Promise::Rest, words });
             }
-            rounds += 1;
-            if rounds > ROUNDS_MAX {
-                let words = format!("after {ROUNDS_MAX} rounds something still moves");
-                violation = violation.or(Some(Violation { promise: Promise::Rest, words }));
-                break;
-            }
+            now.set_device(slot, talk.device);
+            now.server = talk.server;
         }
-        let judged = self.judge_rest(&now);
-        Rested {
-            devices: now.devices,
-            server: now.server,
-            rounds,
-            violation: violation.or(judged.0),
-            is_stranded: judged.1,
+        if (now.devices, now.server) == (world.devices, world.server) {
+            let (violation, is_stranded) = self.judge_rest(&now);
+            let (devices, server) = (now.devices, now.server);
+            let violation = endless.or(violation);
+            return Rested { devices, server, rounds: 0, violation, is_stranded };
         }
+        if endless.is_none() && left > 0 {
+            let after = self.rest_within(&now, left - 1);
+            return Rested { rounds: after.rounds + 1, ..(*after).clone() };
+        }
+        let words = format!("after {ROUNDS_MAX} rounds something still moves");
+        let violation = endless.or(Some(Violation { promise: Promise::Rest, words }));
+        let (devices, server) = (now.devices, now.server);
+        Rested { devices, server, rounds: 1, violation, is_stranded: false }
     }
 
     fn talkers(&self, world: &World) -> Vec<(Slot, Rc<Device>)> {

@@ -8,7 +8,7 @@ use crate::{
     device::Device,
     facts::Facts,
     pool::{Id, Pool, QuickMap},
-    promise::{DeviceDigest, ServerDigest},
+    promise::{Clash, DeviceDigest, Holder, ServerDigest},
     rest::{Core, Rested},
     rules::Broken,
     server::{Server, bit},
@@ -134,6 +134,7 @@ pub struct Model {
     pub(crate) device_digests: QuickMap<DeviceId, Rc<DeviceDigest>>,
     pub(crate) server_digests: QuickMap<ServerId, Rc<ServerDigest>>,
     pub(crate) rested: QuickMap<Core, Rc<Rested>>,
+    pub(crate) clashes: QuickMap<(Holder, Holder, bool), Clash>,
 }
 
 impl Model {
@@ -151,6 +152,7 @@ impl Model {
             device_digests: QuickMap::default(),
             server_digests: QuickMap::default(),
             rested: QuickMap::default(),
+            clashes: QuickMap::default(),
         }
     }
 

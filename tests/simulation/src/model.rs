@@ -5,10 +5,7 @@
 //! replicas and the real server. After every event both sides are asked what they hold, and must
 //! say the same.
 //!
-//! * `scopes`: the bounds. * `stage`: events done for real. * `observe`: what both sides hold.
-//! * `replay`: a trace on both. * `report`: all of it, in numbers.
-
-mod scopes;
+//! * `stage`: events done for real. * `observe`: what both sides hold. * `replay`: a trace on both. * `report`: all of it, in numbers.
 
 mod observe;
 mod stage;
@@ -16,4 +13,5 @@ mod stage;
 mod replay;
 mod report;
 
-pub use report::{ModelReport, Reach, run_model};
+pub use outrider_model::bounds::Reach;
+pub use report::{ModelReport, run_model};

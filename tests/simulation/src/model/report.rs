@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use outrider_model::{
-    bounds::{Bounds, Last},
+    bounds::{Bounds, Last, Reach, scopes},
     cover::Goal,
     event::{Event, EventKind},
     rules::Broken,
@@ -11,23 +11,11 @@ use outrider_model::{
 };
 use serde::Serialize;
 
-use super::{
-    replay::{goals_of, replay},
-    scopes::scopes,
-};
+use super::replay::{goals_of, replay};
 use crate::dice::Dice;
 
 /// Mismatches of which the words are kept.
 const KEPT_MAX: usize = 5;
-
-/// How far to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
-    /// As far as a minute allows.
-    Short,
-    /// Farther.
-    Long,
-}
 
 /// One search.
 #[derive(Debug, Clone, Serialize)]
