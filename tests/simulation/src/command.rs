@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     Bound, Event, Kind, Outcome, Report, Settings, Steps,
     access::{ask_many, run_many_phones},
+    model::{Reach, run_model},
     output,
     report::{run_each, run_many},
     shrink::shrink,
@@ -42,6 +43,30 @@ enum Command {
     Access(AccessArgs),
     /// Lets records, people and roles change hands under phones, and looks at what each holds
     Reassign(RunArgs),
+    /// Tries everything that can happen within bounds, and plays a sample of it on the real code
+    Model(ModelArgs),
+}
+
+#[derive(Debug, Args)]
+struct ModelArgs {
+    /// How many devices there are: 2 to 4
+    #[arg(long, default_value_t = 3)]
+    devices: usize,
+    /// How many operations the widest search has: edits and accidents together
+    #[arg(long, default_value_t = 6)]
+    operations: u8,
+    /// How many drawn traces are replayed beside those that cover everything
+    #[arg(long, default_value_t = 60)]
+    replay: u64,
+    /// What those traces are drawn with
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Go farther than a minute allows
+    #[arg(long)]
+    long: bool,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -138,6 +163,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => simulate(&args, Kind::Restore, "restore"),
         Command::Access(args) => ask(&args),
         Command::Reassign(args) => reassign(&args),
+        Command::Model(args) => model(&args),
     }
 }
 
@@ -182,6 +208,19 @@ fn simulate(args: &WorldArgs, kind: Kind, mode: &str) -> ExitCode {
             each,
         )
     })
+}
+
+fn model(args: &ModelArgs) -> ExitCode {
+    let reach = if args.long { Reach::Long } else { Reach::Short };
+    let size = (args.devices, args.operations);
+    let tell = &mut |words: &str| {
+        if !args.json {
+            output::show_line(words);
+        }
+    };
+    let report = run_model(reach, size, args.replay, args.seed, tell);
+    output::show_model(&report, args.json);
+    if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn reassign(args: &RunArgs) -> ExitCode {

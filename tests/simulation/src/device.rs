@@ -111,6 +111,11 @@ impl Device {
         Ok(device)
     }
 
+    /// Where its files are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The process ends, and begins again.
     pub(crate) fn reopen(&mut self, seed: u64) -> Result<(), Failure> {
         self.talk = None;

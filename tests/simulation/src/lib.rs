@@ -17,6 +17,7 @@
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `access`: questions about access, asked of the server and of a model.
 //! * `shrink`: a run that fails, made smaller. * `report`: many runs, in numbers. * `output`, `command`: the program.
+//! * `model`: everything that can happen within bounds, and samples of it on the real code.
 
 mod dice;
 mod trace;
@@ -46,6 +47,8 @@ mod report;
 
 mod access;
 
+mod model;
+
 mod output;
 
 pub mod command;
@@ -56,6 +59,7 @@ pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};
 pub use shrink::{Shrunk, shrink};
 pub use world::run;
+pub use model::{ModelReport, Reach, run_model};
 
 /// Whatever keeps a run from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

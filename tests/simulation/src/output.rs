@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Asked, Outcome, Report, Shrunk};
+use crate::{Asked, ModelReport, Outcome, Report, Shrunk};
 
 /// How often it is shown how far the work is.
 const SHOWN_EVERY: Duration = Duration::from_secs(5);
@@ -145,4 +145,29 @@ pub(crate) fn show_differences(seed: u64, asked: &Asked) {
     for what in &asked.found {
         eprintln!("  {what}");
     }
+}
+
+/// Shows a line to whoever waits.
+pub(crate) fn show_line(words: &str) {
+    eprintln!("{words}");
+}
+
+/// Shows what the model found: what is wrong in words, then one line.
+pub(crate) fn show_model(report: &ModelReport, is_json: bool) {
+    for words in &report.found {
+        eprintln!("{words}\n");
+    }
+    if is_json {
+        println!("{}", serde_json::to_string(report).unwrap_or_default());
+        return;
+    }
+    let ModelReport { states, transitions, depth, rounds, replayed, events, pairs, .. } = report;
+    println!("states      {states}  ({transitions} transitions, depth {depth})");
+    println!("rounds      {rounds}  until nothing moves, at most");
+    println!("replayed    {replayed}  ({events} events, {pairs} pairs of kinds)");
+    println!("violations  {}", report.violations);
+    println!("mismatches  {}", report.mismatches);
+    println!("uncovered   {}", report.uncovered);
+    println!("cut off     {}", report.cut_off);
+    println!("took        {:.1} s", Duration::from_millis(report.took_ms).as_secs_f64());
 }

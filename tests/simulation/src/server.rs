@@ -26,12 +26,13 @@ use outrider_sync_server::{
     enrol::{Applicant, Draw, create_code, enrol},
     feed::{self, Stopped},
     keys::ServerKey,
+    ledger::LEDGER_FILE,
     office::{self, Author, Draws},
     storage::{
         Device, Storage,
         sqlite::{
             DATABASE_FILE, SqliteStorage,
-            snapshot::{Mark, mark_restored_with},
+            snapshot::{self, Mark, mark_restored_with},
         },
     },
 };
@@ -142,6 +143,31 @@ impl Server {
         let folder = self.folder.clone();
         let closed = self.close();
         Closed { version: Version::Third, ..closed }.open_in(folder, dice)
+    }
+
+    /// The same with the ledger, which lies elsewhere and is not lost: what it has and the copy has
+    /// not is carried out again. `is_marked` tells that it was put back by the command for that.
+    pub(crate) fn restore_with_ledger(
+        self,
+        from: &Path,
+        to: PathBuf,
+        is_marked: bool,
+        dice: &mut Dice,
+    ) -> Result<Self, Failure> {
+        let before = self.folder.clone();
+        let closed = self.close();
+        copy_files(from, &to)?;
+        for file in [LEDGER_FILE.to_owned(), [LEDGER_FILE, ".persons"].concat()] {
+            if before.join(&file).exists() {
+                fs::copy(before.join(&file), to.join(&file))?;
+            }
+        }
+        if is_marked {
+            snapshot::mark_restored(&to, closed.now_ms)?;
+        }
+        let server = closed.open_in(to, dice)?;
+        office::replay_erasures(&server.storage, server.now_ms)?;
+        Ok(server)
     }
 
     fn close(self) -> Closed {
