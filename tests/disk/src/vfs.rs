@@ -86,7 +86,7 @@ pub(crate) fn install() -> Result<(), i32> {
         // SAFETY: `real` is a whole `sqlite3_vfs`, of which this is a copy. The functions taken over as
         // they are (paths, time, randomness, libraries) use nothing of the structure that is changed here.
         let mut shim = unsafe { ptr::read(real) };
-        let ours = c_int::try_from(mem::size_of::<File>()).map_err(|_| ffi::SQLITE_ERROR)?;
+        let ours = c_int::try_from(size_of::<File>()).map_err(|_| ffi::SQLITE_ERROR)?;
         shim.szOsFile += ours;
         shim.zName = NAME.as_ptr();
         shim.pNext = ptr::null_mut();

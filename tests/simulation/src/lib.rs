@@ -14,6 +14,7 @@
 //! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `access`: questions about access, asked of the server and of a model.
+//! * `faults`: disks that fail, below SQLite.
 //! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
@@ -37,11 +38,14 @@ mod report;
 
 mod access;
 
+mod faults;
+
 mod output;
 
 pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
+pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
 pub use report::{Report, run_many};
 pub use world::{Outcome, Settings, run};
 
