@@ -61,11 +61,12 @@ fn write_first(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let options = with_mode(options.write(true).create(true).truncate(true), mode);
     let mut file = options.open(draft)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
-    let linked = fs::hard_link(draft, path);
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let linked = written.and_then(|()| fs::hard_link(draft, path));
     fs::remove_file(draft)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => Ok(()),
+        // Devices will know the server by such a file: its name must outlast the power, too.
+        Ok(()) | Err(_) => sync_folder_of(path),
     }
 }

@@ -282,9 +282,13 @@ impl Ledger {
         // What stands behind is a line that was never finished.
         file.set_len(tail.bytes).map_err(&failed)?;
         file.seek(SeekFrom::Start(tail.bytes)).map_err(&failed)?;
-        file.write_all(text.as_bytes()).map_err(&failed)?;
-        if self.is_synced {
-            file.sync_all().map_err(&failed)?;
+        let written = file.write_all(text.as_bytes());
+        let synced = written.and_then(|()| if self.is_synced { file.sync_all() } else { Ok(()) });
+        if let Err(error) = synced {
+            // Whole lines among what was written would count at the next look, although whoever wrote
+            // them is told that they do not.
+            let _ = file.set_len(tail.bytes);
+            return Err(failed(error));
         }
         *tail = Tail { reached, bytes: tail.bytes + text.len() as u64 };
         Ok(reached)

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use super::{ReplicaError, provisional_prefix};
 use crate::{
     ids::{ActorId, from_hex, to_hex},
+    keys::sync_folder,
     store::{document, meta},
 };
 
@@ -32,10 +33,14 @@ pub(super) fn load_or_create_key(path: &Path, rng: &mut StdRng) -> io::Result<Si
             let draft = write_draft(path, &to_hex(&bytes), rng)?;
             let linked = fs::hard_link(&draft, path);
             fs::remove_file(&draft)?;
-            match linked {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                Ok(()) | Err(_) => parse_key(&fs::read_to_string(path)?),
+            if let Err(error) = linked
+                && error.kind() != io::ErrorKind::AlreadyExists
+            {
+                return Err(error);
             }
+            // The server will know the device by this key: its name must outlast the power, too.
+            sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+            parse_key(&fs::read_to_string(path)?)
         }
         Err(error) => Err(error),
     }
@@ -59,8 +64,11 @@ fn write_draft(path: &Path, text: &str, rng: &mut StdRng) -> io::Result<PathBuf>
         options.mode(0o600);
     }
     let mut file = options.open(&draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
+    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
+        // On a full disk each attempt would leave another one.
+        let _ = fs::remove_file(&draft);
+        return Err(error);
+    }
     Ok(draft)
 }
 

@@ -8,8 +8,10 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
+use outrider_disk::Mode;
+
 use crate::{
-    Bound, Event, Kind, Outcome, Report, Settings, Steps,
+    Bound, Event, FaultSettings, Kind, Outcome, Report, Settings, Steps, path_names, sweep,
     access::{ask_many, run_many_phones},
     model::{Reach, run_model},
     output,
@@ -45,6 +47,8 @@ enum Command {
     Reassign(RunArgs),
     /// Tries everything that can happen within bounds, and plays a sample of it on the real code
     Model(ModelArgs),
+    /// Fails the disk below SQLite at every operation of every storage path, in every way
+    Faults(FaultsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +71,44 @@ struct ModelArgs {
     /// Write one line of JSON instead of a report for people
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct FaultsArgs {
+    /// Seed of the office and of what a power cut leaves
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only these paths, with commas between them
+    #[arg(long, value_delimiter = ',')]
+    paths: Vec<String>,
+    /// Fail every so many operations one
+    #[arg(long, default_value_t = 1)]
+    every: u64,
+    /// The last operation of a path that fails
+    #[arg(long)]
+    max_index: Option<u64>,
+    /// Only this way of failing: error, full, short, sync-fails, sync-lies, power
+    #[arg(long, value_parser = mode_of)]
+    mode: Option<Mode>,
+    /// Only this operation
+    #[arg(long)]
+    at: Option<u64>,
+    /// Only faults that last until the disk is healed, or only those that do not
+    #[arg(long)]
+    lasting: Option<bool>,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+    /// Write what was told when something failed, and how often, to standard error
+    #[arg(long)]
+    errors: bool,
+}
+
+fn mode_of(name: &str) -> Result<Mode, String> {
+    Mode::named(name).ok_or_else(|| {
+        let names: Vec<&str> = Mode::ALL.into_iter().map(Mode::name).collect();
+        format!("there are {}", names.join(", "))
+    })
 }
 
 #[derive(Debug, Args)]
@@ -164,7 +206,40 @@ pub fn main() -> ExitCode {
         Command::Access(args) => ask(&args),
         Command::Reassign(args) => reassign(&args),
         Command::Model(args) => model(&args),
+        Command::Faults(args) => fail_disks(&args),
     }
+}
+
+fn fail_disks(args: &FaultsArgs) -> ExitCode {
+    let FaultsArgs { seed, paths, every, max_index, mode, at, lasting, .. } = args;
+    let known = path_names();
+    if let Some(name) = paths.iter().find(|name| !known.contains(&name.as_str())) {
+        output::show_broken(&format!("there is no path {name}; there are {}", known.join(", ")));
+        return ExitCode::FAILURE;
+    }
+    let settings = FaultSettings {
+        seed: *seed,
+        paths: paths.clone(),
+        every: *every,
+        max_index: *max_index,
+        mode: *mode,
+        at: *at,
+        is_lasting: *lasting,
+    };
+    let begun = Instant::now();
+    let swept = sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
+    let swept = match swept {
+        Ok(swept) => swept,
+        Err(error) => {
+            output::show_broken(&error.to_string());
+            return ExitCode::FAILURE;
+        }
+    };
+    if args.errors {
+        output::show_errors(&swept);
+    }
+    output::show_swept(&swept, begun.elapsed(), args.json);
+    if swept.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn ask(args: &AccessArgs) -> ExitCode {

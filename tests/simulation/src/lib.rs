@@ -18,6 +18,7 @@
 //! * `access`: questions about access, asked of the server and of a model.
 //! * `shrink`: a run that fails, made smaller. * `report`: many runs, in numbers. * `output`, `command`: the program.
 //! * `model`: everything that can happen within bounds, and samples of it on the real code.
+//! * `faults`: disks that fail, below SQLite.
 
 mod dice;
 mod trace;
@@ -48,6 +49,7 @@ mod report;
 mod access;
 
 mod model;
+mod faults;
 
 mod output;
 
@@ -60,6 +62,7 @@ pub use report::{Bound, Report, run_many};
 pub use shrink::{Shrunk, shrink};
 pub use world::run;
 pub use model::{ModelReport, Reach, run_model};
+pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
 
 /// Whatever keeps a run from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

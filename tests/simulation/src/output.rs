@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Asked, ModelReport, Outcome, Report, Shrunk};
+use crate::{Asked, Found, ModelReport, Outcome, Report, Shrunk, Swept};
 
 /// How often it is shown how far the work is.
 const SHOWN_EVERY: Duration = Duration::from_secs(5);
@@ -170,4 +170,49 @@ pub(crate) fn show_model(report: &ModelReport, is_json: bool) {
     println!("uncovered   {}", report.uncovered);
     println!("cut off     {}", report.cut_off);
     println!("took        {:.1} s", Duration::from_millis(report.took_ms).as_secs_f64());
+}
+
+/// Shows which storage path is walked next.
+pub(crate) fn show_path(name: &str, operations: usize, cases: usize) {
+    eprintln!("{name}: {operations} operations, {cases} cases");
+}
+
+/// Shows a case in which a promise was broken, and how to repeat it.
+pub(crate) fn show_found(seed: u64, found: &Found) {
+    let Found { path, mode, at, operation, is_lasting, what } = found;
+    eprintln!(
+        "  {path}: {} at {at} ({operation}), seed {seed}; repeat it with faults --seed {seed} --paths {path} \
+         --mode {} --at {at} --lasting {is_lasting}",
+        mode.name(),
+        mode.name(),
+    );
+    for what in what.iter().take(SHOWN_MAX) {
+        eprintln!("    {what}");
+    }
+}
+
+/// Shows what was told when something failed.
+pub(crate) fn show_errors(swept: &Swept) {
+    for (error, count) in &swept.errors {
+        eprintln!("{count:6}  {error}");
+    }
+}
+
+/// Shows what came of failing disks, in one line.
+pub(crate) fn show_swept(swept: &Swept, took: Duration, is_json: bool) {
+    if is_json {
+        println!("{}", serde_json::to_string(swept).unwrap_or_default());
+        return;
+    }
+    let Swept { paths, points, cases, faults, lost, corrupt, panics, wrong, lied, seed, .. } = swept;
+    println!(
+        "{paths} paths, {points} operations, {cases} cases, {faults} faults (seed {seed}): {lost} lost, \
+         {corrupt} corrupt, {panics} panics, {wrong} wrong; {lied} disks lied; {:.0} s",
+        took.as_secs_f64()
+    );
+}
+
+/// Shows why nothing could be run.
+pub(crate) fn show_broken(why: &str) {
+    eprintln!("{why}");
 }

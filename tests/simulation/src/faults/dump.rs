@@ -1,0 +1,98 @@
+//! What a database holds, row by row, seen by a connection of its own; and whether its pages are whole.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    path::Path,
+};
+
+use rusqlite::{Connection, OpenFlags, types::ValueRef};
+
+use crate::Failure;
+
+/// Problems that one check of the pages tells, at most.
+const PROBLEMS_MAX: usize = 5;
+
+/// The rows of all tables, each as a digest.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Dump(BTreeMap<String, BTreeSet<u64>>);
+
+impl Dump {
+    /// Reads the database at `path`; nothing is in one that is not there.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        let Some(conn) = connect(path)? else { return Ok(Self::default()) };
+        let mut names = conn.prepare(
+            "SELECT name FROM pragma_table_list
+             WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+             ORDER BY name",
+        )?;
+        let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let mut tables = BTreeMap::new();
+        for name in names {
+            let rows = rows_of(&conn, &name)?;
+            tables.insert(name, rows);
+        }
+        Ok(Self(tables))
+    }
+
+    /// The tables in which the two differ, with how many rows are here alone and there alone.
+    pub(super) fn difference(&self, other: &Self) -> Vec<String> {
+        let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let none = BTreeSet::new();
+        let told = names.into_iter().filter_map(|name| {
+            let (here, there) = (self.0.get(name).unwrap_or(&none), other.0.get(name).unwrap_or(&none));
+            let (here, there) = (here.difference(there).count(), there.difference(here).count());
+            (here + there > 0).then(|| format!("{name} +{here} -{there}"))
+        });
+        told.collect()
+    }
+
+    /// Rows that both `before` and `after` have and this has not.
+    pub(super) fn missing(&self, before: &Self, after: &Self) -> Vec<String> {
+        let none = BTreeSet::new();
+        let told = before.0.iter().filter_map(|(name, rows)| {
+            let (here, after) = (self.0.get(name).unwrap_or(&none), after.0.get(name).unwrap_or(&none));
+            let gone = rows.iter().filter(|row| after.contains(row) && !here.contains(row)).count();
+            (gone > 0).then(|| format!("{name} -{gone}"))
+        });
+        told.collect()
+    }
+}
+
+/// What SQLite finds wrong with the pages, indexes and search tables of a database.
+pub(super) fn damage(path: &Path) -> Result<Vec<String>, Failure> {
+    let Some(conn) = connect(path)? else { return Ok(Vec::new()) };
+    let mut check = conn.prepare("PRAGMA integrity_check")?;
+    let lines: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").take(PROBLEMS_MAX).collect())
+}
+
+fn connect(path: &Path) -> Result<Option<Connection>, Failure> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Ok(Some(Connection::open_with_flags(path, flags)?))
+}
+
+fn rows_of(conn: &Connection, table: &str) -> Result<BTreeSet<u64>, Failure> {
+    // The name is one that SQLite itself told.
+    let sql = ["SELECT * FROM \"", &table.replace('"', "\"\""), "\""].concat();
+    let mut query = conn.prepare(&sql)?;
+    let width = query.column_count();
+    let mut rows = query.query([])?;
+    let mut all = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        let mut hasher = DefaultHasher::new();
+        for at in 0..width {
+            match row.get_ref(at)? {
+                ValueRef::Null => 0_u8.hash(&mut hasher),
+                ValueRef::Integer(number) => number.hash(&mut hasher),
+                ValueRef::Real(number) => number.to_bits().hash(&mut hasher),
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.hash(&mut hasher),
+            }
+        }
+        all.insert(hasher.finish());
+    }
+    Ok(all)
+}
