@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use outrider_core::points;
+
 /// The mode of a file that only its owner may read.
 pub(crate) const OWNER_ONLY: u32 = 0o600;
 
@@ -62,7 +64,9 @@ fn write_first(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let options = with_mode(options.write(true).create(true).truncate(true), mode);
     let mut file = options.open(draft)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+    points::reach("server.file.drafted");
     let linked = fs::hard_link(draft, path);
+    points::reach("server.file.linked");
     fs::remove_file(draft)?;
     match linked {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

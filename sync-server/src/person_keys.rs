@@ -20,7 +20,10 @@ use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{Aead as _, KeyInit as _, Payload},
 };
-use outrider_core::ids::{RecordId, to_hex};
+use outrider_core::{
+    ids::{RecordId, to_hex},
+    points,
+};
 
 use crate::durable::{OWNER_ONLY, begin_new_private, sync_folder_of, with_mode};
 
@@ -83,6 +86,7 @@ impl PersonKeys {
     /// Fails when the file cannot be read or written, or holds something else.
     pub fn with(path: &Path, records: &[RecordId]) -> io::Result<Self> {
         let mut file = open(path)?;
+        points::reach("server.person_keys.begun");
         file.lock()?;
         let mut bytes = Vec::new();
         (&file).take(PERSON_KEYS_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -110,6 +114,7 @@ impl PersonKeys {
             if (end + slots.len()) as u64 > PERSON_KEYS_BYTES_MAX {
                 return Err(invalid("more persons than a file of keys may have"));
             }
+            points::reach("server.person_keys.before_slots");
             write_at(&mut file, end as u64, &slots)?;
         }
         Ok(all)
@@ -151,6 +156,7 @@ impl PersonKeys {
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
         match begin_new_private(path) {
             Ok(mut file) => {
+                points::reach("server.person_keys.new_begun");
                 write_at(&mut file, 0, &self.to_bytes())?;
                 sync_folder_of(path)
             }

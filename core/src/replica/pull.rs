@@ -6,6 +6,7 @@ use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
     crdt::{Delta, State},
     ids::{DocumentId, RecordId},
+    points,
     store::{
         StoreError, document, erased,
         meta::{self, Cursor},
@@ -76,7 +77,9 @@ impl Replica {
         meta::set_held_grant(&tx, &Digest::default())?;
         standing::mark_stale(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
+        points::reach("device.cursor.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.cursor.after_commit");
         Ok(())
     }
 
@@ -98,7 +101,9 @@ impl Replica {
     pub fn note_resent(&mut self, after: Option<i64>) -> Result<(), ReplicaError> {
         let tx = self.store.begin()?;
         meta::set_resend_after(&tx, after)?;
+        points::reach("device.resend.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.resend.after_commit");
         Ok(())
     }
 
@@ -116,7 +121,7 @@ impl Replica {
         is_fetch: bool,
     ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
-        self.exchange(|writer| {
+        let effect = self.exchange(|writer| {
             let mut effect = PullEffect::default();
             let (mut progress, mut begun) = (None, None);
             for frame in frames {
@@ -154,6 +159,7 @@ impl Replica {
                 return Ok(effect);
             }
             if effect.end.as_ref().is_some_and(|end| !end.is_more) {
+                points::reach("device.pull.before_purge");
                 effect.left = writer.purge()?;
             }
             let mut cursor = meta::cursor(writer.tx)?;
@@ -182,8 +188,11 @@ impl Replica {
                 None => {}
             }
             meta::set_cursor(writer.tx, &cursor)?;
+            points::reach("device.pull.before_commit");
             Ok(effect)
-        })
+        })?;
+        points::reach("device.pull.after_commit");
+        Ok(effect)
     }
 
     /// Digests of what is held, by stream, as far as `theirs` differ: what must be checked.

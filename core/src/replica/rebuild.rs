@@ -6,6 +6,7 @@ use super::{Replica, ReplicaError};
 use crate::{
     crdt::TextDocument,
     ids::DocumentId,
+    points,
     schema::Entity,
     store::{
         StoreError,
@@ -25,7 +26,9 @@ impl Replica {
         self.rebuild_rows()?;
         let tx = self.store.begin()?;
         meta::set_schema_version(&tx, version)?;
+        points::reach("device.schema.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.schema.after_commit");
         Ok(())
     }
 
@@ -44,6 +47,7 @@ impl Replica {
             project_stored(&tx, entity, id, state)
         })?;
         index::rebuild(&tx, schema)?;
+        points::reach("device.rebuild.before_commit");
         tx.commit().map_err(StoreError::from)?;
         Ok(())
     }

@@ -11,6 +11,8 @@ use age::{
     x25519::{Identity, Recipient},
 };
 
+use outrider_core::points;
+
 use super::{BackupError, failed};
 use crate::durable::begin_new_private;
 
@@ -52,6 +54,7 @@ pub fn create_key_file(path: &Path) -> Result<Recipient, BackupError> {
         Err(error) => return Err(failed(path)(error)),
     };
     let secret = identity.to_string();
+    points::reach("server.backup_key.begun");
     let text = format!("# public key: {recipient}\n{}\n", secret.expose_secret());
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(path))?;
     Ok(recipient)

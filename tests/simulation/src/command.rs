@@ -1,12 +1,13 @@
 //! The command line.
 
-use std::{process::ExitCode, time::Instant};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
     Outcome, Report,
     access::{ask_many, run_many_phones},
+    kill::{KillOrder, Victims, run_kills},
     output,
     report::run_many,
     world::Settings,
@@ -28,6 +29,8 @@ enum Command {
     Access(AccessArgs),
     /// Lets records, people and roles change hands under phones, and looks at what each holds
     Reassign(SyncArgs),
+    /// Kills real processes of server and devices, and looks at what is left
+    Kill(KillArgs),
 }
 
 #[derive(Debug, Args)]
@@ -38,6 +41,32 @@ struct AccessArgs {
     /// Seed of the first world; the next ones follow it
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct KillArgs {
+    /// Where chance begins; moments of real processes cannot be repeated
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many rounds: in each the server is killed once, and two devices are
+    #[arg(long, default_value_t = 50)]
+    rounds: u64,
+    /// Kill the server alone
+    #[arg(long, conflicts_with = "device")]
+    server: bool,
+    /// Kill devices alone
+    #[arg(long)]
+    device: bool,
+    /// Leave out the points that ordinary work does not reach
+    #[arg(long)]
+    no_points: bool,
+    /// The program `outrider`, built without `--release`, which has no points [default: beside this
+    /// program]
+    #[arg(long, value_name = "PATH")]
+    outrider: Option<PathBuf>,
     /// Write one line of JSON instead of a report for people
     #[arg(long)]
     json: bool,
@@ -74,6 +103,7 @@ pub fn main() -> ExitCode {
         Command::Reassign(args) => simulate(&args, "reassign", |each| {
             run_many_phones(args.seed, args.runs, args.steps, args.trace, each)
         }),
+        Command::Kill(args) => kill(args),
     }
 }
 
@@ -85,6 +115,32 @@ fn ask(args: &AccessArgs) -> ExitCode {
     });
     output::show_asked(&asked, args.json);
     if asked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn kill(args: KillArgs) -> ExitCode {
+    let beside = std::env::current_exe().unwrap_or_default().with_file_name("outrider");
+    let victims = match (args.server, args.device) {
+        (true, _) => Victims::Server,
+        (_, true) => Victims::Devices,
+        (false, false) => Victims::Both,
+    };
+    let order = KillOrder {
+        outrider: args.outrider.unwrap_or(beside),
+        seed: args.seed,
+        rounds: args.rounds,
+        victims,
+        with_points: !args.no_points,
+    };
+    match run_kills(&order, &mut output::show_words) {
+        Ok(killed) => {
+            output::show_killed(&killed, args.json);
+            if killed.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            output::show_words(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn sync(args: &SyncArgs) -> ExitCode {

@@ -14,6 +14,7 @@
 //! * `ledger`: what they were promised.
 //! * `world`: one run. * `verdict`: what must hold at its end.
 //! * `access`: questions about access, asked of the server and of a model.
+//! * [`kill`]: real processes that are killed; chance alone can be repeated there.
 //! * `report`: many runs, in numbers. * `output`, `command`: the program.
 
 mod dice;
@@ -36,6 +37,8 @@ mod world;
 mod report;
 
 mod access;
+
+pub mod kill;
 
 mod output;
 

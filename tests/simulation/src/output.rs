@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::{Asked, Report, world::Outcome};
+use crate::{Asked, Report, kill::Killed, world::Outcome};
 
 /// Failures of one kind that are shown of one run.
 const SHOWN_MAX: usize = 5;
@@ -83,4 +83,30 @@ pub(crate) fn show_differences(seed: u64, asked: &Asked) {
     for what in &asked.found {
         eprintln!("  {what}");
     }
+}
+
+/// Shows how far a run has come that lasts.
+pub(crate) fn show_words(words: &str) {
+    eprintln!("{words}");
+}
+
+/// Shows what came of killing, and what was found.
+pub(crate) fn show_killed(killed: &Killed, is_json: bool) {
+    for words in &killed.found {
+        eprintln!("  {words}");
+    }
+    for point in &killed.unreached {
+        eprintln!("  nobody came to {point}");
+    }
+    if is_json {
+        println!("{}", serde_json::to_string(killed).unwrap_or_default());
+        return;
+    }
+    let Killed { server_kills, device_kills, acknowledged, lost, diverged, stuck, .. } = killed;
+    println!("killed        {server_kills} servers, {device_kills} devices");
+    println!("points        {} of {}", killed.points_reached, killed.points);
+    println!("acknowledged  {acknowledged}");
+    println!("lost          {lost}");
+    println!("diverged      {diverged}");
+    println!("stuck         {stuck}");
 }
