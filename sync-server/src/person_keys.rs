@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
@@ -25,7 +25,7 @@ use outrider_core::{
     points,
 };
 
-use crate::durable::{OWNER_ONLY, begin_new_private, sync_folder_of, with_mode};
+use crate::durable::{OWNER_ONLY, sync_folder_of, with_mode, write_first};
 
 /// What the ledger's name is followed by.
 const SUFFIX: &str = ".persons";
@@ -61,7 +61,7 @@ pub fn beside_ledger(ledger: &Path) -> PathBuf {
 }
 
 impl PersonKeys {
-    /// Reads the file at `path`; `None` if there is none.
+    /// Reads the file at `path`; `None` if there is none, or one that was begun and never used.
     ///
     /// # Errors
     ///
@@ -75,6 +75,9 @@ impl PersonKeys {
         file.lock_shared()?;
         let mut bytes = Vec::new();
         file.take(PERSON_KEYS_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() < HEADER_BYTES {
+            return Ok(None);
+        }
         Self::parse(&bytes).map(Some)
     }
 
@@ -154,15 +157,16 @@ impl PersonKeys {
     ///
     /// Fails when it cannot be written.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
-        match begin_new_private(path) {
-            Ok(mut file) => {
-                points::reach("server.person_keys.new_begun");
-                write_at(&mut file, 0, &self.to_bytes())?;
-                sync_folder_of(path)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+        if Self::read(path)?.is_some() {
+            return Ok(());
         }
+        points::reach("server.person_keys.new_begun");
+        // What is there without a key in it was begun by a process that ended before it used it.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        write_first(path, OWNER_ONLY, &self.to_bytes()).map(drop)
     }
 
     /// As a file has them.
@@ -269,8 +273,6 @@ fn invalid(words: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn person(n: u8) -> RecordId {

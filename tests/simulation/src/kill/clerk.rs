@@ -99,9 +99,9 @@ impl Clerk {
             }
             Act::Erase => {
                 let name = word(dice);
-                let form = [("name", name.as_str()), ("notes", &name), ("anyway", "1")];
-                let id = id_in(&self.browser.submit("/records/contact/new", &form)?);
-                let path = format!("/records/contact/{id}/erase");
+                let form = [("company_name", name.as_str()), ("notes", &name), ("anyway", "1")];
+                let id = id_in(&self.browser.submit("/records/customer/new", &form)?);
+                let path = format!("/records/customer/{id}/erase");
                 let done = self.browser.submit(&path, &[("confirm", &id)]);
                 self.note(Deed::Erase(name), done).map(drop)
             }

@@ -56,8 +56,8 @@ impl Ground {
             let made = device.batch(&[customer(name), customer(NAMES[0]), sync.clone()])?;
             ids.push(id_of(made.first()));
             if name == USERS[0] {
-                let fields = json!({"name": format!("Li {CANARY}"), "notes": CANARY});
-                let person = json!({"do": "create", "entity": "contact", "fields": fields});
+                let fields = json!({"company_name": format!("Li {CANARY}"), "notes": CANARY});
+                let person = json!({"do": "create", "entity": "customer", "fields": fields});
                 let made = device.batch(&[customer("shared"), person, sync.clone()])?;
                 ids.extend([id_of(made.first()), id_of(made.get(1))]);
             }

@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// Rows of the file that is imported: several transactions.
-const ROWS: usize = 1_300;
+/// Rows of the file that is imported, between a transaction that begins and one that ends.
+const ROWS: usize = 150;
 
 /// A server dies while it makes its data; the next start finishes that.
 pub(super) fn server(ground: &Ground, point: &str, count: &mut Count) -> Result<Told, Failure> {
