@@ -17,6 +17,7 @@
 //! * [`reports`]: what the records add up to.
 
 pub mod ids;
+pub mod points;
 pub mod time;
 pub mod value;
 

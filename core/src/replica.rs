@@ -23,6 +23,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 use crate::{
     ids::{ActorId, ActorPrefix, RecordId},
     keys::{KeyStore, StoreKey},
+    points,
     schema::Schema,
     store::{
         Durability, Store, StoreError, credentials as shown, document, lease as leased, meta, rows,
@@ -148,10 +149,11 @@ impl Replica {
         };
         let key: Arc<dyn DeviceKey> = match key {
             Some(key) => key,
-            None => Arc::new(
-                identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng)
-                    .map_err(folder_error)?,
-            ),
+            None => {
+                Arc::new(identity::load_or_create_key(&folder.join(KEY_FILE), &mut rng).map_err(
+                    |source| ReplicaError::Folder { path: folder.join(KEY_FILE), source },
+                )?)
+            }
         };
         let schema = Schema::current();
         let actor = {
@@ -159,7 +161,9 @@ impl Replica {
             rows::create_tables(&tx, schema).map_err(StoreError::from)?;
             let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
             leased::note_time(&tx, lease::server_time(&tx, options.clock.now_ms())?)?;
+            points::reach("device.open.before_commit");
             tx.commit().map_err(StoreError::from)?;
+            points::reach("device.open.after_commit");
             actor
         };
         let folder = folder.to_owned();
@@ -210,7 +214,13 @@ impl Replica {
         write: impl FnOnce(&mut Writer<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
         self.check_lease()?;
-        self.exchange(write)
+        let done = self.exchange(|writer| {
+            let done = write(writer)?;
+            points::reach("device.edit.before_commit");
+            Ok(done)
+        })?;
+        points::reach("device.edit.after_commit");
+        Ok(done)
     }
 
     /// As [`Self::transaction`], also while the lease is over: for what a server answers.
@@ -323,7 +333,9 @@ impl Replica {
         writer.rewrite_all_waiting()?;
         let actor = writer.finish()?;
         document::forget_own_except(&tx, enrolment.prefix)?;
+        points::reach("device.enroll.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.enroll.after_commit");
         self.actor = actor;
         self.signal.ring();
         Ok(())

@@ -23,7 +23,10 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 
-use crate::keys::{KeyStore, StoreKey};
+use crate::{
+    keys::{KeyStore, StoreKey},
+    points,
+};
 
 pub mod copy;
 pub mod credentials;
@@ -95,6 +98,19 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The system does not let this user at the file.
+    #[error(
+        "cannot open {path} for writing: {source}; the file or its folder belongs to another user, or \
+         is read-only. Give both to the user who runs this program, or run it as their owner; nothing \
+         was changed"
+    )]
+    Denied {
+        /// Which file.
+        path: PathBuf,
+        /// What SQLite said.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// The file cannot be encrypted, or read with its key.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -125,6 +141,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Why the file at `path` cannot be opened.
+    fn opening(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+                Self::Denied { path, source }
+            }
+            Some(_) | None => Self::Open { path, source },
+        }
+    }
+
     /// Damage found while reading `what`.
     pub(crate) fn damaged(what: &str, cause: impl std::fmt::Display) -> Self {
         Self::Damaged(format!("{what}: {cause}"))
@@ -156,7 +183,7 @@ impl Store {
     /// Returns [`StoreError`] when the file cannot be opened, is too new, encrypted or no store.
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         engine::check()?;
-        let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+        let open_error = |source| StoreError::opening(path, source);
         let conn = Connection::open_with_flags(path, FLAGS).map_err(open_error)?;
         Self::begin_with(conn, path, durability, false)
     }
@@ -186,7 +213,7 @@ impl Store {
         durability: Durability,
         is_sealed: bool,
     ) -> Result<Self, StoreError> {
-        let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+        let open_error = |source| StoreError::opening(path, source);
         match is_foreign(&conn) {
             Err(error) if seal::is_unreadable(&error) && !is_sealed => {
                 return Err(SealError::Sealed(path.to_owned()).into());
@@ -234,7 +261,12 @@ impl Store {
     ///
     /// Fails when the database does, or another process writes for too long.
     pub fn begin(&mut self) -> Result<rusqlite::Transaction<'_>, StoreError> {
-        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+        let path = PathBuf::from(self.conn.path().unwrap_or_default());
+        let begun = self.conn.transaction_with_behavior(TransactionBehavior::Immediate);
+        begun.map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly) => StoreError::opening(&path, error),
+            Some(_) | None => error.into(),
+        })
     }
 }
 
@@ -304,10 +336,13 @@ fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         let found = version(&tx)?;
         for migration in MIGRATIONS.iter().skip(found as usize) {
             tx.execute_batch(migration)?;
+            points::reach("device.store.step");
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", known)?;
+        points::reach("device.store.before_commit");
         tx.commit()?;
+        points::reach("device.store.after_commit");
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use outrider_core::{
     access::{Grant, Policy},
     crdt::{self, ChangeError, Clock, EncodedChange, gate::FOREIGN_ACTOR, text},
     ids::{ChangeHash, DocumentId},
+    points,
     schema::{Entity, Schema},
     sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
     time::TimestampMs,
@@ -375,13 +376,18 @@ impl<'a> Desk<'a> {
     /// Writes the changed documents and makes everything durable; returns the position reached.
     pub(crate) fn finish(mut self) -> Result<u64, StorageError> {
         self.settle()?;
-        self.tx.commit()
+        points::reach("server.office.before_commit");
+        let position = self.tx.commit()?;
+        points::reach("server.office.after_commit");
+        Ok(position)
     }
 
     /// As [`finish`](Self::finish); whether something came that has to be erased now.
     fn conclude(mut self) -> Result<bool, StorageError> {
         self.settle()?;
+        points::reach("server.push.before_commit");
         self.tx.commit()?;
+        points::reach("server.push.after_commit");
         Ok(self.is_erasure_due)
     }
 }

@@ -39,6 +39,9 @@ pub mod keep;
 pub mod recovery;
 mod rules;
 
+/// What to do about a file that the system keeps from this user.
+const DENIED: &str = "; it belongs to another user, or is read-only: give the data folder and what is in \
+                      it to the user who runs the server, or run it as their owner";
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
 const SPARE_THREADS: u32 = 16;
 
@@ -357,13 +360,27 @@ fn draw() -> Result<[u8; 16], getrandom::Error> {
     Ok(random)
 }
 
-fn with_causes(error: &dyn Error) -> String {
+fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
+    let mut is_kept_out = is_denied(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());
+        is_kept_out |= is_denied(error);
         cause = error.source();
     }
+    if is_kept_out {
+        text.push_str(DENIED);
+    }
     text
+}
+
+/// Whether the system keeps a file from this user.
+fn is_denied(error: &(dyn Error + 'static)) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
+        return matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly));
+    }
+    error.downcast_ref::<io::Error>().is_some_and(outrider_core::replica::error::is_denied)
 }

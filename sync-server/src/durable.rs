@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use outrider_core::points;
+
 /// The mode of a file that only its owner may read.
 pub(crate) const OWNER_ONLY: u32 = 0o600;
 
@@ -50,23 +52,33 @@ pub(crate) fn read_or_create<E>(
         read => return read.map_err(wrong),
     }
     let text = make()?;
-    write_first(path, mode, &text).and_then(|()| fs::read_to_string(path)).map_err(wrong)
+    write_first(path, mode, text.as_bytes()).and_then(|_| fs::read_to_string(path)).map_err(wrong)
 }
 
-/// Gives a file its whole content at once, unless somebody else was faster.
-fn write_first(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+/// Gives a file its whole content at once, unless one is there, perhaps because somebody else was
+/// faster; returns whether it did.
+pub(crate) fn write_first(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<bool> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.part", std::process::id()));
     let draft = Path::new(&draft);
+    // What a process that was killed left may be the file itself, under another name.
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = OpenOptions::new();
-    let options = with_mode(options.write(true).create(true).truncate(true), mode);
-    let mut file = options.open(draft)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let mut file = with_mode(options.write(true).create_new(true), mode).open(draft)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    points::reach("server.file.drafted");
     let linked = written.and_then(|()| fs::hard_link(draft, path));
+    points::reach("server.file.linked");
     fs::remove_file(draft)?;
-    match linked {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        // Devices will know the server by such a file: its name must outlast the power, too.
-        Ok(()) | Err(_) => sync_folder_of(path),
+    let is_first = match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(error) => return Err(error),
+        Ok(()) => true,
+    };
+    // Devices will know the server by such a file: its name must outlast the power, too.
+    sync_folder_of(path).map(|()| is_first)
     }
 }

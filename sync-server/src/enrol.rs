@@ -16,6 +16,7 @@
 use outrider_core::{
     access::Policy,
     ids::{ActorPrefix, DeviceId},
+    points,
     sync::frame::PROTOCOL_VERSION,
     time::TimestampMs,
 };
@@ -214,7 +215,9 @@ pub fn apply(
     write.set_code_hash(id, &code_hash)?;
     write.put_tokens(&unclaimed(id, 1, now_ms))?;
     write.add_audit(&AuditLine::new(now_ms, "enrolled").device(device.id))?;
+    points::reach("server.enrol.before_commit");
     write.commit()?;
+    points::reach("server.enrol.after_commit");
     Ok(Applied::Enrolled(device))
 }
 

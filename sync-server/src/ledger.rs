@@ -21,7 +21,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use outrider_core::ids::RecordId;
+use outrider_core::{ids::RecordId, points};
 
 use crate::{
     durable::{begin_private, sync_folder_of},
@@ -212,7 +212,9 @@ impl Ledger {
         if is_synced {
             file.sync_all().map_err(&failed)?;
         }
+        points::reach("server.ledger.before_name");
         fs::rename(&draft, path).map_err(&failed)?;
+        points::reach("server.ledger.named");
         if is_synced {
             sync_folder_of(path).map_err(&failed)?;
         }
@@ -279,10 +281,12 @@ impl Ledger {
             }
         }
         let mut file = OpenOptions::new().write(true).open(&self.path).map_err(&failed)?;
+        points::reach("server.ledger.before_append");
         // What stands behind is a line that was never finished.
         file.set_len(tail.bytes).map_err(&failed)?;
         file.seek(SeekFrom::Start(tail.bytes)).map_err(&failed)?;
         let written = file.write_all(text.as_bytes());
+        points::reach("server.ledger.before_sync");
         let synced = written.and_then(|()| if self.is_synced { file.sync_all() } else { Ok(()) });
         if let Err(error) = synced {
             // Whole lines among what was written would count at the next look, although whoever wrote
@@ -290,6 +294,7 @@ impl Ledger {
             let _ = file.set_len(tail.bytes);
             return Err(failed(error));
         }
+        points::reach("server.ledger.after_sync");
         *tail = Tail { reached, bytes: tail.bytes + text.len() as u64 };
         Ok(reached)
     }

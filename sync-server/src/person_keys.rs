@@ -11,7 +11,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
@@ -20,9 +20,12 @@ use chacha20poly1305::{
     XChaCha20Poly1305,
     aead::{Aead as _, KeyInit as _, Payload},
 };
-use outrider_core::ids::{RecordId, to_hex};
+use outrider_core::{
+    ids::{RecordId, to_hex},
+    points,
+};
 
-use crate::durable::{OWNER_ONLY, begin_new_private, sync_folder_of, with_mode};
+use crate::durable::{OWNER_ONLY, sync_folder_of, with_mode, write_first};
 
 /// What the ledger's name is followed by.
 const SUFFIX: &str = ".persons";
@@ -58,7 +61,7 @@ pub fn beside_ledger(ledger: &Path) -> PathBuf {
 }
 
 impl PersonKeys {
-    /// Reads the file at `path`; `None` if there is none.
+    /// Reads the file at `path`; `None` if there is none, or one that was begun and never used.
     ///
     /// # Errors
     ///
@@ -72,6 +75,9 @@ impl PersonKeys {
         file.lock_shared()?;
         let mut bytes = Vec::new();
         file.take(PERSON_KEYS_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() < HEADER_BYTES {
+            return Ok(None);
+        }
         Self::parse(&bytes).map(Some)
     }
 
@@ -83,6 +89,7 @@ impl PersonKeys {
     /// Fails when the file cannot be read or written, or holds something else.
     pub fn with(path: &Path, records: &[RecordId]) -> io::Result<Self> {
         let mut file = open(path)?;
+        points::reach("server.person_keys.begun");
         file.lock()?;
         let mut bytes = Vec::new();
         (&file).take(PERSON_KEYS_BYTES_MAX + 1).read_to_end(&mut bytes)?;
@@ -110,6 +117,7 @@ impl PersonKeys {
             if (end + slots.len()) as u64 > PERSON_KEYS_BYTES_MAX {
                 return Err(invalid("more persons than a file of keys may have"));
             }
+            points::reach("server.person_keys.before_slots");
             write_at(&mut file, end as u64, &slots)?;
         }
         Ok(all)
@@ -149,14 +157,16 @@ impl PersonKeys {
     ///
     /// Fails when it cannot be written.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
-        match begin_new_private(path) {
-            Ok(mut file) => {
-                write_at(&mut file, 0, &self.to_bytes())?;
-                sync_folder_of(path)
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(error),
+        if Self::read(path)?.is_some() {
+            return Ok(());
         }
+        points::reach("server.person_keys.new_begun");
+        // What is there without a key in it was begun by a process that ended before it used it.
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        write_first(path, OWNER_ONLY, &self.to_bytes()).map(drop)
     }
 
     /// As a file has them.
@@ -263,8 +273,6 @@ fn invalid(words: &str) -> io::Error {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn person(n: u8) -> RecordId {

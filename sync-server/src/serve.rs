@@ -21,7 +21,10 @@ use crate::{
     office::{self, EraseError},
     router::router,
     state::{AppState, Machine, share_of},
-    storage::{Storage, StorageError, sqlite::SqliteStorage},
+    storage::{
+        Storage, StorageError,
+        sqlite::{SqliteStorage, create_folder},
+    },
     tenants::{self, Tenant, TenantError, dispatch::dispatch},
     tls::{self, PinnedCa, TlsError},
 };
@@ -131,8 +134,11 @@ struct Company {
 impl Company {
     fn open(tenant: Option<Tenant>, config: Arc<Config>) -> Result<Self, ServeError> {
         let StorageConfig { data, ledger } = &config.storage;
-        let storage = Arc::new(SqliteStorage::open_with_ledger(data, ledger.as_deref())?);
+        // Before the data is opened, which brings it up to date: another server may be using it.
+        create_folder(data)
+            .map_err(|source| StorageError::Open { path: data.display().to_string(), source })?;
         let lock = lock(data)?;
+        let storage = Arc::new(SqliteStorage::open_with_ledger(data, ledger.as_deref())?);
         let again = office::replay_erasures(&*storage, SystemClock.now_ms())?;
         if again > 0 {
             tracing::info!(records = again, "erased again what the ledger says was erased");

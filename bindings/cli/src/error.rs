@@ -6,7 +6,11 @@ use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     keys::KeyStoreError,
-    replica::{ReplicaError, WipeError, copy::CopyError},
+    replica::{
+        ReplicaError, WipeError,
+        copy::CopyError,
+        error::{advice_for, is_denied},
+    },
     schema::Language,
     store::{SealError, StoreError},
     transfer::{ImportError, export, own::OwnError},
@@ -209,7 +213,11 @@ pub(crate) enum CliError {
     #[error("the office refused {0} changes; `outrider inbox` shows them and why")]
     Refused(u64),
     /// A file cannot be used.
-    #[error("cannot use {path}: {source}", path = .path.display())]
+    #[error(
+        "cannot use {path}: {source}{advice}",
+        path = .path.display(),
+        advice = advice_for(source)
+    )]
     File {
         /// Which file.
         path: PathBuf,
@@ -358,6 +366,7 @@ impl CliError {
             Self::Wiped => "wiped",
             Self::WaitsForApproval { .. } => "enrolment_pending",
             Self::Refused(_) => "refused",
+            Self::File { source, .. } if is_denied(source) => "denied",
             Self::File { .. } => "file",
             Self::Json { .. } => "bad_json",
             Self::RowsDiffer(_) => "rows_differ",
@@ -434,6 +443,7 @@ fn replica_code(error: &ReplicaError) -> &'static str {
         ReplicaError::Store(StoreError::TooNew { .. }) => "too_new",
         ReplicaError::Store(StoreError::Damaged(_)) => "damaged",
         ReplicaError::BeingWiped(_) => "being_wiped",
+        ReplicaError::Folder { source, .. } if is_denied(source) => "denied",
         ReplicaError::Store(error) => store_code(error),
         _ => "failed",
     }
@@ -451,6 +461,7 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Seal(SealError::Sealed(_)) => "encrypted",
         StoreError::Seal(SealError::NoCipher) => "no_encryption",
         StoreError::Seal(SealError::InUse(_)) => "in_use",
+        StoreError::Denied { .. } => "denied",
         _ => "database",
     }
 }

@@ -6,7 +6,7 @@ pub(crate) mod past;
 mod seal;
 
 use outrider_core::{
-    replica::{ReplicaError, session::Summary},
+    replica::{ReplicaError, error::is_denied, session::Summary},
     schema::Language,
     store::StoreError,
     transfer::export,
@@ -327,10 +327,23 @@ fn in_chinese(error: &CliError) -> Option<String> {
             "一个 CSV 文件只能包含一个实体；请分别写入，或使用其他格式".to_owned()
         }
         CliError::Replica(ReplicaError::Store(StoreError::Seal(error))) => seal::in_chinese(error),
+        CliError::Replica(ReplicaError::Store(StoreError::Denied { path, source })) => format!(
+            "无法写入 {}（{source}）：该文件或其目录属于其他用户，或为只读。请把二者交给运行本程序的用户，或以其所有者身份运行；没有作任何更改",
+            path.display()
+        ),
+        CliError::Replica(ReplicaError::Folder { path, source })
+        | CliError::File { path, source } => format!(
+            "无法使用 {}：{source}{}",
+            path.display(),
+            if is_denied(source) {
+                "；它属于其他用户，或为只读：请把它交给运行本程序的用户，或以其所有者身份运行"
+            } else {
+                ""
+            }
+        ),
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }
-        | CliError::File { .. }
         | CliError::Json { .. }
         | CliError::BatchFailed { .. }
         | CliError::Import(_)

@@ -13,7 +13,10 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{KEY_BYTES, KeyStore, KeyStoreError, StoreKey};
-use crate::ids::{from_hex, to_hex};
+use crate::{
+    ids::{from_hex, to_hex},
+    points,
+};
 
 /// The key of one replica in a file.
 #[derive(Debug, Clone)]
@@ -56,7 +59,9 @@ impl FileKeys {
         file.write_all(Zeroizing::new(to_hex(key.bytes())).as_bytes())?;
         file.sync_all()?;
         // Of two processes that keep a key together one is first; both use its key.
+        points::reach("device.keep.drafted");
         let linked = fs::hard_link(&draft, &self.path);
+        points::reach("device.keep.linked");
         fs::remove_file(&draft)?;
         match linked {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
@@ -74,6 +79,7 @@ impl FileKeys {
         // Where the disk writes in place, nothing of the key is left; elsewhere it costs nothing.
         file.write_all(&[b'0'; 2 * KEY_BYTES])?;
         file.sync_all()?;
+        points::reach("device.wipe.key_zeroed");
         fs::remove_file(&self.path)?;
         sync_folder(self.folder())?;
         Ok(true)

@@ -12,6 +12,7 @@ use rand::RngExt as _;
 use super::{Replica, ReplicaError};
 use crate::{
     ids::{DeviceId, to_hex},
+    points,
     store::{
         StoreError,
         credentials::{self, PendingEnrolment},
@@ -135,6 +136,7 @@ impl Replica {
         let tx = self.store.begin()?;
         credentials::set_nonce(&tx, Some(nonce))?;
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.nonce.after_commit");
         Ok(to_hex(&nonce))
     }
 
@@ -194,7 +196,9 @@ impl Replica {
             enrolment.token.clear();
             meta::set_enrolment(&tx, &enrolment)?;
         }
+        points::reach("device.tokens.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.tokens.after_commit");
         Ok(())
     }
 

@@ -11,11 +11,28 @@ use crate::{
     sync::{codec::CodecError, key::KeyError},
 };
 
+/// What to do about a file that the system keeps from this user.
+const DENIED: &str = "; it belongs to another user, or is read-only: give it to the user who runs this \
+                      program, or run it as its owner";
+
+/// Whether the system keeps a file from this user.
+#[must_use]
+pub fn is_denied(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// What follows the words of a failure with a file, for people; empty if nothing is known.
+#[must_use]
+pub fn advice_for(error: &std::io::Error) -> &'static str {
+    if is_denied(error) { DENIED } else { "" }
+}
+
 /// Why a replica could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
     /// The folder or a file in it cannot be used.
-    #[error("cannot use {path}: {source}")]
+    #[error("cannot use {path}: {source}{advice}", advice = advice_for(source))]
     Folder {
         /// Which one.
         path: PathBuf,

@@ -17,6 +17,7 @@ use super::{ReplicaError, provisional_prefix};
 use crate::{
     ids::{ActorId, from_hex, to_hex},
     keys::sync_folder,
+    points,
     store::{document, meta},
 };
 
@@ -31,7 +32,9 @@ pub(super) fn load_or_create_key(path: &Path, rng: &mut StdRng) -> io::Result<Si
             }
             // Of two processes that open a new folder together one is first; both use its key.
             let draft = write_draft(path, &to_hex(&bytes), rng)?;
+            points::reach("device.key.drafted");
             let linked = fs::hard_link(&draft, path);
+            points::reach("device.key.linked");
             fs::remove_file(&draft)?;
             if let Err(error) = linked
                 && error.kind() != io::ErrorKind::AlreadyExists
@@ -94,9 +97,11 @@ pub(super) fn recognise(
     let prefix = known.map_or_else(|| provisional_prefix(rng), |actor| actor.prefix());
     let actor = ActorId::new(prefix, rng.random());
     let token: [u8; 16] = rng.random();
-    write_draft(path, &to_hex(&token), rng)
-        .and_then(|draft| fs::rename(draft, path))
-        .map_err(|source| ReplicaError::Folder { path: path.to_owned(), source })?;
+    let folder_error = |source| ReplicaError::Folder { path: path.to_owned(), source };
+    let draft = write_draft(path, &to_hex(&token), rng).map_err(folder_error)?;
+    points::reach("device.instance.drafted");
+    fs::rename(draft, path).map_err(folder_error)?;
+    points::reach("device.instance.named");
     meta::set_instance(conn, token)?;
     meta::set_actor(conn, actor)?;
     document::forget_own(conn)?;

@@ -6,6 +6,7 @@ use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
     crdt::{Clock, Delta, State},
     ids::{DocumentId, RecordId},
+    points,
     store::{
         StoreError, document, erased,
         meta::{self, Cursor},
@@ -80,7 +81,9 @@ impl Replica {
         standing::mark_stale(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
         erased::forget_numbers(&tx)?;
+        points::reach("device.cursor.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.cursor.after_commit");
         Ok(())
     }
 
@@ -102,7 +105,9 @@ impl Replica {
     pub fn note_resent(&mut self, after: Option<i64>) -> Result<(), ReplicaError> {
         let tx = self.store.begin()?;
         meta::set_resend_after(&tx, after)?;
+        points::reach("device.resend.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.resend.after_commit");
         Ok(())
     }
 
@@ -131,7 +136,7 @@ impl Replica {
         lost: &BTreeSet<DocumentName>,
     ) -> Result<PullEffect, ReplicaError> {
         let now_ms = self.clock.now_ms();
-        self.exchange(|writer| {
+        let effect = self.exchange(|writer| {
             let mut effect = PullEffect::default();
             let (mut progress, mut begun, mut is_recovering) = (None, None, None);
             for frame in frames {
@@ -175,6 +180,7 @@ impl Replica {
                 return Ok(effect);
             }
             if effect.end.as_ref().is_some_and(|end| !end.is_more) {
+                points::reach("device.pull.before_purge");
                 effect.left = writer.purge()?;
             }
             let mut cursor = meta::cursor(writer.tx)?;
@@ -203,8 +209,11 @@ impl Replica {
                 None => {}
             }
             meta::set_cursor(writer.tx, &cursor)?;
+            points::reach("device.pull.before_commit");
             Ok(effect)
-        })
+        })?;
+        points::reach("device.pull.after_commit");
+        Ok(effect)
     }
 
     /// Digests of what is held, by stream, as far as `theirs` differ: what must be checked.

@@ -6,6 +6,7 @@ use super::{Replica, ReplicaError, Writer};
 use crate::{
     crdt::State,
     ids::{ChangeHash, DocumentId, bytes_from_hex},
+    points,
     store::{
         credentials, document, inbox,
         meta::{self, Cursor},
@@ -155,7 +156,7 @@ impl Replica {
         &mut self,
         response: &PushResponse,
     ) -> Result<(PushEffect, BTreeSet<ChangeHash>), ReplicaError> {
-        self.exchange(|writer| {
+        let taken = self.exchange(|writer| {
             let mut effect = PushEffect::default();
             let mut asked = BTreeSet::new();
             for answer in &response.answers {
@@ -165,8 +166,11 @@ impl Replica {
                 };
                 writer.take_answer(&own, &answer.outcome, &mut effect, &mut asked)?;
             }
+            points::reach("device.answers.before_commit");
             Ok((effect, asked))
-        })
+        })?;
+        points::reach("device.answers.after_commit");
+        Ok(taken)
     }
 }
 
@@ -195,13 +199,17 @@ impl Replica {
     ///
     /// Fails when the store does; nothing is taken off then.
     pub fn let_go(&mut self) -> Result<u64, ReplicaError> {
-        self.exchange(|writer| {
+        let gone = self.exchange(|writer| {
             let held = meta::cursor(writer.tx)?.held;
             meta::set_cursor(writer.tx, &Cursor { held, ..Cursor::default() })?;
             meta::set_held_grant(writer.tx, &Digest::default())?;
             meta::set_held_grant_bytes(writer.tx, &[])?;
-            writer.let_go()
-        })
+            let gone = writer.let_go()?;
+            points::reach("device.leave.before_commit");
+            Ok(gone)
+        })?;
+        points::reach("device.leave.after_commit");
+        Ok(gone)
     }
 
     /// Takes the answers to everything that was sent for review: what the office keeps goes into the
@@ -214,7 +222,7 @@ impl Replica {
     pub fn take_reviewed(&mut self, answers: &[Answer]) -> Result<u64, ReplicaError> {
         let outcomes: BTreeMap<ChangeHash, &Outcome> =
             answers.iter().map(|answer| (answer.hash, &answer.outcome)).collect();
-        self.exchange(|writer| {
+        let taken = self.exchange(|writer| {
             let mut documents: BTreeMap<DocumentId, &str> = BTreeMap::new();
             // In the order in which they were written: a change of a text follows the one before.
             let mut answered = Vec::new();
@@ -246,8 +254,11 @@ impl Replica {
                     writer.take_back(&id, code)?;
                 }
             }
+            points::reach("device.review.before_commit");
             Ok(taken)
-        })
+        })?;
+        points::reach("device.review.after_commit");
+        Ok(taken)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Replica, ReplicaError};
 use crate::{
     crdt::TextDocument,
     ids::DocumentId,
+    points,
     schema::Entity,
     store::{
         StoreError,
@@ -27,7 +28,9 @@ impl Replica {
         self.project_all()?;
         let tx = self.store.begin()?;
         meta::set_schema_version(&tx, version)?;
+        points::reach("device.schema.before_commit");
         tx.commit().map_err(StoreError::from)?;
+        points::reach("device.schema.after_commit");
         Ok(())
     }
 
@@ -50,6 +53,7 @@ impl Replica {
             project_stored(&tx, entity, id, state)
         })?;
         index::rebuild(&tx, schema)?;
+        points::reach("device.rebuild.before_commit");
         tx.commit().map_err(StoreError::from)?;
         Ok(())
     }

@@ -20,6 +20,7 @@ use super::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE, ReplicaError};
 use crate::{
     ids::DeviceId,
     keys::{KeyStore, KeyStoreError, sync_folder},
+    points,
 };
 
 /// Name of the file that says that wiping was begun; it holds the office's order, if there is one.
@@ -86,7 +87,9 @@ pub fn begin(folder: &Path, order: &WipeOrder) -> io::Result<()> {
     let mut file = File::create(&draft)?;
     file.write_all(&serde_json::to_vec(order)?)?;
     file.sync_all()?;
+    points::reach("device.wipe.drafted");
     fs::rename(&draft, &path)?;
+    points::reach("device.wipe.ordered");
     sync_folder(folder)
 }
 
@@ -110,7 +113,9 @@ pub fn order(folder: &Path) -> io::Result<Option<WipeOrder>> {
 ///
 /// Fails when the mark cannot be removed.
 pub fn end(folder: &Path) -> io::Result<()> {
-    match fs::remove_file(folder.join(WIPE_FILE)) {
+    let removed = fs::remove_file(folder.join(WIPE_FILE));
+    points::reach("device.wipe.mark_gone");
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
     }
@@ -133,16 +138,20 @@ pub fn wipe(folder: &Path, keys: &dyn KeyStore) -> Result<Wiped, WipeError> {
     if is_there {
         set_mark(&mark).map_err(file_error(&mark))?;
     }
+    points::reach("device.wipe.marked");
     let mut wiped = Wiped::default();
     let destroyed = keys.destroy();
+    points::reach("device.wipe.key_destroyed");
     if is_there {
         for path in files_of(folder).map_err(file_error(folder))? {
             wiped.bytes += remove(&path).map_err(file_error(&path))?;
+            points::reach("device.wipe.file");
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             wiped.files.push(name.into_owned());
         }
         sync_folder(folder).map_err(file_error(folder))?;
     }
+    points::reach("device.wipe.files_gone");
     match destroyed {
         Ok(was_there) => wiped.key = was_there,
         Err(source) => return Err(WipeError::Key { wiped, source }),

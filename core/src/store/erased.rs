@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
 use super::StoreError;
-use crate::{ids::RecordId, time::TimestampMs};
+use crate::{ids::RecordId, points, time::TimestampMs};
 
 /// The code of what the inbox tells of an erasure.
 pub const ERASED: &str = "erased";
@@ -167,11 +167,13 @@ pub fn sweep(conn: &Connection) -> Result<bool, StoreError> {
     if !is_due {
         return Ok(true);
     }
+    points::reach("device.sweep.before");
     super::search::sweep(conn)?;
     let is_busy: i64 = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if is_busy != 0 {
         return Ok(false);
     }
+    points::reach("device.sweep.after");
     conn.execute("UPDATE erased SET is_swept = 1", [])?;
     Ok(true)
 }

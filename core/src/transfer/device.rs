@@ -7,6 +7,7 @@ use super::target::{Place, Target, TargetError, Work};
 use crate::{
     access::{Level, Operation, PartKind},
     ids::RecordId,
+    points,
     replica::{Replica, Writer},
     schema::{Entity, Schema, SqlValue},
     store::{
@@ -20,7 +21,9 @@ use crate::{
 
 impl Place for Replica {
     fn write(&mut self, work: Work<'_>) -> Result<(), TargetError> {
-        self.transaction(|writer| Ok(work(writer)))?
+        let done = self.transaction(|writer| Ok(work(writer)))?;
+        points::reach("device.import.after_batch");
+        done
     }
 
     fn rehearse(&mut self, work: Work<'_>) -> Result<(), TargetError> {

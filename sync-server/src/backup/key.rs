@@ -1,18 +1,16 @@
 //! Pairs of keys: the public half makes backups, the private half reads them.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use age::{
     secrecy::ExposeSecret as _,
     x25519::{Identity, Recipient},
 };
 
+use outrider_core::points;
+
 use super::{BackupError, failed};
-use crate::durable::begin_new_private;
+use crate::durable::{OWNER_ONLY, write_first};
 
 /// What a line with a private key begins with.
 const SECRET: &str = "AGE-SECRET-KEY-1";
@@ -44,16 +42,13 @@ impl Identities {
 pub fn create_key_file(path: &Path) -> Result<Recipient, BackupError> {
     let identity = Identity::generate();
     let recipient = identity.to_public();
-    let mut file = match begin_new_private(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(BackupError::Exists { path: path.display().to_string() });
-        }
-        Err(error) => return Err(failed(path)(error)),
-    };
     let secret = identity.to_string();
     let text = format!("# public key: {recipient}\n{}\n", secret.expose_secret());
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(path))?;
+    points::reach("server.backup_key.begun");
+    // Whole or not at all: a file that was only begun would stand in the way of the next one.
+    if !write_first(path, OWNER_ONLY, text.as_bytes()).map_err(failed(path))? {
+        return Err(BackupError::Exists { path: path.display().to_string() });
+    }
     Ok(recipient)
 }
 

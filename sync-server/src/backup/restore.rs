@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use outrider_core::time::{TimestampMs, to_rfc3339};
+use outrider_core::{
+    points,
+    time::{TimestampMs, to_rfc3339},
+};
 
 use super::{
     BackupError, Identities, KeySource, Manifest, Progress, failed, open::open_into, persons,
@@ -91,8 +94,11 @@ pub fn restore(
     };
     let (persons, keys) =
         persons::open(work.path(), order.backup, &manifest, order.identities, &source)?;
+    points::reach("server.restore.opened");
     let devices_from_ledger = prepare(order, ledger, work.path())?;
+    points::reach("server.restore.prepared");
     let aside = set_aside(order, ledger, is_there)?;
+    points::reach("server.restore.aside");
     let fresh = work.path().join(DATABASE_FILE);
     if let Some(keys) = keys {
         // Before the database has its name: a server without keys would begin others.
@@ -100,9 +106,11 @@ pub fn restore(
         let keys = keys.without(&snapshot::erased(work.path())?);
         keys.write_new(&path).map_err(failed(&path))?;
     }
+    points::reach("server.restore.keys_written");
     fs::rename(&fresh, &database)
         .and_then(|()| sync_folder_of(&database))
         .map_err(failed(&database))?;
+    points::reach("server.restore.named");
     // Begins the new ledger, if there is to be one.
     drop(SqliteStorage::open_with_ledger(data, Some(ledger))?);
     Ok(Restored { manifest, devices_from_ledger, persons_lost: persons.lost, aside })

@@ -9,6 +9,7 @@ use std::{
 use age::{Encryptor, x25519::Recipient};
 use outrider_core::{
     ids::{RecordId, to_hex},
+    points,
     time::TimestampMs,
 };
 use sha2::{Digest as _, Sha256};
@@ -92,9 +93,11 @@ pub fn create(
     progress("copying", 0, 1);
     let snapshot = take_snapshot(order.data, &copy)?;
     progress("copying", 1, 1);
+    points::reach("server.backup.copied");
     let persons = persons_in(&copy, PERSONS)?;
     let keys = keys_of(order, &persons)?;
     seal_persons(&copy, &persons, &keys, &mut |done, total| progress("sealing", done, total))?;
+    points::reach("server.backup.sealed");
     let keys = forget_erased(order, keys)?;
     let hashed = hash(&copy, progress)?;
     let sealed = (persons.len() as u64, &keys);
@@ -105,9 +108,11 @@ pub fn create(
     }
     // Before the backup has its name: one without keys would be no backup.
     let person_keys = persons::write_copy(&keys, &manifest, order.to, order.recipients)?;
+    points::reach("server.backup.keys_copied");
     let draft = order.to.join(format!(".{}.part", manifest.file_name()));
     let tenant = manifest.tenant_name().to_owned();
     let sealed = seal(&copy, &draft, manifest, order.recipients, progress);
+    points::reach("server.backup.written");
     let written = sealed.and_then(|sealed| name(&draft, &path, &sealed).map(|()| sealed));
     match written {
         Ok(sealed) => {
@@ -258,5 +263,8 @@ fn name(draft: &Path, path: &Path, sealed: &Sealed) -> Result<(), BackupError> {
     let text = serde_json::to_string_pretty(sealed).expect("numbers and names are always JSON");
     let mut file = File::create(&known).map_err(&failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(&failed)?;
-    fs::rename(draft, path).and_then(|()| sync_folder_of(path)).map_err(&failed)
+    points::reach("server.backup.described");
+    fs::rename(draft, path).and_then(|()| sync_folder_of(path)).map_err(&failed)?;
+    points::reach("server.backup.named");
+    Ok(())
 }

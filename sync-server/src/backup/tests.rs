@@ -7,10 +7,13 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::storage::{
-    Device, Storage,
-    accounts::{Account, Role, StoredSession},
-    sqlite::{DATABASE_FILE, SqliteStorage},
+use crate::{
+    person_keys::PersonKeys,
+    storage::{
+        Device, Storage,
+        accounts::{Account, Role, StoredSession},
+        sqlite::{DATABASE_FILE, SqliteStorage},
+    },
 };
 
 const NOW: i64 = 1_700_000_000_000;
@@ -289,4 +292,36 @@ fn a_database_that_is_damaged_is_replaced_and_kept_as_it_is() {
     assert_eq!(fs::read(aside.join(DATABASE_FILE)).unwrap(), b"no database any more");
     assert_eq!(fs::read(aside.join("outrider.db-wal")).unwrap(), b"nor a log");
     assert_eq!(devices(&world.at("data")), 2);
+}
+
+/// A process that was killed when the key had its name left it a second one, which the next process of
+/// the same number took for its draft, and emptied: with it went the only key to older backups.
+#[test]
+fn what_a_killed_process_left_of_a_key_is_never_written_over() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("backup.key");
+    create_key_file(&path).unwrap();
+    let before = fs::read(&path).unwrap();
+    let left = folder.path().join(format!("backup.key.{}.part", std::process::id()));
+    fs::hard_link(&path, &left).unwrap();
+    assert!(matches!(create_key_file(&path), Err(BackupError::Exists { .. })));
+    assert!(fs::read(&path).unwrap() == before, "the key is what it was");
+    assert!(!left.exists());
+}
+
+/// A backup that was killed between making the file of keys and its first bytes, or a restoration that
+/// was, left an empty file: no backup could be put back after that, until somebody removed it.
+#[test]
+fn keys_of_persons_that_were_begun_and_never_used_stand_in_nobodys_way() {
+    let folder = TempDir::new().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let person = outrider_core::ids::RecordId::from_bytes([1; 16]);
+    let keys = PersonKeys::with(&one, &[person]).unwrap();
+    fs::write(&two, b"").unwrap();
+    assert!(PersonKeys::read(&two).unwrap().is_none());
+    keys.write_new(&two).unwrap();
+    assert!(PersonKeys::read(&two).unwrap().as_ref() == Some(&keys));
+    // Those that are used stay.
+    PersonKeys::with(&one, &[]).unwrap().without(&[person]).write_new(&two).unwrap();
+    assert!(PersonKeys::read(&two).unwrap().as_ref() == Some(&keys));
 }

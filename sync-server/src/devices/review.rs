@@ -4,6 +4,7 @@
 use outrider_core::{
     crdt::{self, gate::FOREIGN_ACTOR},
     ids::{ChangeHash, DocumentId},
+    points,
     schema::Schema,
     sync::frame::{Answer, Outcome, PushChange, PushRequest, PushResponse},
     time::TimestampMs,
@@ -63,7 +64,9 @@ pub fn keep(
         let (hash, outcome) = keep_one(&mut *write, device, change, room, now_ms)?;
         answers.push(Answer { hash, outcome });
     }
+    points::reach("server.review.before_commit");
     write.commit()?;
+    points::reach("server.review.after_commit");
     if is_due {
         replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
     }

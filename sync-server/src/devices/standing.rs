@@ -3,7 +3,7 @@
 //! All of it counts from the commit on: every request asks the storage, and channels and streams
 //! that are open end within a second or two (`guard`).
 
-use outrider_core::{ids::DeviceId, time::TimestampMs};
+use outrider_core::{ids::DeviceId, points, time::TimestampMs};
 
 use super::tokens::unclaimed;
 use crate::{
@@ -129,7 +129,9 @@ pub fn revoke(storage: &dyn Storage, id: DeviceId, now_ms: TimestampMs) -> Resul
         write.set_standing(id, &standing)?;
         audit(write.as_mut(), id, "revoked", "", now_ms)?;
         write.note(Entry::Revoked { device: id, at: now_ms });
+        points::reach("server.revoke.before_commit");
         write.commit()?;
+        points::reach("server.revoke.after_commit");
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 
 use outrider_core::{
     ids::{DeviceId, from_hex, to_hex},
+    points,
     sync::{proof::NONCE_BYTES, tokens::Tokens},
     time::TimestampMs,
 };
@@ -295,7 +296,9 @@ fn give(
 ) -> Result<Tokens, TokenError> {
     let made = next(keys, terms, before, asking.nonce, asking.now_ms);
     write.put_tokens(&made)?;
+    points::reach("server.tokens.before_commit");
     write.commit()?;
+    points::reach("server.tokens.after_commit");
     Ok(shown(keys, &made))
 }
 

@@ -10,6 +10,7 @@ use axum::{
 use minicbor::Encode;
 use outrider_core::{
     access::Policy,
+    points,
     sync::{
         codec::{self, MESSAGE_BYTES_MAX},
         frame::{
@@ -51,6 +52,7 @@ pub(crate) async fn push_changes(
         let policy = policies.current(&*storage.read()?)?;
         let response = accept::push(storage, &policy, &device, &request, now_ms)?;
         tracing::info!(groups = request.groups.len(), answers = response.answers.len(), "push");
+        points::reach("server.push.before_answer");
         Ok::<_, AppError>(respond(&response))
     });
     answer.await?

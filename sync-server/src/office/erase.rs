@@ -16,6 +16,7 @@ use outrider_core::{
     access::Policy,
     crdt::{OpId, Stamp, State, Survivor, archive::ARCHIVED, archive::Archived, reroot},
     ids::{ActorId, DocumentId, Part, RecordId},
+    points,
     schema::{Entity, Family, Key, Kind, Schema, Type},
     store::query::{Compare, Filter, PAGE_MAX, Query},
     time::TimestampMs,
@@ -120,8 +121,11 @@ pub fn erase(
         // In the ledger before the commit: a backup that is put back does not bring it back.
         write.note(Entry::Erased { record, at: now_ms });
     }
+    points::reach("server.erase.before_commit");
     write.commit()?;
+    points::reach("server.erase.before_sweep");
     let is_swept = storage.sweep()?;
+    points::reach("server.erase.after_sweep");
     Ok(Erased { erasures, is_swept })
 }
 

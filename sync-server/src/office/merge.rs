@@ -10,6 +10,7 @@ use outrider_core::{
         record,
     },
     ids::{DocumentId, Part, RecordId},
+    points,
     schema::Entity,
     store::likeness::{DISTINCT, distinct_fields, distinct_id},
     time::TimestampMs,
@@ -73,7 +74,10 @@ pub fn merge(
         tap.write_fields(survivor, base, &plan.fields, false, None)?;
     }
     write_edits(&mut tap, author, loser, edits)?;
-    tap.finish().map(drop)
+    points::reach("server.merge.before_commit");
+    tap.finish()?;
+    points::reach("server.merge.after_commit");
+    Ok(())
 }
 
 /// Takes a merge back; gives the fields that the survivor keeps because somebody has written there

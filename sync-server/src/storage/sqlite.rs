@@ -203,7 +203,7 @@ impl SqliteStorage {
 }
 
 /// Creates the data folder, for its owner alone.
-fn create_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -13,6 +14,7 @@ use outrider_disk::Mode;
 use crate::{
     Bound, Event, FaultSettings, Kind, Outcome, Report, Settings, Steps, path_names, sweep,
     access::{ask_many, run_many_phones},
+    kill::{KillOrder, Victims, run_kills},
     model::{Reach, run_model},
     output,
     report::{run_each, run_many},
@@ -49,6 +51,8 @@ enum Command {
     Model(ModelArgs),
     /// Fails the disk below SQLite at every operation of every storage path, in every way
     Faults(FaultsArgs),
+    /// Kills real processes of server and devices, and looks at what is left
+    Kill(KillArgs),
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +123,32 @@ struct AccessArgs {
     /// Seed of the first world; the next ones follow it
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct KillArgs {
+    /// Where chance begins; moments of real processes cannot be repeated
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many rounds: in each the server is killed once, and two devices are
+    #[arg(long, default_value_t = 50)]
+    rounds: u64,
+    /// Kill the server alone
+    #[arg(long, conflicts_with = "device")]
+    server: bool,
+    /// Kill devices alone
+    #[arg(long)]
+    device: bool,
+    /// Leave out the points that ordinary work does not reach
+    #[arg(long)]
+    no_points: bool,
+    /// The program `outrider`, built without `--release`, which has no points [default: beside this
+    /// program]
+    #[arg(long, value_name = "PATH")]
+    outrider: Option<PathBuf>,
     /// Write one line of JSON instead of a report for people
     #[arg(long)]
     json: bool,
@@ -207,6 +237,7 @@ pub fn main() -> ExitCode {
         Command::Reassign(args) => reassign(&args),
         Command::Model(args) => model(&args),
         Command::Faults(args) => fail_disks(&args),
+        Command::Kill(args) => kill(args),
     }
 }
 
@@ -250,6 +281,32 @@ fn ask(args: &AccessArgs) -> ExitCode {
     });
     output::show_asked(&asked, args.json);
     if asked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn kill(args: KillArgs) -> ExitCode {
+    let beside = std::env::current_exe().unwrap_or_default().with_file_name("outrider");
+    let victims = match (args.server, args.device) {
+        (true, _) => Victims::Server,
+        (_, true) => Victims::Devices,
+        (false, false) => Victims::Both,
+    };
+    let order = KillOrder {
+        outrider: args.outrider.unwrap_or(beside),
+        seed: args.seed,
+        rounds: args.rounds,
+        victims,
+        with_points: !args.no_points,
+    };
+    match run_kills(&order, &mut output::show_words) {
+        Ok(killed) => {
+            output::show_killed(&killed, args.json);
+            if killed.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            output::show_words(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn simulate(args: &WorldArgs, kind: Kind, mode: &str) -> ExitCode {

@@ -19,6 +19,7 @@
 //! * `shrink`: a run that fails, made smaller. * `report`: many runs, in numbers. * `output`, `command`: the program.
 //! * `model`: everything that can happen within bounds, and samples of it on the real code.
 //! * `faults`: disks that fail, below SQLite.
+//! * [`kill`]: real processes that are killed; chance alone can be repeated there.
 
 mod dice;
 mod trace;
@@ -50,6 +51,7 @@ mod access;
 
 mod model;
 mod faults;
+pub mod kill;
 
 mod output;
 

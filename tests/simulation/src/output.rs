@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Asked, Found, ModelReport, Outcome, Report, Shrunk, Swept};
+use crate::{Asked, Found, ModelReport, Outcome, Report, Shrunk, Swept, kill::Killed};
 
 /// How often it is shown how far the work is.
 const SHOWN_EVERY: Duration = Duration::from_secs(5);
@@ -215,4 +215,30 @@ pub(crate) fn show_swept(swept: &Swept, took: Duration, is_json: bool) {
 /// Shows why nothing could be run.
 pub(crate) fn show_broken(why: &str) {
     eprintln!("{why}");
+}
+
+/// Shows how far a run has come that lasts.
+pub(crate) fn show_words(words: &str) {
+    eprintln!("{words}");
+}
+
+/// Shows what came of killing, and what was found.
+pub(crate) fn show_killed(killed: &Killed, is_json: bool) {
+    for words in &killed.found {
+        eprintln!("  {words}");
+    }
+    for point in &killed.unreached {
+        eprintln!("  nobody came to {point}");
+    }
+    if is_json {
+        println!("{}", serde_json::to_string(killed).unwrap_or_default());
+        return;
+    }
+    let Killed { server_kills, device_kills, acknowledged, lost, diverged, stuck, .. } = killed;
+    println!("killed        {server_kills} servers, {device_kills} devices");
+    println!("points        {} of {}", killed.points_reached, killed.points);
+    println!("acknowledged  {acknowledged}");
+    println!("lost          {lost}");
+    println!("diverged      {diverged}");
+    println!("stuck         {stuck}");
 }

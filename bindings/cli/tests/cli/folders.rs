@@ -56,3 +56,25 @@ fn two_servers_never_share_a_folder() {
     drop(first.stdin.take());
     assert!(first.wait().unwrap().success(), "the end of its input ends the server");
 }
+
+/// A newer server that was started beside an older one brought the tables of the running one up to date
+/// before it was refused.
+#[test]
+fn a_server_that_is_refused_has_not_touched_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(SqliteStorage::open(folder.path()).unwrap());
+    let database = folder.path().join("outrider.db");
+    let conn = rusqlite::Connection::open(&database).unwrap();
+    // What the next start would build anew.
+    conn.execute_batch("PRAGMA journal_mode = DELETE; UPDATE meta SET schema_version = 0").unwrap();
+    drop(conn);
+    let before = fs::read(&database).unwrap();
+    let running = fs::File::create(folder.path().join("server.lock")).unwrap();
+    running.lock().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--stop-with-input", "--data", data];
+    let second = finish(program(folder.path()).args(args), "");
+    assert_eq!(second.code, 1);
+    assert!(second.stderr.contains("another server uses"), "{second:?}");
+    assert!(fs::read(&database).unwrap() == before, "it is as it was");
+}

@@ -33,3 +33,6 @@ mod imports;
 mod merges;
 
 mod sealed;
+
+#[cfg(unix)]
+mod owners;

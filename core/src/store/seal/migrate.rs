@@ -24,6 +24,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Form, SealError, connect, form_of, is_unreadable, key_spec};
 use crate::{
     keys::{StoreKey, private, sync_folder},
+    points,
     store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, is_foreign},
 };
 
@@ -60,8 +61,11 @@ fn seal_alone(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
             return Err(StoreError::Foreign(path.to_owned()));
         }
         hold(&plain, path)?;
+        points::reach("device.seal.held");
         write_copy(&plain, &draft_of(path), key)?;
+        points::reach("device.seal.proven");
         plain.pragma_update(None, "application_id", MOVED)?;
+        points::reach("device.seal.marked");
     }
     // Closed first: its journal has the name that the copy's will have, and after a crash it may be
     // there still, over and plain.
@@ -125,6 +129,7 @@ fn write_copy(plain: &Connection, draft: &Path, key: &StoreKey) -> Result<(), St
     plain.pragma_update(Some("sealed"), "user_version", version)?;
     plain.pragma_update(Some("sealed"), "application_id", APPLICATION_ID)?;
     plain.execute_batch("COMMIT; DETACH DATABASE sealed")?;
+    points::reach("device.seal.exported");
     File::open(draft).and_then(|file| file.sync_all()).map_err(file_error)?;
     sync_folder(draft.parent().unwrap_or(Path::new("."))).map_err(file_error)?;
     prove(plain, draft, key)
@@ -181,7 +186,10 @@ fn take_place(path: &Path, key: &StoreKey) -> Result<(), StoreError> {
             read => read?,
         }
     }
-    match fs::rename(&draft, path) {
+    points::reach("device.seal.before_name");
+    let named = fs::rename(&draft, path);
+    points::reach("device.seal.named");
+    match named {
         // Another process was first.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(SealError::File { path: path.to_owned(), source }.into()),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use outrider_core::ids::DeviceId;
+use outrider_core::{ids::DeviceId, points};
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{Doing, device, erasure, feed, standing, to_sql};
@@ -62,6 +62,7 @@ pub(super) fn reconcile(
             ledger
         }
     };
+    points::reach("server.ledger.before_known");
     set_known(&tx, &ledger.reached())?;
     tx.commit().doing(DOING)?;
     Ok(ledger)
@@ -99,6 +100,7 @@ pub(super) fn append(
     set_known(conn, &ledger.append(noted)?)?;
     for entry in noted {
         if let Entry::Erased { record, .. } = entry {
+            points::reach("server.ledger.before_forget");
             ledger.forget_person(*record)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Migrations: numbered SQL files, run once each, all in one transaction.
 
+use outrider_core::points;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Doing, audit, rows, scope};
@@ -64,10 +65,14 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
         if *sql == CHAINS_AUDIT {
             audit::chain_old_lines(&tx)?;
         }
+        points::reach("server.migrate.step");
     }
     tx.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
     tx.pragma_update(None, "user_version", known).doing(DOING)?;
     rows::bring_up_to_date(&tx)?;
     scope::bring_up_to_date(&tx)?;
-    tx.commit().doing(DOING)
+    points::reach("server.migrate.before_commit");
+    tx.commit().doing(DOING)?;
+    points::reach("server.migrate.after_commit");
+    Ok(())
 }

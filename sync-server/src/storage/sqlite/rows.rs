@@ -88,6 +88,7 @@ pub(super) fn asked(error: StoreError) -> StorageError {
             StorageError::Database { doing: "reading the typed rows", source }
         }
         other @ (StoreError::Open { .. }
+        | StoreError::Denied { .. }
         | StoreError::TooNew { .. }
         | StoreError::Foreign(_)
         | StoreError::OldSqlite(_)

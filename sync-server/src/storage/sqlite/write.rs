@@ -4,6 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
 
 use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
+    points,
     schema::Schema,
     store::{imports::Notes, index::Changed},
     time::TimestampMs,
@@ -210,7 +211,9 @@ impl Write for SqliteWrite<'_> {
         } else {
             self.next_position - 1
         };
+        points::reach("server.write.before_commit");
         self.conn.execute_batch("COMMIT").doing("committing")?;
+        points::reach("server.write.after_commit");
         if self.is_changed {
             // Before the connection is given back: positions are told in their order.
             self.news.send_replace(position);
