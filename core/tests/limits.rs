@@ -51,7 +51,7 @@ fn bytes_of_a_frame() {
 
 #[test]
 fn bytes_of_a_message() {
-    for limit in [1_024, MESSAGE_BYTES_MAX] {
+    for limit in [100_000, MESSAGE_BYTES_MAX] {
         let message = |count: usize| unpack::<ByteVec>(&zstd(&to_cbor(&of_bytes(count))), limit);
         assert!(message(limit).is_ok());
         assert!(matches!(message(limit + 1), Err(CodecError::TooLarge { .. })));
@@ -153,7 +153,8 @@ fn conditions_cursors_and_pages_of_a_list() {
         replica.list("customer", &query).map(drop).map_err(|error| error.to_string())
     };
     assert_eq!(filtered(FILTERS_MAX), Ok(()));
-    assert_eq!(filtered(FILTERS_MAX + 1), Err(format!("at most {FILTERS_MAX} filters")));
+    let words = filtered(FILTERS_MAX + 1).unwrap_err();
+    assert!(words.contains(&format!("at most {FILTERS_MAX} filters")), "{words}");
     for limit in [0, PAGE_MAX, usize::MAX] {
         let query = Query { limit, ..Query::default() };
         assert!(replica.list("customer", &query).is_ok(), "{limit}");

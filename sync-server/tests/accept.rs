@@ -157,7 +157,7 @@ fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
 /// Tags that make a document of nearly its largest size.
 fn many_tags() -> Vec<Edit> {
     let tag = |n: usize| Edit { key: format!("tags/{n:0>64}"), action: Action::Put(true.into()) };
-    (0..CHANGE_OPS_MAX).map(tag).collect()
+    (0..CHANGE_OPS_MAX - 1).map(tag).collect()
 }
 
 fn write_all(
@@ -189,7 +189,7 @@ fn a_push_costs_a_bounded_amount_of_work_and_asks_for_the_rest_again() {
     while applied < 1_000 {
         let answers = world.push(1, groups[applied..].to_vec());
         let taken = answers.iter().filter(|answer| **answer == Outcome::Applied).count();
-        assert!(taken > 50, "each push gets on: {taken}");
+        assert!(taken > 50 || applied + taken == 1_000, "each push gets on: {taken}");
         assert!(answers[taken..].iter().all(|answer| *answer == Outcome::Retry(0)));
         assert!(taken * state.size_bytes() < 2 * WORK_BYTES_MAX);
         applied += taken;
@@ -261,7 +261,7 @@ fn a_change_reads_a_bounded_part_of_the_past() {
         (naming.deps, naming.start_op) = (vec![last.hash], last.change.max_op() + 1);
         for (at, known) in log.iter().take(count).enumerate() {
             // The operations of a change are in the order of its keys.
-            let (id, op) = known.change.ops_with_ids().nth(at % CHANGE_OPS_MAX).unwrap();
+            let (id, op) = known.change.ops_with_ids().nth(at % (CHANGE_OPS_MAX - 1)).unwrap();
             let same = naming.ops.iter_mut().find(|mine| mine.key == op.key).unwrap();
             same.pred.push(id);
         }

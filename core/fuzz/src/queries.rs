@@ -127,7 +127,7 @@ fn make() -> (TempDir, Replica) {
     add(
         None,
         "contact",
-        json!({ "last_name": "李", "first_name": "雷", "customer": record().to_string() }),
+        json!({ "name": { "family": "李", "given": "雷" }, "customer_id": record().to_string() }),
     );
     (folder, replica)
 }
