@@ -42,7 +42,7 @@ pub mod reroot;
 
 pub mod export;
 
-pub use codec::{ChangeError, ChangeHeader, decode, encode, header};
+pub use codec::{ChangeError, ChangeHeader, decode, encode, header, plain_bytes};
 pub use join::{Delta, DeltaOutcome};
 pub use op::{Action, Change, EncodedChange, Op, OpId};
 pub use recover::{Recovered, Recovering, recover};

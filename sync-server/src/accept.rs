@@ -26,8 +26,12 @@ pub mod access;
 mod family;
 mod flat;
 mod long_text;
+mod spent;
 mod staged;
 
+use spent::Spent;
+pub use spent::{HELD_BYTES_MAX, WORK_BYTES_MAX};
+pub use staged::PAST_BYTES_MAX;
 use staged::{Held, Staged};
 
 /// Changes of long texts in one push, at most: each is tried on a copy, and nobody else writes
@@ -59,10 +63,13 @@ pub fn push(
     if let Some(held) = &request.held {
         desk.note_held(held)?;
     }
+    desk.spent = Spent::bounded();
     let mut answers = Vec::new();
     for group in &request.groups {
         answers.extend(desk.take_group(group)?);
+        desk.make_room()?;
     }
+    desk.spent = Spent::default();
     if desk.conclude()? {
         office::replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
     }
@@ -94,6 +101,8 @@ pub(crate) struct Desk<'a> {
     documents: BTreeMap<DocumentId, Held>,
     /// Changes of long texts that were tried so far.
     texts: u32,
+    /// What judging has cost.
+    spent: Spent,
     /// Whether something came that has to be erased.
     is_erasure_due: bool,
     /// Whether an edit goes on to another record: if its author may not write there, it waits for
@@ -122,6 +131,7 @@ impl<'a> Desk<'a> {
             applied,
             documents,
             texts,
+            spent: Spent::default(),
             is_erasure_due,
             is_forwarding,
         })
@@ -182,6 +192,7 @@ impl<'a> Desk<'a> {
 
     /// Judges a group whole. If one member is refused, the others may be sent again at once.
     pub(crate) fn take_group(&mut self, group: &PushGroup) -> Result<Vec<Answer>, StorageError> {
+        let is_first = self.spent.is_nothing();
         let mut staged = Staged::default();
         let mut answers: Vec<Answer> = Vec::with_capacity(group.changes.len());
         let mut is_whole = true;
@@ -203,6 +214,10 @@ impl<'a> Desk<'a> {
                 if answer.outcome == Outcome::Applied {
                     answer.outcome = Outcome::Retry(0);
                 }
+                // Alone in a push it would be too much again.
+                if is_first && self.spent.is_over() && answer.outcome == Outcome::Retry(0) {
+                    answer.outcome = refused("group_too_costly", Vec::new());
+                }
             }
         }
         Ok(answers)
@@ -213,6 +228,9 @@ impl<'a> Desk<'a> {
         change: &PushChange,
         staged: &mut Staged,
     ) -> Result<(ChangeHash, Judged), StorageError> {
+        if self.spent.is_over() {
+            return Ok((name_of(&change.bytes), Judged::Answered(Outcome::Retry(0))));
+        }
         let id = DocumentId { record: change.record, part: change.part.clone() };
         let Some(entity) = Schema::current().entity(&change.entity) else {
             return self.refuse_bytes(&id, change, "unknown_entity");
@@ -230,6 +248,8 @@ impl<'a> Desk<'a> {
         }
         let known = staged.documents.get(&id).or_else(|| self.documents.get(&id));
         let generation = known.map_or(0, |held| held.generation());
+        // Judging copies the document.
+        self.spent.note_work(known.map_or(0, Held::size_bytes) + change.bytes.len());
         if change.generation != generation {
             let hash = name_of(&change.bytes);
             let is_old = change.generation < generation;
@@ -317,6 +337,7 @@ impl<'a> Desk<'a> {
                 Some(stored) => Held::stored(stored),
                 None => Held::new(id),
             };
+            self.spent.note_loaded(held.size_bytes());
             self.documents.insert(id.clone(), held);
         }
         Ok(())
@@ -350,6 +371,17 @@ impl<'a> Desk<'a> {
             if let Some(stored) = self.tx.document(&id)? {
                 self.tx.put_document(&id, &stored.entity, family, &stored.content)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Writes what changed and forgets what was met, if that is much: a push may touch a thousand
+    /// large documents.
+    fn make_room(&mut self) -> Result<(), StorageError> {
+        if self.spent.is_room_needed() {
+            self.flush()?;
+            self.documents.clear();
+            self.spent.forget_loaded();
         }
         Ok(())
     }

@@ -55,6 +55,13 @@ pub fn decode(bytes: &[u8]) -> Result<EncodedChange, ChangeError> {
     Ok(encoded)
 }
 
+/// Bytes that one change takes uncompressed, as far as it may have them. A push is bounded by these: a
+/// thousand changes of a few hundred bytes each can be three hundred megabytes.
+#[must_use]
+pub fn plain_bytes(bytes: &[u8]) -> usize {
+    framing::plain_bytes(bytes)
+}
+
 /// What is known of a change without reading its operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeHeader {

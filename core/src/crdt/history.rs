@@ -1,6 +1,6 @@
 //! What a server remembers of a document, as the gate asks for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     op::{Action, EncodedChange, OpId},
@@ -51,6 +51,22 @@ pub trait History {
     ///
     /// Fails when the storage does.
     fn op(&self, id: OpId) -> Result<Option<PastOp>, Self::Error>;
+
+    /// Those of the operations `ids` that there are; `None` if looking for them would mean to read
+    /// more of the past than one change may cost.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the storage does.
+    fn ops(&self, ids: &BTreeSet<OpId>) -> Result<Option<BTreeMap<OpId, PastOp>>, Self::Error> {
+        let mut found = BTreeMap::new();
+        for id in ids {
+            if let Some(op) = self.op(*id)? {
+                found.insert(*id, op);
+            }
+        }
+        Ok(Some(found))
+    }
 }
 
 /// A history in memory, for tests and for groups that are not committed yet.
@@ -91,6 +107,17 @@ pub fn clock_with(past: &Clock, encoded: &EncodedChange) -> Clock {
     let seen = Seen { seq: encoded.change.seq, op: encoded.change.max_op() };
     clock.insert(encoded.change.actor, seen);
     clock
+}
+
+/// Those of the operations `ids` that `encoded` has.
+pub fn ops_of<'a>(
+    encoded: &'a EncodedChange,
+    ids: &'a BTreeSet<OpId>,
+) -> impl Iterator<Item = (OpId, PastOp)> + 'a {
+    let wanted = encoded.change.ops_with_ids().filter(|(id, _)| ids.contains(id));
+    wanted.map(|(id, op)| {
+        (id, PastOp { key: op.key.clone(), is_delete: op.action == Action::Delete })
+    })
 }
 
 /// The operation `id` of `encoded`, if it is there.

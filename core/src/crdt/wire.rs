@@ -75,6 +75,17 @@ impl State {
         }
         Ok(state)
     }
+
+    /// Whether the state can be read again once it is written. A join with what an honest server
+    /// sends always can; whatever cannot must not be kept in a record's place.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.keys.len() <= JOINED * DOCUMENT_KEYS_MAX
+            && self.clock.len() <= JOINED * ACTORS_MAX
+            && self.heads.len() <= JOINED * HEADS_MAX
+            && self.keys.values().all(|ops| ops.len() <= JOINED * SURVIVORS_MAX)
+            && self.size_bytes() <= JOINED * DOCUMENT_BYTES_MAX
+    }
 }
 
 impl Delta {

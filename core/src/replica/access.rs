@@ -238,6 +238,10 @@ impl Writer<'_> {
                 return Err(ReplicaError::Protocol(words.to_owned()));
             }
         }
+        // One that cannot be read would be in the way of everything that is written from now on.
+        if let Err(error) = Grant::from_bytes(&grant.body) {
+            return Err(ReplicaError::Protocol(format!("its grant cannot be read: {error}")));
+        }
         meta::set_grant(self.tx, &grant.body)?;
         self.grant = None;
         Ok(())

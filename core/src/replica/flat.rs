@@ -300,6 +300,12 @@ impl Writer<'_> {
         mut document: FlatDocument,
         bytes: Option<&[u8]>,
     ) -> Result<(), ReplicaError> {
+        // Only what was joined can have outgrown what a state may be.
+        let mut joined = std::iter::once(&document.state).chain(&document.confirmed);
+        if bytes.is_none() && !joined.all(State::is_readable) {
+            let words = format!("{}: what arrived and what is here are too large", document.id);
+            return Err(ReplicaError::Protocol(words));
+        }
         self.update_digest(&mut document);
         match bytes {
             Some(bytes) => self.save(&document, bytes.to_vec(), None)?,

@@ -223,7 +223,12 @@ impl Replica {
     /// Fails when the store does.
     pub fn differing_streams(&self, theirs: &[StreamDigest]) -> Result<Vec<Stream>, ReplicaError> {
         let mut differing = Vec::new();
+        let mut compared = BTreeSet::new();
         for their in theirs {
+            // Once is enough, however often a server names the same records.
+            if !compared.insert((&their.stream.entity, &their.stream.part)) {
+                continue;
+            }
             let mut mine: Digest = Digest::default();
             let mut count = 0;
             let Stream { entity, part, .. } = &their.stream;

@@ -34,6 +34,11 @@ pub const REQUESTS_MAX: u64 = 100_000;
 const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Uncompressed bytes that one answer to a pull may have.
 pub const PULL_BUDGET_BYTES: u64 = 256 * 1024 * 1024;
+/// How much more than was asked for an answer may have before it is left alone: a server that never
+/// ends would fill the device.
+pub const OVER_BUDGET_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Documents that one session fetches whole, at most.
+pub const FETCHED_MAX: usize = 1_000_000;
 
 /// A request to send: POST `body` to `path`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,7 +236,8 @@ impl Session {
         replica: &mut Replica,
         body: &mut dyn Read,
     ) -> Result<(), ReplicaError> {
-        let mut counted = Counted { inner: body, bytes: 0 };
+        let bytes_max = self.answer_bytes_max();
+        let mut counted = Counted { inner: body, bytes: 0, bytes_max };
         let awaited = std::mem::replace(&mut self.awaited, Awaited::Nothing);
         let received = match awaited {
             Awaited::Nothing => Err(ReplicaError::Protocol("nothing was asked".to_owned())),
@@ -336,7 +342,7 @@ impl Session {
     ) -> Result<(), ReplicaError> {
         let mut reader = FrameReader::new(body)?;
         let mut frames: Vec<PullFrame> = Vec::new();
-        let mut bytes = 0;
+        let (mut bytes, mut bytes_all) = (0, 0);
         loop {
             let frame = match reader.read::<PullFrame>() {
                 Ok(frame) => frame,
@@ -353,7 +359,11 @@ impl Session {
             } else if self.hello.is_none() && !is_fetch {
                 return Err(ReplicaError::Protocol("an answer without a hello".to_owned()));
             }
-            bytes += size_of_frame(&frame);
+            bytes += reader.frame_bytes();
+            bytes_all += reader.frame_bytes() as u64;
+            if bytes_all > self.answer_bytes_max() {
+                return Err(ReplicaError::Protocol("an answer never ends".to_owned()));
+            }
             let is_end = matches!(frame, PullFrame::End(_));
             frames.push(frame);
             if is_end {
@@ -425,8 +435,24 @@ impl Session {
         } else {
             self.summary.pulled += effect.documents;
         }
-        self.to_fetch.extend(effect.needs_whole);
+        self.fetch_too(effect.needs_whole)?;
         Ok(effect.end)
+    }
+
+    /// Notes documents that must be fetched whole.
+    fn fetch_too(&mut self, names: Vec<DocumentName>) -> Result<(), ReplicaError> {
+        if self.to_fetch.len() + names.len() > FETCHED_MAX {
+            return Err(ReplicaError::Protocol(
+                "more is to be fetched than there can be".to_owned(),
+            ));
+        }
+        self.to_fetch.extend(names);
+        Ok(())
+    }
+
+    /// Bytes that an answer may have, before compression or behind it.
+    fn answer_bytes_max(&self) -> u64 {
+        self.budget_bytes.saturating_add(OVER_BUDGET_BYTES_MAX)
     }
 
     fn after_frames(
@@ -477,6 +503,17 @@ impl Session {
         let response: CheckResponse = read_message(body)?;
         let after = if let Phase::Check { after } = self.phase { after } else { None };
         let Some(stream) = self.to_check.front().cloned() else { return Ok(()) };
+        // Pages go on, or a server could have the same ones compared for ever.
+        let mut last = after;
+        for document in &response.documents {
+            if last.is_some_and(|last| last >= document.record) {
+                return Err(ReplicaError::Protocol("a page of digests goes back".to_owned()));
+            }
+            last = Some(document.record);
+        }
+        if response.documents.len() > CHECK_PAGE {
+            return Err(ReplicaError::Protocol("a page of digests is too long".to_owned()));
+        }
         let is_last = response.documents.len() < CHECK_PAGE;
         let (differing, only_here) =
             replica.compare_page(&stream, after, &response.documents, is_last)?;
@@ -491,7 +528,7 @@ impl Session {
         if self.recovery.is_none() {
             replica.may_leave(&only_here)?;
         }
-        self.to_fetch.extend(differing);
+        self.fetch_too(differing)?;
         self.phase = if is_last {
             self.to_check.pop_front();
             Phase::Check { after: None }
@@ -532,15 +569,6 @@ impl Session {
     }
 }
 
-fn size_of_frame(frame: &PullFrame) -> usize {
-    use crate::sync::frame::Body;
-    let PullFrame::Document(document) = frame else { return 64 };
-    match &document.body {
-        Body::State(bytes) | Body::Delta(bytes) => bytes.len(),
-        Body::Text(changes) => changes.iter().map(|change| change.len()).sum(),
-    }
-}
-
 /// Reads one whole message of a bounded size.
 fn read_message<T: for<'b> minicbor::Decode<'b, ()>>(
     body: &mut dyn Read,
@@ -550,16 +578,21 @@ fn read_message<T: for<'b> minicbor::Decode<'b, ()>>(
     Ok(unpack(&bytes, MESSAGE_BYTES_MAX)?)
 }
 
-/// Counts what is read.
+/// Counts what is read, and reads no more than it may: compressed bytes need not ever become any
+/// others.
 struct Counted<'a> {
     inner: &'a mut dyn Read,
     bytes: u64,
+    bytes_max: u64,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         self.bytes += count as u64;
+        if self.bytes > self.bytes_max {
+            return Err(std::io::Error::other("the answer never ends"));
+        }
         Ok(count)
     }
 }

@@ -170,4 +170,10 @@ impl<R: Read> FrameReader<R> {
         self.decoder.read_exact(&mut self.buffer)?;
         from_cbor(&self.buffer)
     }
+
+    /// Bytes of the last frame.
+    #[must_use]
+    pub fn frame_bytes(&self) -> usize {
+        self.buffer.len()
+    }
 }

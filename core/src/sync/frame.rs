@@ -7,12 +7,17 @@
 use minicbor::{Decode, Encode};
 
 pub use super::head::AuditHead;
-use crate::ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId};
+use crate::{
+    crdt::{op::CHANGE_OPS_MAX, text::TEXT_CHANGES_MAX},
+    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId},
+};
 
 /// The version that this code speaks.
 pub const PROTOCOL_VERSION: u8 = 2;
 /// Changes in one push, at most.
 pub const PUSH_CHANGES_MAX: usize = 1_000;
+/// Bytes of all changes in one push, each uncompressed, at most; a device sends half of it.
+pub const PUSH_PLAIN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Changes in one group, at most.
 pub const GROUP_CHANGES_MAX: usize = 64;
 /// Documents in one request to fetch, at most.
@@ -64,7 +69,7 @@ pub struct PushChange {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct PushGroup {
     /// The changes, in the order in which they were written.
-    #[n(0)]
+    #[cbor(n(0), decode_with = "bounded_changes")]
     pub changes: Vec<PushChange>,
 }
 
@@ -102,18 +107,65 @@ pub struct PushRequest {
     pub held: Option<HeldView>,
 }
 
-/// Groups that are decoded at all: a little more than a push may have, so that too many get a
-/// clear answer, and far less than two-byte groups would make of a message's memory.
-const GROUPS_DECODED_MAX: u64 = 10 * PUSH_CHANGES_MAX as u64;
+/// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
+/// so that too many get a clear answer, and far less than two-byte groups, or changes of thirty
+/// bytes, would make of a message's memory.
+const PUSH_DECODED_MAX: usize = 10 * PUSH_CHANGES_MAX;
+/// Keys of one refusal that are decoded at all: of each operation of a change.
+const REFUSED_KEYS_DECODED_MAX: usize = CHANGE_OPS_MAX;
+/// Changes of a text in one frame that are decoded at all: as many as a text has.
+const FRAME_CHANGES_DECODED_MAX: usize = TEXT_CHANGES_MAX;
 
-/// Reads groups, but never more than a bounded number.
+/// Reads an array of at most `max`: an element that takes a byte on the wire takes many in memory.
+fn bounded<'b, T: Decode<'b, C>, C>(
+    d: &mut minicbor::Decoder<'b>,
+    ctx: &mut C,
+    max: usize,
+) -> Result<Vec<T>, minicbor::decode::Error> {
+    let count = d.array()?.filter(|count| *count <= max as u64);
+    let count = count.ok_or_else(|| minicbor::decode::Error::message("too many elements"))?;
+    (0..count).map(|_| d.decode_with(ctx)).collect()
+}
+
+/// Reads groups that have a bounded number of changes together.
 fn bounded_groups<C>(
     d: &mut minicbor::Decoder<'_>,
     ctx: &mut C,
 ) -> Result<Vec<PushGroup>, minicbor::decode::Error> {
-    let count = d.array()?.filter(|count| *count <= GROUPS_DECODED_MAX);
+    let count = d.array()?.filter(|count| *count <= PUSH_DECODED_MAX as u64);
     let count = count.ok_or_else(|| minicbor::decode::Error::message("too many groups"))?;
-    (0..count).map(|_| d.decode_with(ctx)).collect()
+    let mut groups: Vec<PushGroup> = Vec::new();
+    let mut changes = 0;
+    for _ in 0..count {
+        let group: PushGroup = d.decode_with(ctx)?;
+        changes += group.changes.len();
+        if changes > PUSH_DECODED_MAX {
+            return Err(minicbor::decode::Error::message("too many changes"));
+        }
+        groups.push(group);
+    }
+    Ok(groups)
+}
+
+fn bounded_changes<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<PushChange>, minicbor::decode::Error> {
+    bounded(d, ctx, PUSH_DECODED_MAX)
+}
+
+fn bounded_keys<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<String>, minicbor::decode::Error> {
+    bounded(d, ctx, REFUSED_KEYS_DECODED_MAX)
+}
+
+fn bounded_texts<C>(
+    d: &mut minicbor::Decoder<'_>,
+    ctx: &mut C,
+) -> Result<Vec<minicbor::bytes::ByteVec>, minicbor::decode::Error> {
+    bounded(d, ctx, FRAME_CHANGES_DECODED_MAX)
 }
 
 /// What became of one change.
@@ -130,7 +182,7 @@ pub enum Outcome {
     Pending(#[n(0)] Vec<ChangeHash>),
     /// It will never be applied: a code, and the keys that caused it (all if empty).
     #[n(3)]
-    Refused(#[n(0)] String, #[n(1)] Vec<String>),
+    Refused(#[n(0)] String, #[cbor(n(1), decode_with = "bounded_keys")] Vec<String>),
     /// Another change has its actor and number.
     #[n(4)]
     Forked,
@@ -242,7 +294,7 @@ pub enum Body {
     Delta(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
     /// Changes of a long text, in an order in which they can be applied.
     #[n(2)]
-    Text(#[n(0)] Vec<minicbor::bytes::ByteVec>),
+    Text(#[cbor(n(0), decode_with = "bounded_texts")] Vec<minicbor::bytes::ByteVec>),
 }
 
 /// Who wrote one of several concurrent values, and when.
@@ -487,10 +539,59 @@ mod tests {
         }
     }
 
+    fn change() -> PushChange {
+        PushChange {
+            record: RecordId::new(1, [1; 10]),
+            part: Part::Main,
+            entity: String::new(),
+            generation: 0,
+            bytes: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_push_of_empty_groups_is_not_decoded_beyond_its_limit() {
-        let most = usize::try_from(GROUPS_DECODED_MAX).unwrap();
-        assert!(from_cbor::<PushRequest>(&to_cbor(&push(most))).is_ok());
-        assert!(from_cbor::<PushRequest>(&to_cbor(&push(most + 1))).is_err());
+        assert!(from_cbor::<PushRequest>(&to_cbor(&push(PUSH_DECODED_MAX))).is_ok());
+        assert!(from_cbor::<PushRequest>(&to_cbor(&push(PUSH_DECODED_MAX + 1))).is_err());
+    }
+
+    /// 16 MiB of changes of thirty bytes were 670,000 changes of a hundred bytes in memory before
+    /// anybody counted them.
+    #[test]
+    fn a_push_of_empty_changes_is_not_decoded_beyond_its_limit() {
+        let whole = |changes: usize| {
+            let groups = vec![PushGroup { changes: vec![change(); changes] }];
+            PushRequest { groups, ..push(0) }
+        };
+        assert!(from_cbor::<PushRequest>(&to_cbor(&whole(PUSH_DECODED_MAX))).is_ok());
+        assert!(from_cbor::<PushRequest>(&to_cbor(&whole(PUSH_DECODED_MAX + 1))).is_err());
+        let spread = |groups: usize| {
+            let groups = vec![PushGroup { changes: vec![change(); PUSH_CHANGES_MAX] }; groups];
+            PushRequest { groups, ..push(0) }
+        };
+        assert!(from_cbor::<PushRequest>(&to_cbor(&spread(10))).is_ok());
+        assert!(from_cbor::<PushRequest>(&to_cbor(&spread(11))).is_err());
+    }
+
+    /// 16 MiB of empty keys were 400 MB in a device's memory.
+    #[test]
+    fn a_refusal_of_empty_keys_is_not_decoded_beyond_its_limit() {
+        let refused = |keys: usize| {
+            let outcome = Outcome::Refused("x".to_owned(), vec![String::new(); keys]);
+            from_cbor::<Outcome>(&to_cbor(&outcome))
+        };
+        assert!(refused(REFUSED_KEYS_DECODED_MAX).is_ok());
+        assert!(refused(REFUSED_KEYS_DECODED_MAX + 1).is_err());
+    }
+
+    /// A frame of empty changes took 24 times its bytes.
+    #[test]
+    fn a_text_of_empty_changes_is_not_decoded_beyond_its_limit() {
+        let text = |changes: usize| {
+            let body = Body::Text(vec![minicbor::bytes::ByteVec::from(Vec::new()); changes]);
+            from_cbor::<Body>(&to_cbor(&body))
+        };
+        assert!(text(FRAME_CHANGES_DECODED_MAX).is_ok());
+        assert!(text(FRAME_CHANGES_DECODED_MAX + 1).is_err());
     }
 }

@@ -1,8 +1,9 @@
 //! Documents at their limits: what fits, what is one too much, and that devices go on working.
 
 use outrider_core::crdt::{
-    Edit, EncodedChange, decode,
-    gate::{Refusal, Verdict},
+    Edit, EncodedChange, decode, encode,
+    gate::{PAST_OPS_MAX, Refusal, Verdict},
+    op::CHANGE_OPS_MAX,
     state::{ACTORS_MAX, DOCUMENT_BYTES_MAX, DOCUMENT_KEYS_MAX, HEADS_MAX, SURVIVORS_MAX},
 };
 
@@ -99,4 +100,40 @@ fn actors_at_the_limit() {
     assert_eq!(outrider_core::crdt::State::from_bytes(&bytes).unwrap(), server.state);
     let late = Peer::new(actor(4, 1)).write(vec![put("name", "x")]);
     full(&server.push(&late));
+}
+
+/// A change may name what was replaced since its author saw it; 130,000 of them, each looked for by
+/// itself, held the server's only writer for minutes.
+#[test]
+fn replaced_predecessors_at_the_limit() {
+    const KEYS: usize = CHANGE_OPS_MAX;
+    const WRITERS: usize = PAST_OPS_MAX / KEYS + 2;
+    let mut server = Server::default();
+    let mut state = outrider_core::crdt::State::default();
+    let tags = || (0..KEYS).map(|n| put(format!("tags/{n}"), true)).collect::<Vec<_>>();
+    for n in 0..WRITERS as u32 {
+        let mut peer = Peer::new(actor(5, n));
+        peer.state = std::mem::take(&mut state);
+        server.accept(&peer.write(tags()));
+        state = peer.state;
+    }
+    let last = server.log.last().unwrap();
+    let naming = |count: usize| {
+        let mut change = Peer::new(actor(6, 1)).write(tags()).change;
+        change.deps = vec![last.hash];
+        change.start_op = last.change.max_op() + 1;
+        let past =
+            server.log.iter().take(WRITERS - 1).flat_map(|known| known.change.ops_with_ids());
+        for (id, op) in past.take(count) {
+            let same = change.ops.iter_mut().find(|mine| mine.key == op.key).unwrap();
+            same.pred.push(id);
+        }
+        change.ops.iter_mut().for_each(|op| op.pred.sort_unstable());
+        encode(change)
+    };
+    assert!(matches!(server.judge(&naming(PAST_OPS_MAX)), Verdict::Fits(_)));
+    let Verdict::Refused(refusal) = server.judge(&naming(PAST_OPS_MAX + 1)) else {
+        panic!("it fits")
+    };
+    assert_eq!(refusal.code, "too_many_preds");
 }

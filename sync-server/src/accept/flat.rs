@@ -1,5 +1,7 @@
 //! Changes of flat documents.
 
+use std::cell::Cell;
+
 use outrider_core::{
     crdt::{
         self,
@@ -45,8 +47,10 @@ impl Desk<'_> {
         }
         let Device { prefix, is_office, .. } = self.device;
         let context = Context { entity, part: &id.part, prefix, is_office };
-        let history = StagedHistory { id, stored: &*self.tx, staged };
-        let past = match judge(state, &history, &encoded, context)? {
+        let history = StagedHistory { id, stored: &*self.tx, staged, read_bytes: Cell::new(0) };
+        let verdict = judge(state, &history, &encoded, context)?;
+        self.spent.note_work(history.read_bytes.get());
+        let past = match verdict {
             Verdict::Fits(past) => past,
             Verdict::Duplicate => return Ok((hash, Judged::Answered(Outcome::Duplicate))),
             Verdict::Pending(missing) => {

@@ -1,17 +1,25 @@
 //! Documents as they stand during a push, and what one group wants to change about them.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use outrider_core::{
     crdt::{
         Clock, EncodedChange, OpId,
-        history::{History, PastChange, PastOp, op_of},
+        history::{History, PastChange, PastOp, op_of, ops_of},
     },
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
 };
 
 use super::{NewChanges, empty_content};
-use crate::storage::{Content, Read, StorageError, StoredDocument};
+use crate::storage::{Content, Read, StorageError, StoredChange, StoredDocument};
+
+/// Bytes that an actor takes in a clock.
+const CLOCK_ENTRY_BYTES: usize = 32;
+/// Bytes that a key takes in a state beside what it says.
+const KEY_OVERHEAD_BYTES: usize = 64;
 
 /// A document as it stands.
 #[derive(Debug, Clone)]
@@ -46,6 +54,17 @@ impl Held {
         }
     }
 
+    /// Bytes that it takes, about.
+    pub(super) fn size_bytes(&self) -> usize {
+        match &self.content {
+            Content::Flat(state) => {
+                let seen = state.clock.len() * CLOCK_ENTRY_BYTES;
+                state.size_bytes() + state.keys.len() * KEY_OVERHEAD_BYTES + seen
+            }
+            Content::Text(text) => text.saved.len() + text.text.len(),
+        }
+    }
+
     pub(super) fn generation(&self) -> u32 {
         match &self.content {
             Content::Flat(state) => state.generation,
@@ -63,11 +82,16 @@ pub(super) struct Staged {
     pub(super) flat: Vec<(DocumentId, EncodedChange, Clock)>,
 }
 
+/// Bytes of the past that judging one change may read, at most: a hundred of the largest changes.
+pub const PAST_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// A document's history: what is stored, and what the group staged before.
 pub(super) struct StagedHistory<'a, R: Read + ?Sized> {
     pub(super) id: &'a DocumentId,
     pub(super) stored: &'a R,
     pub(super) staged: &'a Staged,
+    /// Bytes that were read so far.
+    pub(super) read_bytes: Cell<usize>,
 }
 
 impl<R: Read + ?Sized> StagedHistory<'_, R> {
@@ -77,6 +101,16 @@ impl<R: Read + ?Sized> StagedHistory<'_, R> {
             .iter()
             .filter(|(id, _, _)| id == self.id)
             .map(|(_, encoded, clock)| (encoded, clock))
+    }
+
+    fn note(&self, change: &StoredChange) {
+        let bytes = change.bytes.len() + change.clock.len() * CLOCK_ENTRY_BYTES;
+        self.read_bytes.set(self.read_bytes.get() + bytes);
+    }
+
+    fn read(&self, stored: &StoredChange) -> Result<EncodedChange, StorageError> {
+        outrider_core::crdt::decode(&stored.bytes)
+            .map_err(|error| StorageError::Damaged(format!("{}: {error}", self.id)))
     }
 }
 
@@ -88,7 +122,10 @@ impl<R: Read + ?Sized> History for StagedHistory<'_, R> {
             return Ok(Some(PastChange { hash, clock: clock.clone() }));
         }
         let stored = self.stored.change(self.id, hash)?;
-        Ok(stored.map(|change| PastChange { hash, clock: change.clock }))
+        Ok(stored.map(|change| {
+            self.note(&change);
+            PastChange { hash, clock: change.clock }
+        }))
     }
 
     fn hash_of(&self, actor: ActorId, seq: u64) -> Result<Option<ChangeHash>, StorageError> {
@@ -106,8 +143,30 @@ impl<R: Read + ?Sized> History for StagedHistory<'_, R> {
             return Ok(Some(found));
         }
         let Some(stored) = self.stored.change_with_op(self.id, id)? else { return Ok(None) };
-        let encoded = outrider_core::crdt::decode(&stored.bytes)
-            .map_err(|error| StorageError::Damaged(format!("{}: {error}", self.id)))?;
-        Ok(op_of(&encoded, id))
+        self.note(&stored);
+        Ok(op_of(&self.read(&stored)?, id))
+    }
+
+    fn ops(&self, ids: &BTreeSet<OpId>) -> Result<Option<BTreeMap<OpId, PastOp>>, StorageError> {
+        let mut found: BTreeMap<OpId, PastOp> =
+            self.staged().flat_map(|(encoded, _)| ops_of(encoded, ids)).collect();
+        // The operations of an actor one after the other: those of one change stand together.
+        let mut rest: Vec<OpId> =
+            ids.iter().filter(|id| !found.contains_key(id)).copied().collect();
+        rest.sort_unstable_by_key(|id| (id.actor, id.counter));
+        let mut read: Option<(ActorId, u64)> = None;
+        for id in rest {
+            if read.is_some_and(|(actor, max_op)| actor == id.actor && id.counter <= max_op) {
+                continue;
+            }
+            let Some(stored) = self.stored.change_with_op(self.id, id)? else { continue };
+            self.note(&stored);
+            if self.read_bytes.get() > PAST_BYTES_MAX {
+                return Ok(None);
+            }
+            found.extend(ops_of(&self.read(&stored)?, ids));
+            read = Some((id.actor, stored.max_op));
+        }
+        Ok(Some(found))
     }
 }

@@ -10,12 +10,13 @@ use axum::{
 use minicbor::Encode;
 use outrider_core::{
     access::Policy,
+    crdt::plain_bytes,
     points,
     sync::{
         codec::{self, MESSAGE_BYTES_MAX},
         frame::{
             CheckRequest, FETCH_DOCUMENTS_MAX, FetchRequest, GROUP_CHANGES_MAX, PROTOCOL_VERSION,
-            PUSH_CHANGES_MAX, PullRequest, PushRequest,
+            PUSH_CHANGES_MAX, PUSH_PLAIN_BYTES_MAX, PullRequest, PushRequest,
         },
         sealed::{SealError, SealedPush},
         sign,
@@ -203,6 +204,18 @@ fn check_push(device: &Device, request: &PushRequest) -> Result<(), AppError> {
             "group_too_large",
             format!("one group may have {GROUP_CHANGES_MAX} changes"),
         ));
+    }
+    let mut plain = 0;
+    for change in groups.iter().flat_map(|group| &group.changes) {
+        plain += plain_bytes(&change.bytes);
+        if plain > PUSH_PLAIN_BYTES_MAX {
+            return Err(AppError::too_large(
+                "changes_too_large",
+                format!(
+                    "the changes of one push may have {PUSH_PLAIN_BYTES_MAX} bytes uncompressed"
+                ),
+            ));
+        }
     }
     if request.device != device.id {
         let words = "a device may push only what it wrote itself";

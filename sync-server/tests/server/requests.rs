@@ -6,8 +6,8 @@ use outrider_core::{
         codec,
         frame::{
             CheckRequest, CheckResponse, DocumentName, FETCH_DOCUMENTS_MAX, FetchRequest,
-            GROUP_CHANGES_MAX, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PushChange, PushGroup,
-            PushRequest, PushResponse, Stream,
+            GROUP_CHANGES_MAX, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PUSH_PLAIN_BYTES_MAX,
+            PushChange, PushGroup, PushRequest, PushResponse, Stream,
         },
         sign,
     },
@@ -166,6 +166,41 @@ fn a_push_must_be_its_devices_own_and_within_limits() {
         let answer = push(&office, &token, &request);
         assert_eq!(answer.error(), (expected.0, expected.1.to_owned()));
     }
+}
+
+/// A thousand compressed changes of a few hundred bytes each were 300 MB once the server had read
+/// them, and stayed in its memory until the commit.
+#[test]
+fn the_changes_of_a_push_have_a_limit_uncompressed() {
+    use std::io::Write as _;
+
+    let office = Office::open(&[]);
+    let (token, device) = office.enrolled();
+    let device: DeviceId = device.parse().unwrap();
+    let of = |bytes: Vec<u8>| {
+        let mut group = group(1);
+        group.changes[0].bytes = bytes;
+        group
+    };
+    let plain = |last: usize| {
+        let mut groups = vec![of(vec![0; 65_536]); PUSH_PLAIN_BYTES_MAX / 65_536 - 1];
+        groups.push(of(vec![0; last]));
+        push(&office, &token, &signed(device, groups))
+    };
+    assert_eq!(plain(65_536).status, 200);
+    assert_eq!(plain(65_537).error(), (413, "changes_too_large".to_owned()));
+
+    let mut deflate = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    deflate.write_all(&[0; 65_536]).unwrap();
+    let content = deflate.finish().unwrap();
+    let length = u8::try_from(content.len()).unwrap();
+    assert!(length < 0x80, "one byte is enough for the length");
+    let bomb = [&[0x85, 0x6f, 0x4a, 0x83, 0, 0, 0, 0, 2, length][..], &content].concat();
+    let packed =
+        |count: usize| push(&office, &token, &signed(device, vec![of(bomb.clone()); count]));
+    let most = PUSH_PLAIN_BYTES_MAX / 65_536;
+    assert_eq!(packed(most).status, 200);
+    assert_eq!(packed(most + 1).error(), (413, "changes_too_large".to_owned()));
 }
 
 #[test]

@@ -67,6 +67,26 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Bytes that a change takes uncompressed, one more than it may have at most. Nothing else is looked
+/// at: what the bytes are is for [`Frame::open`].
+pub(super) fn plain_bytes(bytes: &[u8]) -> usize {
+    /// Where the type of a chunk stands.
+    const KIND_AT: usize = 8;
+    if bytes.get(KIND_AT) != Some(&DEFLATED_CHANGE) {
+        return bytes.len();
+    }
+    let mut reader = Reader::new(bytes.get(KIND_AT + 1..).unwrap_or_default());
+    let Ok(content) = reader.unsigned().and_then(|length| reader.take(length)) else {
+        return bytes.len();
+    };
+    let inflater = flate2::bufread::DeflateDecoder::new(content);
+    let mut plain = inflater.take(CHANGE_BYTES_MAX as u64 + 1);
+    // What breaks off counts as far as it came.
+    let _ = std::io::copy(&mut plain, &mut std::io::sink());
+    let left = usize::try_from(plain.limit()).unwrap_or(0);
+    bytes.len().max(CHANGE_BYTES_MAX + 1 - left)
+}
+
 /// Inflates at most one byte more than a change may have.
 fn inflate(content: &[u8]) -> Result<Vec<u8>, ChangeError> {
     let mut body = Vec::new();

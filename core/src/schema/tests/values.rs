@@ -335,6 +335,44 @@ fn text_has_a_limit_in_characters() {
     assert_eq!(text.check(&"".into()).unwrap_err().code(), "not_canonical");
 }
 
+/// What reaches the limit of its type is taken, one more is refused.
+#[test]
+fn each_type_has_a_limit_that_can_be_reached() {
+    let check = |ty: &Type, fits: &str, beyond: &str, code: &str| {
+        assert!(ty.from_text(fits, &hints()).is_ok(), "{}: {}", ty.name(), fits.len());
+        check_text_refused(ty, beyond, &hints(), code);
+    };
+    let email = |count: usize| format!("{}@example.com", "x".repeat(count - 12));
+    check(&Type::Email, &email(254), &email(255), "too_long");
+    let phone = |count: usize| "1".repeat(count);
+    check(&Type::Phone, &phone(64), &phone(65), "too_long");
+    let url = |count: usize| format!("https://{}", "x".repeat(count - 8));
+    check(&Type::Url, &url(2_048), &url(2_049), "too_long");
+    let decimal = find_type("decimal");
+    let number = |count: usize| format!("0.{}", "0".repeat(count - 2));
+    check(&decimal, &number(32), &number(33), "malformed");
+    let Type::Integer { min, max } = find_type("integer") else { panic!("no integer") };
+    let integer = Type::Integer { min, max };
+    check(&integer, &max.to_string(), &(max + 1).to_string(), "out_of_range");
+    check(&integer, &min.to_string(), &(min - 1).to_string(), "out_of_range");
+    check(&Type::DateTime, "9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "malformed");
+    let nested = |depth: usize| {
+        let list = format!("{}1{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        format!(r#"{{"a":{list}}}"#)
+    };
+    check(&Type::Json { max: 1_000 }, &nested(16), &nested(17), "wrong_shape");
+    // Far deeper than any stack: the parser gives up first.
+    check_text_refused(&Type::Json { max: 1_000_000 }, &nested(10_000), &hints(), "wrong_shape");
+    let json = |count: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(count - 8));
+    check(&Type::Json { max: 40 }, &json(40), &json(41), "too_long");
+    let part = |count: usize| json!({ "city": "x".repeat(count) });
+    assert!(Type::Address.from_json(&part(200)).is_ok());
+    assert_eq!(Type::Address.from_json(&part(201)).unwrap_err().code(), "too_long");
+    for (fits, beyond) in [("90, 180", "90.0000001, 180"), ("-90, -180", "-90, -180.0000001")] {
+        check(&find_type("geo"), fits, beyond, "malformed");
+    }
+}
+
 proptest! {
     #[test]
     fn json_and_text_give_the_same_value_back((ty, value) in a_typed_value()) {

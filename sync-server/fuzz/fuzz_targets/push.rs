@@ -1,0 +1,4 @@
+//! The target `push` for libFuzzer; its body is in the library.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| outrider_sync_server_fuzz::push::run(data));
