@@ -64,6 +64,7 @@ fn hello(signer: &SigningKey, kind: &str) -> PullFrame {
         now_ms: 0,
         expected: 0,
         position: None,
+        backed_up: None,
         grant: Some(SignedGrant { body, signature }),
     })
 }

@@ -1,5 +1,5 @@
 //! The command line: `serve`, `code` for letting a device in, `password` for letting a person in;
-//! `backup` and its kin ([`backup`]), `ledger` and `tenant` ([`keep`]).
+//! `backup` and its kin ([`backup`]), [`doctor`], `ledger` and `tenant` ([`keep`]).
 
 use std::{
     error::Error,
@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub mod backup;
+pub mod doctor;
 pub mod keep;
 mod rules;
 
@@ -76,6 +77,8 @@ enum Subcommands {
     Restore(backup::RestoreArgs),
     /// Check that everything in a data folder or a backup fits together
     Verify(backup::VerifyArgs),
+    /// Say what is wrong with a data folder and what can be done, and repair it
+    Doctor(doctor::DoctorArgs),
     /// Look after the file that remembers what must outlive a backup
     #[command(subcommand)]
     Ledger(keep::LedgerCommand),
@@ -222,6 +225,12 @@ where
         Some(Subcommands::Backup(args)) => backup::make_backup(&args),
         Some(Subcommands::Restore(args)) => backup::put_back(&args),
         Some(Subcommands::Verify(args)) => match backup::check(&args) {
+            // What was found is said already.
+            Ok(false) => return ExitCode::FAILURE,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Some(Subcommands::Doctor(args)) => match doctor::examine(&args) {
             // What was found is said already.
             Ok(false) => return ExitCode::FAILURE,
             Ok(true) => Ok(()),

@@ -47,6 +47,8 @@ pub struct Request {
 /// What a session did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
+    /// Documents whose waiting edits were damaged and were written anew.
+    pub mended: u64,
     /// Changes that were sent.
     pub pushed: u64,
     /// Changes that are in the history now.
@@ -183,6 +185,7 @@ impl Session {
         }
         if !self.is_begun {
             self.is_begun = true;
+            self.summary.mended = replica.mend_outbox()?;
             if let Some(after) = replica.resend_after()? {
                 self.phase = Phase::Resend { after };
             }
@@ -293,7 +296,8 @@ impl Session {
         body: &mut dyn Read,
     ) -> Result<(), ReplicaError> {
         // What comes of each the digests tell.
-        read_message::<PushResponse>(body)?;
+        let response: PushResponse = read_message(body)?;
+        replica.note_places(&response)?;
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }
@@ -420,6 +424,8 @@ impl Session {
         if end.is_more {
             return Ok(());
         }
+        // What was found damaged here and could not be made anew.
+        self.to_fetch.extend(replica.awaited()?);
         if !self.is_checked && !end.streams.is_empty() {
             self.is_checked = true;
             self.to_check = replica.differing_streams(&end.streams)?.into();

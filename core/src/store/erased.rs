@@ -69,6 +69,7 @@ pub fn refused_of(conn: &Connection, record: RecordId) -> Result<Vec<String>, St
 pub fn remove_traces(conn: &Connection, record: RecordId) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM own_change WHERE record = ?1",
+        "DELETE FROM quarantine WHERE record = ?1",
         "DELETE FROM inbox WHERE record = ?1",
         "DELETE FROM leaving WHERE record = ?1",
     ] {

@@ -92,6 +92,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         held: [0; 16],
         erased: None,
         audit_head,
+        pushed: None,
     };
     let answer = office.post("/v1/pull", token, TYPE, &codec::pack(&request).unwrap());
     assert_eq!(answer.status, 200);

@@ -4,12 +4,14 @@ use std::{process::ExitCode, time::Instant};
 
 use clap::{Args, Parser, Subcommand};
 
+use outrider_core::bundle::Structure;
+
 use crate::{
     Outcome, Report,
     access::{ask_many, run_many_phones},
     output,
     report::run_many,
-    world::Settings,
+    world::{Settings, replay},
 };
 
 /// Devices and server in one process, on a virtual clock and a hostile virtual network.
@@ -26,6 +28,8 @@ enum Command {
     Sync(SyncArgs),
     /// Asks server and a separate model who may do what, and looks for words that leaked
     Access(AccessArgs),
+    /// Lives through a bundle that a device wrote for support
+    Replay(ReplayArgs),
     /// Lets records, people and roles change hands under phones, and looks at what each holds
     Reassign(SyncArgs),
 }
@@ -41,6 +45,21 @@ struct AccessArgs {
     /// Write one line of JSON instead of a report for people
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The bundle
+    file: std::path::PathBuf,
+    /// Seed of what is made up
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+    /// Write the events to standard error
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -71,6 +90,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Sync(args) => sync(&args),
         Command::Access(args) => ask(&args),
+        Command::Replay(args) => relive(&args),
         Command::Reassign(args) => simulate(&args, "reassign", |each| {
             run_many_phones(args.seed, args.runs, args.steps, args.trace, each)
         }),
@@ -85,6 +105,22 @@ fn ask(args: &AccessArgs) -> ExitCode {
     });
     output::show_asked(&asked, args.json);
     if asked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn relive(args: &ReplayArgs) -> ExitCode {
+    let structure = match Structure::read(&args.file) {
+        Ok(structure) => structure,
+        Err(error) => {
+            output::show_error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let replayed = replay(&structure, args.seed, args.trace);
+    if args.trace {
+        output::show_trace(&replayed.outcome);
+    }
+    output::show_replayed(&replayed, args.json);
+    if replayed.outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn sync(args: &SyncArgs) -> ExitCode {

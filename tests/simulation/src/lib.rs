@@ -43,7 +43,7 @@ pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
 pub use report::{Report, run_many};
-pub use world::{Outcome, Settings, run};
+pub use world::{Outcome, Replayed, Settings, replay, run};
 
 /// Whatever keeps a run from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;

@@ -24,6 +24,10 @@ use crate::{
     verdict::{self, Verdict},
 };
 
+mod replay;
+
+pub use replay::{Replayed, replay};
+
 /// Rounds of undisturbed sessions after which nothing may move any more.
 pub(crate) const QUIET_ROUNDS_MAX: usize = 12;
 /// Bytes that a session without news may cost, up and down together.
