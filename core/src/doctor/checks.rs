@@ -20,8 +20,8 @@ use crate::{
 const WAITING_DAYS: i64 = 7;
 /// How far a clock may be off the office's before it is told.
 const CLOCK_OFF_MS: i64 = 10 * 60 * 1_000;
-/// Lines of SQLite's own check, at most.
-const PAGE_LINES: u32 = 100;
+/// SQLite's own check.
+const PAGE_LINES: &str = "PRAGMA integrity_check(100)";
 const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 impl Replica {
@@ -59,8 +59,8 @@ impl Replica {
 fn pages(conn: &Connection) -> Option<Finding> {
     let mut found = Finding::problem(Kind::Pages, Some(Fix::Salvage));
     let lines = || {
-        let mut query = conn.prepare("SELECT * FROM pragma_integrity_check(?1)")?;
-        let lines = query.query_map([PAGE_LINES], |row| row.get::<_, String>(0))?;
+        let mut query = conn.prepare(PAGE_LINES)?;
+        let lines = query.query_map([], |row| row.get::<_, String>(0))?;
         lines.collect::<rusqlite::Result<Vec<_>>>()
     };
     match lines() {

@@ -1,6 +1,11 @@
 //! Repairs of an open replica. Each may be run again, and keeps what it replaces.
 
-use super::{Fix, Fixed, before, checks::{differing_rows, follows}};
+use rusqlite::Connection;
+
+use super::{
+    Fix, Fixed, before,
+    checks::{differing_rows, follows},
+};
 use crate::{
     ids::{DocumentId, Part, RecordId},
     replica::{
@@ -44,20 +49,14 @@ impl Replica {
         let now_ms = self.clock_ms();
         let schema = self.schema();
         self.exchange(|writer| {
-            let tx = writer.conn();
             let mut repaired = 0;
-            for id in document::ids(tx)? {
-                let why = match document::load(tx, &id) {
-                    Err(StoreError::DamagedDocument { why, .. }) => why,
-                    loaded => {
-                        let Some(stored) = loaded? else { continue };
-                        if quarantine::is_awaited(tx, &id)? || follows(tx, &id, &stored)? {
-                            continue;
-                        }
-                        "it is not what is confirmed with what waits".to_owned()
-                    }
-                };
-                heal(tx, schema, &id, &why, now_ms)?;
+            for id in document::ids(writer.conn())? {
+                let Some(why) = wrong_with(writer.conn(), &id)? else { continue };
+                // Edits that the outbox lost are in the record still: they wait again.
+                let is_readable = document::load(writer.conn(), &id).is_ok();
+                if !is_readable || !writer.queue_lost(&id)? {
+                    heal(writer.conn(), schema, &id, &why, now_ms)?;
+                }
                 repaired += 1;
             }
             Ok(repaired)
@@ -139,4 +138,15 @@ impl Replica {
         }
         Ok(closed)
     }
+}
+
+/// Why a document must be made anew, if it must.
+fn wrong_with(conn: &Connection, id: &DocumentId) -> Result<Option<String>, ReplicaError> {
+    let stored = match document::load(conn, id) {
+        Err(StoreError::DamagedDocument { why, .. }) => return Ok(Some(why)),
+        stored => stored?,
+    };
+    let Some(stored) = stored else { return Ok(None) };
+    let is_well = quarantine::is_awaited(conn, id)? || follows(conn, id, &stored)?;
+    Ok((!is_well).then(|| "it is not what is confirmed with what waits".to_owned()))
 }

@@ -19,14 +19,14 @@ use crate::{
         state::covers_op,
         text::accept,
     },
-    ids::{ActorId, DocumentId, RecordId},
+    ids::{ActorId, ChangeHash, DocumentId, RecordId},
     schema::Schema,
     store::{
         StoreError,
         document::{self, Pieces, StoredDocument, decode_state},
         index::{self, Changed},
         meta,
-        outbox::{self, OwnChange},
+        outbox::{self, NewOwnChange, OwnChange},
         quarantine::{self, Piece, Quarantined},
     },
     sync::{
@@ -448,7 +448,12 @@ impl Writer<'_> {
         for number in damaged {
             outbox::keep_aside(self.tx, *number, self.now_ms)?;
         }
-        let mut changes = rewritten.changes.into_iter().zip(&pending).filter_map(|(change, from)| Some((change?, from)));
+        let mut left = Vec::new();
+        let mut changes = rewritten
+            .changes
+            .into_iter()
+            .zip(&pending)
+            .filter_map(|(change, from)| Some((change?, from)));
         for number in rows {
             match changes.next() {
                 Some((change, from)) => {
@@ -459,6 +464,16 @@ impl Writer<'_> {
                 None => outbox::replace(self.tx, number, None)?,
             }
         }
+        left.extend(changes.map(|(change, from)| (change, from.base.clone())));
+        for (change, base) in &left {
+            self.add_anew(
+                id,
+                &stored.entity,
+                state.generation,
+                (change.hash, &change.bytes),
+                base,
+            )?;
+        }
         let is_waiting = !outbox::waiting_rows(self.tx, id)?.is_empty();
         stored.own = rewritten.own;
         stored.state = rewritten.state.to_bytes();
@@ -468,6 +483,62 @@ impl Writer<'_> {
         let entity = self.entity(&stored.entity)?;
         self.project(entity, id, &rewritten.state, None)?;
         Ok(())
+    }
+
+    /// Puts a change that the outbox lost into it again.
+    fn add_anew(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        generation: u32,
+        (hash, bytes): (ChangeHash, &[u8]),
+        base: &Base,
+    ) -> Result<(), ReplicaError> {
+        self.begin_tap();
+        let group_id = self.group_id(bytes.len())?;
+        let new = NewOwnChange {
+            group_id,
+            document: id,
+            entity,
+            generation,
+            hash,
+            bytes,
+            base,
+            made_at: self.now_ms,
+            before: None,
+        };
+        Ok(outbox::add(self.tx, &new)?)
+    }
+
+    /// Lets edits wait again that a document says and the outbox has lost, if the document has all that
+    /// the outbox still has; whether it did.
+    pub(crate) fn queue_lost(&mut self, id: &DocumentId) -> Result<bool, ReplicaError> {
+        let Some(stored) = self.stored(id)? else { return Ok(false) };
+        let Some(confirmed) = stored.confirmed.clone() else { return Ok(false) };
+        let waiting = self.waiting_of(id)?;
+        if !id.part.is_flat() {
+            let heads = TextDocument::load(&confirmed)?.heads();
+            let text = TextDocument::load(&stored.state)?;
+            let known: BTreeSet<ChangeHash> = waiting.iter().map(|own| own.hash).collect();
+            if !known.iter().all(|hash| text.contains(*hash)) {
+                return Ok(false);
+            }
+            for change in text.changes_since(&heads)? {
+                if !known.contains(&change.hash) {
+                    let named = (change.hash, change.bytes.as_slice());
+                    self.add_anew(id, &stored.entity, 0, named, &Base::default())?;
+                }
+            }
+            return Ok(true);
+        }
+        let state = decode_state(id, &stored.state)?;
+        for own in &waiting {
+            if !state.has_seen(&decode_own(own)?.change) {
+                return Ok(false);
+            }
+        }
+        self.mend_flat(id, stored, &confirmed, &BTreeSet::new())?;
+        Ok(true)
     }
 
     /// A text holds its changes: what the outbox lost is taken from there.
@@ -484,7 +555,11 @@ impl Writer<'_> {
             let hash = outbox::hash_of(self.tx, *number)?;
             match changes.iter().find(|change| Some(change.hash) == hash) {
                 Some(change) => {
-                    outbox::replace(self.tx, *number, Some((change.hash, change.bytes.as_slice())))?;
+                    outbox::replace(
+                        self.tx,
+                        *number,
+                        Some((change.hash, change.bytes.as_slice())),
+                    )?;
                     outbox::set_base(self.tx, *number, &Base::default())?;
                 }
                 None => outbox::replace(self.tx, *number, None)?,

@@ -14,9 +14,7 @@ use crate::{
     ids::{DocumentId, Part, RecordId},
     replica::{Replica, ReplicaError, flat::decode_own},
     schema::{Entity, Key},
-    store::{
-        undo::{Old, Undoable},
-    },
+    store::undo::{Old, Undoable},
     value::Value,
 };
 
