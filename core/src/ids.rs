@@ -175,6 +175,18 @@ impl fmt::Display for DocumentId {
     }
 }
 
+impl FromStr for DocumentId {
+    type Err = String;
+
+    /// Reads what [`Display`](fmt::Display) wrote.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let words = || "a document is named by its record, a slash and its part".to_owned();
+        let (record, part) = text.split_once('/').ok_or_else(words)?;
+        let record = record.parse().map_err(|_| words())?;
+        Ok(Self { record, part: part.parse().map_err(|_| words())? })
+    }
+}
+
 /// The writer of changes in one document.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(pub [u8; ACTOR_BYTES]);

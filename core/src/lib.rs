@@ -13,6 +13,8 @@
 //! * [`crdt`]: how they are written and merged.
 //! * [`keys`]: with which key a store is encrypted, and where a device keeps it.
 //! * [`access`], [`domain`], [`sync`], [`store`], [`replica`]: a device's records, kept, edited and exchanged.
+//! * [`doctor`]: what may be wrong with them on a device, and repairs.
+//! * [`bundle`]: what support may see of a device.
 //! * [`transfer`]: files of other systems made into records.
 //! * [`reports`]: what the records add up to.
 
@@ -41,6 +43,10 @@ pub mod keys;
 pub mod store;
 
 pub mod replica;
+
+pub mod doctor;
+
+pub mod bundle;
 
 pub mod transfer;
 

@@ -9,7 +9,7 @@
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew,
 //! [`access`] says what may be written and what must go, [`bulk`] serves imports,
-//! [`copy`] the support. [`credentials`] name the device to its server, [`lease`] locks it and
+//! [`copy`] the support, [`heal`] makes anew what is found damaged. [`credentials`] name the device to its server, [`lease`] locks it and
 //! [`wipe`](mod@wipe) empties it.
 
 use std::{
@@ -41,6 +41,7 @@ pub mod erase;
 pub mod error;
 pub mod find;
 pub mod flat;
+pub mod heal;
 pub mod history;
 pub mod identity;
 pub mod lease;
@@ -62,8 +63,10 @@ pub mod wipe;
 pub mod writer;
 
 pub use error::ReplicaError;
+pub(crate) use flat::decode_own;
 pub use live::{Diff, LiveId, Signal};
 pub use read::{Conflict, Links, Page, Status};
+pub(crate) use rebuild::project_stored;
 pub use wipe::{WipeError, Wiped, wipe};
 pub use writer::Writer;
 
@@ -324,6 +327,8 @@ impl Replica {
         let actor = ActorId::new(enrolment.prefix, self.rng.random());
         let tx = self.store.begin()?;
         meta::set_enrolment(&tx, enrolment)?;
+        // Perhaps another server's.
+        pull::forget_feed(&tx)?;
         shown::set_tokens(&tx, grant.map(|grant| &grant.tokens))?;
         shown::set_certificate(&tx, grant.map(|grant| &grant.certificate))?;
         shown::set_nonce(&tx, None)?;

@@ -9,6 +9,7 @@
 //! we show for it, [`lease`]: for how long), [`query`] lists,
 //! [`reports`] and [`rollup`] sum up, [`timeline`] tells what happened, [`imports`] remembers what
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
+//! [`quarantine`] keeps what was found damaged, which [`checksum`] tells.
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
 //! [`seal`] encrypts the file, `engine` checks the SQLite that is linked.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
@@ -24,10 +25,12 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use crate::{
+    ids::DocumentId,
     keys::{KeyStore, StoreKey},
     points,
 };
 
+pub mod checksum;
 pub mod copy;
 pub mod credentials;
 pub mod document;
@@ -41,6 +44,7 @@ pub mod likeness;
 pub mod meta;
 pub mod near;
 pub mod outbox;
+pub mod quarantine;
 pub mod query;
 pub mod redirect;
 pub mod reports;
@@ -67,11 +71,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0005_import_batches.sql"),
     include_str!("store/migrations/0006_access.sql"),
     include_str!("store/migrations/0007_erased.sql"),
+    ADDS_SUMS,
 ];
+/// The one after which everything stored is summed: SQL cannot.
+const ADDS_SUMS: &str = include_str!("store/migrations/0008_damage.sql");
 /// Marks a file as a device's store (`ORdv`): a server's data has another mark.
 const APPLICATION_ID: i32 = 0x4f52_6476;
 /// How long to wait for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long it waits before it tries again what SQLite does not wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Prepared statements that are kept; every entity has a few of its own.
@@ -88,7 +95,22 @@ const CACHE_KIB: i64 = 8_192;
 pub enum StoreError {
     /// SQLite said no.
     #[error("the database failed: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] rusqlite::Error),
+    /// Pages of the file are not what SQLite wrote.
+    #[error(
+        "the database file is damaged ({0}); run `outrider doctor`: it says what can still be read, copies that into a new file, and keeps the old one"
+    )]
+    Torn(#[source] rusqlite::Error),
+    /// A stored document is not as it was stored.
+    #[error(
+        "{id} is damaged: {why}; what was found is kept aside, and the next `outrider sync` brings it anew"
+    )]
+    DamagedDocument {
+        /// Which one.
+        id: DocumentId,
+        /// By what it was noticed.
+        why: String,
+    },
     /// The file cannot be opened.
     #[error("cannot open {path}: {source}")]
     Open {
@@ -129,6 +151,18 @@ pub enum StoreError {
         "{0} is no device's store (a server keeps its data in such a file too); name another folder"
     )]
     Foreign(PathBuf),
+    /// A change of this device is not as it was stored.
+    #[error(
+        "an edit of this device (number {id}) is damaged: {why}; run `outrider sync`, which writes it anew from the record"
+    )]
+    DamagedChange {
+        /// Its place in the order of writing.
+        id: i64,
+        /// Its document, if that can be read.
+        document: Option<DocumentId>,
+        /// By what it was noticed.
+        why: String,
+    },
     /// The SQLite that was linked is too old.
     #[error("SQLite {0} is too old")]
     OldSqlite(String),
@@ -138,6 +172,15 @@ pub enum StoreError {
     /// A filter or sorting that the entity does not know.
     #[error("{0}")]
     Query(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Torn(error),
+            _ => Self::Database(error),
+        }
+    }
 }
 
 impl StoreError {
@@ -150,6 +193,23 @@ impl StoreError {
             }
             Some(_) | None => Self::Open { path, source },
         }
+    }
+
+    /// Whether it is damage of what is stored, and not of the database as a whole or of the question.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged(_)
+                | Self::DamagedDocument { .. }
+                | Self::DamagedChange { .. }
+                | Self::Torn(_)
+        )
+    }
+
+    /// A stored document that is not as it was stored.
+    pub(crate) fn damaged_document(id: &DocumentId, cause: impl std::fmt::Display) -> Self {
+        Self::DamagedDocument { id: id.clone(), why: cause.to_string() }
     }
 
     /// Damage found while reading `what`.
@@ -205,6 +265,15 @@ impl Store {
         }
         let conn = seal::open(path, FLAGS, keys, fresh)?;
         Self::begin_with(conn, path, durability, true)
+    }
+
+    /// As [`Self::open_sealed`], with a key that must be there.
+    pub(crate) fn open_known(
+        path: &Path,
+        durability: Durability,
+        keys: &dyn KeyStore,
+    ) -> Result<Self, StoreError> {
+        Self::begin_with(seal::open_known(path, FLAGS, keys)?, path, durability, true)
     }
 
     fn begin_with(
@@ -337,6 +406,9 @@ fn migrate(conn: &mut Connection) -> Result<(), StoreError> {
         for migration in MIGRATIONS.iter().skip(found as usize) {
             tx.execute_batch(migration)?;
             points::reach("device.store.step");
+            if *migration == ADDS_SUMS {
+                document::add_sums(&tx)?;
+            }
         }
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", known)?;

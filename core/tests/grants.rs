@@ -65,6 +65,7 @@ fn hello(signer: &SigningKey, kind: &str) -> PullFrame {
         expected: 0,
         position: None,
         recovery: None,
+        backed_up: None,
         grant: Some(SignedGrant { body, signature }),
     })
 }

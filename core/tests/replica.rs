@@ -263,7 +263,8 @@ fn refuse(replica: &mut Replica, part: &str, code: &str) {
     let waiting = replica.outbox(10).unwrap();
     let change = waiting.iter().find(|waiting| waiting.part == part).unwrap();
     let outcome = Outcome::Refused(code.to_owned(), change.keys.clone());
-    let response = PushResponse { answers: vec![Answer { hash: change.hash, outcome }] };
+    let response =
+        PushResponse { answers: vec![Answer { hash: change.hash, outcome }], reached: None };
     replica.take_push_response(&response).unwrap();
 }
 
@@ -377,6 +378,7 @@ fn nothing_is_allowed() -> Vec<outrider_core::sync::frame::PullFrame> {
         grant: Some(grant),
         position: None,
         recovery: None,
+        backed_up: None,
     };
     let (digest, streams) = ([0; 16], Vec::new());
     let end = End { is_more: false, position: 1, digest, streams, reached: None, audit_head: None };

@@ -13,7 +13,7 @@ use outrider_core::{
     ids::{ChangeHash, DocumentId},
     points,
     schema::{Entity, Schema},
-    sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
+    sync::frame::{Answer, FeedPoint, Outcome, PushChange, PushGroup, PushRequest, PushResponse},
     time::TimestampMs,
 };
 
@@ -37,6 +37,9 @@ use staged::{Held, Staged};
 /// Changes of long texts in one push, at most: each is tried on a copy, and nobody else writes
 /// meanwhile. The others are answered [`Outcome::Retry`] and sent again at once.
 pub const TEXT_CHANGES_MAX: u32 = 32;
+
+/// Milliseconds after which a change may come again that needs something damaged.
+pub const DAMAGED_RETRY_MS: u64 = 60_000;
 
 /// What the judgement of one change found.
 #[derive(Debug)]
@@ -70,10 +73,13 @@ pub fn push(
         desk.make_room()?;
     }
     desk.spent = Spent::default();
-    if desk.conclude()? {
+    let (position, is_erasure_due) = desk.conclude()?;
+    if is_erasure_due {
         office::replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
     }
-    Ok(PushResponse { answers })
+    let digest = storage.read()?.feed_digest(position)?;
+    let reached = digest.map(|digest| FeedPoint { position, digest });
+    Ok(PushResponse { answers, reached })
 }
 
 /// A flat change that was taken over.
@@ -197,7 +203,10 @@ impl<'a> Desk<'a> {
         let mut answers: Vec<Answer> = Vec::with_capacity(group.changes.len());
         let mut is_whole = true;
         for change in &group.changes {
-            let (hash, judged) = self.judge(change, &mut staged)?;
+            let (hash, judged) = match self.judge(change, &mut staged) {
+                Err(error) if error.is_damage() => return self.put_off(group, &error),
+                judged => judged?,
+            };
             let outcome = match judged {
                 Judged::Fits => Outcome::Applied,
                 Judged::Answered(outcome) => {
@@ -219,6 +228,23 @@ impl<'a> Desk<'a> {
                     answer.outcome = refused("group_too_costly", Vec::new());
                 }
             }
+        }
+        Ok(answers)
+    }
+
+    /// Answers a group that needs something damaged: it stays with its author until that is made anew.
+    fn put_off(
+        &mut self,
+        group: &PushGroup,
+        error: &StorageError,
+    ) -> Result<Vec<Answer>, StorageError> {
+        tracing::error!(error = %error, "a group cannot be judged");
+        let mut answers = Vec::with_capacity(group.changes.len());
+        for change in &group.changes {
+            let hash = name_of(&change.bytes);
+            let id = DocumentId { record: change.record, part: change.part.clone() };
+            self.audit("put_off", &id, hash, "damage")?;
+            answers.push(Answer { hash, outcome: Outcome::Retry(DAMAGED_RETRY_MS) });
         }
         Ok(answers)
     }
@@ -414,13 +440,13 @@ impl<'a> Desk<'a> {
         Ok(position)
     }
 
-    /// As [`finish`](Self::finish); whether something came that has to be erased now.
-    fn conclude(mut self) -> Result<bool, StorageError> {
+    /// As [`finish`](Self::finish), with whether something came that has to be erased now.
+    fn conclude(mut self) -> Result<(u64, bool), StorageError> {
         self.settle()?;
         points::reach("server.push.before_commit");
-        self.tx.commit()?;
+        let position = self.tx.commit()?;
         points::reach("server.push.after_commit");
-        Ok(self.is_erasure_due)
+        Ok((position, self.is_erasure_due))
     }
 }
 

@@ -1,5 +1,5 @@
 //! The command line: `serve`, `code` for letting a device in, `password` for letting a person in;
-//! `backup` and its kin ([`backup`]), `ledger` and `tenant` ([`keep`]).
+//! `backup` and its kin ([`backup`]), [`doctor`], `ledger` and `tenant` ([`keep`]).
 
 use std::{
     error::Error,
@@ -35,6 +35,7 @@ use crate::{
 };
 
 pub mod backup;
+pub mod doctor;
 pub mod keep;
 pub mod recovery;
 mod rules;
@@ -82,6 +83,8 @@ enum Subcommands {
     Recovery(recovery::RecoveryArgs),
     /// Check that everything in a data folder or a backup fits together
     Verify(backup::VerifyArgs),
+    /// Say what is wrong with a data folder and what can be done, and repair it
+    Doctor(doctor::DoctorArgs),
     /// Look after the file that remembers what must outlive a backup
     #[command(subcommand)]
     Ledger(keep::LedgerCommand),
@@ -229,6 +232,12 @@ where
         Some(Subcommands::Restore(args)) => backup::put_back(&args),
         Some(Subcommands::Recovery(args)) => recovery::look_after(&args),
         Some(Subcommands::Verify(args)) => match backup::check(&args) {
+            // What was found is said already.
+            Ok(false) => return ExitCode::FAILURE,
+            Ok(true) => Ok(()),
+            Err(error) => Err(error),
+        },
+        Some(Subcommands::Doctor(args)) => match doctor::examine(&args) {
             // What was found is said already.
             Ok(false) => return ExitCode::FAILURE,
             Ok(true) => Ok(()),

@@ -111,8 +111,15 @@ pub fn pull(
     recovery::note_pull(storage, device, request, issuer.now_ms)?;
     let view = {
         let tx = storage.read()?;
-        let is_cursor_known =
-            request.position == 0 || tx.feed_digest(request.position)? == Some(request.digest);
+        let is_known = |position: u64, digest: Digest| {
+            Ok::<_, StorageError>(position == 0 || tx.feed_digest(position)? == Some(digest))
+        };
+        // What was acknowledged after the cursor must be there too.
+        let is_pushed_known = match request.pushed {
+            Some(pushed) => is_known(pushed.position, pushed.digest)?,
+            None => true,
+        };
+        let is_cursor_known = is_pushed_known && is_known(request.position, request.digest)?;
         let view = View::new(&*tx, grant, request)?;
         let scopes = view.scopes();
         let base = if view.has_grown() { 0 } else { request.position };
@@ -125,6 +132,7 @@ pub fn pull(
             grant: (request.grant != digest).then(|| sign_grant(issuer.key, view.grant())),
             position: Some(tx.position()?),
             recovery: tx.recovery()?.as_ref().map(StoredRecovery::told),
+            backed_up: tx.backed_up()?,
         }))?;
         if !is_cursor_known {
             return Ok(());
@@ -258,12 +266,12 @@ pub fn check(
     request: &CheckRequest,
 ) -> Result<CheckResponse, StorageError> {
     if request.stream.scope != SCOPE_MINE {
-        return Ok(CheckResponse { documents: Vec::new() });
+        return Ok(CheckResponse { documents: Vec::new(), backed_up: None });
     }
     let grant = issuer.policy.grant(device.user_record, issuer.now_ms);
     let tx = storage.read_as(&grant)?;
     let documents = tx.document_digests(&request.stream, request.after, CHECK_PAGE)?;
-    Ok(CheckResponse { documents })
+    Ok(CheckResponse { documents, backed_up: tx.backed_up()? })
 }
 
 /// Sends whole documents.
@@ -283,11 +291,18 @@ pub fn fetch(
         // With the user's eyes: what may not be read is not there.
         let tx = storage.read_as(&grant)?;
         let id = DocumentId { record: name.record, part: name.part.clone() };
-        let Some(stored) = tx.document(&id)? else { continue };
+        let Some(stored) = walk::readable(&*tx, &id)? else { continue };
         for scope in view::scopes_for(&*tx, &grant, id.record)? {
             emit(PullFrame::Enter(scope.0, scope.1))?;
         }
-        for frame in walk::frames(&*tx, &id, &stored, 0, None, (0, 0))? {
+        let frames = match walk::frames(&*tx, &id, &stored, 0, None, (0, 0)) {
+            Err(error) if error.is_damage() => {
+                tracing::error!(document = %id, error = %error, "left out of an answer");
+                continue;
+            }
+            frames => frames?,
+        };
+        for frame in frames {
             emit(PullFrame::Document(Box::new(frame)))?;
         }
     }

@@ -58,6 +58,25 @@ pub enum StorageError {
         #[source]
         source: rusqlite::Error,
     },
+    /// Pages of the file are not what SQLite wrote.
+    #[error(
+        "the database file is damaged (found while {doing}); end the server and run its command `doctor`: it says what can still be read, copies that into a new file, and keeps the old one"
+    )]
+    Torn {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A stored document is not as it was stored, and its history does not make it anew.
+    #[error("{id} is damaged: {why}; the command `doctor` says what can be done")]
+    DamagedDocument {
+        /// Which one.
+        id: DocumentId,
+        /// By what it was noticed.
+        why: String,
+    },
     /// A list was asked for in a way that its entity does not know.
     #[error("{0}")]
     Query(String),
@@ -105,6 +124,14 @@ pub enum StorageError {
         #[source]
         source: std::io::Error,
     },
+}
+
+impl StorageError {
+    /// Whether it is damage of what is stored: everything else goes on meanwhile.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::DamagedDocument { .. } | Self::Torn { .. })
+    }
 }
 
 /// An enrolled device.
@@ -402,6 +429,9 @@ pub trait Read:
     ) -> Result<Option<StoredRefusal>, StorageError>;
     /// The position of the last commit that changed a document; 0 at first.
     fn position(&self) -> Result<u64, StorageError>;
+    /// Up to which position the feed is in all the backups that the operator keeps; `None` while
+    /// there are not so many.
+    fn backed_up(&self) -> Result<Option<u64>, StorageError>;
     /// The feed's digest at a position; zeros at 0, `None` for one that is not in the feed.
     fn feed_digest(&self, position: u64) -> Result<Option<Digest>, StorageError>;
     /// A page of the feed.
@@ -576,6 +606,9 @@ pub trait Write:
     /// Writes an entry to the ledger with the commit, before it counts.
     /// [`add_device`](Self::add_device) does so itself.
     fn note(&mut self, entry: Entry);
+    /// Puts documents aside that are damaged and makes them anew from their history, in this
+    /// transaction; how many were made anew.
+    fn mend(&mut self, ids: &[DocumentId]) -> Result<u64, StorageError>;
     /// Notes when a device was last heard of; no news.
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError>;
     /// Makes everything durable. Takes the next position if a document, change or device was

@@ -7,12 +7,14 @@ use outrider_core::schema::Language;
 
 use crate::{context::standard_language, demo::DemoArgs};
 
+mod doctor;
 mod export;
 mod find;
 mod merge;
 mod replica;
 mod taps;
 
+pub(crate) use doctor::{BundleArgs, DoctorArgs};
 pub(crate) use export::{ExportArgs, HeadersArg};
 pub(crate) use find::{
     ConditionArgs, FilterCommand, FilterSaveArgs, NearArgs, SearchArgs, WatchArgs,
@@ -225,6 +227,12 @@ pub(crate) enum Command {
     Rebuild,
     /// Check that the lists say what the documents say; changes nothing
     Check,
+    /// Say what is wrong with this device's store, explain it, and repair it; nothing is destroyed.
+    /// Exit code 1 while something is wrong
+    Doctor(DoctorArgs),
+    /// Write a file for support: versions, sizes, findings, and the structure of the store with
+    /// every word replaced
+    Bundle(BundleArgs),
     /// Say what takes how much on this device
     Storage,
     /// Export or import the whole store, for support
@@ -254,7 +262,7 @@ pub(crate) enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "SETTINGS")]
         rest: Vec<OsString>,
     },
-    /// Any command of the server: backup-key, backup, restore, verify, ledger, tenant; --help lists
+    /// Any command of the server: backup-key, backup, restore, verify, doctor, ledger, tenant; --help lists
     /// them
     #[command(disable_help_flag = true)]
     Server {

@@ -32,6 +32,8 @@ mod export;
 mod import;
 mod report;
 
+mod bundle;
+mod doctor;
 mod maintain;
 mod schema;
 mod store;
@@ -48,6 +50,8 @@ pub(crate) fn run(
         Command::User(which) => user::user(context, &which, output),
         Command::Sync(args) => sync::sync(context, &args, output),
         Command::Status => device::status(context, output),
+        Command::Doctor(args) => doctor::doctor(context, &args, output),
+        Command::Bundle(args) => bundle::bundle(context, &args, output),
         Command::AuditHead => device::audit_head(context, output),
         Command::List(args) => list::list(context, &args, output),
         Command::Search(args) => find::search(context, &args, output),

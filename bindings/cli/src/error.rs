@@ -236,6 +236,9 @@ pub(crate) enum CliError {
     /// The rows are not what the documents say.
     #[error("{0} rows differ from their documents; run `outrider rebuild`")]
     RowsDiffer(usize),
+    /// The doctor found something that is not repaired.
+    #[error("{0} problems were found; what stands beside them says what can be done")]
+    Unwell(usize),
     /// Some lines of a batch failed.
     #[error("{failed} of {total} commands failed; their lines say why")]
     BatchFailed {
@@ -331,6 +334,7 @@ impl CliError {
             Self::Replica(error) => replica_exit_code(error),
             Self::File { .. }
             | Self::RowsDiffer(_)
+            | Self::Unwell(_)
             | Self::BatchFailed { .. }
             | Self::Import(_)
             | Self::Own(_)
@@ -370,6 +374,7 @@ impl CliError {
             Self::File { .. } => "file",
             Self::Json { .. } => "bad_json",
             Self::RowsDiffer(_) => "rows_differ",
+            Self::Unwell(_) => "unwell",
             Self::BatchFailed { .. } => "batch_failed",
             Self::Import(_) | Self::Own(_) => "import",
             Self::FileExists(_) => "file_exists",

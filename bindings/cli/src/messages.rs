@@ -1,6 +1,7 @@
 //! Words that people read, in English and Chinese.
 
 pub(crate) mod devices;
+pub(crate) mod doctor;
 pub(crate) mod merge;
 pub(crate) mod past;
 mod seal;
@@ -312,6 +313,9 @@ fn in_chinese(error: &CliError) -> Option<String> {
         }
         CliError::Rejected(count) => {
             format!("有 {count} 行被拒绝；请在文件中更正后重新导入")
+        }
+        CliError::Unwell(count) => {
+            format!("发现 {count} 个问题；以上各条说明了处理办法")
         }
         CliError::RowsDiffer(count) => {
             format!("有 {count} 行与文档不一致；请运行 `outrider rebuild`")

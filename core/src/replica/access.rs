@@ -338,13 +338,13 @@ impl Writer<'_> {
 
     /// Takes off what of a record may not be held; whether nothing of it is left.
     fn purge_record(&mut self, grant: &Grant, record: RecordId) -> Result<bool, ReplicaError> {
-        let documents = document::load_all(self.tx, record)?;
+        let documents = self.stored_all(record)?;
         let scopes = self.told_scopes(record)?;
         let (mut left, mut waits) = (0, false);
         let mut touched = None;
         for (part, stored) in documents {
             let id = DocumentId { record, part };
-            let is_waiting = !outbox::waiting_of(self.tx, &id)?.is_empty();
+            let is_waiting = !outbox::waiting_rows(self.tx, &id)?.is_empty();
             // What the server never had is nobody's but its author's.
             let is_own = stored.digest.is_none() && is_waiting;
             if is_own || grant.reads(&stored.entity, PartKind::of(&id.part), &scopes) {
@@ -366,7 +366,7 @@ impl Writer<'_> {
         if let Some(entity) = touched.and_then(|name| self.schema.entity(&name)) {
             rows::delete(self.tx, entity, record).map_err(StoreError::from)?;
             self.changed.note(entity, record);
-            for (part, stored) in document::load_all(self.tx, record)? {
+            for (part, stored) in self.stored_all(record)? {
                 let other = DocumentId { record, part };
                 super::rebuild::project_stored(self.tx, entity, &other, &stored.state)?;
             }

@@ -41,7 +41,7 @@ impl Writer<'_> {
     pub(crate) fn read(&self, id: RecordId) -> Result<Option<Json>, ReplicaError> {
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, stored) in document::load_all(self.tx, id)? {
+        for (part, stored) in self.stored_all(id)? {
             let name = DocumentId { record: id, part };
             if name.part.is_flat() {
                 let state = document::decode_state(&name, &stored.state)?;

@@ -48,7 +48,7 @@ impl Replica {
         loop {
             let page = query::list(self.conn()?, entity, &query).map_err(ReplicaError::from)?;
             for id in page.ids {
-                if let Some(Json::Object(record)) = self.get_itself(id)? {
+                if let Some(Json::Object(record)) = self.get_listed(id)? {
                     take(&record)?;
                 }
             }

@@ -55,7 +55,7 @@ impl Writer<'_> {
         if number <= erased::reached(self.tx)? {
             return Ok(0);
         }
-        let documents = document::load_all(self.tx, record)?;
+        let documents = self.stored_all(record)?;
         let mut taken = self.count_refused(record)?;
         let mut names = BTreeSet::new();
         for (part, stored) in documents {
@@ -95,13 +95,15 @@ impl Writer<'_> {
     }
 
     fn count_waiting(&self, id: &DocumentId, entity: &str) -> Result<u64, ReplicaError> {
-        let waiting = outbox::waiting_of(self.tx, id)?;
+        // One that is damaged goes all the same.
+        let own = outbox::readable_of(self.tx, id)?.into_iter();
+        let waiting: Vec<_> = own.filter(|(_, is_there)| !is_there).map(|(own, _)| own).collect();
         if waiting.is_empty() || matches!(id.part, Part::Text(_)) {
             return Ok(u64::from(!waiting.is_empty()));
         }
         let Some(entity) = self.schema.entity(entity) else { return Ok(waiting.len() as u64) };
         // What cannot be read goes all the same, and counts as one.
-        let values = |own| {
+        let values = |own: &_| {
             let values = refused_values(entity, own).ok();
             values.and_then(|values| values.as_object().map(serde_json::Map::len)).unwrap_or(1)
         };

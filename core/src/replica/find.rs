@@ -39,7 +39,7 @@ impl Replica {
         let (page, _) = search::list(conn, self.schema, entity, text, query)?;
         let mut records = Vec::with_capacity(page.ids.len());
         for id in page.ids {
-            records.extend(self.get_itself(id)?);
+            records.extend(self.get_listed(id)?);
         }
         Ok(Page { records, next: page.next })
     }

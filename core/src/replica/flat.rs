@@ -22,7 +22,7 @@ use crate::{
         document::{self, StoredDocument, decode_state},
         inbox, index,
         outbox::{self, NewOwnChange, OwnChange},
-        rows,
+        quarantine, rows,
         undo::Before,
     },
     sync::{digest, frame::Digest},
@@ -87,7 +87,7 @@ pub(super) enum Merged {
 impl Writer<'_> {
     /// Loads a flat document, if it is here.
     pub(super) fn load_flat(&self, id: &DocumentId) -> Result<Option<FlatDocument>, StoreError> {
-        document::load(self.tx, id)?.map(|stored| FlatDocument::decode(id, stored)).transpose()
+        self.stored(id)?.map(|stored| FlatDocument::decode(id, stored)).transpose()
     }
 
     /// The actor under which the next change of a document will be written.
@@ -141,7 +141,7 @@ impl Writer<'_> {
             self.save(&document, state, Some(confirmed_bytes))?;
         } else {
             let own = document.own.as_ref();
-            document::save_edited(self.tx, id, &state, &confirmed_bytes, own)?;
+            document::save_edited(self.tx, (id, &entity.name), &state, &confirmed_bytes, own)?;
         }
         self.queue(&document, &change, &base, before.as_ref())?;
         let touched = if is_new { None } else { Some(&touched) };
@@ -221,6 +221,8 @@ impl Writer<'_> {
     /// The server has the change durably.
     pub(super) fn confirm_flat(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
         outbox::acknowledge(self.tx, own.id, self.now_ms)?;
+        // Before the document is loaded: what is damaged is written anew in both.
+        let waiting = self.waiting_of(&own.document)?;
         let Some(mut document) = self.load_flat(&own.document)? else { return Ok(()) };
         if own.generation != document.state.generation {
             return Ok(());
@@ -234,12 +236,12 @@ impl Writer<'_> {
         if seen < encoded.change.seq {
             confirmed.apply(&encoded);
         }
-        let waiting = outbox::waiting_of(self.tx, &own.document)?;
         for mut later in waiting.iter().cloned() {
             later.base.advance(&encoded);
             outbox::set_base(self.tx, later.id, &later.base)?;
         }
-        if waiting.is_empty() {
+        // Of one that waits for the server's copy the confirmed state is known in part only.
+        if waiting.is_empty() && !self.is_awaited(&own.document)? {
             document.state = confirmed;
         } else {
             document.confirmed = Some(confirmed);
@@ -261,8 +263,18 @@ impl Writer<'_> {
         let Some(mut document) = self.load_flat(id)? else {
             // There is nothing to join it with: it is stored as it came.
             let document = FlatDocument { state: arrived, ..FlatDocument::new(id, entity) };
+            if self.is_awaited(id)? {
+                quarantine::close(self.tx, id, self.now_ms)?;
+            }
             return self.store_merged(entity, document, Some(bytes));
         };
+        if self.is_awaited(id)? {
+            let (state, is_waiting) = self.lay_waiting_on(id, &arrived)?;
+            document.confirmed = is_waiting.then_some(arrived);
+            (document.state, document.own) = (state, None);
+            self.redraw_actor();
+            return self.store_merged(entity, document, None);
+        }
         if arrived.generation > document.state.generation {
             document.own = None;
             self.redraw_actor();
@@ -328,9 +340,9 @@ impl Writer<'_> {
         id: &DocumentId,
         refused: Option<(&OwnChange, &str, &[String])>,
     ) -> Result<(), ReplicaError> {
+        let waiting = self.waiting_of(id)?;
         let Some(mut document) = self.load_flat(id)? else { return Ok(()) };
         let entity = self.entity(&document.entity)?;
-        let waiting = outbox::waiting_of(self.tx, id)?;
         let confirmed = document.confirmed().clone();
         let mut pending = Vec::with_capacity(waiting.len());
         // What was refused as a whole when nothing of the record is confirmed takes with it what
@@ -448,7 +460,7 @@ pub(super) fn refused_values(entity: &Entity, own: &OwnChange) -> Result<Json, S
 }
 
 /// Reads a change that this device wrote.
-pub(super) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
+pub(crate) fn decode_own(own: &OwnChange) -> Result<EncodedChange, StoreError> {
     crdt::decode(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
 }
 

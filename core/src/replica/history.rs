@@ -72,7 +72,7 @@ impl Replica {
         field: Option<&str>,
     ) -> Result<Vec<LocalChange>, ReplicaError> {
         let conn = self.conn()?;
-        let documents = document::load_all(conn, record)?;
+        let documents = self.stored_all(record)?;
         if documents.is_empty() {
             return Err(ReplicaError::UnknownRecord(record));
         }

@@ -202,7 +202,7 @@ impl Replica {
             match known.get(&id) {
                 Some(print) if !is_suspect => fresh.push(Fresh { id, print: *print, json: None }),
                 Some(_) | None => {
-                    let Some(json) = self.get_itself(id)? else { continue };
+                    let Some(json) = self.get_listed(id)? else { continue };
                     fresh.push(Fresh { id, print: print_of(&json), json: Some(json) });
                 }
             }

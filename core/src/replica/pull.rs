@@ -24,6 +24,9 @@ use crate::{
 /// Frames in one transaction.
 pub const FRAMES_PER_TRANSACTION: usize = 500;
 
+/// Acknowledged changes that one pull lets go, at most, when backups cover them.
+pub const FORGOTTEN_MAX: usize = 10_000;
+
 /// What frames did.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PullEffect {
@@ -61,6 +64,7 @@ impl Replica {
             erased: Some(erased::reached(conn)?).filter(|number| *number > 0),
             audit_head: witness::last(conn)?,
             recovered: Some(meta::recovered(conn)?).filter(|number| *number > 0),
+            pushed: meta::pushed(conn)?,
         })
     }
 
@@ -79,12 +83,27 @@ impl Replica {
         meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
         meta::set_held_grant(&tx, &Digest::default())?;
         standing::mark_stale(&tx)?;
+        forget_feed(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
         erased::forget_numbers(&tx)?;
         points::reach("device.cursor.before_commit");
         tx.commit().map_err(StoreError::from)?;
         points::reach("device.cursor.after_commit");
         Ok(())
+    }
+
+    /// Forgets where this device stands with its server, also where that cannot be read: the next pull
+    /// brings everything again, and all acknowledged changes go up again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn forget_cursor(&mut self) -> Result<(), ReplicaError> {
+        let tx = self.store.begin()?;
+        let held = meta::held(&tx).unwrap_or_default();
+        meta::set_cursor(&tx, &Cursor { held, ..Cursor::default() })?;
+        tx.commit().map_err(StoreError::from)?;
+        self.reset_cursor()
     }
 
     /// After which acknowledged change to go on sending them again; none if that is not needed.
@@ -144,6 +163,9 @@ impl Replica {
                     PullFrame::Hello(hello) => {
                         begun = hello.position;
                         writer.take_recovery(hello.recovery.as_ref())?;
+                        if !is_fetch {
+                            meta::set_backed_up(writer.tx, hello.backed_up)?;
+                        }
                         match &hello.grant {
                             Some(grant) => writer.take_grant(grant)?,
                             None => writer.return_to_held_grant()?,
@@ -205,6 +227,9 @@ impl Replica {
                     cursor.digest = end.digest;
                     cursor.progress = None;
                     meta::set_last_sync(writer.tx, now_ms)?;
+                    if let Some(backed_up) = meta::backed_up(writer.tx)? {
+                        outbox::forget_covered(writer.tx, backed_up, FORGOTTEN_MAX)?;
+                    }
                 }
                 None => {}
             }
@@ -295,6 +320,13 @@ impl Replica {
         let id = DocumentId { record: name.record, part: name.part.clone() };
         Ok(outbox::acknowledged_of(self.store.conn(), &id)?)
     }
+}
+
+/// Forgets where in a server's feed our changes are: it is another feed now.
+pub(super) fn forget_feed(conn: &rusqlite::Connection) -> Result<(), StoreError> {
+    meta::set_pushed(conn, None)?;
+    meta::set_backed_up(conn, None)?;
+    outbox::forget_positions(conn)
 }
 
 fn progress_of(document: &DocumentFrame) -> Progress {

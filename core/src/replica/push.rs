@@ -166,6 +166,7 @@ impl Replica {
                 };
                 writer.take_answer(&own, &answer.outcome, &mut effect, &mut asked)?;
             }
+            writer.note_places(response)?;
             points::reach("device.answers.before_commit");
             Ok((effect, asked))
         })?;
@@ -175,6 +176,15 @@ impl Replica {
 }
 
 impl Replica {
+    /// Notes where in the server's feed changes are that were sent again.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn note_places(&mut self, response: &PushResponse) -> Result<(), ReplicaError> {
+        self.exchange(|writer| writer.note_places(response))
+    }
+
     /// Seals a batch to the server that this device was enrolled with, for its review.
     ///
     /// # Errors
@@ -244,7 +254,7 @@ impl Replica {
             }
             let mut taken = 0;
             for (id, code) in documents {
-                let waiting = outbox::waiting_of(writer.tx, &id)?;
+                let waiting = writer.waiting_of(&id)?;
                 let is_kept = |own: &OwnChange| {
                     let outcome = outcomes.get(&own.hash);
                     matches!(outcome, Some(Outcome::Refused(..) | Outcome::Erased))
@@ -263,6 +273,18 @@ impl Replica {
 }
 
 impl Writer<'_> {
+    /// Of a server that does not say where its feed stands, nothing is known to be backed up.
+    fn note_places(&self, response: &PushResponse) -> Result<(), ReplicaError> {
+        let Some(reached) = response.reached else { return Ok(()) };
+        for answer in &response.answers {
+            if matches!(answer.outcome, Outcome::Applied | Outcome::Duplicate) {
+                outbox::set_position(self.tx, answer.hash, reached.position)?;
+            }
+        }
+        meta::set_pushed(self.tx, Some(reached))?;
+        Ok(())
+    }
+
     fn take_answer(
         &mut self,
         own: &OwnChange,
@@ -324,11 +346,11 @@ impl Writer<'_> {
 
     /// Moves every waiting edit of an erased document into the inbox.
     fn take_back(&mut self, id: &DocumentId, code: &str) -> Result<(), ReplicaError> {
-        let waiting = outbox::waiting_of(self.tx, id)?;
+        let waiting = self.waiting_of(id)?;
         if !id.part.is_flat() {
             return self.rewrite_text(id, Some(code));
         }
-        let Some(mut stored) = document::load(self.tx, id)? else { return Ok(()) };
+        let Some(mut stored) = self.stored(id)? else { return Ok(()) };
         let entity = self.entity(&stored.entity)?;
         for own in &waiting {
             let values = super::flat::refused_values(entity, own)?;

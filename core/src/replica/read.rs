@@ -16,6 +16,7 @@ use crate::{
         StoreError, document,
         inbox::{self, Refused},
         meta, outbox,
+        quarantine::{self, Quarantined},
         query::{self, Compare, Filter, Query},
         rollup,
         timeline::{self, TimelinePage, TimelineQuery},
@@ -127,6 +128,12 @@ pub struct Status {
     pub position: u64,
     /// When the last session ended well.
     pub last_sync: Option<TimestampMs>,
+    /// Changes of this device that its office has and that are kept for it, until backups cover them.
+    pub kept: u64,
+    /// Up to which position of its feed the office's backups reach, as far as it said.
+    pub backed_up: Option<u64>,
+    /// What was found damaged here, and how much of it waits for the server's copy.
+    pub damaged: Quarantined,
 }
 
 impl Replica {
@@ -162,7 +169,7 @@ impl Replica {
     ) -> Result<Option<(&'static Entity, Documents)>, ReplicaError> {
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, stored) in document::load_all(self.conn()?, id)? {
+        for (part, stored) in self.stored_all(id)? {
             let name = DocumentId { record: id, part };
             if name.part.is_flat() {
                 let state = document::decode_state(&name, &stored.state)?;
@@ -173,7 +180,7 @@ impl Replica {
             entity = Some(stored.entity);
         }
         match entity {
-            None => Ok(None),
+            None => self.check_not_awaited(id).map(|()| None),
             Some(entity) => Ok(Some((self.entity(&entity)?, documents))),
         }
     }
@@ -200,6 +207,25 @@ impl Replica {
         Ok(found.map(|(entity, documents)| record::to_json(entity, id, &documents)))
     }
 
+    /// What is not here because it was found damaged is no unknown record.
+    fn check_not_awaited(&self, id: RecordId) -> Result<(), ReplicaError> {
+        let main = DocumentId { record: id, part: Part::Main };
+        if quarantine::is_awaited(self.conn()?, &main)? {
+            return Err(
+                StoreError::damaged_document(&main, "it waits for the server's copy").into()
+            );
+        }
+        Ok(())
+    }
+
+    /// A record in a list: one that is damaged is left out, and the others are shown.
+    pub(super) fn get_listed(&self, id: RecordId) -> Result<Option<Json>, ReplicaError> {
+        match self.get_itself(id) {
+            Err(ReplicaError::Store(error)) if error.is_damage() => Ok(None),
+            found => found,
+        }
+    }
+
     /// A page of an entity's records, without what is computed from other records.
     ///
     /// # Errors
@@ -210,7 +236,7 @@ impl Replica {
         let page = query::list(self.conn()?, entity, query)?;
         let mut records = Vec::with_capacity(page.ids.len());
         for id in page.ids {
-            records.extend(self.get_itself(id)?);
+            records.extend(self.get_listed(id)?);
         }
         Ok(Page { records, next: page.next })
     }
@@ -222,7 +248,11 @@ impl Replica {
     /// Fails when the store does.
     pub fn title(&self, id: RecordId) -> Result<Option<(&'static Entity, String)>, ReplicaError> {
         let name = DocumentId { record: id, part: Part::Main };
-        let Some(stored) = document::load(self.conn()?, &name)? else { return Ok(None) };
+        let stored = match self.stored(&name) {
+            Err(ReplicaError::Store(error)) if error.is_damage() => return Ok(None),
+            stored => stored?,
+        };
+        let Some(stored) = stored else { return Ok(None) };
         let entity = self.entity(&stored.entity)?;
         let state = document::decode_state(&name, &stored.state)?;
         Ok(Some((entity, record::title(entity, id, &state))))
@@ -298,7 +328,11 @@ impl Replica {
         };
         let mut found = Vec::new();
         for id in ids {
-            let Some((entity, documents)) = self.documents(id)? else { continue };
+            let record = match self.documents(id) {
+                Err(ReplicaError::Store(error)) if error.is_damage() => continue,
+                record => record?,
+            };
+            let Some((entity, documents)) = record else { continue };
             let title = documents
                 .flat
                 .get(&Part::Main)
@@ -343,7 +377,10 @@ impl Replica {
 
     /// When a waiting change of this device wrote an operation.
     fn own_made_at(&self, id: &DocumentId, op: OpId) -> Result<Option<TimestampMs>, ReplicaError> {
-        for own in outbox::waiting_of(self.conn()?, id)? {
+        for (own, is_acknowledged) in outbox::readable_of(self.conn()?, id)? {
+            if is_acknowledged {
+                continue;
+            }
             let encoded = decode_own(&own)?;
             if encoded.change.ops_with_ids().any(|(known, _)| known == op) {
                 return Ok(Some(own.made_at));
@@ -435,6 +472,9 @@ impl Replica {
             refusals: inbox::open(conn, usize::MAX)?.len() as u64,
             position: meta::cursor(conn)?.position,
             last_sync: meta::last_sync(conn)?,
+            kept: outbox::count_acknowledged(conn)?,
+            backed_up: meta::backed_up(conn)?,
+            damaged: quarantine::count(conn)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::{Replica, ReplicaError};
+use super::{Replica, ReplicaError, heal::heal};
 use crate::{
     crdt::TextDocument,
     ids::DocumentId,
@@ -48,10 +48,13 @@ impl Replica {
         let schema = self.schema;
         let tx = self.store.begin()?;
         rows::clear(&tx, schema).map_err(StoreError::from)?;
-        document::for_each(&tx, |id, entity, state| {
+        let damaged = document::for_each(&tx, |id, entity, state| {
             let Some(entity) = schema.entity(entity) else { return Ok(()) };
             project_stored(&tx, entity, id, state)
         })?;
+        for (id, why) in &damaged {
+            heal(&tx, schema, id, why, self.clock.now_ms())?;
+        }
         index::rebuild(&tx, schema)?;
         points::reach("device.rebuild.before_commit");
         tx.commit().map_err(StoreError::from)?;
@@ -70,7 +73,7 @@ impl Replica {
 }
 
 /// Projects one stored document into its record's row.
-pub(super) fn project_stored(
+pub(crate) fn project_stored(
     conn: &Connection,
     entity: &Entity,
     id: &DocumentId,
@@ -83,7 +86,7 @@ pub(super) fn project_stored(
     } else {
         let text = TextDocument::load(state)
             .and_then(|text| text.text())
-            .map_err(|error| StoreError::damaged(&id.to_string(), error))?;
+            .map_err(|error| StoreError::damaged_document(id, error))?;
         rows::project_text(conn, entity, *record, part.as_str(), &text)?;
     }
     Ok(())

@@ -52,6 +52,8 @@ pub struct Request {
 /// What a session did.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
+    /// Documents whose waiting edits were damaged and were written anew.
+    pub mended: u64,
     /// Changes that were sent.
     pub pushed: u64,
     /// Changes that are in the history now.
@@ -197,6 +199,7 @@ impl Session {
         }
         if !self.is_begun {
             self.is_begun = true;
+            self.summary.mended = replica.mend_outbox()?;
             if let Some(after) = replica.resend_after()? {
                 self.phase = Phase::Resend { after };
             }
@@ -308,7 +311,8 @@ impl Session {
         body: &mut dyn Read,
     ) -> Result<(), ReplicaError> {
         // What comes of each the digests tell.
-        read_message::<PushResponse>(body)?;
+        let response: PushResponse = read_message(body)?;
+        replica.note_places(&response)?;
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }
@@ -468,6 +472,9 @@ impl Session {
         if end.is_more {
             return Ok(());
         }
+        // What was found damaged here and could not be made anew.
+        let awaited = replica.awaited()?;
+        self.fetch_too(awaited)?;
         // After a recovery once more: what was sent again has arrived or never will.
         let checks_max = if self.recovery.is_some() { 2 } else { 1 };
         if self.checks < checks_max && !end.streams.is_empty() {

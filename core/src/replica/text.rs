@@ -19,7 +19,7 @@ use crate::{
         document::{self, StoredDocument},
         inbox,
         outbox::{self, NewOwnChange, OwnChange},
-        rows,
+        quarantine, rows,
     },
     sync::digest,
 };
@@ -32,7 +32,7 @@ impl Writer<'_> {
         entity: &Entity,
         new_text: &str,
     ) -> Result<bool, ReplicaError> {
-        let stored = document::load(self.tx, id)?;
+        let stored = self.stored(id)?;
         if stored.is_none() && new_text.is_empty() {
             return Ok(false);
         }
@@ -136,10 +136,14 @@ impl Writer<'_> {
     /// The server has the change durably.
     pub(super) fn confirm_text(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
         outbox::acknowledge(self.tx, own.id, self.now_ms)?;
-        let Some(mut stored) = document::load(self.tx, &own.document)? else { return Ok(()) };
+        let Some(mut stored) = self.stored(&own.document)? else { return Ok(()) };
+        if self.is_awaited(&own.document)? {
+            // Its bytes come with the server's copy.
+            return Ok(());
+        }
         let confirmed = stored.confirmed.take().unwrap_or_else(|| stored.state.clone());
         let confirmed = accept(&confirmed, &own.bytes)?.saved;
-        if outbox::waiting_of(self.tx, &own.document)?.is_empty() {
+        if self.waiting_of(&own.document)?.is_empty() {
             stored.state = confirmed;
         } else {
             stored.confirmed = Some(confirmed);
@@ -154,7 +158,7 @@ impl Writer<'_> {
         entity: &str,
         changes: &[impl AsRef<[u8]>],
     ) -> Result<Merged, ReplicaError> {
-        let mut stored = match document::load(self.tx, id)? {
+        let mut stored = match self.stored(id)? {
             Some(stored) => stored,
             None => StoredDocument {
                 entity: entity.to_owned(),
@@ -164,6 +168,9 @@ impl Writer<'_> {
                 digest: None,
             },
         };
+        if self.is_awaited(id)? {
+            return self.merge_awaited_text(id, entity, stored, changes);
+        }
         let mut text = TextDocument::load(&stored.state)?.text()?;
         let mut misfit = None;
         for change in changes {
@@ -196,6 +203,48 @@ impl Writer<'_> {
         Ok(Merged::Joined)
     }
 
+    /// Takes in the server's copy of a text that waited for it; the edits that still wait are laid on
+    /// top. A long one comes in several pieces: it waits until all of them fit.
+    fn merge_awaited_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        mut stored: StoredDocument,
+        changes: &[impl AsRef<[u8]>],
+    ) -> Result<Merged, ReplicaError> {
+        let waiting = self.waiting_of(id)?;
+        let mut confirmed = match stored.confirmed.take() {
+            Some(confirmed) => confirmed,
+            None => TextDocument::new()?.save(),
+        };
+        for change in changes {
+            match accept(&confirmed, change.as_ref()) {
+                Ok(accepted) => confirmed = accepted.saved,
+                Err(error) if is_incomplete(&error) => return Ok(Merged::NeedsWhole),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut state = confirmed.clone();
+        let mut is_whole = true;
+        for own in &waiting {
+            match accept(&state, &own.bytes) {
+                Ok(accepted) => state = accepted.saved,
+                Err(_) => is_whole = false,
+            }
+        }
+        let text = TextDocument::load(&state)?.text()?;
+        (stored.state, stored.own) = (state, None);
+        stored.confirmed = (!waiting.is_empty() || !is_whole).then_some(confirmed);
+        if is_whole {
+            quarantine::close(self.tx, id, self.now_ms)?;
+        }
+        self.save_text(id, stored)?;
+        if let Some(entity) = self.schema.entity(entity) {
+            self.project_text(id, entity, &text)?;
+        }
+        Ok(Merged::Joined)
+    }
+
     /// Takes the waiting edits of a text out after a refusal (`code`), or, without one, writes
     /// them anew under an actor that has not written there.
     pub(super) fn rewrite_text(
@@ -203,8 +252,8 @@ impl Writer<'_> {
         id: &DocumentId,
         code: Option<&str>,
     ) -> Result<(), ReplicaError> {
-        let Some(mut stored) = document::load(self.tx, id)? else { return Ok(()) };
-        let waiting = outbox::waiting_of(self.tx, id)?;
+        let waiting = self.waiting_of(id)?;
+        let Some(mut stored) = self.stored(id)? else { return Ok(()) };
         let (Some(first), Some(confirmed)) = (waiting.first(), stored.confirmed.take()) else {
             return Ok(());
         };

@@ -54,7 +54,7 @@ impl Replica {
         let (entity, _) = self.title(record)?.ok_or(ReplicaError::UnknownRecord(record))?;
         long_text(&entity.name, entity.field(field), field)?;
         let id = DocumentId { record, part: Part::Text(field.to_owned()) };
-        let Some(stored) = document::load(self.conn()?, &id)? else {
+        let Some(stored) = self.stored(&id)? else {
             return Ok(SeenText::default());
         };
         let text = TextDocument::load(&stored.state)?;
@@ -102,7 +102,7 @@ impl Writer<'_> {
         let entity = self.entity(entity)?;
         let max = long_text(&entity.name, entity.field(field), field)?;
         let id = DocumentId { record, part: Part::Text(field.to_owned()) };
-        let stored = document::load(self.tx, &id)?;
+        let stored = self.stored(&id)?;
         let mut text = match &stored {
             Some(stored) => TextDocument::load(&stored.state)?,
             None => TextDocument::new()?,

@@ -248,7 +248,7 @@ impl Writer<'_> {
         let id = DocumentId { record, part: Part::Main };
         let entity = change.own.entity.clone();
         let stay = |reason, author| Stays { id, entity, key: String::new(), reason, author };
-        let documents = document::load_all(self.tx, record)?;
+        let documents = self.stored_all(record)?;
         if documents.is_empty() {
             stays.push(stay(Reason::NotHere, None));
             return Ok(());
@@ -290,7 +290,7 @@ impl Writer<'_> {
             let (entity, key) = (first.own.entity.clone(), id.part.as_str().to_owned());
             stays.push(Stays { id: id.clone(), entity, key, reason, author });
         };
-        let Some(stored) = document::load(self.tx, id)? else {
+        let Some(stored) = self.stored(id)? else {
             stay(Reason::NotHere, None);
             return Ok(());
         };

@@ -1,6 +1,6 @@
 //! Writing records: one transaction, one group per tap.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use rand::{RngExt, rngs::StdRng};
 use rusqlite::Connection;
@@ -71,6 +71,8 @@ pub struct Writer<'a> {
     pub(super) grant: Option<Option<Grant>>,
     /// Whether what the grant does not allow is written all the same.
     pub(super) is_insisting: bool,
+    /// Whether any document waits for the server's copy, once it was looked up.
+    pub(super) has_awaited: Cell<Option<bool>>,
 }
 
 /// The actors of a record's parts.
@@ -113,6 +115,7 @@ impl<'a> Writer<'a> {
             is_creating: false,
             grant: None,
             is_insisting: false,
+            has_awaited: Cell::new(None),
         })
     }
 
@@ -220,7 +223,7 @@ impl<'a> Writer<'a> {
         document::remove(self.tx, id)?;
         rows::delete(self.tx, entity, id.record)?;
         self.changed.note(entity, id.record);
-        for (part, stored) in document::load_all(self.tx, id.record)? {
+        for (part, stored) in self.stored_all(id.record)? {
             let other = DocumentId { record: id.record, part };
             project_stored(self.tx, entity, &other, &stored.state)?;
         }
@@ -380,7 +383,7 @@ impl<'a> Writer<'a> {
         let mut flat = BTreeMap::new();
         let mut documents = Documents::default();
         let mut entity = None;
-        for (part, stored) in document::load_all(self.tx, record)? {
+        for (part, stored) in self.stored_all(record)? {
             if part.is_flat() {
                 let id = DocumentId { record, part };
                 let document = FlatDocument::decode(&id, stored)?;

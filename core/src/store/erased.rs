@@ -80,6 +80,7 @@ pub fn refused_of(conn: &Connection, record: RecordId) -> Result<Vec<String>, St
 pub fn remove_traces(conn: &Connection, record: RecordId) -> Result<(), StoreError> {
     for sql in [
         "DELETE FROM own_change WHERE record = ?1",
+        "DELETE FROM quarantine WHERE record = ?1",
         // What an earlier erasure told is no trace: a count.
         "DELETE FROM inbox WHERE record = ?1
              AND (code <> 'erased' OR refused ->> '$.erased_values' IS NULL)",

@@ -8,7 +8,7 @@ use crate::{
     access::Grant,
     crdt::OpId,
     ids::{ActorId, ActorPrefix, DeviceId, DocumentId, RecordId},
-    sync::frame::{Author, Digest, Progress, Provenance},
+    sync::frame::{Author, Digest, FeedPoint, Progress, Provenance},
     time::TimestampMs,
 };
 
@@ -288,6 +288,47 @@ pub fn recovery_over(conn: &Connection) -> Result<u32, StoreError> {
 /// Fails when the database does.
 pub fn set_recovery_over(conn: &Connection, number: u32) -> Result<(), StoreError> {
     set(conn, "recovery_over", &number.to_be_bytes())
+}
+
+/// Where in the server's feed the last of our changes is known to be; none before the first.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn pushed(conn: &Connection) -> Result<Option<FeedPoint>, StoreError> {
+    let kept = get::<Vec<u8>>(conn, "pushed")?.unwrap_or_default();
+    // One that cannot be read is asked for no more.
+    Ok(minicbor::decode(&kept).ok())
+}
+
+/// Stores where in the server's feed the last of our changes is known to be.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_pushed(conn: &Connection, pushed: Option<FeedPoint>) -> Result<(), StoreError> {
+    let kept = pushed.map_or_else(Vec::new, |pushed| minicbor::to_vec(pushed).unwrap_or_default());
+    set(conn, "pushed", &kept)
+}
+
+/// Up to which position the server said that its feed is in backups; none while it is not.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn backed_up(conn: &Connection) -> Result<Option<u64>, StoreError> {
+    let kept = get::<Vec<u8>>(conn, "backed_up")?.unwrap_or_default();
+    Ok(<[u8; 8]>::try_from(kept.as_slice()).ok().map(u64::from_be_bytes))
+}
+
+/// Stores up to which position the server's feed is in backups.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_backed_up(conn: &Connection, position: Option<u64>) -> Result<(), StoreError> {
+    let kept = position.map_or_else(Vec::new, |position| position.to_be_bytes().to_vec());
+    set(conn, "backed_up", &kept)
 }
 
 /// What the user may do, as the server said last.

@@ -5,6 +5,8 @@ use rusqlite::{Connection, Row, params};
 
 use super::{
     StoreError,
+    checksum::{is_whole, with_sum},
+    document::name_of_parts,
     undo::{self, Before},
 };
 use crate::{
@@ -84,15 +86,21 @@ fn base_to_bytes(base: &Base) -> Vec<u8> {
             .collect(),
         counts: base.counts.iter().map(|(key, count)| (key.clone(), *count)).collect(),
     };
-    minicbor::to_vec(&stored).unwrap_or_default()
+    with_sum(minicbor::to_vec(&stored).unwrap_or_default())
 }
 
 fn base_from_bytes(bytes: &[u8]) -> Result<Base, StoreError> {
     if bytes.is_empty() {
         return Ok(Base::default());
     }
-    let stored: StoredBase =
-        minicbor::decode(bytes).map_err(|error| StoreError::damaged("a base", error))?;
+    let damaged = |error: &dyn std::fmt::Display| StoreError::damaged("a base", error);
+    let mut decoder = minicbor::Decoder::new(bytes);
+    let stored: StoredBase = decoder.decode().map_err(|error| damaged(&error))?;
+    let length = decoder.position();
+    // Older apps wrote no sum.
+    if length != bytes.len() && is_whole(bytes, length) != Some(true) {
+        return Err(damaged(&"its bytes are not those that were stored"));
+    }
     let ids = |ids: Vec<(u64, ActorId)>| {
         ids.into_iter().map(|(counter, actor)| OpId { counter, actor }).collect()
     };
@@ -107,15 +115,22 @@ fn base_from_bytes(bytes: &[u8]) -> Result<Base, StoreError> {
 pub(super) const COLUMNS: &str =
     "id, group_id, record, part, entity, generation, hash, bytes, base, made_at";
 
+/// Reads a row of [`COLUMNS`]; one that is not as it was stored is [`StoreError::DamagedChange`].
 pub(super) fn read(row: &Row<'_>) -> Result<OwnChange, StoreError> {
-    let part: String = row.get(3)?;
+    let id: i64 = row.get(0)?;
+    read_columns(id, row).map_err(|error| StoreError::DamagedChange {
+        id,
+        document: name_of_parts(row, 2),
+        why: error.to_string(),
+    })
+}
+
+fn read_columns(id: i64, row: &Row<'_>) -> Result<OwnChange, StoreError> {
+    let named = || StoreError::damaged("a change", "it has lost the name of its document");
     Ok(OwnChange {
-        id: row.get(0)?,
+        id,
         group_id: row.get(1)?,
-        document: DocumentId {
-            record: RecordId::from_bytes(row.get(2)?),
-            part: part.parse().map_err(|error| StoreError::damaged("a part's name", error))?,
-        },
+        document: name_of_parts(row, 2).ok_or_else(named)?,
         entity: row.get(4)?,
         generation: row.get(5)?,
         hash: ChangeHash(row.get(6)?),
@@ -123,6 +138,14 @@ pub(super) fn read(row: &Row<'_>) -> Result<OwnChange, StoreError> {
         base: base_from_bytes(row.get_ref(8)?.as_blob().map_err(rusqlite::Error::from)?)?,
         made_at: row.get(9)?,
     })
+}
+
+impl OwnChange {
+    /// Whether its bytes are those of the change that it is named by.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        crate::crdt::header(&self.bytes).is_ok_and(|header| header.hash == self.hash)
+    }
 }
 
 fn select(
@@ -136,7 +159,11 @@ fn select(
     let mut rows = query.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        match read(row) {
+            // One that is damaged keeps back no other; [`damaged_waiting`] finds it.
+            Err(StoreError::DamagedChange { .. }) => {}
+            own => found.push(own?),
+        }
     }
     Ok(found)
 }
@@ -233,13 +260,203 @@ pub fn waiting(conn: &Connection, after: i64, limit: usize) -> Result<Vec<OwnCha
 ///
 /// # Errors
 ///
-/// Fails when the database does.
+/// Fails when the database does; [`StoreError::DamagedChange`] when one is not as it was stored:
+/// whoever goes on without it would lose it.
 pub fn waiting_of(conn: &Connection, id: &DocumentId) -> Result<Vec<OwnChange>, StoreError> {
-    select(
-        conn,
-        "record = ?1 AND part = ?2 AND acknowledged_at IS NULL ORDER BY id",
-        params![id.record.as_bytes(), id.part.as_str()],
-    )
+    let sql = ["SELECT ", COLUMNS, " FROM own_change WHERE ", OF_DOCUMENT].concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read_whole(row)?);
+    }
+    Ok(found)
+}
+
+/// Those that wait of one document.
+const OF_DOCUMENT: &str = "record = ?1 AND part = ?2 AND acknowledged_at IS NULL ORDER BY id";
+
+/// Reads a change, and looks whether its bytes are those of its name.
+fn read_whole(row: &Row<'_>) -> Result<OwnChange, StoreError> {
+    let own = read(row)?;
+    if own.is_whole() {
+        return Ok(own);
+    }
+    let why = "its bytes are not those that it is named by".to_owned();
+    Err(StoreError::DamagedChange { id: own.id, document: Some(own.document), why })
+}
+
+/// Every waiting change that is not as it was stored, with its document as far as that can be read.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn damaged_waiting(conn: &Connection) -> Result<Vec<(i64, Option<DocumentId>)>, StoreError> {
+    let sql =
+        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NULL ORDER BY id"].concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let mut rows = query.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read_whole(row) {
+            Err(StoreError::DamagedChange { id, document, .. }) => found.push((id, document)),
+            own => drop(own?),
+        }
+    }
+    Ok(found)
+}
+
+/// The numbers of the waiting changes of a document that are not as they were stored.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn damaged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<i64>, StoreError> {
+    let sql = ["SELECT ", COLUMNS, " FROM own_change WHERE ", OF_DOCUMENT].concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read_whole(row) {
+            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
+            own => drop(own?),
+        }
+    }
+    Ok(found)
+}
+
+/// The numbers of the waiting changes of a document, readable or not.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn waiting_rows(conn: &Connection, id: &DocumentId) -> Result<Vec<i64>, StoreError> {
+    let sql = ["SELECT id FROM own_change WHERE ", OF_DOCUMENT].concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let rows =
+        query.query_map(params![id.record.as_bytes(), id.part.as_str()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The changes of a document that are as they were stored, with whether the server has them.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn readable_of(
+    conn: &Connection,
+    id: &DocumentId,
+) -> Result<Vec<(OwnChange, bool)>, StoreError> {
+    let sql = [
+        "SELECT ",
+        COLUMNS,
+        ", acknowledged_at IS NOT NULL FROM own_change
+         WHERE record = ?1 AND part = ?2 ORDER BY id",
+    ]
+    .concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read_whole(row) {
+            Err(StoreError::DamagedChange { .. }) => {}
+            own => found.push((own?, row.get(10)?)),
+        }
+    }
+    Ok(found)
+}
+
+/// The numbers of the acknowledged changes that are not as they were stored.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn damaged_acknowledged(conn: &Connection) -> Result<Vec<i64>, StoreError> {
+    let sql =
+        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NOT NULL ORDER BY id"]
+            .concat();
+    let mut query = conn.prepare(&sql)?;
+    let mut rows = query.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read_whole(row) {
+            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
+            own => drop(own?),
+        }
+    }
+    Ok(found)
+}
+
+/// When the oldest change was written that waits since before a moment, and how many wait so long.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn waiting_since(
+    conn: &Connection,
+    before: TimestampMs,
+) -> Result<Option<(TimestampMs, u64)>, StoreError> {
+    let (oldest, count): (Option<TimestampMs>, i64) = conn
+        .prepare_cached(
+            "SELECT min(made_at), count(*) FROM own_change
+             WHERE acknowledged_at IS NULL AND made_at < ?1",
+        )?
+        .query_row([before], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(oldest.map(|oldest| (oldest, count.unsigned_abs())))
+}
+
+/// Copies a damaged change into the quarantine, as it lies there.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn keep_aside(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<(), StoreError> {
+    for (piece, column) in [("change", "bytes"), ("base", "base")] {
+        // The names are those of this array.
+        let sql = [
+            "INSERT INTO quarantine (record, part, entity, what, bytes, why, found_at, healed_at)
+             SELECT CAST(record AS BLOB), CAST(part AS TEXT), CAST(entity AS TEXT), '",
+            piece,
+            "', CAST(",
+            column,
+            " AS BLOB), 'its bytes are not those that were stored', ?2, ?2
+             FROM own_change WHERE id = ?1",
+        ]
+        .concat();
+        conn.prepare_cached(&sql)?.execute(params![id, now_ms])?;
+    }
+    Ok(())
+}
+
+/// Takes a damaged change out of the outbox into the quarantine: nothing can be made of it here.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_aside(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<(), StoreError> {
+    keep_aside(conn, id, now_ms)?;
+    replace(conn, id, None)
+}
+
+/// The name of a change, if it can be read.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn hash_of(conn: &Connection, id: i64) -> Result<Option<ChangeHash>, StoreError> {
+    let mut query = conn.prepare_cached("SELECT hash FROM own_change WHERE id = ?1")?;
+    let mut rows = query.query([id])?;
+    Ok(rows.next()?.and_then(|row| row.get(0).ok()).map(ChangeHash))
+}
+
+/// Forgets what stood before a change: it was written anew, with other operations.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_undo(conn: &Connection, id: i64) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE own_change SET undo = x'' WHERE id = ?1")?.execute([id])?;
+    Ok(())
 }
 
 /// The waiting change of this name.
@@ -324,6 +541,67 @@ pub fn acknowledged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<ChangeH
         Ok(ChangeHash(row.get(0)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Notes at which position of the server's feed an acknowledged change is.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_position(conn: &Connection, hash: ChangeHash, position: u64) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE own_change SET position = ?2 WHERE hash = ?1 AND acknowledged_at IS NOT NULL",
+    )?
+    .execute(params![hash.0, i64::try_from(position).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// Forgets at which positions acknowledged changes are: the server's feed is another one now.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_positions(conn: &Connection) -> Result<(), StoreError> {
+    conn.execute("UPDATE own_change SET position = NULL WHERE position IS NOT NULL", [])?;
+    Ok(())
+}
+
+/// Lets go of acknowledged changes that the server's backups cover, at most `limit`; how many. Those
+/// that can be undone stay, and the last one, after which the next is numbered.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn forget_covered(
+    conn: &Connection,
+    backed_up: u64,
+    limit: usize,
+) -> Result<usize, StoreError> {
+    let forgotten = conn
+        .prepare_cached(
+            "DELETE FROM own_change WHERE id IN (
+                 SELECT id FROM own_change
+                 WHERE position <= ?1 AND acknowledged_at IS NOT NULL AND undo = x''
+                   AND id < (SELECT max(id) FROM own_change)
+                 ORDER BY position, id LIMIT ?2)",
+        )?
+        .execute(params![
+            i64::try_from(backed_up).unwrap_or(i64::MAX),
+            i64::try_from(limit).unwrap_or(i64::MAX)
+        ])?;
+    Ok(forgotten)
+}
+
+/// How many acknowledged changes are kept.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn count_acknowledged(conn: &Connection) -> Result<u64, StoreError> {
+    let count: i64 = conn
+        .prepare_cached("SELECT count(*) FROM own_change WHERE acknowledged_at IS NOT NULL")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// Forgets every change that the server has.

@@ -77,6 +77,17 @@ pub(super) fn open(
     ))
 }
 
+/// A connection with the key that is kept; nothing is asked of the file.
+pub(crate) fn open_known(
+    path: &Path,
+    flags: OpenFlags,
+    keys: &dyn KeyStore,
+) -> Result<Connection, StoreError> {
+    let no_key = || SealError::NoKey { path: path.to_owned(), place: keys.place() };
+    let key = keys.load().map_err(SealError::from)?.ok_or_else(no_key)?;
+    connect(path, flags, &key)
+}
+
 fn unlock(
     path: &Path,
     flags: OpenFlags,

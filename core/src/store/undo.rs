@@ -179,11 +179,11 @@ fn select(condition: &str) -> String {
 
 fn read(row: &rusqlite::Row<'_>) -> Result<Undoable, StoreError> {
     let bytes = row.get_ref(10)?.as_blob().map_err(rusqlite::Error::from)?;
-    let damaged = |error| StoreError::damaged("what stood before a change", error);
-    let before = if bytes.is_empty() { Ok(Before::default()) } else { minicbor::decode(bytes) };
+    // What cannot be read cannot be taken back, and that is all.
+    let before = if bytes.is_empty() { None } else { minicbor::decode(bytes).ok() };
     Ok(Undoable {
         own: outbox::read(row)?,
-        before: before.map_err(damaged)?,
+        before: before.unwrap_or_default(),
         is_acknowledged: row.get(11)?,
     })
 }

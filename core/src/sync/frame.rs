@@ -205,12 +205,27 @@ pub struct Answer {
     pub outcome: Outcome,
 }
 
+/// A place in the server's feed: a position, and the digest of the chain there, which names
+/// everything before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub struct FeedPoint {
+    /// The position.
+    #[n(0)]
+    pub position: u64,
+    /// The feed's digest there.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub digest: Digest,
+}
+
 /// The answers to a push, one for each change in its order.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct PushResponse {
     /// One for each change.
     #[n(0)]
     pub answers: Vec<Answer>,
+    /// A place in the feed at which every change is that was answered `applied` or `duplicate`.
+    #[n(1)]
+    pub reached: Option<FeedPoint>,
 }
 
 /// How far a pull that was cut off had come.
@@ -270,6 +285,10 @@ pub struct PullRequest {
     /// The last head of the server's audit that this device was told.
     #[n(20)]
     pub audit_head: Option<AuditHead>,
+    /// The last [`PushResponse::reached`]: a server whose feed does not have it has lost what was
+    /// acknowledged there, and says that it does not know the cursor.
+    #[n(21)]
+    pub pushed: Option<FeedPoint>,
 }
 
 /// What a user may do, as the server signed it.
@@ -430,6 +449,10 @@ pub struct Hello {
     /// newer.
     #[n(7)]
     pub position: Option<u64>,
+    /// Up to this position the feed is in backups, as many of them as the operator keeps: whatever is
+    /// restored has it. None while there are not so many; then devices keep all that they wrote.
+    #[n(8)]
+    pub backed_up: Option<u64>,
     /// The server's last recovery, if there was one.
     #[n(10)]
     pub recovery: Option<Recovery>,
@@ -503,6 +526,9 @@ pub struct CheckResponse {
     /// At most [`CHECK_PAGE`] of them; fewer mean the end.
     #[n(0)]
     pub documents: Vec<DocumentDigest>,
+    /// As [`Hello::backed_up`].
+    #[n(1)]
+    pub backed_up: Option<u64>,
 }
 
 /// Names a document in a request.
@@ -547,6 +573,56 @@ mod tests {
             generation: 0,
             bytes: Vec::new(),
         }
+    }
+
+    /// What a server before [`FeedPoint`] answered, and a device before it reads.
+    #[derive(Debug, PartialEq, Encode, Decode)]
+    struct OlderResponse {
+        #[n(0)]
+        answers: Vec<Answer>,
+    }
+
+    /// A hello without what backups cover.
+    #[derive(Debug, PartialEq, Encode, Decode)]
+    struct OlderHello {
+        #[n(0)]
+        version: u8,
+        #[cbor(n(1), with = "minicbor::bytes")]
+        instance: [u8; 16],
+        #[n(2)]
+        is_cursor_known: bool,
+        #[n(4)]
+        now_ms: i64,
+        #[n(5)]
+        expected: u64,
+        #[n(6)]
+        grant: Option<SignedGrant>,
+        #[n(7)]
+        position: Option<u64>,
+    }
+
+    #[test]
+    fn older_apps_and_servers_read_the_frames_that_say_what_backups_cover() {
+        let answers = vec![Answer { hash: ChangeHash([7; 32]), outcome: Outcome::Applied }];
+        let reached = Some(FeedPoint { position: 9, digest: [3; 16] });
+        let response = PushResponse { answers: answers.clone(), reached };
+        let older = OlderResponse { answers };
+        assert_eq!(from_cbor::<OlderResponse>(&to_cbor(&response)).unwrap(), older);
+        let read: PushResponse = from_cbor(&to_cbor(&older)).unwrap();
+        assert_eq!((read.answers, read.reached), (older.answers, None));
+        let older = OlderHello {
+            version: PROTOCOL_VERSION,
+            instance: [1; 16],
+            is_cursor_known: true,
+            now_ms: 5,
+            expected: 6,
+            grant: None,
+            position: Some(7),
+        };
+        let read: Hello = from_cbor(&to_cbor(&older)).unwrap();
+        assert_eq!((read.position, read.backed_up), (Some(7), None));
+        let newer = Hello { backed_up: Some(4), ..read };
+        assert_eq!(from_cbor::<OlderHello>(&to_cbor(&newer)).unwrap(), older);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::{
     },
     ledger::LEDGER_FILE,
     storage::sqlite::{
-        snapshot::bring_up_to_date,
+        snapshot::{BACKUPS_KEPT, bring_up_to_date, note_backup},
         verify::{Findings, verify},
     },
     tenants,
@@ -68,6 +68,16 @@ pub struct BackupArgs {
         default_value_t = PERSON_KEYS_DAYS
     )]
     pub person_keys_days: u32,
+    /// How many of the newest backups are kept, any of which may be put back one day: devices keep what
+    /// they wrote until it is in all of them
+    #[arg(
+        long,
+        env = "OUTRIDER_BACKUPS_KEPT",
+        value_name = "COUNT",
+        default_value_t = BACKUPS_KEPT,
+        value_parser = clap::value_parser!(u32).range(1..=1_000)
+    )]
+    pub kept: u32,
     /// Make one of the first company and one of each tenant
     #[arg(long, conflicts_with = "tenant")]
     pub all: bool,
@@ -173,6 +183,7 @@ pub fn make_backup(args: &BackupArgs) -> Result<(), Box<dyn Error>> {
         };
         let backup = create(&order, &mut telling(args.json))?;
         let manifest = &backup.sealed.manifest;
+        note_backup(&place.data, manifest.position, manifest.created_at, args.kept)?;
         let words = format!(
             "{}\nof position {}, {} bytes of data in {} bytes; {} persons, whose keys are in\n{}",
             backup.path.display(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{Clock, OpId, Seen, State},
+    crdt::{Clock, OpId, Seen, State, TextDocument},
     ids::{ActorPrefix, DocumentId},
     sync::{
         codec::FRAME_BYTES_MAX,
@@ -32,7 +32,10 @@ pub(super) fn bodies(
 ) -> Result<Vec<Body>, StorageError> {
     match &stored.content {
         Content::Flat(state) => flat(tx, id, state, base, device),
-        Content::Text(_) => text(tx, id, base, device),
+        Content::Text(content) => match text(tx, id, base, device) {
+            Err(error) if error.is_damage() => text_itself(id, &content.saved),
+            bodies => bodies,
+        },
     }
 }
 
@@ -52,7 +55,11 @@ fn flat(
     if base == 0 {
         return Ok(whole());
     }
-    let changes = tx.changes_since(id, base, DELTA_CHANGES_MAX + 1)?;
+    let changes = match tx.changes_since(id, base, DELTA_CHANGES_MAX + 1) {
+        // What changed since is not known: all of it is.
+        Err(error) if error.is_damage() => return Ok(whole()),
+        changes => changes?,
+    };
     if changes.is_empty() || changes.len() > DELTA_CHANGES_MAX {
         // Nothing new in the document itself: it moved to another family, or was re-rooted.
         return Ok(whole());
@@ -95,19 +102,33 @@ fn text(
     if changes.iter().all(|change| Some(change.actor.prefix()) == prefix) {
         return Ok(Vec::new());
     }
+    Ok(in_frames(changes.into_iter().map(|change| change.bytes)))
+}
+
+/// The changes that a text itself holds, where its history cannot be read.
+fn text_itself(id: &DocumentId, saved: &[u8]) -> Result<Vec<Body>, StorageError> {
+    let changes = TextDocument::load(saved).and_then(|text| text.changes_since(&[]));
+    let changes = changes.map_err(|error| StorageError::DamagedDocument {
+        id: id.clone(),
+        why: error.to_string(),
+    })?;
+    Ok(in_frames(changes.into_iter().map(|change| change.bytes)))
+}
+
+fn in_frames(changes: impl Iterator<Item = Vec<u8>>) -> Vec<Body> {
     let mut bodies = Vec::new();
     let mut frame: Vec<ByteVec> = Vec::new();
     let mut bytes = 0;
     for change in changes {
-        if bytes + change.bytes.len() > TEXT_FRAME_BYTES && !frame.is_empty() {
+        if bytes + change.len() > TEXT_FRAME_BYTES && !frame.is_empty() {
             bodies.push(Body::Text(std::mem::take(&mut frame)));
             bytes = 0;
         }
-        bytes += change.bytes.len();
-        frame.push(change.bytes.into());
+        bytes += change.len();
+        frame.push(change.into());
     }
     bodies.push(Body::Text(frame));
-    Ok(bodies)
+    bodies
 }
 
 /// Who wrote each of several values under one key, and when.

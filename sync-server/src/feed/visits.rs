@@ -9,6 +9,7 @@ use outrider_core::{
     store::query::{Compare, Filter, Query},
 };
 
+use super::walk::readable;
 use crate::storage::{Content, Device, Read, StorageError};
 
 /// Visits that are sent before everything else, at most: weeks of anybody's work.
@@ -30,7 +31,7 @@ pub(super) fn first_needed(tx: &dyn Read, device: &Device) -> Result<Vec<RecordI
     let mut known = BTreeSet::new();
     for record in tx.list(visit, &query)?.ids {
         let id = DocumentId { record, part: Part::Main };
-        let Some(stored) = tx.document(&id)? else { continue };
+        let Some(stored) = readable(tx, &id)? else { continue };
         let Content::Flat(main) = &stored.content else { continue };
         let links = visit.shares.iter().filter_map(|field| linked(main, field));
         needed.extend(links.chain([record]).filter(|record| known.insert(*record)));
@@ -56,6 +57,6 @@ pub(super) fn entity_of(
     tx: &dyn Read,
     record: RecordId,
 ) -> Result<Option<&'static Entity>, StorageError> {
-    let stored = tx.document(&DocumentId { record, part: Part::Main })?;
+    let stored = readable(tx, &DocumentId { record, part: Part::Main })?;
     Ok(stored.and_then(|stored| Schema::current().entity(&stored.entity)))
 }

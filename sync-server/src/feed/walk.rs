@@ -192,15 +192,26 @@ impl Walk<'_, '_> {
         place: (u8, u64),
         unit: RecordId,
     ) -> Result<(), FeedError> {
-        let Some(stored) = tx.document(id)? else { return Ok(()) };
+        let Some(stored) = readable(tx, id)? else { return Ok(()) };
         // What the device wrote itself it has, unless it lost it meanwhile: what it wrote before
         // its cursor and does not see by it.
         let is_own_news = || {
-            let first = tx.changes_since(id, 0, 1)?;
+            let first = match tx.changes_since(id, 0, 1) {
+                // Then it is sent whole.
+                Err(error) if error.is_damage() => return Ok(false),
+                first => first?,
+            };
             Ok::<_, StorageError>(first.first().is_some_and(|change| change.position > self.base))
         };
         let author = (base > 0 || is_own_news()?).then_some(self.device);
-        for mut frame in frames(tx, id, &stored, base, author, place)? {
+        let frames = match frames(tx, id, &stored, base, author, place) {
+            Err(error) if error.is_damage() => {
+                tracing::error!(document = %id, error = %error, "left out of an answer");
+                return Ok(());
+            }
+            frames => frames?,
+        };
+        for mut frame in frames {
             frame.unit = (unit != frame.family).then_some(unit);
             let size = body::size_of(&frame.body) as u64;
             self.budget = self.budget.saturating_sub(size);
@@ -251,6 +262,20 @@ impl Walk<'_, '_> {
     }
 }
 
+/// A document, if it is there and can be read: one that is damaged ends no answer.
+pub(super) fn readable(
+    tx: &dyn Read,
+    id: &DocumentId,
+) -> Result<Option<StoredDocument>, StorageError> {
+    match tx.document(id) {
+        Err(error) if error.is_damage() => {
+            tracing::error!(document = %id, error = %error, "left out of an answer");
+            Ok(None)
+        }
+        found => found,
+    }
+}
+
 /// The frames of one document: none if `author` wrote everything new in it itself.
 pub(super) fn frames(
     tx: &dyn Read,
@@ -261,7 +286,10 @@ pub(super) fn frames(
     (pass, family_position): (u8, u64),
 ) -> Result<Vec<DocumentFrame>, StorageError> {
     let bodies = body::bodies(tx, id, stored, base, author)?;
-    let provenance = body::provenance(tx, id, stored)?;
+    let provenance = match body::provenance(tx, id, stored) {
+        Err(error) if error.is_damage() => Vec::new(),
+        known => known?,
+    };
     Ok(bodies
         .into_iter()
         .map(|body| DocumentFrame {

@@ -68,7 +68,11 @@ pub(super) fn views(
     read: &dyn Read,
     ids: impl IntoIterator<Item = RecordId>,
 ) -> Result<Vec<RecordView>, StorageError> {
-    let found = ids.into_iter().map(|id| view_of(read, id, Depth::Flat));
+    let found = ids.into_iter().map(|id| match view_of(read, id, Depth::Flat) {
+        // One that is damaged is left out, and the others are shown.
+        Err(error) if error.is_damage() => Ok(None),
+        found => found,
+    });
     found.filter_map(Result::transpose).collect()
 }
 

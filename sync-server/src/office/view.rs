@@ -144,7 +144,12 @@ fn load(
             continue;
         }
         let name = DocumentId { record: id, part };
-        match read.document(&name)?.map(|stored| stored.content) {
+        let found = match read.document(&name) {
+            // A part that is damaged is not shown; the record is.
+            Err(error) if error.is_damage() && name.part != Part::Main => continue,
+            found => found?,
+        };
+        match found.map(|stored| stored.content) {
             None => {}
             Some(Content::Flat(state)) => {
                 documents.flat.insert(name.part, state);
@@ -183,7 +188,11 @@ pub fn titles(
             continue;
         }
         let main = DocumentId { record: id, part: Part::Main };
-        let Some(stored) = read.document(&main)? else { continue };
+        let stored = match read.document(&main) {
+            Err(error) if error.is_damage() => continue,
+            found => found?,
+        };
+        let Some(stored) = stored else { continue };
         let Some(entity) = Schema::current().entity(&stored.entity) else { continue };
         if let Content::Flat(state) = &stored.content {
             known.insert(id, (stored.entity.clone(), record::title(entity, id, state)));

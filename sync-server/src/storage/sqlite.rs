@@ -8,7 +8,8 @@
 //! * `connection`: how a connection is set up. * `migrate`: tables.
 //! * `read`, `write`: the two transactions. * `document`, `change`, `feed`, `stream`,
 //!   `device`, `accounts`, `audit`, `access`, `ledger`, `rows`: the SQL, by what it is about.
-//! * `scope`, `sight`: who may see what. [`snapshot`], [`verify`]: the whole database, copied and checked.
+//! * `heal`: what is found damaged. `backups`: up to where the feed is backed up. * `scope`, `sight`: who may see what. [`snapshot`], [`verify`], [`repair`]: the whole database, copied,
+//!   checked and repaired.
 
 mod connection;
 mod migrate;
@@ -19,11 +20,13 @@ mod write;
 mod access;
 mod accounts;
 mod audit;
+mod backups;
 mod change;
 mod device;
 mod document;
 mod erasure;
 mod feed;
+mod heal;
 mod ledger;
 mod recovery;
 mod rows;
@@ -33,6 +36,7 @@ mod standing;
 mod stream;
 
 pub mod persons;
+pub mod repair;
 pub mod snapshot;
 pub mod verify;
 
@@ -40,13 +44,19 @@ pub mod verify;
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use outrider_core::{access::Grant, sync::frame::Digest};
-use rusqlite::Connection;
+use outrider_core::{
+    access::Grant,
+    ids::DocumentId,
+    sync::frame::Digest,
+    time::{Clock, SystemClock},
+};
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::watch;
 
 use self::{connection::Role, read::SqliteRead, write::SqliteWrite};
@@ -76,6 +86,9 @@ pub struct SqliteStorage {
     /// With whose eyes each reads: those of a grant, or everybody's.
     idle_readers: Mutex<Vec<(Option<Digest>, Connection)>>,
     ledger: Ledger,
+    /// Documents that were found damaged while reading, to be made anew by who writes next.
+    damaged: Mutex<BTreeSet<DocumentId>>,
+    clock: Arc<dyn Clock>,
     /// The position of the last commit of this process.
     news: watch::Sender<u64>,
 }
@@ -143,6 +156,8 @@ impl SqliteStorage {
             writer: Mutex::new(writer),
             idle_readers: Mutex::new(Vec::new()),
             ledger,
+            damaged: Mutex::default(),
+            clock: Arc::new(SystemClock),
         })
     }
 
@@ -164,6 +179,45 @@ impl SqliteStorage {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// As it is, with another clock: it says when something was found damaged.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    fn begin<'s>(
+        &'s self,
+        conn: MutexGuard<'s, Connection>,
+    ) -> Result<SqliteWrite<'s>, StorageError> {
+        SqliteWrite::begin(conn, &self.ledger, &self.news, self.clock.now_ms())
+    }
+
+    fn damaged(&self) -> MutexGuard<'_, BTreeSet<DocumentId>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes documents anew that were found damaged while reading.
+    fn mend(&self) -> Result<(), StorageError> {
+        let ids: Vec<DocumentId> = std::mem::take(&mut *self.damaged()).into_iter().collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        mend(Box::new(self.begin(conn)?), &ids)
+    }
+
+    /// As [`mend`](Self::mend), unless somebody writes just now: then the next one does it.
+    fn mend_if_free(&self) {
+        if self.damaged().is_empty() {
+            return;
+        }
+        let Ok(conn) = self.writer.try_lock() else { return };
+        let ids: Vec<DocumentId> = std::mem::take(&mut *self.damaged()).into_iter().collect();
+        if let Err(error) = self.begin(conn).and_then(|write| mend(Box::new(write), &ids)) {
+            tracing::error!(error = %error, "what is damaged could not be made anew");
+        }
     }
 
     fn idle_readers(&self) -> MutexGuard<'_, Vec<(Option<Digest>, Connection)>> {
@@ -202,6 +256,11 @@ impl SqliteStorage {
     }
 }
 
+fn mend(mut write: Box<SqliteWrite<'_>>, ids: &[DocumentId]) -> Result<(), StorageError> {
+    write.mend(ids)?;
+    write.commit().map(drop)
+}
+
 /// Creates the data folder, for its owner alone.
 pub(crate) fn create_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
@@ -223,8 +282,9 @@ impl Storage for SqliteStorage {
 
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
         // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
+        self.mend()?;
         let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(SqliteWrite::begin(conn, &self.ledger, &self.news)?))
+        Ok(Box::new(self.begin(conn)?))
     }
 
     fn sweep(&self) -> Result<bool, StorageError> {
@@ -247,7 +307,12 @@ trait Doing<T> {
 
 impl<T> Doing<T> for rusqlite::Result<T> {
     fn doing(self, doing: &'static str) -> Result<T, StorageError> {
-        self.map_err(|source| StorageError::Database { doing, source })
+        self.map_err(|source| match source.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                StorageError::Torn { doing, source }
+            }
+            _ => StorageError::Database { doing, source },
+        })
     }
 }
 

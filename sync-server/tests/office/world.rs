@@ -160,7 +160,7 @@ impl World {
         session.summary().clone()
     }
 
-    fn answer(&self, device: &Device, path: &str, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn answer(&self, device: &Device, path: &str, body: &[u8]) -> Vec<u8> {
         let mut frames = FrameWriter::new(Vec::new()).unwrap();
         let policy = policy_of(&*self.storage.read().unwrap()).unwrap();
         let key = ServerKey::from_bytes(&[7; 32]).unwrap();

@@ -93,6 +93,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         erased: None,
         recovered: None,
         audit_head,
+        pushed: None,
     };
     let answer = office.post("/v1/pull", token, TYPE, &codec::pack(&request).unwrap());
     assert_eq!(answer.status, 200);

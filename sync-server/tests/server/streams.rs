@@ -31,6 +31,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         erased: None,
         recovered: None,
         audit_head: None,
+        pushed: None,
     };
     let answer = office.post("/v1/pull", &token, TYPE, &codec::pack(&request).unwrap());
     assert_eq!((answer.status, answer.content_type.as_str()), (200, TYPE));

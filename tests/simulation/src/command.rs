@@ -9,6 +9,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 
+use outrider_core::bundle::Structure;
 use outrider_disk::Mode;
 
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     output,
     report::{run_each, run_many},
     shrink::shrink,
-    world::run,
+    world::{replay, run},
 };
 
 /// Failing runs that are made smaller, at most: the others mostly fail for the same reason.
@@ -45,6 +46,8 @@ enum Command {
     Restore(WorldArgs),
     /// Asks server and a separate model who may do what, and looks for words that leaked
     Access(AccessArgs),
+    /// Lives through a bundle that a device wrote for support
+    Replay(ReplayArgs),
     /// Lets records, people and roles change hands under phones, and looks at what each holds
     Reassign(RunArgs),
     /// Tries everything that can happen within bounds, and plays a sample of it on the real code
@@ -126,6 +129,21 @@ struct AccessArgs {
     /// Write one line of JSON instead of a report for people
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// The bundle
+    file: std::path::PathBuf,
+    /// Seed of what is made up
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Write one line of JSON instead of a report for people
+    #[arg(long)]
+    json: bool,
+    /// Write the events to standard error
+    #[arg(long)]
+    trace: bool,
 }
 
 #[derive(Debug, Args)]
@@ -238,6 +256,7 @@ pub fn main() -> ExitCode {
         Command::Model(args) => model(&args),
         Command::Faults(args) => fail_disks(&args),
         Command::Kill(args) => kill(args),
+        Command::Replay(args) => relive(&args),
     }
 }
 
@@ -281,6 +300,22 @@ fn ask(args: &AccessArgs) -> ExitCode {
     });
     output::show_asked(&asked, args.json);
     if asked.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn relive(args: &ReplayArgs) -> ExitCode {
+    let structure = match Structure::read(&args.file) {
+        Ok(structure) => structure,
+        Err(error) => {
+            output::show_error(&error);
+            return ExitCode::FAILURE;
+        }
+    };
+    let replayed = replay(&structure, args.seed, args.trace);
+    if args.trace {
+        output::show_trace(&replayed.outcome);
+    }
+    output::show_replayed(&replayed, args.json);
+    if replayed.outcome.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn kill(args: KillArgs) -> ExitCode {

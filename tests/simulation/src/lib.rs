@@ -62,7 +62,7 @@ pub use event::Event;
 pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};
 pub use shrink::{Shrunk, shrink};
-pub use world::run;
+pub use world::{Replayed, replay, run};
 pub use model::{ModelReport, Reach, run_model};
 pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
 

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Asked, Found, ModelReport, Outcome, Report, Shrunk, Swept, kill::Killed};
+use serde_json::json;
+
+use crate::{Asked, Found, ModelReport, Outcome, Replayed, Report, Shrunk, Swept, kill::Killed};
 
 /// How often it is shown how far the work is.
 const SHOWN_EVERY: Duration = Duration::from_secs(5);
@@ -64,6 +66,37 @@ pub(crate) fn show_failure(outcome: &Outcome, repeat: &str) {
         if found.len() > SHOWN_MAX {
             eprintln!("  {kind}: and {} more", found.len() - SHOWN_MAX);
         }
+    }
+}
+
+/// Says why nothing was done.
+pub(crate) fn show_error(error: &dyn std::error::Error) {
+    eprintln!("outrider-sim: {error}");
+}
+
+/// Shows what came of a bundle, in one line.
+pub(crate) fn show_replayed(replayed: &Replayed, is_json: bool) {
+    let Replayed { outcome, records, edits, left_out } = replayed;
+    if is_json {
+        let line = json!({
+            "records": records, "edits": edits, "left_out": left_out.len(),
+            "sessions": outcome.sessions, "diverged": outcome.diverged.len(),
+            "lost": outcome.lost.len(), "stuck": outcome.stuck.len(), "seed": outcome.seed,
+            "trace": outcome.trace,
+        });
+        println!("{line}");
+    } else {
+        println!(
+            "{records} records and {edits} edits lived through again in {} sessions, {} left out",
+            outcome.sessions,
+            left_out.len()
+        );
+    }
+    for why in left_out.iter().take(SHOWN_MAX) {
+        eprintln!("  left out: {why}");
+    }
+    if !outcome.is_good() {
+        show_failure(outcome, &format!("--seed {}", outcome.seed));
     }
 }
 

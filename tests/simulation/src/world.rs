@@ -37,6 +37,7 @@ use crate::{
 mod calm;
 mod device;
 mod house;
+mod replay;
 mod sabotage;
 mod scene;
 mod talk;
@@ -45,6 +46,8 @@ pub(crate) use calm::QUIET_ROUNDS_MAX;
 pub(crate) use scene::Scene;
 pub(crate) use talk::Acknowledged;
 use talk::OldRequest;
+
+pub use replay::{Replayed, replay};
 
 /// Steps that one session takes before others have their turn, at most.
 const STRIDES_MAX: usize = 6;

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     context::Context,
     error::CliError,
-    messages::{Word, word},
+    messages::{self, Word, word},
     output::Output,
     table::Table,
 };
@@ -39,6 +39,7 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
         return output.json(&json);
     }
     let say = |name| word(name, context.language);
+    let damaged = messages::doctor::status(&status, context.language);
     let mut lines = vec![(Word::Folder, context.home.display().to_string())];
     let encrypted = if replica.store().is_sealed() { Word::Yes } else { Word::No };
     lines.push((Word::Encrypted, say(encrypted).to_owned()));
@@ -68,6 +69,9 @@ pub(crate) fn status(context: &Context, output: &mut Output) -> Result<(), CliEr
     lines.push((Word::LastSync, last_sync));
     for (name, value) in lines {
         output.line(format!("{}: {value}", say(name)).trim_end())?;
+    }
+    if let Some(line) = damaged {
+        output.line(&line)?;
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ mod office;
 
 mod audit;
 
+mod doctor;
+
 mod maintain;
 
 mod find;

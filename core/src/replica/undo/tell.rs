@@ -14,10 +14,7 @@ use crate::{
     ids::{DocumentId, Part, RecordId},
     replica::{Replica, ReplicaError, flat::decode_own},
     schema::{Entity, Key},
-    store::{
-        document,
-        undo::{Old, Undoable},
-    },
+    store::undo::{Old, Undoable},
     value::Value,
 };
 
@@ -66,7 +63,7 @@ impl Replica {
     fn tell_text(&self, change: &Undoable, told: TapItem) -> Result<TapItem, ReplicaError> {
         let key = change.own.document.part.as_str().to_owned();
         let told = TapItem { key, what: What::Edited, ..told };
-        let Some(stored) = document::load(self.store().conn(), &change.own.document)? else {
+        let Some(stored) = self.stored(&change.own.document)? else {
             return Ok(told);
         };
         let text = TextDocument::load(&stored.state)?;

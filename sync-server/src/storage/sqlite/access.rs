@@ -15,9 +15,11 @@ use outrider_core::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::{Doing, damaged, document, from_sql, read::Connected, to_sql, write::SqliteWrite};
+use super::{
+    Doing, damaged, document, from_sql, heal, read::Connected, to_sql, write::SqliteWrite,
+};
 use crate::storage::{
-    FeedCursor, FeedRow, StorageError,
+    Content, FeedCursor, FeedRow, StorageError,
     access::{
         DeviceView, OWN_CHANGES_SEEN, ReadAccess, Review, ReviewState, UnitRow, UnitScope,
         WriteAccess,
@@ -537,14 +539,21 @@ fn each(
 ) -> Result<(), StorageError> {
     const DOING: &str = "reading who is who";
     let mut query = conn
-        .prepare_cached("SELECT record, content FROM document WHERE entity = ?1 AND part = 'main'")
+        .prepare_cached("SELECT record FROM document WHERE entity = ?1 AND part = 'main'")
         .doing(DOING)?;
     let mut rows = query.query([entity]).doing(DOING)?;
     while let Some(row) = rows.next().doing(DOING)? {
-        let content = row.get_ref(1).doing(DOING)?.as_blob().map_err(damaged)?;
-        let state = State::from_bytes(content).map_err(damaged)?;
+        let record = RecordId::from_bytes(row.get(0).doing(DOING)?);
+        let id = DocumentId { record, part: Part::Main };
+        let stored = match heal::find(conn, &id) {
+            // Whoever cannot be read may do nothing; the others may what they may. Rules that cannot
+            // be read are no absence of rules.
+            Err(error) if error.is_damage() && entity == "user" => continue,
+            found => found?,
+        };
+        let Some(Content::Flat(state)) = stored.map(|stored| stored.content) else { continue };
         if !matches!(state.archival(), Archival::Archived(_)) {
-            take(RecordId::from_bytes(row.get(0).doing(DOING)?), &state);
+            take(record, &state);
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use outrider_core::{
     crdt::State,
     ids::{ChangeHash, DocumentId, HASH_BYTES, Part, RecordId},
     schema::Schema,
+    store::checksum::sum_of,
     sync::{digest, frame::Digest},
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -44,44 +45,64 @@ struct Raw {
     heads: Vec<u8>,
     text: String,
     position: i64,
+    sum: Option<i64>,
 }
 
-/// The document `id`.
+/// The document `id`; one that is not as it was stored is [`StorageError::DamagedDocument`].
 pub(super) fn find(
     conn: &Connection,
     id: &DocumentId,
 ) -> Result<Option<StoredDocument>, StorageError> {
     const DOING: &str = "reading a document";
-    let raw = conn
+    let mut query = conn
         .prepare_cached(
-            "SELECT entity, family, generation, content, heads, text, position
+            "SELECT entity, family, generation, content, heads, text, position, sum
              FROM document WHERE record = ?1 AND part = ?2",
         )
-        .doing(DOING)?
-        .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
-            Ok(Raw {
-                entity: row.get(0)?,
-                family: RecordId::from_bytes(row.get(1)?),
-                generation: row.get(2)?,
-                content: row.get(3)?,
-                heads: row.get(4)?,
-                text: row.get(5)?,
-                position: row.get(6)?,
-            })
-        })
-        .optional()
         .doing(DOING)?;
-    raw.map(|raw| decode(id, raw)).transpose()
+    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()]).doing(DOING)?;
+    let Some(row) = rows.next().doing(DOING)? else { return Ok(None) };
+    let damaged = |why: String| StorageError::DamagedDocument { id: id.clone(), why };
+    let raw = read_raw(row).map_err(|error| damaged(error.to_string()))?;
+    decode(id, raw).map(Some).map_err(damaged)
 }
 
-fn decode(id: &DocumentId, raw: Raw) -> Result<StoredDocument, StorageError> {
+fn read_raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    Ok(Raw {
+        entity: row.get(0)?,
+        family: RecordId::from_bytes(row.get(1)?),
+        generation: row.get(2)?,
+        content: row.get(3)?,
+        heads: row.get(4)?,
+        text: row.get(5)?,
+        position: row.get(6)?,
+        sum: row.get(7)?,
+    })
+}
+
+/// The sum over what a document's row holds.
+fn sum(id: &DocumentId, entity: &str, content: &[u8], heads: &[u8], text: &str) -> u32 {
+    sum_of(id, entity, &[content, heads, text.as_bytes()])
+}
+
+fn decode(id: &DocumentId, raw: Raw) -> Result<StoredDocument, String> {
+    let fits =
+        |stored| stored == i64::from(sum(id, &raw.entity, &raw.content, &raw.heads, &raw.text));
+    if !raw.sum.is_none_or(fits) {
+        return Err("its bytes are not those that were stored".to_owned());
+    }
+    let words = |error: &dyn std::fmt::Display| error.to_string();
     let content = if id.part.is_flat() {
-        Content::Flat(State::from_bytes(&raw.content).map_err(damaged)?)
+        let state = State::from_bytes(&raw.content).map_err(|error| words(&error))?;
+        if state.generation != raw.generation {
+            return Err("its generation is not that of its content".to_owned());
+        }
+        Content::Flat(state)
     } else {
         Content::Text(TextContent {
             generation: raw.generation,
             saved: raw.content,
-            heads: hashes_of(&raw.heads)?,
+            heads: hashes_of(&raw.heads).map_err(|error| words(&error))?,
             text: raw.text,
         })
     };
@@ -89,7 +110,7 @@ fn decode(id: &DocumentId, raw: Raw) -> Result<StoredDocument, StorageError> {
         entity: raw.entity,
         family: raw.family,
         content,
-        position: from_sql(raw.position)?,
+        position: from_sql(raw.position).map_err(|error| words(&error))?,
     })
 }
 
@@ -186,7 +207,8 @@ pub(super) fn remove(
     Ok(())
 }
 
-fn write(
+/// Writes a document's row and nothing that follows from it.
+pub(super) fn write(
     conn: &Connection,
     id: &DocumentId,
     (entity, family, alone): (&str, RecordId, Option<RecordId>),
@@ -209,13 +231,13 @@ fn write(
     conn.prepare_cached(
         "INSERT INTO document
              (record, part, entity, family, generation, content, heads, text, digest, position,
-              alone)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+              alone, sum)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (record, part) DO UPDATE SET
              entity = excluded.entity, family = excluded.family,
              generation = excluded.generation, content = excluded.content,
              heads = excluded.heads, text = excluded.text,
-             digest = excluded.digest, position = excluded.position",
+             digest = excluded.digest, position = excluded.position, sum = excluded.sum",
     )
     .doing(DOING)?
     .execute(params![
@@ -230,10 +252,50 @@ fn write(
         digest,
         to_sql(position),
         alone.as_ref().map(RecordId::as_bytes),
+        sum(id, entity, bytes, &heads, text),
     ])
     .doing(DOING)?;
     Ok(())
 }
+
+/// Adds the sums that an older server did not keep; what cannot be read has none.
+pub(super) fn add_sums(conn: &Connection) -> Result<(), StorageError> {
+    const DOING: &str = "adding sums to documents";
+    let mut select = conn
+        .prepare(
+            "SELECT entity, family, generation, content, heads, text, position, sum,
+                    record, part, rowid
+             FROM document WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+        )
+        .doing(DOING)?;
+    let mut update = conn.prepare("UPDATE document SET sum = ?2 WHERE rowid = ?1").doing(DOING)?;
+    let mut after = i64::MIN;
+    loop {
+        let mut rows = select.query([after, SUMS_PAGE]).doing(DOING)?;
+        let mut page = Vec::new();
+        while let Some(row) = rows.next().doing(DOING)? {
+            after = row.get(10).doing(DOING)?;
+            let Ok(raw) = read_raw(row) else { continue };
+            let name: rusqlite::Result<([u8; 16], String)> =
+                row.get(8).and_then(|record| Ok((record, row.get(9)?)));
+            let Ok((record, part)) = name else { continue };
+            let Ok(part) = part.parse() else { continue };
+            let id = DocumentId { record: RecordId::from_bytes(record), part };
+            let sum = sum(&id, &raw.entity, &raw.content, &raw.heads, &raw.text);
+            page.extend(decode(&id, raw).is_ok().then_some((after, sum)));
+        }
+        drop(rows);
+        if page.is_empty() {
+            return Ok(());
+        }
+        for (rowid, sum) in page {
+            update.execute(params![rowid, sum]).doing(DOING)?;
+        }
+    }
+}
+
+/// Documents whose sums are added at once.
+const SUMS_PAGE: i64 = 500;
 
 /// Takes the other parts of a record along to its new family; they did not change themselves.
 fn move_other_parts(

@@ -251,6 +251,8 @@ impl WriteErasure for SqliteWrite<'_> {
         counts.changes = remove_changes(conn, record)?;
         counts.refused = remove("DELETE FROM refusal WHERE record = ?1").doing(ERASING)?
             + remove("DELETE FROM review WHERE record = ?1").doing(ERASING)?;
+        // What was kept aside of it says what it said.
+        remove("DELETE FROM quarantine WHERE record = ?1").doing(ERASING)?;
         counts.imports = remove("DELETE FROM import_row WHERE record = ?1").doing(ERASING)?
             + remove("DELETE FROM import_effect WHERE record = ?1").doing(ERASING)?;
         Ok(counts)

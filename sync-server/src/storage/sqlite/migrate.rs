@@ -3,7 +3,7 @@
 use outrider_core::points;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Doing, audit, rows, scope};
+use super::{Doing, audit, document, rows, scope};
 use crate::storage::StorageError;
 
 /// All migrations in order; the n-th brings the database to version n.
@@ -18,7 +18,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_erasure.sql"),
     include_str!("migrations/0009_erasure_due.sql"),
     include_str!("migrations/0010_recovery.sql"),
+    ADDS_SUMS,
 ];
+
+/// The one after which everything stored is summed: SQL cannot.
+const ADDS_SUMS: &str = include_str!("migrations/0011_damage.sql");
 
 /// The one that makes a chain of the audit: SQL cannot hash.
 const CHAINS_AUDIT: &str = include_str!("migrations/0006_people.sql");
@@ -45,6 +49,16 @@ pub(super) fn check(conn: &Connection) -> Result<u32, StorageError> {
     if found > known { Err(StorageError::TooNew { found, known }) } else { Ok(found) }
 }
 
+/// Makes the tables in an empty file, and nothing that follows from what is in them.
+pub(super) fn make_tables(conn: &Connection) -> Result<(), StorageError> {
+    const DOING: &str = "making the tables";
+    for sql in MIGRATIONS {
+        conn.execute_batch(sql).doing(DOING)?;
+    }
+    conn.pragma_update(None, "application_id", APPLICATION_ID).doing(DOING)?;
+    conn.pragma_update(None, "user_version", known_version()).doing(DOING)
+}
+
 /// Brings the database to this server's version, or refuses one that is newer.
 pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
     const DOING: &str = "bringing the tables up to date";
@@ -64,6 +78,9 @@ pub(super) fn run(conn: &mut Connection) -> Result<(), StorageError> {
         tx.execute_batch(sql).doing(DOING)?;
         if *sql == CHAINS_AUDIT {
             audit::chain_old_lines(&tx)?;
+        }
+        if *sql == ADDS_SUMS {
+            document::add_sums(&tx)?;
         }
         points::reach("server.migrate.step");
     }

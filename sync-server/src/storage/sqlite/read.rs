@@ -19,7 +19,7 @@ use outrider_core::{
 use rusqlite::Connection;
 use serde_json::{Map, Value as Json};
 
-use super::{Doing, SqliteStorage, change, device, document, feed, rows, stream};
+use super::{Doing, SqliteStorage, backups, change, device, document, feed, heal, rows, stream};
 use crate::storage::{
     ArrivedChange, Counts, Device, DeviceContact, FeedQuery, FeedRow, Read, StorageError,
     StoredChange, StoredDocument, StoredRefusal,
@@ -54,6 +54,7 @@ impl Drop for SqliteRead<'_> {
         if conn.execute_batch("ROLLBACK").is_ok() {
             self.storage.give_back(self.sight, conn);
         }
+        self.storage.mend_if_free();
     }
 }
 
@@ -62,6 +63,9 @@ pub(super) trait Connected {
     /// The connection.
     fn conn(&self) -> Result<&Connection, StorageError>;
 
+    /// Takes note that a document was found damaged.
+    fn note_damage(&self, id: &DocumentId);
+
     /// Writes what the transaction has not yet written of the digests of streams.
     fn settle_streams(&self) -> Result<(), StorageError> {
         Ok(())
@@ -69,6 +73,10 @@ pub(super) trait Connected {
 }
 
 impl Connected for SqliteRead<'_> {
+    fn note_damage(&self, id: &DocumentId) {
+        self.storage.damaged().insert(id.clone());
+    }
+
     fn conn(&self) -> Result<&Connection, StorageError> {
         self.conn.as_ref().ok_or_else(|| StorageError::Damaged("a read that has ended".to_owned()))
     }
@@ -106,7 +114,14 @@ impl<T: Connected> Read for T {
     }
 
     fn document(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StorageError> {
-        document::find(self.conn()?, id)
+        match document::find(self.conn()?, id) {
+            Err(StorageError::DamagedDocument { .. }) => {
+                self.note_damage(id);
+                heal::find(self.conn()?, id)
+            }
+            Err(StorageError::Torn { .. }) => heal::find(self.conn()?, id),
+            found => found,
+        }
     }
 
     fn change(
@@ -166,6 +181,10 @@ impl<T: Connected> Read for T {
 
     fn position(&self) -> Result<u64, StorageError> {
         feed::position(self.conn()?)
+    }
+
+    fn backed_up(&self) -> Result<Option<u64>, StorageError> {
+        backups::covered(self.conn()?)
     }
 
     fn feed_digest(&self, position: u64) -> Result<Option<Digest>, StorageError> {

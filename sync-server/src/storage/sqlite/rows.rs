@@ -12,7 +12,7 @@ use outrider_core::{
 };
 use rusqlite::{Connection, params};
 
-use super::{Doing, damaged, document};
+use super::{Doing, damaged, document, heal};
 use crate::storage::{Content, StorageError};
 
 const DOING: &str = "writing the typed rows";
@@ -87,8 +87,11 @@ pub(super) fn asked(error: StoreError) -> StorageError {
         StoreError::Database(source) => {
             StorageError::Database { doing: "reading the typed rows", source }
         }
+        StoreError::Torn(source) => StorageError::Torn { doing: "reading the typed rows", source },
         other @ (StoreError::Open { .. }
         | StoreError::Denied { .. }
+        | StoreError::DamagedDocument { .. }
+        | StoreError::DamagedChange { .. }
         | StoreError::TooNew { .. }
         | StoreError::Foreign(_)
         | StoreError::OldSqlite(_)
@@ -109,8 +112,14 @@ pub(super) fn rebuild(conn: &Connection) -> Result<(), StorageError> {
     let mut ids = query.query([]).doing(DOING)?;
     while let Some(row) = ids.next().doing(DOING)? {
         let id = document::id_of(row)?;
-        if let Some(stored) = document::find(conn, &id)? {
-            project(conn, &id, &stored.entity, &stored.content)?;
+        match heal::find(conn, &id) {
+            // Its row is left out; the others are made.
+            Err(error) if error.is_damage() => {}
+            found => {
+                if let Some(stored) = found? {
+                    project(conn, &id, &stored.entity, &stored.content)?;
+                }
+            }
         }
     }
     index::rebuild(conn, Schema::current()).map_err(asked)

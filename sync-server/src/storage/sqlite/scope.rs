@@ -13,7 +13,7 @@ use outrider_core::{
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Doing, damaged, document, feed, to_sql};
+use super::{Doing, damaged, document, feed, heal, to_sql};
 use crate::storage::{
     Content, StorageError,
     access::{alone, scope_of_entity},
@@ -208,7 +208,7 @@ fn members_of(conn: &Connection, head: RecordId) -> Result<Vec<RecordId>, Storag
 /// The scopes of a record whose family has no head yet: those that it would give itself.
 fn scopes_of_orphan(conn: &Connection, record: RecordId) -> Result<Standing, StorageError> {
     let id = DocumentId { record, part: Part::Main };
-    let Some(stored) = document::find(conn, &id)? else { return Ok(Standing::new()) };
+    let Some(stored) = heal::find(conn, &id)? else { return Ok(Standing::new()) };
     if stored.family == record || is_head(conn, stored.family)? {
         return Ok(Standing::new());
     }
@@ -296,7 +296,11 @@ pub(super) fn bring_up_to_date(conn: &Connection) -> Result<(), StorageError> {
     let mut found = query.query([]).doing(DOING)?;
     while let Some(row) = found.next().doing(DOING)? {
         let id = document::id_of(row)?;
-        let Some(stored) = document::find(conn, &id)? else { continue };
+        let stored = match heal::find(conn, &id) {
+            Err(error) if error.is_damage() => continue,
+            found => found?,
+        };
+        let Some(stored) = stored else { continue };
         let Some(entity) = entities.get(stored.entity.as_str()) else { continue };
         let Content::Flat(state) = &stored.content else {
             return Err(damaged(format!("{id} is no flat document")));

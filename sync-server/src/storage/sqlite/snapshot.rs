@@ -13,7 +13,8 @@ use outrider_core::{
 };
 use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
 
-use super::{DATABASE_FILE, Doing, Durability, connection, feed, ledger, migrate, to_sql};
+pub use super::backups::BACKUPS_KEPT;
+use super::{DATABASE_FILE, Doing, Durability, backups, connection, feed, ledger, migrate, to_sql};
 use crate::{ledger::Reached, storage::StorageError};
 
 /// What each database of SQLite begins with.
@@ -171,7 +172,30 @@ pub fn mark_restored_with(
         params![to_sql(position), now_ms],
     )
     .doing(DOING)?;
+    backups::note_restored(&tx, before, now_ms)?;
     tx.commit().doing(DOING)
+}
+
+/// Notes in the database of `folder`, which a server may use meanwhile, that a backup of it was
+/// finished: what is in all of those that are kept, devices need not keep. Whether it could be noted;
+/// tables of an older server have no place for it.
+///
+/// # Errors
+///
+/// [`StorageError`] when the database cannot be written.
+pub fn note_backup(
+    folder: &Path,
+    position: u64,
+    made_at: TimestampMs,
+    kept: u32,
+) -> Result<bool, StorageError> {
+    let path = folder.join(DATABASE_FILE);
+    let conn = connection::open(&path, connection::Role::Writer, Durability::Synced)?;
+    if migrate::check(&conn)? < migrate::known_version() {
+        return Ok(false);
+    }
+    backups::note(&conn, position, made_at, kept)?;
+    Ok(true)
 }
 
 /// Lets the database in `folder` forget its ledger; the next opening begins one.

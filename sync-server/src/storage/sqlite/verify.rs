@@ -19,6 +19,7 @@ mod tests;
 
 use std::{fmt, path::Path};
 
+use outrider_core::time::TimestampMs;
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -104,6 +105,28 @@ impl Findings {
             self.problems.push(Problem { subject, name, found });
         }
     }
+}
+
+/// What a database tells of how it is cared for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Care {
+    /// Damaged pieces that are kept aside.
+    pub quarantined: u64,
+    /// When the last backup was made of which the database knows.
+    pub last_backup_at: Option<TimestampMs>,
+}
+
+/// How the database in `folder` is cared for.
+///
+/// # Errors
+///
+/// [`StorageError`] when there is no server's database, or it cannot be read.
+pub fn care(folder: &Path) -> Result<Care, StorageError> {
+    const DOING: &str = "looking how the database is cared for";
+    let conn = connection::open_existing(&folder.join(DATABASE_FILE))?;
+    let last_backup_at =
+        conn.query_row("SELECT max(made_at) FROM backup", [], |row| row.get(0)).doing(DOING)?;
+    Ok(Care { quarantined: count(&conn, "SELECT count(*) FROM quarantine")?, last_backup_at })
 }
 
 /// How far the check is: what is being checked, how many are done, of how many.

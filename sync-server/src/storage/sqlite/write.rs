@@ -1,6 +1,10 @@
 //! The write transaction.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::MutexGuard};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    sync::MutexGuard,
+};
 
 use outrider_core::{
     ids::{ActorId, ChangeHash, DeviceId, DocumentId, RecordId},
@@ -13,7 +17,11 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::{
-    Doing, audit, change, device, document, feed, ledger, read::Connected, rows,
+    Doing, audit, change, device, document, feed,
+    heal::{self, Healed},
+    ledger,
+    read::Connected,
+    rows,
     stream::StreamChanges,
 };
 use crate::{
@@ -41,6 +49,10 @@ pub(super) struct SqliteWrite<'s> {
     counts: BTreeMap<DeviceId, u64>,
     /// Where the audit ends, once a line was added: nobody else adds one meanwhile.
     audit_tip: Option<AuditTip>,
+    /// When it began.
+    now_ms: TimestampMs,
+    /// Documents that were found damaged: before the commit they are put aside.
+    damaged: RefCell<BTreeSet<DocumentId>>,
     /// What goes into the ledger before the commit.
     noted: Vec<Entry>,
     ledger: &'s Ledger,
@@ -54,6 +66,7 @@ impl<'s> SqliteWrite<'s> {
         conn: MutexGuard<'s, Connection>,
         ledger: &'s Ledger,
         news: &'s watch::Sender<u64>,
+        now_ms: TimestampMs,
     ) -> Result<Self, StorageError> {
         const DOING: &str = "beginning to write";
         // Left open only by a transaction whose rollback failed; it must not become part of this.
@@ -71,6 +84,8 @@ impl<'s> SqliteWrite<'s> {
             added: Vec::new(),
             counts: BTreeMap::new(),
             audit_tip: None,
+            now_ms,
+            damaged: RefCell::default(),
             noted: Vec::new(),
             ledger,
             news,
@@ -97,7 +112,32 @@ impl Drop for SqliteWrite<'_> {
     }
 }
 
+impl SqliteWrite<'_> {
+    /// Puts a damaged document aside and makes it anew; a line in the audit says so.
+    fn mend_one(&mut self, id: &DocumentId) -> Result<bool, StorageError> {
+        let (action, why) = match heal::heal(&self.conn, id, self.now_ms) {
+            Ok(Healed::Whole | Healed::Known) => return Ok(false),
+            Ok(Healed::Rebuilt(why)) => ("rebuilt", why),
+            Ok(Healed::Lost(why)) => ("damaged", why),
+            // Torn pages are no reason not to write elsewhere.
+            Err(error) if error.is_damage() => {
+                tracing::error!(document = %id, error = %error, "a document cannot be made anew");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        tracing::error!(document = %id, why, action, "a stored document was damaged");
+        let line = AuditLine::new(self.now_ms, action).document(id.clone()).code("damage");
+        self.add_audit(&line)?;
+        Ok(action == "rebuilt")
+    }
+}
+
 impl Connected for SqliteWrite<'_> {
+    fn note_damage(&self, id: &DocumentId) {
+        self.damaged.borrow_mut().insert(id.clone());
+    }
+
     fn conn(&self) -> Result<&Connection, StorageError> {
         Ok(&self.conn)
     }
@@ -116,6 +156,10 @@ impl Write for SqliteWrite<'_> {
         content: &Content,
     ) -> Result<(), StorageError> {
         self.is_changed = true;
+        if self.damaged.borrow_mut().remove(id) {
+            // What was found is kept before it is written over.
+            self.mend_one(id)?;
+        }
         if let Some(entity) = Schema::current().entity(entity) {
             self.changed.note(entity, id.record);
         }
@@ -191,11 +235,22 @@ impl Write for SqliteWrite<'_> {
         &*self.conn
     }
 
+    fn mend(&mut self, ids: &[DocumentId]) -> Result<u64, StorageError> {
+        let mut rebuilt = 0;
+        for id in ids {
+            self.damaged.borrow_mut().remove(id);
+            rebuilt += u64::from(self.mend_one(id)?);
+        }
+        Ok(rebuilt)
+    }
+
     fn set_last_contact(&mut self, id: DeviceId, at: TimestampMs) -> Result<(), StorageError> {
         device::set_last_contact(&self.conn, id, at)
     }
 
     fn commit(mut self: Box<Self>) -> Result<u64, StorageError> {
+        let damaged: Vec<DocumentId> = self.damaged.take().into_iter().collect();
+        self.mend(&damaged)?;
         if !self.noted.is_empty() {
             self.is_changed |=
                 ledger::append(&self.conn, self.ledger, &self.noted, self.next_position)?;

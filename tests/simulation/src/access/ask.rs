@@ -164,6 +164,7 @@ impl Talk<'_> {
             recovered: None,
             grant: [0; 16],
             audit_head: None,
+            pushed: None,
         };
         for number in 0.. {
             if number == REQUESTS_MAX {

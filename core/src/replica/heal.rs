@@ -1,0 +1,628 @@
+//! Damage that is found while reading, and what is done about it at once.
+//!
+//! Disks flip bits. A stored document that is not as it was stored is put aside whole
+//! ([`quarantine`]), then made anew from what is left: from the confirmed state and the edits that
+//! wait, or from this device's own changes if nobody else ever wrote there. Where that is not enough
+//! the document *waits*: its edits are sent as they were written, and the session fetches the
+//! server's copy, onto which they are laid again. An edit whose bytes are damaged is written anew
+//! from what the record says beyond the confirmed state, on that state. Nothing else stops meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::{Replica, ReplicaError, Writer, flat::decode_own, rebuild::project_stored};
+use crate::{
+    crdt::{
+        self, Action, Change, Op, OpId, State, TextDocument,
+        base::{Base, Pending, rewrite},
+        state::covers_op,
+        text::accept,
+    },
+    ids::{ActorId, ChangeHash, DocumentId, RecordId},
+    schema::Schema,
+    store::{
+        StoreError,
+        document::{self, Pieces, StoredDocument, decode_state},
+        index::{self, Changed},
+        meta,
+        outbox::{self, NewOwnChange, OwnChange},
+        quarantine::{self, Piece, Quarantined},
+    },
+    sync::{
+        digest,
+        frame::{Digest, DocumentName},
+    },
+    time::TimestampMs,
+};
+
+/// Damaged parts of one record that are made anew in one reading, at most.
+const PARTS_MAX: usize = 64;
+
+/// What became of a damaged document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Healed {
+    /// It is whole again.
+    Rebuilt,
+    /// It waits for the server's copy.
+    Awaited,
+}
+
+/// Puts a damaged document aside and makes it anew as far as that is possible here.
+pub(crate) fn heal(
+    conn: &Connection,
+    schema: &Schema,
+    id: &DocumentId,
+    why: &str,
+    now_ms: TimestampMs,
+) -> Result<Healed, StoreError> {
+    let names = schema.entities().map(|entity| entity.name.as_str());
+    let Some(pieces) = document::take_apart(conn, id, names)? else { return Ok(Healed::Rebuilt) };
+    let entry = put_aside(conn, id, &pieces, why, now_ms)?;
+    let (acknowledged, waiting) = own_changes(conn, id)?;
+    let confirmed = confirmed_of(id, &pieces, &acknowledged, &waiting);
+    let rebuilt = confirmed.and_then(|confirmed| rebuild(id, confirmed, &waiting));
+    let Some((state, confirmed)) = rebuilt else {
+        wait(conn, id, &pieces, &waiting)?;
+        quarantine::open(conn, entry)?;
+        return Ok(Healed::Awaited);
+    };
+    let digest = pieces.digest.and_then(|_| digest_of(id, &confirmed));
+    let confirmed = (!waiting.is_empty()).then_some(confirmed);
+    let entity = pieces.entity.clone();
+    replace_digest(conn, pieces.digest, digest)?;
+    let stored = StoredDocument { entity, state, confirmed, own: None, digest };
+    document::save(conn, id, &stored)?;
+    project(conn, schema, id, &stored)?;
+    Ok(Healed::Rebuilt)
+}
+
+/// Keeps the damaged pieces; returns the number of the last one.
+fn put_aside(
+    conn: &Connection,
+    id: &DocumentId,
+    pieces: &Pieces,
+    why: &str,
+    now_ms: TimestampMs,
+) -> Result<i64, StoreError> {
+    let mut damaged = Vec::new();
+    if let Some((bytes, false)) = &pieces.confirmed {
+        damaged.push((Piece::Confirmed, bytes.as_slice()));
+    }
+    if !pieces.is_state_whole || damaged.is_empty() {
+        damaged.push((Piece::State, pieces.state.as_slice()));
+    }
+    let mut last = 0;
+    for piece in damaged {
+        last = quarantine::keep(conn, id, &pieces.entity, piece, why, now_ms)?;
+    }
+    Ok(last)
+}
+
+/// This device's changes of a document that can be read: the acknowledged ones, and those that wait.
+fn own_changes(
+    conn: &Connection,
+    id: &DocumentId,
+) -> Result<(Vec<OwnChange>, Vec<OwnChange>), StoreError> {
+    let mut known = (Vec::new(), Vec::new());
+    for (own, is_acknowledged) in outbox::readable_of(conn, id)? {
+        if is_acknowledged { known.0.push(own) } else { known.1.push(own) }
+    }
+    Ok(known)
+}
+
+/// The bytes of what the server confirmed, if they can be had here.
+fn confirmed_of(
+    id: &DocumentId,
+    pieces: &Pieces,
+    acknowledged: &[OwnChange],
+    waiting: &[OwnChange],
+) -> Option<Vec<u8>> {
+    match &pieces.confirmed {
+        Some((bytes, true)) => return Some(bytes.clone()),
+        None if !pieces.had_confirmed && pieces.is_state_whole && waiting.is_empty() => {
+            return Some(pieces.state.clone());
+        }
+        Some(_) | None => {}
+    }
+    // Perhaps nobody else ever wrote here: then the digest says so.
+    let own = replay(id, acknowledged)?;
+    let is_known = match pieces.digest {
+        Some(digest) => digest_of(id, &own) == Some(digest),
+        None => acknowledged.is_empty() && pieces.had_confirmed && !waiting.is_empty(),
+    };
+    is_known.then_some(own)
+}
+
+/// What changes alone come to.
+fn replay(id: &DocumentId, changes: &[OwnChange]) -> Option<Vec<u8>> {
+    if !id.part.is_flat() {
+        let bytes: Vec<&[u8]> = changes.iter().map(|own| own.bytes.as_slice()).collect();
+        return TextDocument::from_changes(&bytes).ok().map(|text| text.save());
+    }
+    let generation = changes.last().map_or(0, |own| own.generation);
+    let mut state = State { generation, ..State::default() };
+    for own in changes.iter().filter(|own| own.generation == generation) {
+        state.apply(&decode_own(own).ok()?);
+    }
+    Some(state.to_bytes())
+}
+
+/// A document with the edits that wait on top; `None` if they do not fit there.
+fn rebuild(
+    id: &DocumentId,
+    confirmed: Vec<u8>,
+    waiting: &[OwnChange],
+) -> Option<(Vec<u8>, Vec<u8>)> {
+    let state = if id.part.is_flat() {
+        let mut state = decode_state(id, &confirmed).ok()?;
+        let generation = state.generation;
+        for own in waiting.iter().filter(|own| own.generation == generation) {
+            state.apply(&decode_own(own).ok()?);
+        }
+        state.to_bytes()
+    } else {
+        let mut saved = confirmed.clone();
+        for own in waiting {
+            saved = accept(&saved, &own.bytes).ok()?.saved;
+        }
+        saved
+    };
+    Some((state, confirmed))
+}
+
+/// What is left of a document until the server's copy comes: its waiting edits, and whatever of it is
+/// whole.
+fn wait(
+    conn: &Connection,
+    id: &DocumentId,
+    pieces: &Pieces,
+    waiting: &[OwnChange],
+) -> Result<(), StoreError> {
+    replace_digest(conn, pieces.digest, None)?;
+    if waiting.is_empty() {
+        return document::remove(conn, id);
+    }
+    let generation = waiting.last().map_or(0, |own| own.generation);
+    let nothing = if id.part.is_flat() {
+        State { generation, ..State::default() }.to_bytes()
+    } else {
+        TextDocument::new().map(|text| text.save()).map_err(|e| StoreError::damaged("a text", e))?
+    };
+    let state = if pieces.is_state_whole {
+        pieces.state.clone()
+    } else {
+        // Edits of a text say nothing without the text that they are made in.
+        rebuild(id, nothing.clone(), waiting).map_or_else(|| nothing.clone(), |(state, _)| state)
+    };
+    let entity = waiting.last().map_or_else(|| pieces.entity.clone(), |own| own.entity.clone());
+    let stored =
+        StoredDocument { entity, state, confirmed: Some(nothing), own: None, digest: None };
+    document::save(conn, id, &stored)
+}
+
+/// The digest of confirmed bytes; none of what the server has nothing of.
+pub(crate) fn digest_of(id: &DocumentId, confirmed: &[u8]) -> Option<Digest> {
+    if id.part.is_flat() {
+        let state = decode_state(id, confirmed).ok()?;
+        return (!state.is_empty()).then(|| digest::of_state(id, &state));
+    }
+    let heads = TextDocument::load(confirmed).ok()?.heads();
+    (heads != [crdt::text::first_change().hash]).then(|| digest::of_document(id, 0, &heads))
+}
+
+/// Replaces a document's digest in the digest over all of them.
+fn replace_digest(
+    conn: &Connection,
+    old: Option<Digest>,
+    new: Option<Digest>,
+) -> Result<(), StoreError> {
+    if old == new {
+        return Ok(());
+    }
+    let mut held = meta::held(conn)?;
+    old.iter().chain(&new).for_each(|changed| digest::toggle(&mut held, changed));
+    meta::set_held(conn, &held)
+}
+
+fn project(
+    conn: &Connection,
+    schema: &Schema,
+    id: &DocumentId,
+    stored: &StoredDocument,
+) -> Result<(), StoreError> {
+    let Some(entity) = schema.entity(&stored.entity) else { return Ok(()) };
+    project_stored(conn, entity, id, &stored.state)?;
+    let mut changed = Changed::default();
+    changed.note(entity, id.record);
+    index::follow(conn, schema, &changed)
+}
+
+impl Replica {
+    /// A stored document; a damaged one is made anew first.
+    pub(super) fn stored(&self, id: &DocumentId) -> Result<Option<StoredDocument>, ReplicaError> {
+        let conn = self.conn()?;
+        match document::load(conn, id) {
+            Err(StoreError::DamagedDocument { id, why }) => {
+                self.heal_now(&id, &why)?;
+                Ok(document::load(conn, &id)?)
+            }
+            loaded => Ok(loaded?),
+        }
+    }
+
+    /// The stored documents of a record; damaged ones are made anew first. One of which nothing is
+    /// left here until the server's copy comes is missing among them.
+    pub(super) fn stored_all(
+        &self,
+        record: RecordId,
+    ) -> Result<Vec<(crate::ids::Part, StoredDocument)>, ReplicaError> {
+        let conn = self.conn()?;
+        for _ in 0..PARTS_MAX {
+            match document::load_all(conn, record) {
+                Err(StoreError::DamagedDocument { id, why }) => self.heal_now(&id, &why)?,
+                loaded => return Ok(loaded?),
+            }
+        }
+        Ok(document::load_all(conn, record)?)
+    }
+
+    /// Heals in a transaction of its own. Within a moment of reading nothing can be written: then it
+    /// fails, and the next who reads heals.
+    fn heal_now(&self, id: &DocumentId, why: &str) -> Result<(), ReplicaError> {
+        let conn = self.store.conn();
+        let damaged = || StoreError::damaged_document(id, why);
+        if !conn.is_autocommit() {
+            return Err(damaged().into());
+        }
+        let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)
+            .map_err(StoreError::from)?;
+        // Another process may have healed it meanwhile.
+        if document::load(&tx, id).is_err_and(|error| error.is_damage()) {
+            heal(&tx, self.schema, id, why, self.clock.now_ms())?;
+        }
+        tx.commit().map_err(StoreError::from)?;
+        self.signal.ring();
+        Ok(())
+    }
+
+    /// How much was found damaged, and how much of it waits for the server's copy.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn quarantined(&self) -> Result<Quarantined, ReplicaError> {
+        Ok(quarantine::count(self.store.conn())?)
+    }
+
+    /// The documents that wait for the server's copy.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn awaited(&self) -> Result<Vec<DocumentName>, ReplicaError> {
+        let ids = quarantine::awaited(self.store.conn())?.into_iter();
+        Ok(ids.map(|id| DocumentName { record: id.record, part: id.part }).collect())
+    }
+
+    /// Looks at every edit that waits, and writes anew what cannot be sent because its bytes are
+    /// damaged. Returns how many documents that were.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store does.
+    pub fn mend_outbox(&mut self) -> Result<u64, ReplicaError> {
+        let found = outbox::damaged_waiting(self.store.conn())?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.exchange(|writer| {
+            let mut mended = 0;
+            for (number, document) in &found {
+                match document {
+                    Some(id) if writer.mend_waiting(id)? => mended += 1,
+                    Some(_) => {}
+                    None => outbox::set_aside(writer.tx, *number, writer.now_ms)?,
+                }
+            }
+            Ok(mended)
+        })
+    }
+}
+
+impl Writer<'_> {
+    /// A stored document; a damaged one is made anew first.
+    pub(super) fn stored(&self, id: &DocumentId) -> Result<Option<StoredDocument>, StoreError> {
+        match document::load(self.tx, id) {
+            Err(StoreError::DamagedDocument { id, why }) => {
+                self.heal(&id, &why)?;
+                document::load(self.tx, &id)
+            }
+            loaded => loaded,
+        }
+    }
+
+    /// The stored documents of a record; damaged ones are made anew first.
+    pub(super) fn stored_all(
+        &self,
+        record: RecordId,
+    ) -> Result<Vec<(crate::ids::Part, StoredDocument)>, StoreError> {
+        for _ in 0..PARTS_MAX {
+            match document::load_all(self.tx, record) {
+                Err(StoreError::DamagedDocument { id, why }) => self.heal(&id, &why)?,
+                loaded => return loaded,
+            }
+        }
+        document::load_all(self.tx, record)
+    }
+
+    /// The edits of a document that wait; damaged ones are written anew first.
+    pub(super) fn waiting_of(&mut self, id: &DocumentId) -> Result<Vec<OwnChange>, ReplicaError> {
+        match outbox::waiting_of(self.tx, id) {
+            Err(StoreError::DamagedChange { .. }) => {
+                self.mend_waiting(id)?;
+                Ok(outbox::waiting_of(self.tx, id)?)
+            }
+            loaded => Ok(loaded?),
+        }
+    }
+
+    /// Whether a document waits for the server's copy.
+    pub(super) fn is_awaited(&self, id: &DocumentId) -> Result<bool, StoreError> {
+        let has_awaited = match self.has_awaited.get() {
+            Some(has_awaited) => has_awaited,
+            // Asked once: of a hundred thousand documents that arrive none waited.
+            None => quarantine::count(self.tx)?.awaited > 0,
+        };
+        self.has_awaited.set(Some(has_awaited));
+        Ok(has_awaited && quarantine::is_awaited(self.tx, id)?)
+    }
+
+    fn heal(&self, id: &DocumentId, why: &str) -> Result<(), StoreError> {
+        self.has_awaited.set(None);
+        heal(self.tx, self.schema, id, why, self.now_ms).map(drop)
+    }
+
+    /// The state of a document that waited, now that the server's copy is here, with the edits that
+    /// still wait on top.
+    pub(super) fn lay_waiting_on(
+        &mut self,
+        id: &DocumentId,
+        arrived: &State,
+    ) -> Result<(State, bool), ReplicaError> {
+        let mut state = arrived.clone();
+        let waiting = self.waiting_of(id)?;
+        let generation = state.generation;
+        for own in waiting.iter().filter(|own| own.generation == generation) {
+            state.apply(&decode_own(own)?);
+        }
+        quarantine::close(self.tx, id, self.now_ms)?;
+        Ok((state, !waiting.is_empty()))
+    }
+
+    /// Writes the waiting edits of a document anew, of which at least one cannot be sent as it is.
+    /// Whether they wait again; if not, nothing could be made of them, and they are kept aside.
+    fn mend_waiting(&mut self, id: &DocumentId) -> Result<bool, ReplicaError> {
+        let damaged: BTreeSet<i64> = outbox::damaged_of(self.tx, id)?.into_iter().collect();
+        if damaged.is_empty() {
+            return Ok(false);
+        }
+        let stored = self.stored(id)?;
+        let confirmed = stored.as_ref().and_then(|stored| stored.confirmed.clone());
+        let (Some(stored), Some(confirmed), false) = (stored, confirmed, self.is_awaited(id)?)
+        else {
+            for number in damaged {
+                outbox::set_aside(self.tx, number, self.now_ms)?;
+            }
+            return Ok(false);
+        };
+        if id.part.is_flat() {
+            self.mend_flat(id, stored, &confirmed, &damaged)?;
+        } else {
+            self.mend_text(&stored, &confirmed, &damaged)?;
+        }
+        Ok(true)
+    }
+
+    /// What the record says beyond the confirmed state, as one change on that state.
+    fn mend_flat(
+        &mut self,
+        id: &DocumentId,
+        mut stored: StoredDocument,
+        confirmed: &[u8],
+        damaged: &BTreeSet<i64>,
+    ) -> Result<(), ReplicaError> {
+        let state = decode_state(id, &stored.state)?;
+        let confirmed = decode_state(id, confirmed)?;
+        let rows = outbox::waiting_rows(self.tx, id)?;
+        let pending: Vec<Pending> = difference(&confirmed, &state, self.now_ms)
+            .into_iter()
+            .map(|(change, base)| Pending {
+                encoded: crdt::encode(change),
+                base,
+                dropped: BTreeSet::new(),
+            })
+            .collect();
+        let actor = self.fresh_actor(&[&state, &confirmed]);
+        let rewritten = rewrite(&confirmed, &pending, actor)?;
+        for number in damaged {
+            outbox::keep_aside(self.tx, *number, self.now_ms)?;
+        }
+        let mut left = Vec::new();
+        let mut changes = rewritten
+            .changes
+            .into_iter()
+            .zip(&pending)
+            .filter_map(|(change, from)| Some((change?, from)));
+        for number in rows {
+            match changes.next() {
+                Some((change, from)) => {
+                    outbox::replace(self.tx, number, Some((change.hash, change.bytes.as_slice())))?;
+                    outbox::set_base(self.tx, number, &from.base)?;
+                    outbox::forget_undo(self.tx, number)?;
+                }
+                None => outbox::replace(self.tx, number, None)?,
+            }
+        }
+        left.extend(changes.map(|(change, from)| (change, from.base.clone())));
+        for (change, base) in &left {
+            self.add_anew(
+                id,
+                &stored.entity,
+                state.generation,
+                (change.hash, &change.bytes),
+                base,
+            )?;
+        }
+        let is_waiting = !outbox::waiting_rows(self.tx, id)?.is_empty();
+        stored.own = rewritten.own;
+        stored.state = rewritten.state.to_bytes();
+        stored.confirmed = is_waiting.then(|| confirmed.to_bytes());
+        self.redraw_actor();
+        document::save(self.tx, id, &stored)?;
+        let entity = self.entity(&stored.entity)?;
+        self.project(entity, id, &rewritten.state, None)?;
+        Ok(())
+    }
+
+    /// Puts a change that the outbox lost into it again.
+    fn add_anew(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        generation: u32,
+        (hash, bytes): (ChangeHash, &[u8]),
+        base: &Base,
+    ) -> Result<(), ReplicaError> {
+        self.begin_tap();
+        let group_id = self.group_id(bytes.len())?;
+        let new = NewOwnChange {
+            group_id,
+            document: id,
+            entity,
+            generation,
+            hash,
+            bytes,
+            base,
+            made_at: self.now_ms,
+            before: None,
+        };
+        Ok(outbox::add(self.tx, &new)?)
+    }
+
+    /// Lets edits wait again that a document says and the outbox has lost, if the document has all that
+    /// the outbox still has; whether it did.
+    pub(crate) fn queue_lost(&mut self, id: &DocumentId) -> Result<bool, ReplicaError> {
+        let Some(stored) = self.stored(id)? else { return Ok(false) };
+        let Some(confirmed) = stored.confirmed.clone() else { return Ok(false) };
+        let waiting = self.waiting_of(id)?;
+        if !id.part.is_flat() {
+            let heads = TextDocument::load(&confirmed)?.heads();
+            let text = TextDocument::load(&stored.state)?;
+            let known: BTreeSet<ChangeHash> = waiting.iter().map(|own| own.hash).collect();
+            if !known.iter().all(|hash| text.contains(*hash)) {
+                return Ok(false);
+            }
+            for change in text.changes_since(&heads)? {
+                if !known.contains(&change.hash) {
+                    let named = (change.hash, change.bytes.as_slice());
+                    self.add_anew(id, &stored.entity, 0, named, &Base::default())?;
+                }
+            }
+            return Ok(true);
+        }
+        let state = decode_state(id, &stored.state)?;
+        for own in &waiting {
+            if !state.has_seen(&decode_own(own)?.change) {
+                return Ok(false);
+            }
+        }
+        self.mend_flat(id, stored, &confirmed, &BTreeSet::new())?;
+        Ok(true)
+    }
+
+    /// A text holds its changes: what the outbox lost is taken from there.
+    fn mend_text(
+        &mut self,
+        stored: &StoredDocument,
+        confirmed: &[u8],
+        damaged: &BTreeSet<i64>,
+    ) -> Result<(), ReplicaError> {
+        let heads = TextDocument::load(confirmed)?.heads();
+        let changes = TextDocument::load(&stored.state)?.changes_since(&heads)?;
+        for number in damaged {
+            outbox::keep_aside(self.tx, *number, self.now_ms)?;
+            let hash = outbox::hash_of(self.tx, *number)?;
+            match changes.iter().find(|change| Some(change.hash) == hash) {
+                Some(change) => {
+                    outbox::replace(
+                        self.tx,
+                        *number,
+                        Some((change.hash, change.bytes.as_slice())),
+                    )?;
+                    outbox::set_base(self.tx, *number, &Base::default())?;
+                }
+                None => outbox::replace(self.tx, *number, None)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a state says beyond another one, as changes of the actors that wrote it, at most one each.
+fn difference(confirmed: &State, state: &State, time_ms: TimestampMs) -> Vec<(Change, Base)> {
+    let mut written: BTreeMap<ActorId, Vec<Op>> = BTreeMap::new();
+    let mut deleted = Vec::new();
+    let keys: BTreeSet<&String> = confirmed.keys.keys().chain(state.keys.keys()).collect();
+    for key in keys {
+        let stand: BTreeSet<OpId> = state.survivor_ids(key).into_iter().collect();
+        let pred: Vec<OpId> =
+            confirmed.survivor_ids(key).into_iter().filter(|id| !stand.contains(id)).collect();
+        let fresh = state.survivors(key).iter().rfind(|op| !covers_op(&confirmed.clock, op.id));
+        match fresh {
+            Some(op) => written.entry(op.id.actor).or_default().push(Op {
+                key: key.clone(),
+                action: Action::Put(op.value.clone()),
+                pred,
+            }),
+            None if !pred.is_empty() => {
+                deleted.push(Op { key: key.clone(), action: Action::Delete, pred });
+            }
+            None => {}
+        }
+    }
+    // What was taken away tells nobody's name; it goes with whoever wrote last.
+    let author = written.keys().next_back().copied().or_else(|| {
+        state
+            .clock
+            .iter()
+            .find(|(actor, seen)| {
+                confirmed.clock.get(actor).is_none_or(|known| known.seq < seen.seq)
+            })
+            .map(|(actor, _)| *actor)
+    });
+    if let (Some(author), false) = (author, deleted.is_empty()) {
+        written.entry(author).or_default().extend(deleted);
+    }
+    let heads: Vec<_> = confirmed.head_hashes();
+    written
+        .into_iter()
+        .map(|(actor, ops)| {
+            let change = Change {
+                actor,
+                seq: confirmed.clock.get(&actor).map_or(0, |seen| seen.seq) + 1,
+                start_op: confirmed.max_op + 1,
+                time_ms,
+                message: None,
+                deps: heads.clone(),
+                ops,
+            };
+            let mut base = Base::new(confirmed, &change);
+            // What came beside these edits their author has not seen.
+            for op in &change.ops {
+                base.replaced.insert(op.key.clone(), op.pred.iter().copied().collect());
+            }
+            (change, base)
+        })
+        .collect()
+}
