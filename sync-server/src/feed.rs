@@ -108,18 +108,10 @@ pub fn pull(
     let digest = grant.digest();
     note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
     note_erasures(storage, device, request, issuer.now_ms)?;
-    recovery::note_pull(storage, device, request, issuer.now_ms)?;
+    let is_cursor_known = knows(&*storage.read()?, request)?;
+    recovery::note_pull(storage, device, request, is_cursor_known, issuer.now_ms)?;
     let view = {
         let tx = storage.read()?;
-        let is_known = |position: u64, digest: Digest| {
-            Ok::<_, StorageError>(position == 0 || tx.feed_digest(position)? == Some(digest))
-        };
-        // What was acknowledged after the cursor must be there too.
-        let is_pushed_known = match request.pushed {
-            Some(pushed) => is_known(pushed.position, pushed.digest)?,
-            None => true,
-        };
-        let is_cursor_known = is_pushed_known && is_known(request.position, request.digest)?;
         let view = View::new(&*tx, grant, request)?;
         let scopes = view.scopes();
         let base = if view.has_grown() { 0 } else { request.position };
@@ -154,6 +146,20 @@ pub fn pull(
             Ok(emit(PullFrame::End(end))?)
         }
     }
+}
+
+/// Whether the feed is the one that the device followed, as far as it holds it and was told that its
+/// own changes are in it.
+fn knows(tx: &dyn Read, request: &PullRequest) -> Result<bool, StorageError> {
+    let is_known = |position: u64, digest: Digest| {
+        Ok::<_, StorageError>(position == 0 || tx.feed_digest(position)? == Some(digest))
+    };
+    // What was acknowledged after the cursor must be there too.
+    let is_pushed_known = match request.pushed {
+        Some(pushed) => is_known(pushed.position, pushed.digest)?,
+        None => true,
+    };
+    Ok(is_pushed_known && is_known(request.position, request.digest)?)
 }
 
 /// Notes what the device says that it holds, if that is a grant which it was given: what its

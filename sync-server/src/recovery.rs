@@ -41,7 +41,8 @@ pub enum RecoveryError {
     Storage(#[from] StorageError),
 }
 
-/// Takes note of what a pull tells: that the data was put back, or that a device came back.
+/// Takes note of what a pull tells: that the data was put back (`is_known` says whether the feed is
+/// the one that the device followed), or that a device came back.
 ///
 /// # Errors
 ///
@@ -50,21 +51,21 @@ pub(crate) fn note_pull(
     storage: &dyn Storage,
     device: &Device,
     request: &PullRequest,
+    is_known: bool,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    if request.position == 0 {
+    if is_known && request.position == 0 {
         return Ok(());
     }
-    let (last, is_known, is_noted) = {
+    let (last, is_noted) = {
         let read = storage.read()?;
         let last = read.recovery()?;
-        let is_known = read.feed_digest(request.position)? == Some(request.digest);
         let open = last.filter(StoredRecovery::is_open);
         let is_noted = match open {
             Some(open) => read.returned(open.number)?.contains(&device.id),
             None => true,
         };
-        (last, is_known, is_noted)
+        (last, is_noted)
     };
     match last {
         Some(open) if open.is_open() => {
