@@ -267,6 +267,7 @@ fn own_changes_go_when_the_backups_of_the_office_cover_them() {
     }
     let pull = |replica: &mut Replica, backed_up: Option<u64>| {
         let hello = Hello {
+            recovery: None,
             version: PROTOCOL_VERSION,
             instance: [0; 16],
             is_cursor_known: true,
@@ -277,8 +278,15 @@ fn own_changes_go_when_the_backups_of_the_office_cover_them() {
             backed_up,
         };
         let (digest, streams) = ([0; 16], Vec::new());
-        let end =
-            End { is_more: false, position: 300, digest, streams, reached: None, audit_head: None };
+        let end = End {
+            is_held_right: None,
+            is_more: false,
+            position: 300,
+            digest,
+            streams,
+            reached: None,
+            audit_head: None,
+        };
         replica.take_frames(&[PullFrame::Hello(hello), PullFrame::End(end)], false).unwrap();
         replica.status().unwrap().kept
     };

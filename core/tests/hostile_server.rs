@@ -79,6 +79,8 @@ fn write(state: &mut State, actor: u8, edits: Vec<Edit>) {
 
 fn hello() -> PullFrame {
     PullFrame::Hello(Hello {
+        backed_up: None,
+        recovery: None,
         version: PROTOCOL_VERSION,
         instance: [1; 16],
         is_cursor_known: true,
@@ -91,6 +93,7 @@ fn hello() -> PullFrame {
 
 fn end(streams: Vec<StreamDigest>) -> PullFrame {
     PullFrame::End(End {
+        is_held_right: None,
         is_more: false,
         position: 5,
         digest: [1; 16],
@@ -198,7 +201,11 @@ fn pages_of_digests_go_on() {
             let bytes = [&[0xcc, 0xcc][..], &(n as u64).to_be_bytes()].concat();
             DocumentDigest { record: RecordId::new(7, bytes.try_into().unwrap()), digest: [1; 16] }
         };
-        pack(&CheckResponse { documents: (from..from + count).map(digest).collect() }).unwrap()
+        pack(&CheckResponse {
+            backed_up: None,
+            documents: (from..from + count).map(digest).collect(),
+        })
+        .unwrap()
     };
     let mut session = world.pull(vec![hello(), end(streams)]).unwrap();
     let mut answer = |world: &mut World, page: Vec<u8>| {
@@ -312,7 +319,8 @@ fn attacks_on_texts_are_refused_on_the_way_down() {
                 session.receive(&mut world.replica, &mut stream_of(&frames).as_slice()).unwrap();
                 break;
             }
-            let none = outrider_core::sync::frame::PushResponse { answers: Vec::new() };
+            let none =
+                outrider_core::sync::frame::PushResponse { reached: None, answers: Vec::new() };
             session.receive(&mut world.replica, &mut pack(&none).unwrap().as_slice()).unwrap();
         }
         let notes = world.replica.get(world.record).unwrap().unwrap()["notes"].clone();

@@ -381,7 +381,15 @@ fn nothing_is_allowed() -> Vec<outrider_core::sync::frame::PullFrame> {
         backed_up: None,
     };
     let (digest, streams) = ([0; 16], Vec::new());
-    let end = End { is_more: false, position: 1, digest, streams, reached: None, audit_head: None };
+    let end = End {
+        is_held_right: None,
+        is_more: false,
+        position: 1,
+        digest,
+        streams,
+        reached: None,
+        audit_head: None,
+    };
     vec![PullFrame::Hello(hello), PullFrame::End(end)]
 }
 

@@ -80,5 +80,4 @@ pub(crate) fn write_first(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<bo
     };
     // Devices will know the server by such a file: its name must outlast the power, too.
     sync_folder_of(path).map(|()| is_first)
-    }
 }

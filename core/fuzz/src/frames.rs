@@ -103,6 +103,8 @@ pub fn some_frames() -> Vec<PullFrame> {
     let text = Body::Text(vec![crate::texts::some_changes().remove(0).into()]);
     vec![
         PullFrame::Hello(Hello {
+            backed_up: None,
+            recovery: None,
             version: PROTOCOL_VERSION,
             instance: [1; 16],
             is_cursor_known: true,
@@ -128,6 +130,7 @@ pub fn some_frames() -> Vec<PullFrame> {
         PullFrame::Leave(record(3), "all".to_owned()),
         PullFrame::Erase(1, record(4)),
         PullFrame::End(End {
+            is_held_right: None,
             is_more: false,
             position: 9,
             digest: [3; 16],
@@ -196,6 +199,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         reached: Some(3),
     };
     let pull = PullRequest {
+        pushed: None,
+        recovered: None,
         version: PROTOCOL_VERSION,
         position: 4,
         digest: [1; 16],
@@ -219,10 +224,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let frames = some_frames();
     let messages = [
         to_cbor(&push),
-        to_cbor(&PushResponse { answers: answers.to_vec() }),
+        to_cbor(&PushResponse { reached: None, answers: answers.to_vec() }),
         to_cbor(&pull),
         to_cbor(&CheckRequest { stream, after: Some(record(1)) }),
-        to_cbor(&CheckResponse { documents: vec![digest; 3] }),
+        to_cbor(&CheckResponse { backed_up: None, documents: vec![digest; 3] }),
         to_cbor(&FetchRequest { documents: vec![name; 3] }),
         to_cbor(&sealed),
         to_cbor(&frames[3]),

@@ -13,13 +13,14 @@ use outrider_core::bundle::Structure;
 use outrider_disk::Mode;
 
 use crate::{
-    Bound, Event, FaultSettings, Kind, Outcome, Report, Settings, Steps, path_names, sweep,
+    Bound, Event, FaultSettings, Kind, Outcome, Report, Settings, Steps,
     access::{ask_many, run_many_phones},
     kill::{KillOrder, Victims, run_kills},
     model::{Reach, run_model},
-    output,
+    output, path_names,
     report::{run_each, run_many},
     shrink::shrink,
+    sweep,
     world::{replay, run},
 };
 
@@ -277,7 +278,8 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
         is_lasting: *lasting,
     };
     let begun = Instant::now();
-    let swept = sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
+    let swept =
+        sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
     let swept = match swept {
         Ok(swept) => swept,
         Err(error) => {

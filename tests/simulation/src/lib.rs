@@ -49,9 +49,9 @@ mod report;
 
 mod access;
 
-mod model;
 mod faults;
 pub mod kill;
+mod model;
 
 mod output;
 
@@ -59,12 +59,12 @@ pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
 pub use event::Event;
+pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
+pub use model::{ModelReport, Reach, run_model};
 pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};
 pub use shrink::{Shrunk, shrink};
 pub use world::{Replayed, replay, run};
-pub use model::{ModelReport, Reach, run_model};
-pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
 
 /// Whatever keeps a run from going on.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
