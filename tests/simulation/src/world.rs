@@ -78,21 +78,8 @@ fn live_and_judge(seed: u64, settings: &Settings) -> Outcome {
             return outcome;
         }
     };
-    let ended = world.live(settings).and_then(|()| {
-        let moves = world.calm()?;
-        verdict::judge(&mut world, moves)
-    });
-    if let Err(error) = ended {
-        world.out.add(Check::Alive, format!("the run broke: {}", chain(&*error)));
-    }
-    for broken in std::mem::take(&mut world.ledger.broken) {
-        world.out.add(Check::Accounted, broken);
-    }
-    let mut outcome = world.out;
-    outcome.edits = u64::from(world.next_edit) - 1;
-    outcome.trace = world.trace.hash();
-    outcome.lines = world.trace.into_lines();
-    outcome
+    let ended = world.live(settings);
+    world.end(ended)
 }
 
 /// An error with its causes.
@@ -191,6 +178,25 @@ impl World {
             world.add_device(number)?;
         }
         Ok(world)
+    }
+
+    /// The network heals, everybody syncs, and what is then there is judged.
+    fn end(mut self, lived: Result<(), Failure>) -> Outcome {
+        let ended = lived.and_then(|()| {
+            let moves = self.calm()?;
+            verdict::judge(&mut self, moves)
+        });
+        if let Err(error) = ended {
+            self.out.add(Check::Alive, format!("the run broke: {}", chain(&*error)));
+        }
+        for broken in std::mem::take(&mut self.ledger.broken) {
+            self.out.add(Check::Accounted, broken);
+        }
+        let mut outcome = self.out;
+        outcome.edits = u64::from(self.next_edit) - 1;
+        outcome.trace = self.trace.hash();
+        outcome.lines = self.trace.into_lines();
+        outcome
     }
 
     fn add_device(&mut self, number: usize) -> Result<(), Failure> {

@@ -36,6 +36,7 @@ use crate::{
     device::{Device, EPOCH_MS},
     dice::Dice,
     server::Server,
+    versions::Version,
 };
 
 /// The entity of the model's documents.
@@ -98,7 +99,8 @@ impl Stage {
     pub(super) fn open(bounds: &Bounds, seed: u64) -> Result<Self, Failure> {
         let mut dice = Dice::new(seed);
         let folder = tempfile::Builder::new().prefix("outrider-model").tempdir()?;
-        let server = Server::open(folder.path().join("server"), EPOCH_MS, &mut dice)?;
+        let server =
+            Server::open(folder.path().join("server"), Version::First, EPOCH_MS, &mut dice)?;
         let mut stage = Self {
             folder,
             folders: 0,

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 use super::{Outcome, Settings, World};
 use crate::{
     Failure,
-    verdict::{self, Verdict},
+    plan::{Check, Kind},
 };
 
 /// The device that is lived through again, and the one whose people wrote everything else.
@@ -37,36 +37,19 @@ pub struct Replayed {
 /// Lives through a bundle.
 #[must_use]
 pub fn replay(structure: &Structure, seed: u64, keeps_trace: bool) -> Replayed {
-    let settings = Settings { devices: Some(2), steps: 0, keeps_trace };
+    let settings = Settings { devices: Some(2), steps: 0, keeps_trace, ..Settings::of(Kind::Sync) };
     let mut replayed = Replayed::default();
-    let mut verdict = Verdict::default();
     let mut world = match World::new(seed, &settings) {
         Ok(world) => world,
         Err(error) => {
-            replayed.outcome.stuck.push(format!("the world cannot be built: {error}"));
+            let words = format!("the world cannot be built: {error}");
+            replayed.outcome.add(Check::Alive, words);
             return replayed;
         }
     };
-    let ended = world.relive(structure, &mut replayed).and_then(|()| {
-        world.calm(&mut verdict)?;
-        verdict::judge(&mut world, &mut verdict)
-    });
-    if let Err(error) = ended {
-        verdict.stuck.push(format!("the run broke: {}", super::chain(&*error)));
-    }
-    verdict.lost.append(&mut world.ledger.broken);
-    replayed.outcome = Outcome {
-        seed,
-        sessions: world.sessions,
-        requests: world.requests,
-        edits: replayed.edits,
-        diverged: verdict.diverged,
-        lost: verdict.lost,
-        stuck: verdict.stuck,
-        trace: world.trace.hash(),
-        lines: world.trace.into_lines(),
-        ..Outcome::default()
-    };
+    let ended = world.relive(structure, &mut replayed);
+    replayed.outcome = world.end(ended);
+    replayed.outcome.edits = replayed.edits;
     replayed
 }
 
