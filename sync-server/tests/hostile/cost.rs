@@ -123,6 +123,8 @@ fn questions(figures: &mut Figures, server: &mut Server, liar: &Liar) {
         figures.measure(what, server, |server| vec![server.post("/v1/fetch", &liar.token, &body)]);
     }
     let pull = PullRequest {
+        pushed: None,
+        recovered: None,
         version: PROTOCOL_VERSION,
         position: 0,
         digest: [0; 16],
