@@ -7,10 +7,11 @@ use clap::{Args, Parser, Subcommand};
 use outrider_disk::Mode;
 
 use crate::{
-    FaultSettings, Outcome, Report, path_names, sweep,
+    FaultSettings, Outcome, Report,
     access::{ask_many, run_many_phones},
-    output,
+    output, path_names,
     report::run_many,
+    sweep,
     world::Settings,
 };
 
@@ -45,6 +46,9 @@ struct FaultsArgs {
     /// Fail every so many operations one
     #[arg(long, default_value_t = 1)]
     every: u64,
+    /// Fail about so many operations of each path, in place of every so many
+    #[arg(long)]
+    points: Option<u64>,
     /// The last operation of a path that fails
     #[arg(long)]
     max_index: Option<u64>,
@@ -121,7 +125,7 @@ pub fn main() -> ExitCode {
 }
 
 fn fail_disks(args: &FaultsArgs) -> ExitCode {
-    let FaultsArgs { seed, paths, every, max_index, mode, at, lasting, .. } = args;
+    let FaultsArgs { seed, paths, every, max_index, points, mode, at, lasting, .. } = args;
     let known = path_names();
     if let Some(name) = paths.iter().find(|name| !known.contains(&name.as_str())) {
         output::show_broken(&format!("there is no path {name}; there are {}", known.join(", ")));
@@ -132,12 +136,14 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
         paths: paths.clone(),
         every: *every,
         max_index: *max_index,
+        points: *points,
         mode: *mode,
         at: *at,
         is_lasting: *lasting,
     };
     let begun = Instant::now();
-    let swept = sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
+    let swept =
+        sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
     let swept = match swept {
         Ok(swept) => swept,
         Err(error) => {

@@ -117,7 +117,8 @@ pub(crate) fn show_swept(swept: &Swept, took: Duration, is_json: bool) {
         println!("{}", serde_json::to_string(swept).unwrap_or_default());
         return;
     }
-    let Swept { paths, points, cases, faults, lost, corrupt, panics, wrong, lied, seed, .. } = swept;
+    let Swept { paths, points, cases, faults, lost, corrupt, panics, wrong, lied, seed, .. } =
+        swept;
     println!(
         "{paths} paths, {points} operations, {cases} cases, {faults} faults (seed {seed}): {lost} lost, \
          {corrupt} corrupt, {panics} panics, {wrong} wrong; {lied} disks lied; {:.0} s",

@@ -80,7 +80,11 @@ pub(super) struct Prepared {
 
 impl Prepared {
     /// Prepares a path in `home`, and walks it twice undisturbed.
-    pub(super) fn new(path: &'static StoragePath, base: &Town, home: &Path) -> Result<Self, Failure> {
+    pub(super) fn new(
+        path: &'static StoragePath,
+        base: &Town,
+        home: &Path,
+    ) -> Result<Self, Failure> {
         let mut town = base.copy_to(home.join("prepared"))?;
         (path.prepare)(&mut town)?;
         town.close();
@@ -92,7 +96,13 @@ impl Prepared {
         let (operations, ..) = walk("first", false)?;
         let (again, before, after, answer, files) = walk("second", true)?;
         if path.steps != Steps::Drawn && again.len() != operations.len() {
-            return Err(format!("{}: {} operations, then {}", path.name, operations.len(), again.len()).into());
+            return Err(format!(
+                "{}: {} operations, then {}",
+                path.name,
+                operations.len(),
+                again.len()
+            )
+            .into());
         }
         Ok(Self { path, home: from, facts, operations, before, after, answer, files })
     }
@@ -132,13 +142,17 @@ impl Prepared {
         match &state {
             Ok(state) => self.compare(state, acted.is_ok(), lies, &mut judged),
             Err(_) if lies => judged.is_lied = true,
-            Err(error) => judged.add(Kind::Corrupt, format!("the database cannot be read: {error}")),
+            Err(error) => {
+                judged.add(Kind::Corrupt, format!("the database cannot be read: {error}"))
+            }
         }
         match damage(&database) {
             Ok(found) if found.is_empty() => {}
             Ok(_) | Err(_) if lies => judged.is_lied = true,
             Ok(found) => judged.add(Kind::Corrupt, found.join("; ")),
-            Err(error) => judged.add(Kind::Corrupt, format!("the pages cannot be checked: {error}")),
+            Err(error) => {
+                judged.add(Kind::Corrupt, format!("the pages cannot be checked: {error}"))
+            }
         }
         // A disk that lied may have lost anything; that it says so is all that can be asked.
         if !judged.is_lied && judged.found.is_empty() {
@@ -229,7 +243,8 @@ impl Prepared {
 
     /// A new process opens everything, does it again, and all come to the same.
     fn go_home(&self, town: &mut Town, judged: &mut Judged) -> Result<(), Failure> {
-        open_subject_always(self.path, town).map_err(|error| format!("it does not open: {}", chain(&*error)))?;
+        open_subject_always(self.path, town)
+            .map_err(|error| format!("it does not open: {}", chain(&*error)))?;
         if let Side::Phone(at) = self.path.side {
             let replica = town.replica(at)?;
             let found = replica.dump_rows()?;
@@ -249,7 +264,8 @@ impl Prepared {
         self.converge(town, &phones, judged)?;
         town.close();
         let data = town.data();
-        let found = verify::verify(&data, Some(data.join(LEDGER_FILE).as_path()), &mut |_, _, _| ())?;
+        let found =
+            verify::verify(&data, Some(data.join(LEDGER_FILE).as_path()), &mut |_, _, _| ())?;
         if found.problem_count > 0 {
             judged.add(Kind::Corrupt, format!("the server: {:?}", found.problems));
         }
@@ -261,7 +277,12 @@ impl Prepared {
         Ok(())
     }
 
-    fn converge(&self, town: &mut Town, phones: &BTreeSet<usize>, judged: &mut Judged) -> Result<(), Failure> {
+    fn converge(
+        &self,
+        town: &mut Town,
+        phones: &BTreeSet<usize>,
+        judged: &mut Judged,
+    ) -> Result<(), Failure> {
         let mut all = Vec::new();
         if self.path.is_seen_by_all {
             town.storage()?;
@@ -304,7 +325,8 @@ fn undisturbed(path: &'static StoragePath, mut town: Town, looks: bool) -> Resul
     open_subject(path, &mut town)?;
     let before = if looks { Dump::read(&database)? } else { Dump::default() };
     disk.begin(None);
-    let answer = (path.act)(&mut town).map_err(|error| format!("{}: {}", path.name, chain(&*error)))?;
+    let answer =
+        (path.act)(&mut town).map_err(|error| format!("{}: {}", path.name, chain(&*error)))?;
     let operations = disk.done();
     let after = if looks { Dump::read(&database)? } else { Dump::default() };
     let mut files = names(&folder)?;

@@ -33,7 +33,10 @@ industry = { column = "industry" }
 "#;
 
 pub(super) const PATHS: &[StoragePath] = &[
-    StoragePath::on_phone("device-open", Steps::Several, open).after(forget_store).from_closed().hidden_from_phones(),
+    StoragePath::on_phone("device-open", Steps::Several, open)
+        .after(forget_store)
+        .from_closed()
+        .hidden_from_phones(),
     StoragePath::on_phone("device-reopen", Steps::Several, open).from_closed(),
     StoragePath::on_phone("device-upgrade", Steps::Several, open).after(age).from_closed(),
     StoragePath::on_phone("device-read", Steps::One, read),
@@ -51,7 +54,9 @@ pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_phone("device-refused", Steps::Several, sync).after(edit_refused),
     StoragePath::on_phone("device-pull", Steps::Several, sync).after(colleague_edits),
     StoragePath::on_phone("device-first-pull", Steps::Several, first_pull).of_newcomer(),
-    StoragePath::on_phone("device-leave", Steps::Several, sync).after(shut_out).hidden_from_phones(),
+    StoragePath::on_phone("device-leave", Steps::Several, sync)
+        .after(shut_out)
+        .hidden_from_phones(),
     StoragePath::on_phone("device-erased", Steps::Several, sync).after(erase_contact),
     StoragePath::on_phone("device-rebuild", Steps::One, rebuild),
     StoragePath::on_phone("device-copy", Steps::One, copy_store),
@@ -86,13 +91,16 @@ fn read(town: &mut Town) -> Result<String, Failure> {
     let replica = town.replica(EDITOR)?;
     let list = replica.list("customer", &Query::default())?.records;
     let shown = replica.get(customer)?;
-    let found = replica.search(&SearchQuery { text: "acme".to_owned(), ..SearchQuery::default() })?;
+    let found =
+        replica.search(&SearchQuery { text: "acme".to_owned(), ..SearchQuery::default() })?;
     let happened = replica.timeline(customer, &TimelineQuery::default())?;
     let conflicts = replica.conflicts(None)?;
     let text = replica.text(customer, "notes")?;
     let sales = pipeline(replica)?;
     let status = replica.status()?;
-    Ok(format!("{list:?} {shown:?} {found:?} {happened:?} {conflicts:?} {text:?} {sales:?} {status:?}"))
+    Ok(format!(
+        "{list:?} {shown:?} {found:?} {happened:?} {conflicts:?} {text:?} {sales:?} {status:?}"
+    ))
 }
 
 fn create(town: &mut Town) -> Result<String, Failure> {
@@ -102,7 +110,8 @@ fn create(town: &mut Town) -> Result<String, Failure> {
 
 fn edit(town: &mut Town) -> Result<String, Failure> {
     let customer = town.facts.customer;
-    let change = json!({ "industry": "retail", "visits": { "add": 1 }, "tags": { "add": ["vip"] } });
+    let change =
+        json!({ "industry": "retail", "visits": { "add": 1 }, "tags": { "add": ["vip"] } });
     Ok(town.replica(EDITOR)?.update(customer, &fields(&change))?.to_string())
 }
 
@@ -176,8 +185,12 @@ fn import(town: &mut Town) -> Result<String, Failure> {
     let file = town.home.join("erp.csv");
     fs::write(&file, ROWS)?;
     let mapping = Mapping::from_toml(MAPPING)?;
-    let reports = import_all(town.replica(EDITOR)?, &[Job::new(&mapping, &file)], false, &mut |_, _| ())?;
-    Ok(reports.iter().map(|report| (report.rows, report.rejected)).fold(String::new(), |all, one| format!("{all}{one:?}")))
+    let reports =
+        import_all(town.replica(EDITOR)?, &[Job::new(&mapping, &file)], false, &mut |_, _| ())?;
+    Ok(reports
+        .iter()
+        .map(|report| (report.rows, report.rejected))
+        .fold(String::new(), |all, one| format!("{all}{one:?}")))
 }
 
 pub(super) fn edit_offline(town: &mut Town) -> Result<(), Failure> {
@@ -196,7 +209,8 @@ pub(super) fn edit_refused(town: &mut Town) -> Result<(), Failure> {
 fn colleague_edits(town: &mut Town) -> Result<(), Failure> {
     let (customer, contact) = (town.facts.customer, town.facts.contact);
     let replica = town.replica(COLLEAGUE)?;
-    replica.update(customer, &fields(&json!({ "industry": "retail", "tags": { "add": ["red"] } })))?;
+    replica
+        .update(customer, &fields(&json!({ "industry": "retail", "tags": { "add": ["red"] } })))?;
     replica.edit_text(customer, "notes", &TextEdit::Append("And a pump.".to_owned()), None)?;
     replica.archive(contact)?;
     replica.create("customer", &fields(&json!({ "company_name": "Delta" })))?;
@@ -227,7 +241,8 @@ fn shut_out(town: &mut Town) -> Result<(), Failure> {
 }
 
 fn erase_contact(town: &mut Town) -> Result<(), Failure> {
-    let (policy, author, now_ms, contact) = (town.policy()?, town.author()?, town.tick(), town.facts.contact);
+    let (policy, author, now_ms, contact) =
+        (town.policy()?, town.author()?, town.tick(), town.facts.contact);
     office::erase(town.storage()?, &policy, &author, contact, now_ms)?;
     Ok(())
 }
@@ -247,4 +262,3 @@ fn copy_store(town: &mut Town) -> Result<String, Failure> {
     fs::remove_file(&to)?;
     Ok(manifest.holding.records.to_string())
 }
-

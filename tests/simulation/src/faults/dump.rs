@@ -26,7 +26,8 @@ impl Dump {
              WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
              ORDER BY name",
         )?;
-        let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let names: Vec<String> =
+            names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut tables = BTreeMap::new();
         for name in names {
             let rows = rows_of(&conn, &name)?;
@@ -40,7 +41,8 @@ impl Dump {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         let none = BTreeSet::new();
         let told = names.into_iter().filter_map(|name| {
-            let (here, there) = (self.0.get(name).unwrap_or(&none), other.0.get(name).unwrap_or(&none));
+            let (here, there) =
+                (self.0.get(name).unwrap_or(&none), other.0.get(name).unwrap_or(&none));
             let (here, there) = (here.difference(there).count(), there.difference(here).count());
             (here + there > 0).then(|| format!("{name} +{here} -{there}"))
         });
@@ -51,7 +53,8 @@ impl Dump {
     pub(super) fn missing(&self, before: &Self, after: &Self) -> Vec<String> {
         let none = BTreeSet::new();
         let told = before.0.iter().filter_map(|(name, rows)| {
-            let (here, after) = (self.0.get(name).unwrap_or(&none), after.0.get(name).unwrap_or(&none));
+            let (here, after) =
+                (self.0.get(name).unwrap_or(&none), after.0.get(name).unwrap_or(&none));
             let gone = rows.iter().filter(|row| after.contains(row) && !here.contains(row)).count();
             (gone > 0).then(|| format!("{name} -{gone}"))
         });

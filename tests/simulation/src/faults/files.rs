@@ -36,7 +36,8 @@ fn a_ledger_with_half_a_line_opens() {
         devices::standing::revoke(town.storage().unwrap(), known.id, 2).unwrap();
         town.close();
         let ledger = town.data().join(LEDGER_FILE);
-        let found = verify::verify(&town.data(), Some(ledger.as_path()), &mut |_, _, _| ()).unwrap();
+        let found =
+            verify::verify(&town.data(), Some(ledger.as_path()), &mut |_, _, _| ()).unwrap();
         assert_eq!(found.problem_count, 0, "{length}: {:?}", found.problems);
         fs::remove_dir_all(home).unwrap();
     }

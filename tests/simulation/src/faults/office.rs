@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use outrider_core::{store::query::Query, schema::Schema};
+use outrider_core::{schema::Schema, store::query::Query};
 use outrider_sync_server::{
     audit::{Desk, heads},
     backup::{self, BackupOrder, PERSON_KEYS_DAYS},
@@ -22,7 +22,10 @@ use super::{
 use crate::Failure;
 
 pub(super) const PATHS: &[StoragePath] = &[
-    StoragePath::on_server("server-open", Steps::Drawn, open).after(forget_store).from_closed().hidden_from_phones(),
+    StoragePath::on_server("server-open", Steps::Drawn, open)
+        .after(forget_store)
+        .from_closed()
+        .hidden_from_phones(),
     StoragePath::on_server("server-reopen", Steps::One, open).from_closed(),
     StoragePath::on_server("server-enrol", Steps::One, enrol),
     StoragePath::on_server("server-push", Steps::Several, push).after(device::edit_offline),
@@ -85,12 +88,19 @@ fn read(town: &mut Town) -> Result<String, Failure> {
     let entity = Schema::current().entity("customer").ok_or("no customers")?;
     let view = office::view(&*read, customer)?;
     let list = read.list(entity, &Query::default())?;
-    let page = office::search(&*read, &outrider_core::store::search::SearchQuery { text: "acme".to_owned(), ..Default::default() })?;
+    let page = office::search(
+        &*read,
+        &outrider_core::store::search::SearchQuery {
+            text: "acme".to_owned(),
+            ..Default::default()
+        },
+    )?;
     Ok(format!("{} {list:?} {page:?} {:?}", view.is_some(), read.counts()?))
 }
 
 fn edit(town: &mut Town) -> Result<String, Failure> {
-    let (policy, author, now_ms, customer) = (town.policy()?, town.author()?, town.tick(), town.facts.customer);
+    let (policy, author, now_ms, customer) =
+        (town.policy()?, town.author()?, town.tick(), town.facts.customer);
     let change = json!({ "industry": "retail", "notes": "Asked for a quote, twice.", "tags": { "add": ["vip"] } });
     office::update(town.storage()?, &policy, &author, customer, &fields(&change), None, now_ms)?;
     Ok(String::new())
@@ -101,22 +111,39 @@ fn merge(town: &mut Town) -> Result<String, Failure> {
     let (policy, author, now_ms) = (town.policy()?, town.author()?, town.tick());
     let entity = Schema::current().entity("customer").ok_or("no customers")?;
     if town.storage()?.read()?.heir(entity, double)? == double {
-        office::merge(town.storage()?, &policy, &author, (double, customer), &BTreeSet::new(), now_ms)?;
+        office::merge(
+            town.storage()?,
+            &policy,
+            &author,
+            (double, customer),
+            &BTreeSet::new(),
+            now_ms,
+        )?;
     }
     Ok(String::new())
 }
 
 fn erase(town: &mut Town) -> Result<String, Failure> {
-    let (policy, author, now_ms, contact) = (town.policy()?, town.author()?, town.tick(), town.facts.contact);
-    if town.storage()?.read()?.erasure_of(contact)?.is_none() {
-        office::erase(town.storage()?, &policy, &author, contact, now_ms)?;
+    let (policy, author, now_ms, contact) =
+        (town.policy()?, town.author()?, town.tick(), town.facts.contact);
+    if town.storage()?.read()?.erasure_of(contact)?.is_some() {
+        return Ok(String::new());
     }
-    Ok(String::new())
+    match office::erase(town.storage()?, &policy, &author, contact, now_ms) {
+        Ok(erased) if erased.is_swept => Ok(String::new()),
+        // Done, but for what the next start overwrites.
+        Ok(_) => Err("erased, and not overwritten yet".into()),
+        Err(_) if town.storage()?.read()?.erasure_of(contact)?.is_some() => {
+            Ok("erased, and told as a failure".to_owned())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn revoke(town: &mut Town) -> Result<String, Failure> {
     let now_ms = town.tick();
-    let known = town.facts.known.get(NEWCOMER).cloned().flatten().ok_or("a phone that is nobody's")?;
+    let known =
+        town.facts.known.get(NEWCOMER).cloned().flatten().ok_or("a phone that is nobody's")?;
     devices::standing::revoke(town.storage()?, known.id, now_ms)?;
     Ok(String::new())
 }
@@ -138,7 +165,8 @@ fn back_up(town: &mut Town) -> Result<String, Failure> {
     };
     let made = backup::create(&order, &mut |_, _, _| ());
     for path in backups_in(&to)? {
-        backup::check_file(&path, &mut |_, _, _| ()).map_err(|error| format!("a backup that is none: {error}"))?;
+        backup::check_file(&path, &mut |_, _, _| ())
+            .map_err(|error| format!("a backup that is none: {error}"))?;
     }
     let identities = backup::read_identities(&town.home.join("backup.key"))?;
     let restored = town.home.join("restored");
@@ -166,7 +194,7 @@ fn verify_all(town: &mut Town) -> Result<String, Failure> {
     let data = town.data();
     let found = verify::verify(&data, Some(data.join(LEDGER_FILE).as_path()), &mut |_, _, _| ())?;
     if found.problem_count > 0 {
-        return Err(format!("{:?}", found.problems).into());
+        return Err(format!("{} problems", found.problem_count).into());
     }
     Ok(format!("{} {} {}", found.documents, found.changes, found.rows))
 }

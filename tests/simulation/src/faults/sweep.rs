@@ -34,6 +34,8 @@ pub struct FaultSettings {
     pub every: u64,
     /// The last operation that fails; all if none.
     pub max_index: Option<u64>,
+    /// About how many operations of each path fail, in place of `every`.
+    pub points: Option<u64>,
     /// Only this mode.
     pub mode: Option<Mode>,
     /// Only this operation.
@@ -46,7 +48,16 @@ impl FaultSettings {
     /// Everything.
     #[must_use]
     pub fn all(seed: u64) -> Self {
-        Self { seed, paths: Vec::new(), every: 1, max_index: None, mode: None, at: None, is_lasting: None }
+        Self {
+            seed,
+            paths: Vec::new(),
+            every: 1,
+            max_index: None,
+            points: None,
+            mode: None,
+            at: None,
+            is_lasting: None,
+        }
     }
 }
 
@@ -164,12 +175,17 @@ fn walk(
     for (case, judged) in run_all(&prepared, &cases, settings.seed, &home)? {
         swept.add(&judged);
         if !judged.found.is_empty() {
-            let operation = usize::try_from(case.at).ok().and_then(|at| prepared.operations.get(at.checked_sub(1)?));
+            let operation = usize::try_from(case.at)
+                .ok()
+                .and_then(|at| prepared.operations.get(at.checked_sub(1)?));
             each(&Found {
                 path: path.name,
                 mode: case.mode,
                 at: case.at,
-                operation: operation.map_or_else(|| "the end".to_owned(), |done| format!("{:?} {}", done.operation, done.file)),
+                operation: operation.map_or_else(
+                    || "the end".to_owned(),
+                    |done| format!("{:?} {}", done.operation, done.file),
+                ),
                 is_lasting: case.is_lasting,
                 what: judged.found.iter().map(|(kind, what)| format!("{kind:?}: {what}")).collect(),
             });
@@ -185,18 +201,22 @@ fn cases_of(settings: &FaultSettings, operations: &[Done]) -> (Vec<Case>, u64) {
     let end = operations.len() as u64 + 1;
     let numbered = numbered.chain([(end, None)]);
     let last = settings.max_index.unwrap_or(u64::MAX);
+    let every = settings.points.map_or(settings.every, |points| end / points.max(1)).max(1);
     let is_wanted = |at: u64| match settings.at {
         Some(only) => at == only,
-        None => at <= last && (at.is_multiple_of(settings.every.max(1)) || at == end),
+        None => at <= last && (at.is_multiple_of(every) || at == end),
     };
     let mut points = 0;
     let mut cases = Vec::new();
     for (at, operation) in numbered.filter(|(at, _)| is_wanted(*at)) {
         points += 1;
-        for mode in Mode::ALL.into_iter().filter(|mode| settings.mode.is_none_or(|only| only == *mode)) {
+        for mode in
+            Mode::ALL.into_iter().filter(|mode| settings.mode.is_none_or(|only| only == *mode))
+        {
             if operation.map_or(mode == Mode::Power, |operation| is_worth_it(mode, operation)) {
                 let lasting = [false, true].into_iter();
-                let lasting = lasting.filter(|one| settings.is_lasting.is_none_or(|only| only == *one));
+                let lasting =
+                    lasting.filter(|one| settings.is_lasting.is_none_or(|only| only == *one));
                 cases.extend(lasting.map(|is_lasting| Case { mode, at, is_lasting }));
             }
         }
@@ -214,7 +234,12 @@ fn is_worth_it(mode: Mode, operation: Operation) -> bool {
 }
 
 /// Runs cases, as many at once as the machine has cores; in order of the cases.
-fn run_all(prepared: &Prepared, cases: &[Case], seed: u64, home: &Path) -> Result<Vec<(Case, Judged)>, Failure> {
+fn run_all(
+    prepared: &Prepared,
+    cases: &[Case],
+    seed: u64,
+    home: &Path,
+) -> Result<Vec<(Case, Judged)>, Failure> {
     let next = AtomicUsize::new(0);
     let done: Mutex<BTreeMap<usize, Result<Judged, Failure>>> = Mutex::default();
     thread::scope(|scope| {
@@ -232,5 +257,10 @@ fn run_all(prepared: &Prepared, cases: &[Case], seed: u64, home: &Path) -> Resul
         }
     });
     let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    cases.iter().copied().zip(done.into_values()).map(|(case, judged)| Ok((case, judged?))).collect()
+    cases
+        .iter()
+        .copied()
+        .zip(done.into_values())
+        .map(|(case, judged)| Ok((case, judged?)))
+        .collect()
 }

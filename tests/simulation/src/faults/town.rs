@@ -116,19 +116,25 @@ impl Town {
         town.facts.stranger = Replica::open(&stranger, town.options(PHONES))?.public_key();
         let key = town.home.join("backup.key");
         town.facts.recipient = outrider_sync_server::backup::create_key_file(&key)?.to_string();
-        town.facts.code = create_code(town.storage()?, "Stranger", 60, u128::from(seed) + 77, EPOCH_MS)?.0;
+        town.facts.code =
+            create_code(town.storage()?, "Stranger", 60, u128::from(seed) + 77, EPOCH_MS)?.0;
         town.close();
         Ok(town)
     }
 
     fn fill(&mut self) -> Result<(), Failure> {
         let phone = self.replica(EDITOR)?;
-        let acme = json!({ "company_name": "Acme Pumps Ltd", "notes": "Asked for a quote.", "visits": 1 });
+        let acme =
+            json!({ "company_name": "Acme Pumps Ltd", "notes": "Asked for a quote.", "visits": 1 });
         let customer = phone.create("customer", &fields(&acme))?;
-        let double = phone.create("customer", &fields(&json!({ "company_name": "Acme Pumps", "tags": ["old"] })))?;
+        let double = phone.create(
+            "customer",
+            &fields(&json!({ "company_name": "Acme Pumps", "tags": ["old"] })),
+        )?;
         let anna = json!({ "name": { "family": "Li", "given": "Na" }, "customer_id": customer.to_string(), "mobile": "+86 138 0013 8000" });
         let contact = phone.create("contact", &fields(&anna))?;
-        let lead = phone.create("lead", &fields(&json!({ "name": "Northwind", "status": "new" })))?;
+        let lead =
+            phone.create("lead", &fields(&json!({ "name": "Northwind", "status": "new" })))?;
         (self.facts.customer, self.facts.double) = (customer, double);
         (self.facts.contact, self.facts.lead) = (contact, lead);
         self.sync(EDITOR)?;
@@ -227,10 +233,14 @@ impl Town {
     }
 
     /// Enrols whoever has this code and key.
-    pub(super) fn enrol(&mut self, code: String, public_key: Vec<u8>) -> Result<storage::Device, Failure> {
+    pub(super) fn enrol(
+        &mut self,
+        code: String,
+        public_key: Vec<u8>,
+    ) -> Result<storage::Device, Failure> {
         let now_ms = self.tick();
         let mut hasher = DefaultHasher::new();
-        (&public_key, self.facts.phase).hash(&mut hasher);
+        (&public_key, self.facts.phase, now_ms).hash(&mut hasher);
         let mut dice = Dice::new(hasher.finish());
         let draw = Draw { id: dice.bytes(), prefix: dice.bytes(), token: dice.bytes() };
         let applicant = Applicant {
@@ -267,7 +277,8 @@ impl Town {
 
     /// One undisturbed session.
     pub(super) fn sync(&mut self, at: usize) -> Result<Summary, Failure> {
-        let known = self.facts.known.get(at).cloned().flatten().ok_or("a phone that is nobody's")?;
+        let known =
+            self.facts.known.get(at).cloned().flatten().ok_or("a phone that is nobody's")?;
         let mut session = Session::with_budget(BUDGET_BYTES);
         for _ in 0..REQUESTS_MAX {
             let Some(request) = session.next(self.replica(at)?)? else {
@@ -280,7 +291,8 @@ impl Town {
                 None => seen.clone(),
             };
             let question = (request.path, request.body.as_slice());
-            let answer = answer_with(self.storage()?, (&written, &seen), &known, question, now_ms, 1)?;
+            let answer =
+                answer_with(self.storage()?, (&written, &seen), &known, question, now_ms, 1)?;
             session.receive(self.replica(at)?, &mut answer.as_slice())?;
         }
         Err(format!("one session has more than {REQUESTS_MAX} requests").into())
