@@ -24,9 +24,9 @@ use crate::Failure;
 pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_server("server-open", Steps::Drawn, open)
         .after(forget_store)
-        .from_closed()
+        .beginning_closed()
         .hidden_from_phones(),
-    StoragePath::on_server("server-reopen", Steps::One, open).from_closed(),
+    StoragePath::on_server("server-reopen", Steps::One, open).beginning_closed(),
     StoragePath::on_server("server-enrol", Steps::One, enrol),
     StoragePath::on_server("server-push", Steps::Several, push).after(device::edit_offline),
     StoragePath::on_server("server-refuse", Steps::Several, push).after(device::edit_refused),
