@@ -1,5 +1,7 @@
 //! A short form of the sweep: every storage path, every mode, some of the operations.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use outrider_disk::Mode;
 use outrider_sim::{FaultSettings, Swept, path_names, sweep};
 
