@@ -111,8 +111,11 @@ impl Disk {
             Keep::Sectors(seed) => Some(Chance(seed)),
         };
         let mut state = self.0.state();
-        // What somebody else than SQLite removed stays away.
-        state.shadows.retain(|path, shadow| path.exists() || shadow.is_removed());
+        // What somebody else than SQLite removed stays away, alone or with its folder.
+        state.shadows.retain(|path, shadow| {
+            let has_folder = path.parent().is_some_and(Path::exists);
+            has_folder && (path.exists() || shadow.is_removed())
+        });
         for (path, shadow) in &mut state.shadows {
             let content = shadow.after_power(|| chance.as_mut().is_some_and(Chance::flip));
             put(path, content.as_deref())

@@ -181,6 +181,22 @@ fn the_power_may_fail_anywhere() {
     assert!(both[0] > 3 && both[1] > 3, "{both:?}");
 }
 
+/// A folder that was removed with the files in it came back with one of them, or kept the power from
+/// being cut.
+#[test]
+fn what_others_removed_stays_away() {
+    let world = World::new();
+    let inner = world.folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let conn = Connection::open(inner.join("test.db")).unwrap();
+    conn.execute_batch("CREATE TABLE number (n INTEGER NOT NULL)").unwrap();
+    drop(conn);
+    std::fs::remove_dir_all(&inner).unwrap();
+    world.cut(world.open(), Keep::Nothing);
+    assert!(!inner.exists());
+    assert_eq!(world.numbers(), [1]);
+}
+
 /// A lock that one connection holds is seen by another one, through the shim as without it.
 #[test]
 fn locks_are_the_real_ones() {

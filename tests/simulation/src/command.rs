@@ -92,6 +92,9 @@ struct FaultsArgs {
     /// Fail every so many operations one
     #[arg(long, default_value_t = 1)]
     every: u64,
+    /// Fail about so many operations of each path, in place of every so many
+    #[arg(long)]
+    points: Option<u64>,
     /// The last operation of a path that fails
     #[arg(long)]
     max_index: Option<u64>,
@@ -262,7 +265,7 @@ pub fn main() -> ExitCode {
 }
 
 fn fail_disks(args: &FaultsArgs) -> ExitCode {
-    let FaultsArgs { seed, paths, every, max_index, mode, at, lasting, .. } = args;
+    let FaultsArgs { seed, paths, every, max_index, points, mode, at, lasting, .. } = args;
     let known = path_names();
     if let Some(name) = paths.iter().find(|name| !known.contains(&name.as_str())) {
         output::show_broken(&format!("there is no path {name}; there are {}", known.join(", ")));
@@ -273,6 +276,7 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
         paths: paths.clone(),
         every: *every,
         max_index: *max_index,
+        points: *points,
         mode: *mode,
         at: *at,
         is_lasting: *lasting,

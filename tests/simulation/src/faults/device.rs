@@ -35,10 +35,10 @@ industry = { column = "industry" }
 pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_phone("device-open", Steps::Several, open)
         .after(forget_store)
-        .from_closed()
+        .beginning_closed()
         .hidden_from_phones(),
-    StoragePath::on_phone("device-reopen", Steps::Several, open).from_closed(),
-    StoragePath::on_phone("device-upgrade", Steps::Several, open).after(age).from_closed(),
+    StoragePath::on_phone("device-reopen", Steps::Several, open).beginning_closed(),
+    StoragePath::on_phone("device-upgrade", Steps::Several, open).after(age).beginning_closed(),
     StoragePath::on_phone("device-read", Steps::One, read),
     StoragePath::on_phone("device-create", Steps::One, create),
     StoragePath::on_phone("device-edit", Steps::One, edit),

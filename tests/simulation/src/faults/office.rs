@@ -24,9 +24,9 @@ use crate::Failure;
 pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_server("server-open", Steps::Drawn, open)
         .after(forget_store)
-        .from_closed()
+        .beginning_closed()
         .hidden_from_phones(),
-    StoragePath::on_server("server-reopen", Steps::One, open).from_closed(),
+    StoragePath::on_server("server-reopen", Steps::One, open).beginning_closed(),
     StoragePath::on_server("server-enrol", Steps::One, enrol),
     StoragePath::on_server("server-push", Steps::Several, push).after(device::edit_offline),
     StoragePath::on_server("server-refuse", Steps::Several, push).after(device::edit_refused),
@@ -126,10 +126,18 @@ fn merge(town: &mut Town) -> Result<String, Failure> {
 fn erase(town: &mut Town) -> Result<String, Failure> {
     let (policy, author, now_ms, contact) =
         (town.policy()?, town.author()?, town.tick(), town.facts.contact);
-    if town.storage()?.read()?.erasure_of(contact)?.is_none() {
-        office::erase(town.storage()?, &policy, &author, contact, now_ms)?;
+    if town.storage()?.read()?.erasure_of(contact)?.is_some() {
+        return Ok(String::new());
     }
-    Ok(String::new())
+    match office::erase(town.storage()?, &policy, &author, contact, now_ms) {
+        Ok(erased) if erased.is_swept => Ok(String::new()),
+        // Done, but for what the next start overwrites.
+        Ok(_) => Err("erased, and not overwritten yet".into()),
+        Err(_) if town.storage()?.read()?.erasure_of(contact)?.is_some() => {
+            Ok("erased, and told as a failure".to_owned())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn revoke(town: &mut Town) -> Result<String, Failure> {
@@ -186,7 +194,7 @@ fn verify_all(town: &mut Town) -> Result<String, Failure> {
     let data = town.data();
     let found = verify::verify(&data, Some(data.join(LEDGER_FILE).as_path()), &mut |_, _, _| ())?;
     if found.problem_count > 0 {
-        return Err(format!("{:?}", found.problems).into());
+        return Err(format!("{} problems", found.problem_count).into());
     }
     Ok(format!("{} {} {}", found.documents, found.changes, found.rows))
 }

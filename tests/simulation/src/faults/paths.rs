@@ -88,7 +88,7 @@ impl StoragePath {
         Self { prepare, ..self }
     }
 
-    pub(super) const fn from_closed(self) -> Self {
+    pub(super) const fn beginning_closed(self) -> Self {
         Self { begins: Begins::Closed, ..self }
     }
 

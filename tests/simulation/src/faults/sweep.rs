@@ -34,6 +34,8 @@ pub struct FaultSettings {
     pub every: u64,
     /// The last operation that fails; all if none.
     pub max_index: Option<u64>,
+    /// About how many operations of each path fail, in place of `every`.
+    pub points: Option<u64>,
     /// Only this mode.
     pub mode: Option<Mode>,
     /// Only this operation.
@@ -51,6 +53,7 @@ impl FaultSettings {
             paths: Vec::new(),
             every: 1,
             max_index: None,
+            points: None,
             mode: None,
             at: None,
             is_lasting: None,
@@ -198,9 +201,10 @@ fn cases_of(settings: &FaultSettings, operations: &[Done]) -> (Vec<Case>, u64) {
     let end = operations.len() as u64 + 1;
     let numbered = numbered.chain([(end, None)]);
     let last = settings.max_index.unwrap_or(u64::MAX);
+    let every = settings.points.map_or(settings.every, |points| end / points.max(1)).max(1);
     let is_wanted = |at: u64| match settings.at {
         Some(only) => at == only,
-        None => at <= last && (at.is_multiple_of(settings.every.max(1)) || at == end),
+        None => at <= last && (at.is_multiple_of(every) || at == end),
     };
     let mut points = 0;
     let mut cases = Vec::new();

@@ -240,7 +240,7 @@ impl Town {
     ) -> Result<storage::Device, Failure> {
         let now_ms = self.tick();
         let mut hasher = DefaultHasher::new();
-        (&public_key, self.facts.phase).hash(&mut hasher);
+        (&public_key, self.facts.phase, now_ms).hash(&mut hasher);
         let mut dice = Dice::new(hasher.finish());
         let draw = Draw { id: dice.bytes(), prefix: dice.bytes(), token: dice.bytes() };
         let applicant = Applicant {
