@@ -27,7 +27,7 @@ use crate::{
     logging, office,
     serve::{Ready, ServeError, run},
     storage::{
-        Storage as _,
+        Storage as _, StorageError,
         sqlite::{DATABASE_FILE, SqliteStorage},
     },
     tenants::{self, TenantError, TenantName},
@@ -134,8 +134,15 @@ impl DataArgs {
 impl DataPlace {
     /// Says what to do where there is no data yet.
     fn must_have_data(&self) -> Result<(), Box<dyn Error>> {
-        if self.data.join(DATABASE_FILE).exists() {
-            return Ok(());
+        let database = self.data.join(DATABASE_FILE);
+        match database.try_exists() {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // It may be there, and this user may not look.
+            Err(source) => {
+                let path = database.display().to_string();
+                return Err(StorageError::Open { path, source }.into());
+            }
         }
         let folder = self.data.display();
         let words = format!(

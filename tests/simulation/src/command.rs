@@ -167,6 +167,9 @@ struct KillArgs {
     /// Leave out the points that ordinary work does not reach
     #[arg(long)]
     no_points: bool,
+    /// How often a point in a loop is tried: at the first step, the second, and so on
+    #[arg(long, default_value_t = 12)]
+    times: usize,
     /// The program `outrider`, built without `--release`, which has no points [default: beside this
     /// program]
     #[arg(long, value_name = "PATH")]
@@ -337,6 +340,7 @@ fn kill(args: KillArgs) -> ExitCode {
         rounds: args.rounds,
         victims,
         with_points: !args.no_points,
+        times_max: args.times,
     };
     match run_kills(&order, &mut output::show_words) {
         Ok(killed) => {

@@ -73,8 +73,11 @@ pub struct KillOrder {
     pub rounds: u64,
     /// Who dies.
     pub victims: Victims,
-    /// Whether every point is tried once, beside the rounds.
+    /// Whether every point is tried, beside the rounds.
     pub with_points: bool,
+    /// How often a point that ordinary work does not reach is tried: at the first time that a process
+    /// gets there, at the second, and so on, until it ends before.
+    pub times_max: usize,
 }
 
 /// What came of it.
@@ -154,6 +157,14 @@ impl Count {
     }
 }
 
+/// Tells what was found since it was told last.
+fn tell_found(count: &Count, told: &mut usize, progress: &mut dyn FnMut(&str)) {
+    for words in count.killed.found.iter().skip(*told) {
+        progress(words);
+    }
+    *told = count.killed.found.len();
+}
+
 /// Kills, and looks at what is left; `progress` is told in words how far it is.
 ///
 /// # Errors
@@ -167,7 +178,7 @@ pub fn run_kills(order: &KillOrder, progress: &mut dyn FnMut(&str)) -> Result<Ki
     if order.with_points {
         stories::tell_all(order, &ground, &mut count, progress)?;
     }
-    let mut done = 0;
+    let (mut done, mut told) = (0, count.killed.found.len());
     while done < order.rounds || is_point_left(order, &count, done) {
         // What is left of the points has its turn, although the rounds are over.
         let rounds = order.rounds.saturating_sub(done).clamp(1, ROUNDS_EACH);
@@ -181,6 +192,7 @@ pub fn run_kills(order: &KillOrder, progress: &mut dyn FnMut(&str)) -> Result<Ki
             order.rounds,
             count.killed.found.len()
         ));
+        tell_found(&count, &mut told, progress);
     }
     let Count { mut killed, reached, skipped } = count;
     let wanted = POINTS.iter().filter(|point| order.with_points && order.victims.has(point));

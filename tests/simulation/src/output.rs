@@ -256,11 +256,8 @@ pub(crate) fn show_words(words: &str) {
     eprintln!("{words}");
 }
 
-/// Shows what came of killing, and what was found.
+/// Shows what came of killing; what was found is told already.
 pub(crate) fn show_killed(killed: &Killed, is_json: bool) {
-    for words in &killed.found {
-        eprintln!("  {words}");
-    }
     for point in &killed.unreached {
         eprintln!("  nobody came to {point}");
     }

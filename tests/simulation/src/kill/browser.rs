@@ -46,7 +46,8 @@ impl Browser {
         match self.ask("POST", path, body)? {
             (303, location, _) => Ok(location),
             (status, _, page) => {
-                let page: String = page.chars().take(300).collect();
+                let page = page.split("<main").nth(1).unwrap_or(&page);
+                let page: String = page.chars().take(600).collect();
                 Err(format!("{path} was answered with {status}: {page}").into())
             }
         }

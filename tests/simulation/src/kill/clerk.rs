@@ -54,7 +54,8 @@ pub(super) struct Clerk {
 impl Clerk {
     /// A clerk with a record.
     pub(super) fn new(office: Office, mut browser: Browser) -> Result<Self, Failure> {
-        let location = browser.submit("/records/customer/new", &[("company_name", "clerk")])?;
+        let location = browser
+            .submit("/records/customer/new", &[("f.company_name", "clerk"), ("anyway", "1")])?;
         let record = id_in(&location);
         let (extras, deeds, odd) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { office, browser, record, extras, deeds, odd })
@@ -88,7 +89,7 @@ impl Clerk {
             Act::Edit => {
                 let value = word(dice);
                 let path = format!("/records/customer/{}/edit", self.record);
-                let done = self.browser.submit(&path, &[("short_name", &value)]);
+                let done = self.browser.submit(&path, &[("f.short_name", &value)]);
                 self.note(Deed::Value(self.record.clone(), value), done).map(drop)
             }
             Act::Merge => {
@@ -99,7 +100,7 @@ impl Clerk {
             }
             Act::Erase => {
                 let name = word(dice);
-                let form = [("company_name", name.as_str()), ("notes", &name), ("anyway", "1")];
+                let form = [("f.company_name", name.as_str()), ("f.notes", &name), ("anyway", "1")];
                 let id = id_in(&self.browser.submit("/records/customer/new", &form)?);
                 let path = format!("/records/customer/{id}/erase");
                 let done = self.browser.submit(&path, &[("confirm", &id)]);
@@ -112,7 +113,7 @@ impl Clerk {
 
     fn create(&mut self, dice: &mut Dice) -> Result<String, Failure> {
         let name = word(dice);
-        let form = [("company_name", name.as_str()), ("anyway", "1")];
+        let form = [("f.company_name", name.as_str()), ("anyway", "1")];
         let done = self.browser.submit("/records/customer/new", &form);
         Ok(id_in(&self.note(Deed::Word(name), done)?))
     }

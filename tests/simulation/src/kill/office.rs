@@ -73,12 +73,13 @@ impl Office {
         command
     }
 
-    /// Starts the server, which stops at a point once it listens if one is named.
-    pub(super) fn start(&mut self, stop_at: Option<&str>) -> Result<(), Failure> {
+    /// Starts the server; where it stops at a point before it listens it is dead when this returns,
+    /// and the answer is false.
+    pub(super) fn start(&mut self, stop_at: Option<&str>) -> Result<bool, Failure> {
         for _ in 0..STARTS_MAX {
             match self.try_start(stop_at)? {
-                Started::Listens => return Ok(()),
-                Started::Stopped => return Err("the server stopped before it listened".into()),
+                Started::Listens => return Ok(true),
+                Started::Stopped => return Ok(false),
                 Started::Ended(words) if words.contains("cannot listen") => {
                     thread::sleep(ADDRESS_PAUSE);
                 }

@@ -126,7 +126,10 @@ impl World<'_> {
         let dies = order.victims.has_server();
         if dies || self.office.process.is_none() {
             self.office.kill()?;
-            self.office.start(of_server)?;
+            if !self.office.start(of_server)? {
+                count.note_kill(true, point);
+                self.office.start(None)?;
+            }
         }
         let mut alive = Vec::new();
         let from = dice.below(self.devices.len());

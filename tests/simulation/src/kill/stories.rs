@@ -6,16 +6,13 @@
 
 use outrider_core::points::POINTS;
 
-use super::{Count, KillOrder, ground::Ground, rounds::POINTS_LIVE};
+use super::{Count, KillOrder, ground::Ground, rounds::POINTS_LIVE, tell_found};
 use crate::Failure;
 
 mod begin;
 mod keep;
 mod leave;
 mod older;
-
-/// How often a point is tried at a later time of one process.
-const TIMES_MAX: usize = 12;
 
 /// What came of a story.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,20 +60,21 @@ pub(super) fn tell_all(
     count: &mut Count,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), Failure> {
-    let wanted = POINTS.iter().filter(|point| order.victims.has(point));
+    let (mut told, wanted) = (0, POINTS.iter().filter(|point| order.victims.has(point)));
     for point in wanted.filter(|point| !POINTS_LIVE.contains(point)) {
         let known = STORIES.iter().find(|(begin, _)| point.starts_with(begin));
         let stories = known.map(|(_, stories)| *stories).unwrap_or_default();
         for story in stories {
-            tell(*story, ground, point, count);
+            tell(*story, ground, point, order.times_max, count);
         }
         progress(&format!("told of {point}"));
+        tell_found(count, &mut told, progress);
     }
     Ok(())
 }
 
-fn tell(story: Story, ground: &Ground, point: &'static str, count: &mut Count) {
-    for time in 1..=TIMES_MAX {
+fn tell(story: Story, ground: &Ground, point: &'static str, times_max: usize, count: &mut Count) {
+    for time in 1..=times_max {
         let found = count.killed.found.len();
         match story(ground, &format!("{point}:{time}"), count) {
             Ok(Told::Reached) => count.note_kill(point.starts_with("server."), Some(point)),
