@@ -54,7 +54,7 @@ pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
 pub use event::Event;
 pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{Limits, Shrunk, shrink};
 pub use world::run;
 
 /// Whatever keeps a run from going on.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use outrider_sim::{
-    Bound, Check, Event, Kind, Outcome, Report, Sabotage, Settings, run, run_many, shrink,
+    Bound, Check, Event, Kind, Limits, Outcome, Report, Sabotage, Settings, run, run_many, shrink,
 };
 
 const FIRST_SEED: u64 = 4_000;
@@ -29,7 +29,7 @@ fn nothing_is_lost_in_small_runs() {
 /// Whole runs. What such runs found has tests of its own where the fault was.
 #[test]
 fn nothing_is_lost_in_whole_runs() {
-    let report = all_is_well(FIRST_SEED + 100, 4, &Settings::of(Kind::Sync));
+    let report = all_is_well(FIRST_SEED + 100, 3, &Settings::of(Kind::Sync));
     assert!(report.edits > 1_000, "{report:?}");
 }
 
@@ -101,12 +101,15 @@ fn a_changed_audit_is_found() {
 
 #[test]
 fn a_failing_run_is_made_smaller() {
-    let failed = finds(Sabotage::LosePushes, Check::Durable);
-    let settings = Settings { sabotage: Some(Sabotage::LosePushes), ..short(Kind::Sync) };
-    let smaller =
-        shrink(&settings, &failed, Duration::from_secs(600), &|tried| run(failed.seed, tried))
-            .unwrap();
-    assert!(smaller.steps < 40, "{} of 150 steps are left", smaller.steps);
+    let sabotage = Some(Sabotage::LosePushes);
+    let settings = Settings { steps: 80, devices: Some(3), sabotage, ..Settings::of(Kind::Sync) };
+    let is_lost = |outcome: &Outcome| outcome.found.contains_key(&Check::Durable);
+    let failed = (FIRST_SEED..FIRST_SEED + 20).map(|seed| run(seed, &settings)).find(is_lost);
+    let failed = failed.expect("one of them loses something");
+    let limits = Limits { tries: 50, time: Duration::from_secs(600) };
+    let smaller = shrink(&settings, &failed, limits, &|tried| run(failed.seed, tried)).unwrap();
+    assert!(smaller.steps < 40, "{} of 80 steps are left", smaller.steps);
+    assert!(!smaller.settings.without.is_empty());
     let again = run(failed.seed, &smaller.settings);
-    assert!(again.found.contains_key(&Check::Durable), "{again:#?}");
+    assert!(is_lost(&again), "{again:#?}");
 }
