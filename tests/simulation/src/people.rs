@@ -247,8 +247,8 @@ impl Desk<'_> {
     }
 }
 
-/// What somebody is told whose edit is not kept: that the device is locked, the record erased, or that
-/// two records cannot be merged.
+/// What somebody is told whose edit is not kept: that the device is locked, the record erased, that two
+/// records cannot be merged, or that only a newer app knows what this is.
 /// Whatever else fails is not to fail.
 fn told(error: Failure) -> Result<String, Failure> {
     match error.downcast_ref::<ReplicaError>() {
