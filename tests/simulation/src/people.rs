@@ -252,9 +252,12 @@ impl Desk<'_> {
 /// Whatever else fails is not to fail.
 fn told(error: Failure) -> Result<String, Failure> {
     match error.downcast_ref::<ReplicaError>() {
-        Some(ReplicaError::Locked { .. } | ReplicaError::Erased(_) | ReplicaError::Merge(_)) => {
-            Ok(format!("is told: {}", chain(&*error)))
-        }
+        Some(
+            ReplicaError::Locked { .. }
+            | ReplicaError::Erased(_)
+            | ReplicaError::Merge(_)
+            | ReplicaError::UnknownEntity { .. },
+        ) => Ok(format!("is told: {}", chain(&*error))),
         Some(_) | None => Err(error),
     }
 }
