@@ -19,13 +19,15 @@ use crate::{
     model::{Reach, run_model},
     output, path_names,
     report::{run_each, run_many},
-    shrink::shrink,
+    shrink::{Limits, shrink},
     sweep,
     world::{replay, run},
 };
 
 /// Failing runs that are made smaller, at most: the others mostly fail for the same reason.
 const SHRUNK_MAX: usize = 2;
+/// Runs that are tried to make a failing one smaller, at most.
+const TRIES_MAX: usize = 250;
 /// Runs unless another bound is named.
 const RUNS: u64 = 20;
 /// Steps of a run of phones in a town, unless another number is named.
@@ -364,7 +366,8 @@ fn simulate(args: &WorldArgs, kind: Kind, mode: &str) -> ExitCode {
         shrunk += 1;
         let quiet = Settings { keeps_trace: false, ..settings.clone() };
         let time = Duration::from_secs(args.shrink_seconds);
-        let smaller = shrink(&quiet, outcome, time, &|tried| run(outcome.seed, tried));
+        let limits = Limits { tries: TRIES_MAX, time };
+        let smaller = shrink(&quiet, outcome, limits, &|tried| run(outcome.seed, tried));
         if let Some(smaller) = smaller {
             output::show_shrunk(&smaller, &repeat(mode, outcome.seed, &smaller.settings));
         }

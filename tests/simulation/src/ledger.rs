@@ -219,7 +219,8 @@ impl Ledger {
         for refused in inbox::open(replica.store().conn(), usize::MAX)? {
             let document = DocumentId { record: refused.record, part: refused.part.parse()? };
             let is_known = |codes: &[&str]| codes.contains(&refused.code.as_str());
-            if !is_known(&REFUSALS) && !(self.is_mixed && is_known(&OF_OLDER_SERVERS)) {
+            let is_of_older = self.is_mixed && is_known(&OF_OLDER_SERVERS);
+            if !(is_known(&REFUSALS) || is_of_older) {
                 let code = &refused.code;
                 self.broken.push(format!("{document}: refused as {code}: {}", refused.refused));
             }

@@ -63,7 +63,7 @@ pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
 pub use model::{ModelReport, Reach, run_model};
 pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};
-pub use shrink::{Shrunk, shrink};
+pub use shrink::{Limits, Shrunk, shrink};
 pub use world::{Replayed, replay, run};
 
 /// Whatever keeps a run from going on.

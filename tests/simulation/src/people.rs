@@ -247,14 +247,17 @@ impl Desk<'_> {
     }
 }
 
-/// What somebody is told whose edit is not kept: that the device is locked, the record erased, or that
-/// two records cannot be merged.
+/// What somebody is told whose edit is not kept: that the device is locked, the record erased, that two
+/// records cannot be merged, or that only a newer app knows what this is.
 /// Whatever else fails is not to fail.
 fn told(error: Failure) -> Result<String, Failure> {
     match error.downcast_ref::<ReplicaError>() {
-        Some(ReplicaError::Locked { .. } | ReplicaError::Erased(_) | ReplicaError::Merge(_)) => {
-            Ok(format!("is told: {}", chain(&*error)))
-        }
+        Some(
+            ReplicaError::Locked { .. }
+            | ReplicaError::Erased(_)
+            | ReplicaError::Merge(_)
+            | ReplicaError::UnknownEntity { .. },
+        ) => Ok(format!("is told: {}", chain(&*error))),
         Some(_) | None => Err(error),
     }
 }

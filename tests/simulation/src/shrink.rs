@@ -11,8 +11,14 @@ use crate::{
     plan::{Check, Outcome, Settings, Steps},
 };
 
-/// Runs that are tried, at most.
-const TRIES_MAX: usize = 250;
+/// How long is searched for a smaller run, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Runs that are tried.
+    pub tries: usize,
+    /// For how long.
+    pub time: Duration,
+}
 
 /// A smaller run that fails in the same way.
 #[derive(Debug, Clone)]
@@ -31,6 +37,7 @@ pub struct Shrunk {
 struct Search<'a, R: Fn(&Settings) -> Outcome> {
     run: &'a R,
     check: Check,
+    tries_max: usize,
     until: Instant,
     best: Shrunk,
     /// The steps that are left, ascending.
@@ -42,7 +49,7 @@ struct Search<'a, R: Fn(&Settings) -> Outcome> {
 pub fn shrink<R: Fn(&Settings) -> Outcome>(
     settings: &Settings,
     failed: &Outcome,
-    time: Duration,
+    limits: Limits,
     run: &R,
 ) -> Option<Shrunk> {
     let check = failed.found.keys().next().copied()?;
@@ -53,7 +60,8 @@ pub fn shrink<R: Fn(&Settings) -> Outcome>(
         tries: 0,
         steps: steps.len(),
     };
-    let mut search = Search { run, check, until: Instant::now() + time, best, steps };
+    let (tries_max, until) = (limits.tries, Instant::now() + limits.time);
+    let mut search = Search { run, check, tries_max, until, best, steps };
     search.cut_the_end();
     search.leave_out_events();
     search.use_fewer_devices();
@@ -64,7 +72,7 @@ pub fn shrink<R: Fn(&Settings) -> Outcome>(
 impl<R: Fn(&Settings) -> Outcome> Search<'_, R> {
     /// Whether a run fails in the same way; then it is the best so far.
     fn is_failing(&mut self, settings: Settings, steps: &[usize]) -> bool {
-        if self.best.tries >= TRIES_MAX || Instant::now() >= self.until {
+        if self.best.tries >= self.tries_max || Instant::now() >= self.until {
             return false;
         }
         self.best.tries += 1;
@@ -135,7 +143,7 @@ impl<R: Fn(&Settings) -> Outcome> Search<'_, R> {
                     from += size;
                 }
             }
-            if self.best.tries >= TRIES_MAX || size == 1 {
+            if self.best.tries >= self.tries_max || size == 1 {
                 return;
             }
             size = size.div_ceil(2);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
     crdt::{self, State},
-    ids::{ChangeHash, DocumentId, Part},
+    ids::{ChangeHash, DocumentId, Part, RecordId},
     store::{
         document,
         outbox::{self, OwnChange},
@@ -41,6 +41,9 @@ pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
 pub(super) const ERASED_SHELL: &str = "shell_of_what_was_erased";
 /// A change waits on one of those.
 pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";
+
+/// The entity of users.
+const USER: &str = "user";
 
 /// Documents of which something is gone.
 #[derive(Debug, Default)]
@@ -78,7 +81,7 @@ impl Excused {
                     continue;
                 }
                 FOLLOWS_WHAT_IS_GONE
-            } else if world.scene.can_lose() {
+            } else if world.scene.can_lose() || is_of_user(world, office, id)? {
                 NOBODY_HAS_IT
             } else {
                 continue;
@@ -148,6 +151,24 @@ impl Excused {
     pub(super) fn counts(self) -> BTreeMap<&'static str, u64> {
         self.counts
     }
+}
+
+/// Whether a document is that of a user, which the server itself makes when a device is enrolled: the
+/// ledger brings back the device, and nobody the user's record.
+fn is_of_user(world: &World, office: &Office, id: &DocumentId) -> Result<bool, Failure> {
+    if let Some(stored) = office.documents.get(id) {
+        return Ok(stored.entity == USER);
+    }
+    for device in &world.devices {
+        if document::load(conn(device)?, id)?.is_some_and(|stored| stored.entity == USER) {
+            return Ok(true);
+        }
+        let user = device.replica()?.enrolment()?.map(|enrolment| enrolment.user);
+        if user.is_some_and(|user| RecordId::external(USER, "login", &user) == id.record) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Names of changes, each with its document.
