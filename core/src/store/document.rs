@@ -63,7 +63,10 @@ fn read(id: &DocumentId, row: &Row<'_>) -> Result<StoredDocument, StoreError> {
     Ok(stored)
 }
 
-fn read_columns(row: &Row<'_>) -> rusqlite::Result<(StoredDocument, (Option<i64>, Option<i64>))> {
+/// The sums of both states.
+type Sums = (Option<i64>, Option<i64>);
+
+fn read_columns(row: &Row<'_>) -> rusqlite::Result<(StoredDocument, Sums)> {
     let own: (Option<[u8; 16]>, Option<i64>, Option<[u8; 32]>) =
         (row.get(3)?, row.get(4)?, row.get(5)?);
     let own = match own {
@@ -228,7 +231,7 @@ pub struct Pieces {
 pub fn take_apart<'a>(
     conn: &Connection,
     id: &DocumentId,
-    names: impl Iterator<Item = &'a str>,
+    mut names: impl Iterator<Item = &'a str>,
 ) -> Result<Option<Pieces>, StoreError> {
     let mut query = conn.prepare_cached(
         "SELECT entity, state, confirmed, digest, sum, confirmed_sum FROM document
@@ -249,9 +252,10 @@ pub fn take_apart<'a>(
         fits(entity, &state, sums[0])
             || confirmed.as_deref().is_some_and(|bytes| fits(entity, bytes, sums[1]))
     };
-    let others = names.filter(|_| sums.iter().any(Option::is_some)).map(|name| &*name);
-    let named = std::iter::once(stored.as_str()).chain(others).find(|name| is_named(name));
-    let entity = named.unwrap_or(&stored).to_owned();
+    let has_sums = sums.iter().any(Option::is_some);
+    let found =
+        if is_named(&stored) || !has_sums { None } else { names.find(|name| is_named(name)) };
+    let entity = found.map_or_else(|| stored.clone(), str::to_owned);
     let is_state_whole = fits(&entity, &state, sums[0]);
     let had_confirmed = confirmed.is_some() || sums[1].is_some();
     let confirmed = confirmed.map(|bytes| {

@@ -176,9 +176,10 @@ pub fn mark_restored_with(
     tx.commit().doing(DOING)
 }
 
-/// Notes in the database of `folder`, which a server may use meanwhile, that a backup of it was
-/// finished: what is in all of those that are kept, devices need not keep. Whether it could be noted;
-/// tables of an older server have no place for it.
+/// Notes in the database of `folder` that a backup of it was finished; whether it could be noted.
+///
+/// A server may use the database meanwhile. What is in all backups that are kept, devices need not
+/// keep. Tables of an older server have no place for it.
 ///
 /// # Errors
 ///
