@@ -113,7 +113,7 @@ pub fn scopes(reach: Reach, devices: usize, operations: u8) -> Vec<Bounds> {
             name: "copies",
             last: Last::Empty,
             operations: few,
-            kinds: TWO_KINDS,
+            kinds: if long { TWO_KINDS } else { PLAIN },
             accidents: COPIES,
             accidents_max: 2,
             ..base.clone()

@@ -8,7 +8,7 @@ const SEED: u64 = 6_000;
 /// code has every kind of event, every two in a row, and everything that a conversation can do.
 #[test]
 fn everything_within_the_bounds_keeps_its_promises() {
-    let report = run_model(Reach::Short, (3, 6), 30, SEED, &mut |words| println!("{words}"));
+    let report = run_model(Reach::Short, (3, 6), 12, SEED, &mut |words| println!("{words}"));
     println!("{}", serde_json::to_string(&report).unwrap());
     assert!(report.is_good(), "{}", report.found.join("\n\n"));
     assert!(report.states > 100_000 && report.replayed > 50 && report.kinds == 21, "{report:?}");

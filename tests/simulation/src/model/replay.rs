@@ -99,3 +99,76 @@ fn compare_talk(said: &Said, real: &Summary) -> Option<String> {
     let (what, model, real) = pairs.into_iter().find(differs)?;
     Some(format!("{what}: model {model}, real {real}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use outrider_model::{
+        bounds::Last,
+        change::{Kind, Slot},
+        event::EventKind,
+        rules::Broken,
+    };
+
+    use super::*;
+
+    const BASE: Bounds = Bounds {
+        name: "broken",
+        devices: 2,
+        last: Last::Enrolled,
+        documents: 1,
+        operations: 4,
+        edits: 3,
+        kinds: &[Kind::Plain, Kind::Mixed],
+        accidents: &[EventKind::BackUp],
+        accidents_max: 2,
+        cuts: 1,
+        states_max: 1_000_000,
+    };
+
+    /// A model that breaks a rule does not do what the code does, and the comparison says so:
+    /// otherwise a replay would prove nothing.
+    fn check_differs(broken: Broken, bounds: &Bounds) {
+        let mut search = Search::run(bounds, broken, true);
+        let mut events = search.found.first().expect("a broken rule is found").events.clone();
+        // Then everybody talks.
+        let mut world = search.model.begin();
+        for event in &events {
+            world = search.model.step(&world, *event).0;
+        }
+        for _ in 0..2 {
+            for slot in 0..Slot::try_from(bounds.devices).unwrap() {
+                // Also where the model sees nothing to say: the code may.
+                let Some(device) = world.device(slot) else { continue };
+                let prefix = search.model.devices.get(device).prefix;
+                if search.model.servers.get(world.server).admits(prefix) {
+                    let event = Event::Sync { slot };
+                    world = search.model.step(&world, event).0;
+                    events.push(event);
+                }
+            }
+        }
+        let found = replay(&mut search, bounds, &events, 1);
+        println!("{broken:?}: {}", found.as_deref().unwrap_or("nothing"));
+        assert!(found.is_some(), "{broken:?}");
+    }
+
+    #[test]
+    fn a_model_that_breaks_a_rule_differs_from_the_code() {
+        check_differs(Broken::TodaysPreds, &BASE);
+        check_differs(Broken::RefusedDropped, &BASE);
+        check_differs(Broken::NothingSentAgain, &BASE);
+        check_differs(Broken::PendingDropped, &BASE);
+        check_differs(Broken::CursorBelieved, &BASE);
+        let bounds = Bounds { accidents: &[EventKind::Toggle, EventKind::Late], edits: 2, ..BASE };
+        check_differs(Broken::RefusalsForgotten, &bounds);
+        let bounds = Bounds { accidents: &[EventKind::BackUp, EventKind::Revoke], ..BASE };
+        check_differs(Broken::LedgerIgnored, &bounds);
+        let bounds = Bounds { accidents: &[EventKind::BackUp, EventKind::Erase], ..BASE };
+        check_differs(Broken::LedgerIgnored, &bounds);
+        let bounds = Bounds { accidents: &[EventKind::Erase], ..BASE };
+        check_differs(Broken::ErasedOpen, &bounds);
+        let bounds = Bounds { last: Last::Empty, accidents: &[EventKind::Snapshot], ..BASE };
+        check_differs(Broken::ForkConfirmed, &bounds);
+        check_differs(Broken::TokenIgnored, &bounds);
+    }
+}
