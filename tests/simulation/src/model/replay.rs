@@ -148,7 +148,7 @@ mod tests {
             }
         }
         let found = replay(&mut search, bounds, &events, 1);
-        println!("{broken:?}: {}", found.as_deref().unwrap_or("nothing"));
+        eprintln!("{broken:?}: {}", found.as_deref().unwrap_or("nothing"));
         assert!(found.is_some(), "{broken:?}");
     }
 
