@@ -40,6 +40,11 @@ pub struct Bounds {
     pub accidents_max: u8,
     /// Conversations that are cut, at most; they count beside the operations.
     pub cuts: u8,
+    /// Whether a server may be restored in a world in which a device was copied with its token.
+    ///
+    /// A known limit: both copies write under one actor until the server tells them apart, and a
+    /// server that forgot which of them was first takes the other one's change for that number.
+    pub takes_both: bool,
     /// States, at most. A search that comes here says so and has not proven anything.
     pub states_max: usize,
 }
@@ -86,6 +91,7 @@ pub fn scopes(reach: Reach, devices: usize, operations: u8) -> Vec<Bounds> {
         accidents: &[],
         accidents_max: 0,
         cuts: 0,
+        takes_both: false,
         states_max: STATES_MAX,
     };
     let mut all = short(&base);

@@ -20,6 +20,7 @@ const BASE: Bounds = Bounds {
     accidents: &[],
     accidents_max: 2,
     cuts: 1,
+    takes_both: false,
     states_max: 1_000_000,
 };
 

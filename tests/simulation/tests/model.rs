@@ -10,7 +10,8 @@ const OPERATIONS: u8 = 5;
 /// code has every kind of event, every two in a row, and everything that a conversation can do.
 #[test]
 fn everything_within_the_bounds_keeps_its_promises() {
-    let report = run_model(Reach::Short, (3, OPERATIONS), 12, SEED, &mut |words| eprintln!("{words}"));
+    let report =
+        run_model(Reach::Short, (3, OPERATIONS), 12, SEED, &mut |words| eprintln!("{words}"));
     eprintln!("{}", serde_json::to_string(&report).unwrap());
     assert!(report.is_good(), "{}", report.found.join("\n\n"));
     assert!(report.states > 100_000 && report.replayed > 50 && report.kinds == 21, "{report:?}");
