@@ -40,6 +40,11 @@ pub struct Bounds {
     pub accidents_max: u8,
     /// Conversations that are cut, at most; they count beside the operations.
     pub cuts: u8,
+    /// Whether a server may be restored in a world in which a device was copied with its token.
+    ///
+    /// A known limit: both copies write under one actor until the server tells them apart, and a
+    /// server that forgot which of them was first takes the other one's change for that number.
+    pub takes_both: bool,
     /// States, at most. A search that comes here says so and has not proven anything.
     pub states_max: usize,
 }
@@ -70,13 +75,14 @@ const COPIES: &[EventKind] =
 const MINDS: &[EventKind] = &[EventKind::Toggle, EventKind::Late, EventKind::Erase];
 
 /// The searches of one reach.
+///
+/// Each operation makes ten to twenty-five times as many states; so the more a search is about,
+/// the fewer operations it has.
 #[must_use]
 pub fn scopes(reach: Reach, devices: usize, operations: u8) -> Vec<Bounds> {
-    let long = reach == Reach::Long;
-    let devices = devices.clamp(2, DEVICES_MAX);
     let base = Bounds {
         name: "edits",
-        devices,
+        devices: devices.clamp(2, DEVICES_MAX),
         last: Last::Enrolled,
         documents: 1,
         operations,
@@ -84,47 +90,69 @@ pub fn scopes(reach: Reach, devices: usize, operations: u8) -> Vec<Bounds> {
         kinds: PLAIN,
         accidents: &[],
         accidents_max: 0,
-        cuts: 1,
+        cuts: 0,
+        takes_both: false,
         states_max: STATES_MAX,
     };
-    // Each operation makes about thirteen times as many states; several kinds of edits more.
-    let few = operations.saturating_sub(if long { 1 } else { 2 });
-    let fewer = operations.saturating_sub(if long { 2 } else { 3 });
+    let mut all = short(&base);
+    if reach == Reach::Long {
+        all.extend(long(&base));
+    }
+    all
+}
+
+/// `base` with so many operations fewer, and a conversation that may be cut.
+fn with(name: &'static str, fewer: u8, base: &Bounds) -> Bounds {
+    let operations = base.operations.saturating_sub(fewer);
+    Bounds { name, operations, edits: operations, cuts: 1, ..base.clone() }
+}
+
+fn short(base: &Bounds) -> Vec<Bounds> {
     vec![
-        Bounds { cuts: u8::from(long), ..base.clone() },
+        base.clone(),
+        Bounds { kinds: ALL_KINDS, ..with("refusals", 3, base) },
+        Bounds { documents: 2, ..with("documents", 2, base) },
         Bounds {
-            name: "refusals",
-            kinds: ALL_KINDS,
-            operations: fewer,
-            edits: fewer,
-            ..base.clone()
-        },
-        Bounds { name: "documents", documents: 2, operations: few, edits: few, ..base.clone() },
-        Bounds {
-            name: "accidents",
             last: Last::Stranger,
-            operations: few,
             kinds: TWO_KINDS,
             accidents: ACCIDENTS,
             accidents_max: 2,
-            ..base.clone()
+            ..with("accidents", 2, base)
         },
         Bounds {
-            name: "copies",
             last: Last::Empty,
-            operations: few,
-            kinds: TWO_KINDS,
             accidents: COPIES,
             accidents_max: 2,
-            ..base.clone()
+            ..with("copies", 2, base)
+        },
+        Bounds { kinds: ALL_KINDS, accidents: MINDS, accidents_max: 2, ..with("minds", 3, base) },
+    ]
+}
+
+fn long(base: &Bounds) -> Vec<Bounds> {
+    vec![
+        with("edits that are cut", 0, base),
+        Bounds { kinds: ALL_KINDS, ..with("more refusals", 2, base) },
+        Bounds { documents: 2, ..with("more documents", 1, base) },
+        Bounds {
+            last: Last::Stranger,
+            accidents: ACCIDENTS,
+            accidents_max: 3,
+            cuts: 0,
+            ..with("more accidents", 1, base)
         },
         Bounds {
-            name: "minds",
-            operations: fewer,
-            kinds: ALL_KINDS,
+            last: Last::Empty,
+            kinds: TWO_KINDS,
+            accidents: COPIES,
+            accidents_max: 3,
+            ..with("more copies", 2, base)
+        },
+        Bounds {
+            kinds: TWO_KINDS,
             accidents: MINDS,
-            accidents_max: 2,
-            ..base
+            accidents_max: 3,
+            ..with("more minds", 2, base)
         },
     ]
 }

@@ -10,7 +10,7 @@ use crate::{
     change::{ChangeId, DocumentName, Key, Set, Slot},
     device::Device,
     promise::{Promise, Violation},
-    server::{Stored, bit},
+    server::Stored,
     world::{DeviceId, Model, ServerId, World},
 };
 
@@ -193,6 +193,11 @@ impl Model {
 
     /// What does not hold when everybody has talked, from a state.
     pub fn check_rest(&mut self, world: &World) -> Option<Violation> {
+        let Violation { promise, words } = self.find_at_rest(world)?;
+        Some(Violation { promise, words: format!("when everybody has talked: {words}") })
+    }
+
+    fn find_at_rest(&mut self, world: &World) -> Option<Violation> {
         let rested = self.rest(world);
         if rested.violation.is_some() {
             return rested.violation.clone();
@@ -224,6 +229,5 @@ impl Model {
         confirmed.iter().any(is_typed)
             || device.own.iter().any(|own| own.document == document)
             || device.inbox.iter().any(is_of)
-            || bit(document) == 0
     }
 }

@@ -31,11 +31,14 @@ impl Model {
         }
         if let Some(copy) = world.snapshot {
             let slot = self.devices.get(copy).slot;
+            let has_backup = world.left.happened & EventKind::BackUp.bit() != 0;
+            let is_allowed = |has_token: &bool| !has_token || self.bounds.takes_both || !has_backup;
+            let tokens = || [false, true].into_iter().filter(is_allowed);
             if world.device(slot).is_some_and(|now| now != copy) {
-                events.extend([false, true].map(|has_token| Event::RollBack { has_token }));
+                events.extend(tokens().map(|has_token| Event::RollBack { has_token }));
             }
             if self.empty_place(world).is_some() {
-                events.extend([false, true].map(|has_token| Event::Clone { has_token }));
+                events.extend(tokens().map(|has_token| Event::Clone { has_token }));
             }
         }
         if world.left.operations > 0 {
@@ -168,7 +171,8 @@ impl Model {
         let has = |kind: EventKind| world.left.happened & kind.bit() != 0;
         // What was permitted is not to be refused when it is sent again: that is the office's
         // doing, and not a matter of what is modelled here.
-        if is_allowed(EventKind::BackUp) && !has(EventKind::Toggle) {
+        let has_both = world.has_twins && !self.bounds.takes_both;
+        if is_allowed(EventKind::BackUp) && !has(EventKind::Toggle) && !has_both {
             events.push(Event::BackUp);
         }
         if is_allowed(EventKind::Toggle) && !has(EventKind::BackUp) {

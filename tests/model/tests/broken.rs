@@ -20,6 +20,7 @@ const BASE: Bounds = Bounds {
     accidents: &[],
     accidents_max: 2,
     cuts: 1,
+    takes_both: false,
     states_max: 1_000_000,
 };
 
@@ -30,8 +31,8 @@ fn check(broken: Broken, bounds: &Bounds, expected: &[Promise]) {
     let found =
         found.unwrap_or_else(|| panic!("{broken:?}: nothing in {} states", search.states()));
     let lines = search.show(&found.events);
-    println!("{broken:?}: {:?}: {}", found.violation.promise, found.violation.words);
-    println!("{}\n", lines.join("\n"));
+    eprintln!("{broken:?}: {:?}: {}", found.violation.promise, found.violation.words);
+    eprintln!("{}\n", lines.join("\n"));
     assert!(expected.contains(&found.violation.promise), "{broken:?}: {:?}", found.violation);
     let kept = Search::run(bounds, Broken::Nothing, true);
     assert!(kept.found.is_empty() && kept.is_whole, "{:?}", kept.found);
