@@ -28,7 +28,7 @@ impl Dice {
     }
 
     /// Any number, of eight bytes.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         u64::from_be_bytes(std::array::from_fn(|_| self.byte()))
     }
 
@@ -37,7 +37,7 @@ impl Dice {
         match limit {
             0 | 1 => 0,
             2..=256 => usize::from(self.byte()) % limit,
-            _ => (self.next() % limit as u64) as usize,
+            _ => (self.number() % limit as u64) as usize,
         }
     }
 

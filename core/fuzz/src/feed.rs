@@ -74,9 +74,10 @@ fn files_of(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
     Ok(files)
 }
 
-/// Feeds a target damaged seeds for so many seconds, without anything that shows where they lead: what
-/// can be done where libFuzzer is not. Returns how many inputs there were; the last one is kept in
-/// `last`, so that it is there however the process ends.
+/// Feeds a target damaged seeds for so many seconds; returns how many inputs there were.
+///
+/// Nothing shows where they lead: it is what can be done where libFuzzer is not. The last input is
+/// kept in `last`, so that it is there however the process ends.
 ///
 /// # Errors
 ///

@@ -10,7 +10,11 @@ mod dice {
     pub(crate) use crate::choices::Dice;
 }
 /// The peers and the server of the kernel's own tests.
-#[allow(dead_code, reason = "the tests use what is not used here")]
+#[allow(
+    dead_code,
+    clippy::wildcard_enum_match_arm,
+    reason = "the tests use what is not used here, and match as tests may"
+)]
 #[path = "../../tests/kernel/world.rs"]
 mod world;
 

@@ -57,7 +57,7 @@ fn mutate(dice: &mut Dice, change: &mut Change, log: &[EncodedChange]) -> Option
         10 => change.ops[op_at].action = Action::Delete,
         11 => change.start_op = u64::from(u32::MAX) - dice.below(4) as u64,
         12 => change.seq = u64::MAX >> dice.below(64),
-        13 => change.time_ms = dice.next() as i64,
+        13 => change.time_ms = dice.number() as i64,
         _ => {
             let past = known?.change;
             change.deps = past.deps;

@@ -72,7 +72,10 @@ fn by_hand(mut saved: Vec<u8>, dice: &mut Dice) {
             let counter = 1 + dice.below(64) as u64 % (sly.start_op + 8);
             let element = legacy::OpId::new(counter, &automerge::ActorId::from(writer(dice).0));
             match dice.below(5) {
-                0 => sly.insert(*dice.pick(&["x", "城", "xy", "", "\u{0}"])),
+                0 => {
+                    let texts: [&str; 5] = ["x", "城", "xy", "", "\u{0}"];
+                    sly.insert(texts[dice.below(texts.len())]);
+                }
                 1 => sly.delete(element.clone(), vec![element]),
                 2 => {
                     let put = legacy::OpType::Put("y".into());

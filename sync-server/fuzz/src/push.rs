@@ -312,7 +312,7 @@ fn edits(dice: &mut Dice, state: &State, actor: ActorId) -> Vec<Edit> {
         let value = match dice.below(8) {
             0 => Value::Null,
             1 => Value::Bool(true),
-            2 => Value::Int(dice.next() as i64),
+            2 => Value::Int(dice.number() as i64),
             3 => Value::Int(7),
             4 => Value::Bytes(dice.take()),
             5 => Value::Text(String::from_utf8_lossy(&dice.take()).into_owned()),

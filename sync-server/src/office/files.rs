@@ -58,6 +58,8 @@ pub fn write_file<'w>(
         let found = titles(&*read, [id]).ok()?;
         found.into_values().next().map(|(_, title)| title)
     };
+    // What cannot be asked for is said before the file has begun: some begin with a head.
+    check_selection(&*read, entity, selection)?;
     let mut export = Export::start(file.format, file.options, out, &find_name)?;
     export.begin(entity)?;
     match selection {
@@ -71,6 +73,24 @@ pub fn write_file<'w>(
     let written = export.finish()?;
     add_audit(storage, entity, selection, file, written)?;
     Ok(written)
+}
+
+fn check_selection(
+    read: &dyn Read,
+    entity: &'static Entity,
+    selection: &Selection,
+) -> Result<(), OfficeError> {
+    let one = |query: &Query| Query { limit: 1, after: None, ..query.clone() };
+    match selection {
+        Selection::Record(id) => {
+            let found = view(read, *id)?.filter(|view| view.entity.name == entity.name);
+            found.map(drop).ok_or(OfficeError::UnknownRecord(*id))
+        }
+        Selection::List(query) => Ok(read.list(entity, &one(query)).map(drop)?),
+        Selection::Found(text, query) => {
+            Ok(read.list_found(entity, text, &one(query)).map(drop)?)
+        }
+    }
 }
 
 fn write_list(

@@ -51,7 +51,7 @@ impl Figures {
         let answers = send(server);
         let (memory, cpu) = (server.peak().saturating_sub(idle), server.cpu_ms() - cpu);
         let codes: std::collections::BTreeSet<String> = answers.iter().map(Answer::code).collect();
-        println!(
+        eprintln!(
             "{what:<52} {:>6.1} MiB {cpu:>6} ms  {}",
             memory as f64 / f64::from(1 << 20),
             codes.into_iter().collect::<Vec<_>>().join(" ")
@@ -163,7 +163,7 @@ fn flat_changes(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     let plain = full.bytes.len() as u64;
     let per_push = (8 << 20) / plain;
     let packed = deflated(body_of(&full.bytes));
-    println!("a full document is a change of {plain} bytes, compressed {}", packed.len());
+    eprintln!("a full document is a change of {plain} bytes, compressed {}", packed.len());
     let bomb = (0..PUSH_CHANGES_MAX as u64)
         .map(|n| of_customer(record(10_000 + n), Part::Main, packed.clone()));
     let bomb = body(liar, apart(bomb));
@@ -260,7 +260,7 @@ fn long_past(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     // Making one is slow; the same content under another actor would be as slow.
     let one = hostile(liar.actor(500));
     let bytes = deflated(body_of(&one.bytes));
-    println!(
+    eprintln!(
         "80,000 predecessors are a change of {} bytes, compressed {}",
         one.bytes.len(),
         bytes.len()
@@ -301,7 +301,7 @@ fn texts(figures: &mut Figures, server: &mut Server, liar: &Liar) {
             assert_eq!(answer.status, 200, "{}", answer.code());
         }
     }
-    println!("a text of {steps} changes is {} bytes", text.save().len());
+    eprintln!("a text of {steps} changes is {} bytes", text.save().len());
     let edits = (0..40).map(|n| {
         let change = text.edit(liar.actor(1), 5, &"y".repeat(n + 1)).unwrap().unwrap();
         of_customer(record(60), part(), change.bytes)

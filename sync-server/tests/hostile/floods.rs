@@ -102,21 +102,6 @@ fn bodies_that_never_end() {
     });
 }
 
-/// Each announces the largest body and sends nothing of it: room for bodies is not given to those who
-/// do not use it for ever.
-#[test]
-fn bodies_that_are_announced_and_never_sent() {
-    let server = Server::start(&["--body-pause-ms", "500", "--turn-timeout-ms", "20000"]);
-    let token = server.liar().token;
-    flood(&server, move |address, held| {
-        let begin = format!(
-            "POST /v1/push HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
-             content-type: {TYPE}\r\ncontent-length: 8000000\r\n\r\n"
-        );
-        hold(address, held, &begin);
-    });
-}
-
 /// Strangers take every place that one address has; a device behind another address would be let in,
 /// and here the places are enough for one more.
 #[test]
