@@ -140,7 +140,7 @@ struct AccessArgs {
 #[derive(Debug, Args)]
 struct ReplayArgs {
     /// The bundle
-    file: std::path::PathBuf,
+    file: PathBuf,
     /// Seed of what is made up
     #[arg(long, default_value_t = 1)]
     seed: u64,
