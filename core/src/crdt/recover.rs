@@ -238,8 +238,10 @@ impl<'a> Plan<'a> {
 /// What `theirs` never saw under a key, and what of it was replaced; `None` if there is nothing.
 fn lost<'a>(theirs: &'a State, mine: &'a State, key: &'a str) -> Option<Lost<'a>> {
     let (there, here) = (theirs.survivors(key), mine.survivors(key));
+    // A copied device may have written another value under the same name.
+    let is_other = |op: &Survivor| there.iter().any(|at| at.id == op.id && at.value != op.value);
     let unseen: Vec<&Survivor> =
-        here.iter().filter(|op| !covers_op(&theirs.clock, op.id)).collect();
+        here.iter().filter(|op| !covers_op(&theirs.clock, op.id) || is_other(op)).collect();
     let is_kept = |id: OpId| here.iter().any(|op| op.id == id);
     let replaced: Vec<OpId> = there
         .iter()

@@ -200,6 +200,19 @@ fn a_record_that_was_archived_is_archived_again() {
     assert!(matches!(anew.state.archival(), Archival::Archived(_)));
 }
 
+/// A device and its copy wrote under one name, and the restored server took the copy's change first.
+#[test]
+fn two_values_of_one_name_both_stand() {
+    let mut device = Peer::new(actor(OWN, 0));
+    device.write(vec![put("name", "Acme")]);
+    let mut copy = device.clone();
+    device.write(vec![put("name", "by the device")]);
+    copy.write(vec![put("name", "by the copy")]);
+    let anew = recovered(&copy.state, &device.state, actor(OWN, 1));
+    let names: Vec<&Value> = anew.state.survivors("name").iter().map(|op| &op.value).collect();
+    assert_eq!(names, [&Value::from("by the copy"), &Value::from("by the device")]);
+}
+
 #[test]
 fn an_actor_that_has_written_is_refused() {
     let mut device = Peer::new(actor(OWN, 0));
