@@ -214,6 +214,11 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
+        // SQLite leaves its journal beside a file that it could not write, with what was to be
+        // deleted from the copy in it.
+        let mut journal = self.0.clone().into_os_string();
+        journal.push("-journal");
+        let _ = fs::remove_file(journal);
     }
 }
 
