@@ -253,10 +253,15 @@ fn lost<'a>(theirs: &'a State, mine: &'a State, key: &'a str) -> Option<Lost<'a>
         let is_shown = |id: OpId| is_kept(id) || !covers_op(&mine.clock, id);
         there.iter().any(|op| is_shown(op.id) && op.value == lost.value)
     };
-    let values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();
-    let is_all_back = values.is_empty() && !unseen.is_empty();
-    let is_same = values.is_empty() && replaced.is_empty();
-    (!is_all_back && !is_same).then_some(Lost { key, values, replaced })
+    let mut values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();
+    if values.is_empty() && replaced.is_empty() {
+        return None;
+    }
+    if values.is_empty() {
+        // An equal value stands there, and so does what this one had replaced.
+        values.extend(unseen.last());
+    }
+    Some(Lost { key, values, replaced })
 }
 
 /// The changes as they are written, one after the other.
