@@ -77,6 +77,8 @@ pub struct Device {
     pub position: u8,
     /// The chain there.
     pub chain: Option<LinkId>,
+    /// Where the server stood when it last answered a push.
+    pub pushed: Option<(u8, Option<LinkId>)>,
     /// After how many of its changes it goes on to send acknowledged ones again.
     pub resend: Option<u8>,
     /// Erasures that it carried out.
@@ -115,6 +117,7 @@ impl Device {
             inbox: Vec::new(),
             position: 0,
             chain: None,
+            pushed: None,
             resend: None,
             erased: Vec::new(),
         }
@@ -411,6 +414,7 @@ impl Device {
     /// The server does not know the cursor.
     pub fn reset_cursor(&mut self, facts: &Facts) {
         (self.position, self.chain) = (0, None);
+        self.pushed = None;
         self.resend = (facts.broken != Broken::NothingSentAgain).then_some(0);
     }
 

@@ -112,6 +112,9 @@ pub fn bit(prefix: u8) -> u8 {
     1_u8.checked_shl(prefix.into()).unwrap_or(0)
 }
 
+/// A position of a feed, with the chain there.
+pub type Place = (u8, Option<LinkId>);
+
 impl Server {
     /// A server that knows some devices and nothing else.
     #[must_use]
@@ -249,14 +252,16 @@ impl Server {
     pub fn pull(
         &self,
         facts: &Facts,
-        (position, chain): (u8, Option<LinkId>),
+        (cursor, pushed): (Place, Option<Place>),
         prefix: u8,
         erased: u8,
     ) -> Option<Pulled> {
-        let is_known = position == 0
-            || self.chain_at(facts, position).is_some_and(|link| Some(link) == chain)
-            || facts.broken == Broken::CursorBelieved;
-        if !is_known {
+        let knows = |(position, chain): Place| {
+            position == 0 || self.chain_at(facts, position).is_some_and(|link| Some(link) == chain)
+        };
+        let position = cursor.0;
+        let is_known = knows(cursor) && pushed.is_none_or(knows);
+        if !is_known && facts.broken != Broken::CursorBelieved {
             return None;
         }
         let erasures = self.erasures.iter().filter(|erasure| erasure.number > erased);

@@ -154,7 +154,9 @@ impl Session<'_> {
     }
 
     fn send(&mut self, batch: &[ChangeId]) -> Vec<crate::server::Answer> {
-        self.server.push(self.facts, batch, self.device.prefix, self.is_withheld)
+        let answers = self.server.push(self.facts, batch, self.device.prefix, self.is_withheld);
+        self.device.pushed = Some((self.server.position, self.server.chain));
+        answers
     }
 
     fn push(&mut self) -> (Phase, Option<Ask>) {
@@ -229,7 +231,8 @@ impl Session<'_> {
         let cursor = (self.device.position, self.device.chain);
         let (prefix, reached) = (self.device.prefix, self.device.reached());
         let is_believed = self.facts.broken == Broken::CursorBelieved;
-        let Some(pulled) = self.server.pull(self.facts, cursor, prefix, reached) else {
+        let places = (cursor, self.device.pushed);
+        let Some(pulled) = self.server.pull(self.facts, places, prefix, reached) else {
             self.said.is_restored = true;
             self.device.reset_cursor(self.facts);
             return (Phase::Resend, Some(Ask::Pull));

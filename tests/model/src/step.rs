@@ -118,8 +118,8 @@ impl Model {
         let Some((server, mut device, _)) = self.pull_of(world, slot) else { return };
         next.server = server;
         let office = self.servers.get(server);
-        let cursor = (device.position, device.chain);
-        let pulled = office.pull(&self.facts, cursor, device.prefix, device.reached());
+        let places = ((device.position, device.chain), device.pushed);
+        let pulled = office.pull(&self.facts, places, device.prefix, device.reached());
         device.write(&mut self.facts, document, kind);
         match pulled {
             Some(pulled) => {
