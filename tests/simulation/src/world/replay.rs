@@ -155,10 +155,6 @@ impl World {
 
 /// An edit of a set, a counter or rows, as a new record takes it.
 fn at_creation(edit: Json) -> Json {
-    match edit {
-        Json::Object(mut members) if members.len() == 1 && members.contains_key("add") => {
-            members.remove("add").unwrap_or_default()
-        }
-        other => other,
-    }
+    let added = edit.as_object().filter(|members| members.len() == 1);
+    added.and_then(|members| members.get("add")).cloned().unwrap_or(edit)
 }
