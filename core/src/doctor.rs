@@ -5,7 +5,7 @@
 //! `quarantine`, or stays as a file beside the store) and may be run again.
 //!
 //! [`finding`] says what there is to find, `checks` looks at an open replica, `before` at its folder,
-//! `fixes` repairs, [`salvage`] copies what can be read of a torn file into a new one.
+//! `fixes` repairs, [`salvage`](mod@salvage) copies what can be read of a torn file into a new one.
 
 mod before;
 mod checks;

@@ -3,7 +3,7 @@
 //!
 //! While a recovery is open everything is kept, also what the server does not name any more. When
 //! the server says that it is over, documents that still differ after all acknowledged changes were
-//! sent again are recovered: [`crdt::recover`] writes the difference as changes of this device,
+//! sent again are recovered: [`recover`](mod@crate::crdt::recover) writes the difference as changes of this device,
 //! which are judged like any other. What waited in such a document is part of the difference.
 
 use std::collections::BTreeSet;

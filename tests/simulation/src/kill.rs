@@ -2,7 +2,7 @@
 //!
 //! What was acknowledged to whoever typed (an edit, an enrolment, a revocation, an erasure) is noted.
 //! Processes are killed at random moments, and at every named point of
-//! [`POINTS`](outrider_core::points::POINTS), where they stop and wait for it. They are started again
+//! [`POINTS`], where they stop and wait for it. They are started again
 //! and go on. In the end everybody syncs: all that was acknowledged must be there, and everybody must
 //! hold the same.
 //!
