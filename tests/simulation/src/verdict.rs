@@ -127,7 +127,7 @@ pub(crate) fn judge(world: &mut World, moves: bool) -> Result<(), Failure> {
     {
         let tx = world.server()?.storage().read()?;
         accounted::judge(&*tx, world, &office, &excused, &mut verdict)?;
-        letters::judge(&*tx, world, &office, &excused, &mut verdict)?;
+        letters::judge(&*tx, world, &office, &mut excused, &mut verdict)?;
         audited::judge(&*tx, world, &office, &mut verdict)?;
     }
     sound::judge(world, &mut verdict)?;

@@ -39,6 +39,9 @@ pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
 /// To be mended in the product: a device that is told that a record is erased, and of which the server
 /// has no document, is to take off what is left.
 pub(super) const ERASED_SHELL: &str = "shell_of_what_was_erased";
+/// A passage of a long text that two devices wrote anew after a restore, because each held more than
+/// one passage that the other lacked.
+pub(super) const WRITTEN_TWICE: &str = "passage_written_twice";
 /// A change waits on one of those.
 pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";
 

@@ -10,14 +10,17 @@ use outrider_core::crdt::{
 };
 use outrider_sync_server::storage::{Content, Read};
 
-use super::{Office, Verdict, excused::Excused};
+use super::{
+    Office, Verdict,
+    excused::{Excused, WRITTEN_TWICE},
+};
 use crate::{Failure, plan::Check, world::World};
 
 pub(super) fn judge(
     tx: &dyn Read,
     world: &World,
     office: &Office,
-    excused: &Excused,
+    excused: &mut Excused,
     verdict: &mut Verdict,
 ) -> Result<(), Failure> {
     let ledger = &world.ledger;
@@ -35,7 +38,11 @@ pub(super) fn judge(
             *there.entry(letter).or_default() += 1;
         }
         if let Some((letter, count)) = there.iter().find(|(_, count)| **count > 1) {
-            verdict.add(Check::Accounted, format!("{id}: {letter} is there {count} times"));
+            if world.out.restores > 0 {
+                excused.count(WRITTEN_TWICE);
+            } else {
+                verdict.add(Check::Accounted, format!("{id}: {letter} is there {count} times"));
+            }
         }
         let refused = ledger.refused_letters.get(id);
         let missing: String = letters
