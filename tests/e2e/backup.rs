@@ -150,7 +150,7 @@ fn a_device_enrolled_after_the_backup_goes_on_and_the_server_gets_everything_bac
     let idle = carla.sync();
     assert_eq!((&idle["pushed"], &idle["waiting"]), (&json!(0), &json!(0)), "{idle}");
     // What devices wrote is back. What the office itself wrote after the backup, here the record of
-    // the user carla, no device can send: the devices keep it, the server has it no more.
+    // the user carla, no device can send as it was; whether it is back by now is not asked here.
     let rows: Vec<String> =
         office_rows(&office).into_iter().filter(|row| !row.starts_with("user ")).collect();
     let held = anna.rows().into_iter().filter(|row| !row.starts_with("user "));

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
 use outrider_core::bundle::Structure;
 use outrider_disk::Mode;
@@ -64,7 +64,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct ModelArgs {
     /// How many devices there are: 2 to 4
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = RangedU64ValueParser::<usize>::new().range(2..=4))]
     devices: usize,
     /// How many operations the widest search has: edits and accidents together
     #[arg(long, default_value_t = 6)]

@@ -174,6 +174,14 @@ pub fn run_kills(order: &KillOrder, progress: &mut dyn FnMut(&str)) -> Result<Ki
     let begun = Instant::now();
     let mut dice = Dice::new(order.seed);
     let mut count = Count::default();
+    if !order.outrider.is_file() {
+        let path = order.outrider.display();
+        let words = format!(
+            "there is no program {path}; build it with `cargo build -p outrider-cli`, or name it with \
+             --outrider"
+        );
+        return Err(words.into());
+    }
     let ground = Ground::open(&order.outrider)?;
     if order.with_points {
         stories::tell_all(order, &ground, &mut count, progress)?;

@@ -19,19 +19,17 @@ use outrider_core::{
 use super::Office;
 use crate::{Failure, device::Device, world::World};
 
-/// A change went with the server's disk, and no device that is enrolled has it any more. A device that
-/// has an edit on top of it waits for ever.
+/// A change went with the server's disk, and no device that is enrolled has it any more. Devices write
+/// what they hold of it anew when the recovery is over, as another change: by its name it stays gone.
 ///
-/// To be mended in the product: what stands on a change that is gone is to be written anew.
+/// Wider than it need be: where it was written anew, the values could be asked for.
 pub(super) const NOBODY_HAS_IT: &str = "nobody_has_it";
 /// A change that a device has follows one that is gone, so the server cannot take it again.
 ///
-/// To be mended with [`NOBODY_HAS_IT`].
+/// As wide as [`NOBODY_HAS_IT`].
 pub(super) const FOLLOWS_WHAT_IS_GONE: &str = "follows_what_is_gone";
 /// A change that had been acknowledged was refused when it was sent again, and its author was not
-/// told.
-///
-/// To be mended in the product: its author is to be told, as of every refusal.
+/// told: that happens when the recovery is over, not before.
 pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
 /// A record was made and erased after the backup: the restored server knows that it is erased and has
 /// nothing of it, and devices keep what erasing left of it, which holds nothing personal.
