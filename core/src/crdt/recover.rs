@@ -74,7 +74,7 @@ pub fn recover(theirs: &State, mine: &State, who: Recovering<'_>) -> Result<Reco
         changes: Vec::new(),
         renamed: BTreeMap::new(),
     };
-    writer.write(Plan::archiving(theirs, plan.revived.as_ref(), None).into_iter().collect())?;
+    writer.write(Plan::archiving(theirs, plan.revived.as_ref()).into_iter().collect())?;
     for round in (0..plan.rounds()).rev() {
         writer.write(plan.round(round, who.actor))?;
     }
@@ -210,25 +210,19 @@ impl<'a> Plan<'a> {
             steps.push(Step { op, was: None });
         }
         let archiving = self.claims.iter().find(|lost| lost.key == ARCHIVED);
-        let seen = (written.who.actor, written.state.max_op);
-        steps.extend(Self::archiving(theirs, archiving, Some(seen)));
+        steps.extend(Self::archiving(theirs, archiving));
         steps
     }
 
-    /// An archiving that covers what its author saw of `theirs`, and with that what was written
-    /// anew by `seen`.
-    fn archiving(
-        theirs: &State,
-        lost: Option<&Lost<'_>>,
-        seen: Option<(ActorId, u64)>,
-    ) -> Option<Step> {
+    /// An archiving that covers what its author saw of `theirs`; what was written anew before it, it
+    /// covers as the same actor's.
+    fn archiving(theirs: &State, lost: Option<&Lost<'_>>) -> Option<Step> {
         let Lost { key, values, replaced } = lost?;
         let mut archived = Archived::from_value(&values.last()?.value)?;
         let known = archived.saw.into_iter();
         archived.saw = known
             .filter_map(|(actor, saw)| Some((actor, saw.min(theirs.clock.get(&actor)?.op))))
             .collect();
-        archived.saw.extend(seen.filter(|(_, op)| *op > theirs.max_op));
         let action = Action::Put(archived.to_value());
         let op = Op { key: (*key).to_owned(), action, pred: replaced.clone() };
         Some(Step { op, was: None })
