@@ -58,6 +58,8 @@ pub const POINTS: &[&str] = &[
     "device.cursor.after_commit",
     "device.resend.before_commit",
     "device.resend.after_commit",
+    "device.resent.before_commit",
+    "device.resent.after_commit",
     "device.sweep.before",
     "device.sweep.after",
     // The office turned a device away.

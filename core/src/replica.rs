@@ -48,6 +48,7 @@ pub mod lease;
 pub mod likeness;
 pub mod live;
 pub mod merge;
+pub mod parted;
 pub mod pull;
 pub mod push;
 pub mod read;

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Milliseconds since 1970-01-01 UTC by some clock; display only, never order.
 pub type TimestampMs = i64;
 
+/// Milliseconds of a day.
+pub const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
 /// Where a front end takes the time from.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The time now.

@@ -6,11 +6,16 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
 };
 use minicbor::Decode;
-use outrider_core::sync::codec::{self, CodecError};
+use outrider_core::{
+    ids::DeviceId,
+    sync::codec::{self, CodecError},
+};
 
 use crate::{
     auth::{SignedBody, check_body},
     error::AppError,
+    guard::DeviceSlot,
+    places::Place,
     state::{AppState, Turn},
 };
 
@@ -25,6 +30,8 @@ pub(crate) struct Message {
     bytes: Bytes,
     /// Room for it among all bodies, held while it is used.
     _room: Turn,
+    /// Its place among the bodies of the device that sends it.
+    _place: Option<Place<DeviceId>>,
 }
 
 impl Message {
@@ -49,11 +56,14 @@ impl FromRequest<AppState> for Message {
         check_type(request.headers(), CONTENT_TYPE)?;
         let most = state.config.limits.body_bytes_max;
         let signed = request.extensions().get::<SignedBody>().copied();
+        let sender =
+            request.extensions().get::<DeviceSlot>().and_then(|slot| slot.0.get().copied());
+        let place = sender.map(|device| state.body_of(device)).transpose()?;
         let (bytes, room) = receive(request, state, most).await?;
         if let Some(SignedBody(digest)) = signed {
             check_body(&bytes, digest)?;
         }
-        Ok(Self { bytes, _room: room })
+        Ok(Self { bytes, _room: room, _place: place })
     }
 }
 

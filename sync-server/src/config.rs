@@ -42,6 +42,9 @@ pub const LIVE_DURATION_MS: u64 = 900_000;
 pub const BODY_BYTES_MAX: u32 = 8 * 1024 * 1024;
 /// Bytes of all bodies that are being received, at most.
 pub const BODIES_BYTES_MAX: u32 = 256 * 1024 * 1024;
+/// Bodies of one device that are being received or worked on, at most: a device sends one after the other, and an
+/// extension of its app may sync beside it.
+pub const BODIES_EACH_MAX: u32 = 4;
 /// Uncompressed bytes of one answer to a pull, at most; the device then asks for the rest.
 pub const PULL_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Short jobs (pushes, checks, look-ups) that run at once.
@@ -187,6 +190,9 @@ pub struct LimitsConfig {
     /// Bytes of all bodies that are being received
     #[arg(long, env = "OUTRIDER_BODIES_BYTES_MAX", default_value_t = BODIES_BYTES_MAX)]
     pub bodies_bytes_max: u32,
+    /// Bodies of one device that are being received or worked on; more are told to come back
+    #[arg(long, env = "OUTRIDER_BODIES_EACH_MAX", default_value_t = BODIES_EACH_MAX)]
+    pub bodies_each_max: u32,
     /// Uncompressed bytes of one answer to a pull; the device then asks for the rest
     #[arg(long, env = "OUTRIDER_PULL_BYTES_MAX", default_value_t = PULL_BYTES_MAX)]
     pub pull_bytes_max: u64,

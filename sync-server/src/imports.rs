@@ -17,7 +17,7 @@ use std::{
 use outrider_core::{
     access::Policy,
     ids::RecordId,
-    time::{Clock, TimestampMs},
+    time::{Clock, DAY_MS, TimestampMs},
     transfer::{
         ImportError, ImportReport, ImportUndone, Job as ImportJob, Mapping, Place, Progress, Table,
         TableOptions, TargetError, Work, import, propose, undo_import,
@@ -40,7 +40,6 @@ pub const UPLOAD_BYTES_MAX: usize = 64 << 20;
 pub const KEPT_MAX: usize = 50;
 /// Days after which a file and what is known of it go.
 pub const KEPT_DAYS: i64 = 30;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// After which a folder of which nothing is known goes.
 const UNKNOWN_KEPT: Duration = Duration::from_secs(60 * 60);
 

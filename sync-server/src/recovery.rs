@@ -3,7 +3,8 @@
 //! A recovery begins when the operator puts a backup back, or, unannounced, when a device shows a
 //! cursor that the feed never had. While it is open, changes that follow others that are not here
 //! wait, and devices keep what the server does not name any more. It ends by itself when every
-//! device came back that may still write and was heard of lately, or when the operator ends it. Then
+//! device came back that may still write and was heard of lately, or when the operator ends it. How
+//! long a device was away is counted in days on which others were heard of: clocks jump. Then
 //! devices write anew what came back from nobody, as changes of their own.
 
 use outrider_core::{ids::DeviceId, sync::frame::PullRequest, time::TimestampMs};
@@ -16,8 +17,8 @@ use crate::{
     },
 };
 
-/// Milliseconds after which a device that was not heard of is waited for no more: 90 days.
-pub const RETURN_MS_MAX: i64 = 90 * 24 * 60 * 60 * 1_000;
+/// Days on which other devices were heard of, after which one that was not is waited for no more.
+pub const RETURN_DAYS_MAX: u32 = 90;
 
 /// How a recovery stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,7 +108,7 @@ fn come_back(
 ) -> Result<(), StorageError> {
     let mut write = storage.write()?;
     write.note_returned(open.number, device, now_ms)?;
-    if expected(&*write, open, now_ms)?.1.is_empty() {
+    if expected(&*write, open)?.1.is_empty() {
         end(&mut *write, open, "all_returned", now_ms)?;
     }
     write.commit()?;
@@ -128,9 +129,9 @@ fn end(
 fn expected<R: Read + ?Sized>(
     read: &R,
     open: &StoredRecovery,
-    now_ms: TimestampMs,
 ) -> Result<(Vec<DeviceContact>, Vec<DeviceContact>), StorageError> {
     let returned = read.returned(open.number)?;
+    let since = read.last_contact_day(RETURN_DAYS_MAX)?.unwrap_or(TimestampMs::MIN);
     let (mut back, mut away) = (Vec::new(), Vec::new());
     for one in read.devices()?.into_iter().filter(|one| !one.device.is_office) {
         let id = one.device.id;
@@ -140,7 +141,7 @@ fn expected<R: Read + ?Sized>(
         }
         let is_barred = read.standing(id)?.is_some_and(|standing| Bar::of(&standing).is_some());
         let last = one.last_contact_at.max(one.device.enrolled_at);
-        if !is_barred && last.saturating_add(RETURN_MS_MAX) > now_ms {
+        if !is_barred && last >= since {
             away.push(one);
         }
     }
@@ -152,13 +153,10 @@ fn expected<R: Read + ?Sized>(
 /// # Errors
 ///
 /// Fails when the storage does.
-pub fn progress(
-    storage: &dyn Storage,
-    now_ms: TimestampMs,
-) -> Result<Option<Progress>, StorageError> {
+pub fn progress(storage: &dyn Storage) -> Result<Option<Progress>, StorageError> {
     let read = storage.read()?;
     let Some(recovery) = read.recovery()? else { return Ok(None) };
-    let (returned, expected) = expected(&*read, &recovery, now_ms)?;
+    let (returned, expected) = expected(&*read, &recovery)?;
     Ok(Some(Progress { recovery, returned, expected }))
 }
 

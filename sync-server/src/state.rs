@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outrider_core::{
     access::{Operation, Policy},
+    ids::DeviceId,
     time::{Clock, TimestampMs},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,6 +20,7 @@ use crate::{
     imports::Imports,
     keys::ServerKey,
     live::Live,
+    places::{Place, Places},
     replays::Replays,
     storage::{Storage, StorageError},
     tls::PinnedCa,
@@ -92,6 +94,7 @@ pub struct AppState {
     jobs: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    bodies_each: Arc<Places<DeviceId>>,
     /// What is shared with other companies, if there are any.
     machine: Option<Machine>,
     pub(crate) contacts: Arc<Contacts>,
@@ -118,6 +121,7 @@ impl AppState {
             jobs: semaphore(limits.jobs_max),
             streams: semaphore(limits.streams_max),
             bodies: semaphore(limits.bodies_bytes_max / BODY_UNIT_BYTES),
+            bodies_each: Arc::new(Places::new(u32::MAX, limits.bodies_each_max.max(1))),
             machine: None,
             contacts: Arc::default(),
             live: Arc::new(Live::new(&config.live)),
@@ -245,6 +249,16 @@ impl AppState {
         // A single body always finds room in the end, however the limits are set.
         let units = u32::try_from(units).unwrap_or(u32::MAX).min(all);
         self.turn(|of| &of.bodies, |state| &state.bodies, units).await
+    }
+
+    /// A place among the bodies of one device: whoever announces bodies and does not send them takes
+    /// room from nobody else.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`AppError::Busy`] when the device has as many under way as it may.
+    pub(crate) fn body_of(&self, device: DeviceId) -> Result<Place<DeviceId>, AppError> {
+        self.bodies_each.take(device).ok_or(AppError::Busy)
     }
 
     /// A turn of one's own company first, then one of the machine's.

@@ -13,12 +13,9 @@ use crate::{
     crdt::State,
     ids::RecordId,
     schema::{Schema, member_key},
-    time::TimestampMs,
+    time::{DAY_MS, TimestampMs},
     value::Value,
 };
-
-/// Milliseconds of a day.
-const DAY_MS: i64 = 86_400_000;
 
 /// Names by which users' records name roles and teams.
 #[derive(Debug, Default)]

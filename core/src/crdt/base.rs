@@ -51,6 +51,20 @@ impl Base {
         base
     }
 
+    /// The base of a change of which nothing is known but itself, and what was counted before it.
+    #[must_use]
+    pub fn of_change(change: &Change, counts: BTreeMap<String, i64>) -> Self {
+        let replaced = change.ops.iter();
+        Self {
+            heads: change.deps.iter().copied().collect(),
+            max_op: change.start_op.saturating_sub(1),
+            replaced: replaced
+                .map(|op| (op.key.clone(), op.pred.iter().copied().collect()))
+                .collect(),
+            counts,
+        }
+    }
+
     /// Takes note that `applied`, an earlier change of the same author, was confirmed.
     ///
     /// Call it once for each change that waited when this one was written, in their order, as the

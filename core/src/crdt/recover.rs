@@ -12,7 +12,7 @@ use super::{
     archive::{ARCHIVED, Archival, Archived},
     base::Base,
     op::{Action, Change, EncodedChange, Op, OpId},
-    rows::{op_ids_from_text, op_ids_to_text},
+    rows::{GONE, op_ids_from_text, op_ids_to_text},
     state::{Own, SURVIVORS_MAX, State, Survivor, covers_op},
     write::{WriteError, commit},
 };
@@ -134,6 +134,9 @@ impl<'a> Plan<'a> {
             Ok(Key::Entry { .. }) => self.plain.extend((!is_there).then_some(lost.first())),
             Ok(Key::Cell { .. }) if is_deleted => {}
             Ok(Key::RowGone { .. }) => self.claims.push(lost),
+            // What a newer app counts, or removed.
+            Err(_) if counter(who, mine, key).is_some() => {}
+            Err(_) if is_row_gone(key) => self.claims.push(lost),
             Ok(Key::Register(_)) if key == ARCHIVED && !is_deleted => {
                 // An archiving covers what is written before it; of a record that came back it goes
                 // first, and the record stays flagged.
@@ -150,12 +153,12 @@ impl<'a> Plan<'a> {
     /// What this device counted under its earlier actors and the server does not have.
     fn count(&mut self, theirs: &State, mine: &'a State, who: Recovering<'a>) {
         for key in mine.keys.keys() {
-            if let Ok(Key::Counter { field, actor }) = who.entity.parse_key(who.part, key)
+            if let Some((field, actor)) = counter(who, mine, key)
                 && actor.prefix() == who.actor.prefix()
             {
                 let step = mine.own_count(key).saturating_sub(theirs.own_count(key));
                 if step != 0 {
-                    let sum = self.counts.entry(field.name.as_str()).or_default();
+                    let sum = self.counts.entry(field).or_default();
                     *sum = sum.saturating_add(step);
                 }
             }
@@ -227,6 +230,33 @@ impl<'a> Plan<'a> {
         let op = Op { key: (*key).to_owned(), action, pred: replaced.clone() };
         Some(Step { op, was: None })
     }
+}
+
+/// The field and the actor of a counter's key. A counter that this app does not know shows itself: all
+/// that stands there are numbers of the actor that the key names.
+fn counter<'a>(who: Recovering<'a>, mine: &'a State, key: &'a str) -> Option<(&'a str, ActorId)> {
+    match who.entity.parse_key(who.part, key) {
+        Ok(Key::Counter { field, actor }) => Some((field.name.as_str(), actor)),
+        Ok(
+            Key::Register(_)
+            | Key::Member { .. }
+            | Key::Cell { .. }
+            | Key::RowGone { .. }
+            | Key::Entry { .. },
+        ) => None,
+        Err(_) => {
+            let (field, actor) = key.split_once('/')?;
+            let actor: ActorId = actor.parse().ok()?;
+            let survivors = mine.survivors(key);
+            let is_count = |one: &Survivor| one.id.actor == actor && one.value.as_int().is_some();
+            (!survivors.is_empty() && survivors.iter().all(is_count)).then_some((field, actor))
+        }
+    }
+}
+
+/// Whether a key says that a row was removed, also of rows that this app does not know.
+fn is_row_gone(key: &str) -> bool {
+    key.rsplit_once('/').is_some_and(|(row, column)| column == GONE && row.contains('/'))
 }
 
 /// What `theirs` never saw under a key, and what of it was replaced; `None` if there is nothing.

@@ -13,7 +13,7 @@ use crate::{
         Durability, Store, StoreError, credentials, document, inbox, meta, outbox, quarantine, rows,
     },
     sync::{digest, frame::Digest},
-    time::TimestampMs,
+    time::{DAY_MS, TimestampMs},
 };
 
 /// Days after which it is worth knowing that an edit still waits.
@@ -22,7 +22,6 @@ const WAITING_DAYS: i64 = 7;
 const CLOCK_OFF_MS: i64 = 10 * 60 * 1_000;
 /// SQLite's own check.
 const PAGE_LINES: &str = "PRAGMA integrity_check(100)";
-const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 impl Replica {
     /// Looks for everything that may be wrong with this store.
@@ -217,8 +216,7 @@ fn standing(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
 }
 
 fn waiting(conn: &Connection, now_ms: TimestampMs) -> Result<Vec<Finding>, ReplicaError> {
-    let Some((oldest, count)) = outbox::waiting_since(conn, now_ms - WAITING_DAYS * MS_PER_DAY)?
-    else {
+    let Some((oldest, count)) = outbox::waiting_since(conn, now_ms - WAITING_DAYS * DAY_MS)? else {
         return Ok(Vec::new());
     };
     let reason = match (meta::enrolment(conn)?, meta::last_sync(conn)?) {
@@ -226,7 +224,7 @@ fn waiting(conn: &Connection, now_ms: TimestampMs) -> Result<Vec<Finding>, Repli
         (Some(_), Some(last)) if last > oldest => Reason::PutOff,
         (Some(_), _) => Reason::NoContact,
     };
-    let days = now_ms.saturating_sub(oldest) / MS_PER_DAY;
+    let days = now_ms.saturating_sub(oldest) / DAY_MS;
     let mut found = Finding::notice(Kind::Waiting).counted(count);
     found.reason = Some(reason);
     found.names.push(days.to_string());

@@ -70,7 +70,7 @@ impl FlatDocument {
     }
 
     /// The last confirmed state.
-    fn confirmed(&self) -> &State {
+    pub(super) fn confirmed(&self) -> &State {
         self.confirmed.as_ref().unwrap_or(&self.state)
     }
 }
@@ -220,7 +220,7 @@ impl Writer<'_> {
 
     /// The server has the change durably.
     pub(super) fn confirm_flat(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
-        outbox::acknowledge(self.tx, own.id, self.now_ms)?;
+        outbox::acknowledge(self.tx, own, self.now_ms)?;
         // Before the document is loaded: what is damaged is written anew in both.
         let waiting = self.waiting_of(&own.document)?;
         let Some(mut document) = self.load_flat(&own.document)? else { return Ok(()) };

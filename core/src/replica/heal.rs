@@ -378,6 +378,23 @@ impl Writer<'_> {
         Ok(has_awaited && quarantine::is_awaited(self.tx, id)?)
     }
 
+    /// Lets a document wait for the server's copy, because its state is not what the server means by its
+    /// numbers. What stands here is shown meanwhile, and kept aside.
+    pub(super) fn await_copy(&self, id: &DocumentId, why: &str) -> Result<(), StoreError> {
+        let Some(stored) = document::load(self.tx, id)? else { return Ok(()) };
+        let piece = (Piece::State, stored.state.as_slice());
+        let entry = quarantine::keep(self.tx, id, &stored.entity, piece, why, self.now_ms)?;
+        replace_digest(self.tx, stored.digest, None)?;
+        let waiting = outbox::waiting_of(self.tx, id)?;
+        let generation = waiting.last().map_or(0, |own| own.generation);
+        let nothing = State { generation, ..State::default() }.to_bytes();
+        let fresh = StoredDocument { confirmed: Some(nothing), digest: None, ..stored };
+        document::save(self.tx, id, &fresh)?;
+        quarantine::open(self.tx, entry)?;
+        self.has_awaited.set(None);
+        Ok(())
+    }
+
     fn heal(&self, id: &DocumentId, why: &str) -> Result<(), StoreError> {
         self.has_awaited.set(None);
         heal(self.tx, self.schema, id, why, self.now_ms).map(drop)

@@ -17,13 +17,11 @@ use crate::{
         StoreError, credentials,
         lease::{self, Lease},
     },
-    time::TimestampMs,
+    time::{DAY_MS, TimestampMs},
 };
 
 /// How far the known offset of the clock may be off before it is stored anew.
 const OFFSET_SLACK_MS: i64 = 1_000;
-/// Milliseconds of a day.
-const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// What time it is at the server, by the device's clock and how far that was off at the last contact.
 pub(super) fn server_time(
@@ -52,7 +50,7 @@ impl Replica {
         let now_ms = server_time(self.store.conn(), self.clock.now_ms())?;
         match lease::lease(self.store.conn())? {
             Some(lease) if lease.is_over(now_ms) => {
-                Err(ReplicaError::Locked { days: lease.alone_ms(now_ms) / MS_PER_DAY })
+                Err(ReplicaError::Locked { days: lease.alone_ms(now_ms) / DAY_MS })
             }
             Some(_) | None => Ok(()),
         }

@@ -176,15 +176,6 @@ impl Replica {
 }
 
 impl Replica {
-    /// Notes where in the server's feed changes are that were sent again.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the store does.
-    pub fn note_places(&mut self, response: &PushResponse) -> Result<(), ReplicaError> {
-        self.exchange(|writer| writer.note_places(response))
-    }
-
     /// Seals a batch to the server that this device was enrolled with, for its review.
     ///
     /// # Errors
@@ -274,7 +265,7 @@ impl Replica {
 
 impl Writer<'_> {
     /// Of a server that does not say where its feed stands, nothing is known to be backed up.
-    fn note_places(&self, response: &PushResponse) -> Result<(), ReplicaError> {
+    pub(super) fn note_places(&self, response: &PushResponse) -> Result<(), ReplicaError> {
         let Some(reached) = response.reached else { return Ok(()) };
         for answer in &response.answers {
             if matches!(answer.outcome, Outcome::Applied | Outcome::Duplicate) {

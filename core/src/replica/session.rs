@@ -306,13 +306,15 @@ impl Session {
     }
 
     fn receive_resend(
-        &self,
+        &mut self,
         replica: &mut Replica,
         body: &mut dyn Read,
     ) -> Result<(), ReplicaError> {
-        // What comes of each the digests tell.
+        // What comes of each the digests tell, unless another has its number.
         let response: PushResponse = read_message(body)?;
-        replica.note_places(&response)?;
+        let parted = replica.take_resent(&response)?;
+        self.summary.forked += parted;
+        self.is_round_needed |= parted > 0;
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }

@@ -135,7 +135,7 @@ impl Writer<'_> {
 
     /// The server has the change durably.
     pub(super) fn confirm_text(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
-        outbox::acknowledge(self.tx, own.id, self.now_ms)?;
+        outbox::acknowledge(self.tx, own, self.now_ms)?;
         let Some(mut stored) = self.stored(&own.document)? else { return Ok(()) };
         if self.is_awaited(&own.document)? {
             // Its bytes come with the server's copy.

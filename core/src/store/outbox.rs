@@ -224,6 +224,24 @@ pub fn replace(
     Ok(())
 }
 
+/// Puts what was written anew in the place of an acknowledged change, and lets it wait.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn send_anew(
+    conn: &Connection,
+    id: i64,
+    (hash, bytes): (ChangeHash, &[u8]),
+) -> Result<(), StoreError> {
+    conn.prepare_cached(
+        "UPDATE own_change SET hash = ?2, bytes = ?3, acknowledged_at = NULL, position = NULL
+         WHERE id = ?1",
+    )?
+    .execute(params![id, hash.0, bytes])?;
+    Ok(())
+}
+
 /// Stores the advanced base of a waiting change.
 ///
 /// # Errors
@@ -235,14 +253,22 @@ pub fn set_base(conn: &Connection, id: i64, base: &Base) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Notes that the server has a change durably.
+/// Notes that the server has a change durably. Of its base the counts are kept: the rest stands in
+/// the change itself.
 ///
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn acknowledge(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<(), StoreError> {
-    conn.prepare_cached("UPDATE own_change SET acknowledged_at = ?2, base = x'' WHERE id = ?1")?
-        .execute(params![id, now_ms])?;
+pub fn acknowledge(
+    conn: &Connection,
+    own: &OwnChange,
+    now_ms: TimestampMs,
+) -> Result<(), StoreError> {
+    let counts = own.base.counts.clone();
+    let is_counted = !counts.is_empty();
+    let base = is_counted.then(|| base_to_bytes(&Base { counts, ..Base::default() }));
+    conn.prepare_cached("UPDATE own_change SET acknowledged_at = ?2, base = ?3 WHERE id = ?1")?
+        .execute(params![own.id, now_ms, base.unwrap_or_default()])?;
     Ok(())
 }
 

@@ -16,11 +16,11 @@ use crate::{
     ids::{RecordId, from_hex},
     schema::{Entity, Field, Kind, Schema},
     store::imports::{Batch, ImportedRow},
+    time::DAY_MS,
 };
 
 /// How long an import can be taken back.
 pub const UNDO_DAYS: i64 = 30;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What was taken back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

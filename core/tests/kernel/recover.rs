@@ -9,12 +9,13 @@ use outrider_core::{
         recover,
     },
     ids::{ActorId, Part},
+    schema::Entity,
     value::Value,
 };
 
 use super::{
     dice::{Dice, cases},
-    world::{Peer, Server, actor, archived, delete, entity, put, random_edits},
+    world::{Peer, Server, actor, archived, delete, entity, older_entity, put, random_edits},
 };
 
 const OFFICE: u8 = 200;
@@ -22,7 +23,11 @@ const OFFICE: u8 = 200;
 const OWN: u8 = 1;
 
 fn recovered(theirs: &State, mine: &State, actor: ActorId) -> Recovered {
-    let who = Recovering { entity: entity(), part: &Part::Main, actor, time_ms: 90 };
+    recovered_by(entity(), theirs, mine, actor)
+}
+
+fn recovered_by(entity: &Entity, theirs: &State, mine: &State, actor: ActorId) -> Recovered {
+    let who = Recovering { entity, part: &Part::Main, actor, time_ms: 90 };
     recover(theirs, mine, who).unwrap()
 }
 
@@ -99,8 +104,11 @@ fn a_server_that_was_put_back_gets_everything_from_who_holds_it() {
         town.write(dice, after);
         let mut mine = town.peers[0].state.clone();
         mine.join(&town.server.state);
+        // An older app writes anew what it does not know, as well as what it knows: its rows and what
+        // others counted were refused.
+        let entity = if dice.percent(30) { older_entity() } else { entity() };
         let Recovered { state, changes, own } =
-            recovered(&restored.state, &mine, actor(OWN, u32::MAX));
+            recovered_by(entity, &restored.state, &mine, actor(OWN, u32::MAX));
         for (change, _) in &changes {
             restored.accept(change);
         }

@@ -50,6 +50,21 @@ pub(crate) fn entity() -> &'static Entity {
     schema.entity("thing").unwrap()
 }
 
+/// The same entity as an app knows it that lacks what a newer one brought.
+pub(crate) fn older_entity() -> &'static Entity {
+    static SCHEMA: std::sync::OnceLock<Schema> = std::sync::OnceLock::new();
+    let newer = ["name = \"visits\"", "name = \"priority\"", "name = \"note\""];
+    let schema = SCHEMA.get_or_init(|| {
+        let (lines, rows): (Vec<&str>, Vec<&str>) =
+            THING.lines().partition(|line| !line.contains("\"lines\"") && !line.contains("qty"));
+        assert_eq!(rows.len(), 2);
+        let known = lines.into_iter().filter(|line| !newer.iter().any(|name| line.contains(name)));
+        let known: Vec<&str> = known.collect();
+        Schema::extended(1, &[&known.join("\n")]).unwrap()
+    });
+    schema.entity("thing").unwrap()
+}
+
 /// The actor of enrolment `enrolment` with the suffix `suffix`.
 pub(crate) fn actor(enrolment: u8, suffix: u32) -> ActorId {
     ActorId::new(ActorPrefix([enrolment; 12]), suffix.to_be_bytes())

@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use outrider_core::{
     sync::head::HeadsFile,
-    time::{Clock as _, SystemClock, TimestampMs},
+    time::{Clock as _, DAY_MS, SystemClock, TimestampMs},
 };
 use serde_json::json;
 
@@ -20,7 +20,6 @@ use crate::{command::open, config::StorageConfig, keys::ServerKey, storage::Stor
 
 /// Bytes of a file with heads, at most.
 const HEADS_BYTES_MAX: u64 = 1024 * 1024;
-const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// What `audit` can be told.
 #[derive(Debug, Clone, Args)]
@@ -69,7 +68,7 @@ pub fn run(args: &AuditArgs) -> Result<bool, Box<dyn Error>> {
             let day = |day: &NaiveDate| day.and_time(chrono::NaiveTime::MIN).and_utc();
             let before: TimestampMs = match (before, keep_days) {
                 (Some(before), _) => day(before).timestamp_millis(),
-                (None, days) => now_ms - i64::from(days.unwrap_or(u32::MAX)) * MS_PER_DAY,
+                (None, days) => now_ms - i64::from(days.unwrap_or(u32::MAX)) * DAY_MS,
             };
             let key = ServerKey::load_or_create(&storage.data)?;
             let count = prune(&open(storage)?, &key, before.min(now_ms), now_ms)?;

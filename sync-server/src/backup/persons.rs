@@ -12,7 +12,7 @@ use std::{
 
 use age::{Decryptor, Encryptor, x25519::Recipient};
 use chrono::NaiveDateTime;
-use outrider_core::time::TimestampMs;
+use outrider_core::time::{DAY_MS, TimestampMs};
 
 use super::{BackupError, Identities, Manifest, failed};
 use crate::{
@@ -26,7 +26,6 @@ const SUFFIX: &str = ".keys.age";
 /// Days after which a copy of the keys is removed, unless it is told otherwise: the deadline that
 /// GDPR (article 12) and China's PIPL (article 50, "in good time") leave for an erasure.
 pub const PERSON_KEYS_DAYS: u32 = 30;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Where the keys of persons may be found.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use outrider_core::{
     doctor::free_bytes,
-    time::{Clock as _, SystemClock},
+    time::{Clock as _, DAY_MS, SystemClock},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -30,7 +30,6 @@ const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 const NAMES_MAX: usize = 20;
 /// Days after which a backup is old.
 const BACKUP_DAYS: i64 = 7;
-const MS_PER_DAY: i64 = 24 * 60 * 60 * 1_000;
 
 /// What `doctor` can be told.
 #[derive(Debug, Clone, Args)]
@@ -191,7 +190,7 @@ fn notices(care: &crate::storage::sqlite::verify::Care, is_zh: bool) -> Vec<Foun
             format!("{count} 份损坏的数据已保存在 quarantine 表中，无需处理"),
         ));
     }
-    let age = care.last_backup_at.map(|at| (SystemClock.now_ms() - at) / MS_PER_DAY);
+    let age = care.last_backup_at.map(|at| (SystemClock.now_ms() - at) / DAY_MS);
     match age {
         None => found.push(notice(
             "backup",

@@ -33,11 +33,10 @@ pub struct RecoveryArgs {
 /// Fails when there is no data, or none is open that could be ended.
 pub(super) fn look_after(args: &RecoveryArgs) -> Result<(), Box<dyn Error>> {
     let storage = args.data.place()?.open()?;
-    let now_ms = SystemClock.now_ms();
     if args.close {
-        close(&storage, now_ms)?;
+        close(&storage, SystemClock.now_ms())?;
     }
-    let Some(known) = progress(&storage, now_ms)? else {
+    let Some(known) = progress(&storage)? else {
         return say(args.json, &Json::Null, "this data was never put back to a backup");
     };
     say(args.json, &in_json(&known), &in_words(&known))

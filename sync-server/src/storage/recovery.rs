@@ -44,6 +44,9 @@ pub trait ReadRecovery {
     fn recovery(&self) -> Result<Option<StoredRecovery>, StorageError>;
     /// Devices that came back since it began.
     fn returned(&self, number: u32) -> Result<BTreeSet<DeviceId>, StorageError>;
+    /// When the `nth` last day began on which some device was heard of, counted from 1; none if there
+    /// were not so many. Days that nobody lived through, because a clock jumped, are not among them.
+    fn last_contact_day(&self, nth: u32) -> Result<Option<TimestampMs>, StorageError>;
 }
 
 /// Beginning and ending recoveries.

@@ -102,6 +102,48 @@ fn bodies_that_never_end() {
     });
 }
 
+/// Each announces the largest body and sends nothing of it: one device gets no room but its own.
+#[test]
+fn bodies_that_are_announced_and_never_sent() {
+    let server = Server::start(&["--body-pause-ms", "500", "--turn-timeout-ms", "20000"]);
+    let token = server.liar().token;
+    flood(&server, move |address, held| {
+        let begin = format!(
+            "POST /v1/push HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+             content-type: {TYPE}\r\ncontent-length: 8000000\r\n\r\n"
+        );
+        hold(address, held, &begin);
+    });
+}
+
+/// One more body than a device may send at once is told to come back; when one ends, another is taken.
+#[test]
+fn bodies_of_one_device_are_bounded() {
+    let server = Server::start(&["--bodies-each-max", "2", "--body-pause-ms", "60000"]);
+    let token = server.liar().token;
+    let begin = format!(
+        "POST /v1/push HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+         content-type: {TYPE}\r\ncontent-length: 9\r\n\r\n"
+    );
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        hold(&server.address, &mut held, &begin);
+    }
+    let answer = |expected: &str| {
+        for _ in 0..200 {
+            let answer = post(&server.address, "/v1/push", &token, TYPE, b"x");
+            if answer.code() == expected {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no {expected}");
+    };
+    answer("busy");
+    held.clear();
+    answer("message_malformed");
+}
+
 /// Strangers take every place that one address has; a device behind another address would be let in,
 /// and here the places are enough for one more.
 #[test]

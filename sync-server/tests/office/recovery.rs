@@ -1,8 +1,9 @@
 //! After the data was put back to a backup: what came back from nobody is written anew.
 
-use outrider_core::{ids::RecordId, replica::session::Summary};
+use outrider_core::{ids::RecordId, replica::session::Summary, time::DAY_MS};
 use outrider_sync_server::{
-    office, recovery,
+    office,
+    recovery::{self, RETURN_DAYS_MAX},
     storage::{Storage as _, sqlite::verify::verify},
 };
 use serde_json::{Value as Json, json};
@@ -92,7 +93,7 @@ fn an_edit_on_what_the_office_lost_arrives_when_the_recovery_is_over() {
         assert_eq!(shown["industry"], "retail");
         assert_eq!(shown["notes"], "First. Second. Third.");
         assert_eq!(town.phones[1].get(customer)["notes"], "First. Second. Third.");
-        let progress = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+        let progress = recovery::progress(&town.world.storage).unwrap().unwrap();
         assert!(!progress.recovery.is_open() && progress.expected.is_empty());
         assert_eq!(progress.recovery.is_announced, is_announced);
     }
@@ -144,7 +145,7 @@ fn while_somebody_is_waited_for_nothing_is_written_anew() {
         assert_eq!(town.sync(0).recovered, 0);
     }
     assert_eq!(town.shown(customer)["short_name"], Json::Null);
-    let progress = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+    let progress = recovery::progress(&town.world.storage).unwrap().unwrap();
     assert!(progress.recovery.is_open());
     assert_eq!(progress.expected.len(), 1);
     // Ben comes back: everything is there as it was written, nothing was written twice.
@@ -157,6 +158,43 @@ fn while_somebody_is_waited_for_nothing_is_written_anew() {
     );
     let users: Vec<String> = history.unwrap().entries.into_iter().map(|one| one.user).collect();
     assert_eq!(users, ["anna", "ben"]);
+}
+
+/// The server's clock jumped by ten years: everybody else was taken for lost, and the first device
+/// that came back wrote anew what Ben had on his.
+#[test]
+fn a_clock_that_jumps_makes_nobody_be_away_for_long() {
+    let mut town = Town::open();
+    let heard = |town: &Town, at: usize| {
+        let mut write = town.world.storage.write().unwrap();
+        write.set_last_contact(town.phones[at].device.id, town.world.now()).unwrap();
+        write.commit().unwrap();
+    };
+    for at in [0, 1] {
+        heard(&town, at);
+    }
+    let backup = town.world.back_up();
+    town.phones[1].update(town.customer, json!({ "short_name": "by ben" }));
+    town.sync(1);
+    town.sync(0);
+    town.phones[0].update(town.customer, json!({ "industry": "retail" }));
+    town.world.clock.advance(3_652 * DAY_MS);
+    town.world.restore(&backup, true);
+    heard(&town, 0);
+    let progress = |town: &Town| recovery::progress(&town.world.storage).unwrap().unwrap();
+    for _ in 0..3 {
+        assert_eq!(town.sync(0).recovered, 0);
+    }
+    assert_eq!(progress(&town).expected.len(), 1, "one day of contacts went by");
+    // He really is away while Anna comes on 89 other days; one more, and nobody waits for him.
+    for _ in 1..RETURN_DAYS_MAX - 1 {
+        town.world.clock.advance(DAY_MS);
+        heard(&town, 0);
+    }
+    assert_eq!(progress(&town).expected.len(), 1);
+    town.world.clock.advance(DAY_MS);
+    heard(&town, 0);
+    assert_eq!(progress(&town).expected.len(), 0);
 }
 
 #[test]
@@ -179,7 +217,7 @@ fn the_operator_ends_the_waiting_and_who_comes_later_still_loses_nothing() {
     // Ben's own change arrives late, beside the equal value: no conflict.
     town.settle();
     assert_eq!(town.shown(customer)["conflicts"], Json::Null);
-    let last = recovery::progress(&town.world.storage, town.world.now()).unwrap().unwrap();
+    let last = recovery::progress(&town.world.storage).unwrap().unwrap();
     assert_eq!(last.recovery.number, 1, "who comes late opens no recovery");
 }
 

@@ -343,6 +343,7 @@ mod tests {
     use std::fs;
 
     use outrider_core::{
+        ids::RecordId,
         replica::{
             INSTANCE_FILE,
             session::{Session, Summary},
@@ -393,6 +394,22 @@ mod tests {
             phone
         }
 
+        /// A phone with a record that the server has, and a copy of its whole folder with the token.
+        fn phone_and_its_copy(&mut self) -> (Phone, Phone, RecordId) {
+            let mut original = self.phone("original");
+            let customer = fields(&json!({ "company_name": "Acme", "visits": 1, "notes": "abc" }));
+            let record = original.replica_mut().unwrap().create("customer", &customer).unwrap();
+            self.sync(&mut original, 1 << 20);
+            let copy = self.folder.path().join("copy");
+            let backup = self.folder.path().join("backup");
+            original.back_up(&backup, 7).unwrap();
+            fs::create_dir_all(&copy).unwrap();
+            let token = self.folder.path().join("original").join(INSTANCE_FILE);
+            fs::copy(token, copy.join(INSTANCE_FILE)).unwrap();
+            let copied = original.twin(&backup, copy, 8).unwrap();
+            (original, copied, record)
+        }
+
         fn sync(&mut self, phone: &mut Phone, budget_bytes: u64) -> Summary {
             let mut session = Session::with_budget(budget_bytes);
             let id = phone.id.unwrap();
@@ -407,6 +424,15 @@ mod tests {
 
     fn fields(json: &Json) -> Map<String, Json> {
         json.as_object().unwrap().clone()
+    }
+
+    fn edit(phone: &mut Phone, record: RecordId, number: i64, text: &str) {
+        phone.tell_time(u32::try_from(number).unwrap());
+        let change = fields(&json!({
+            "company_name": format!("Acme {number}"), "visits": { "add": number },
+            "notes": text, "tags": { "add": [format!("t{number}")] },
+        }));
+        phone.replica_mut().unwrap().update(record, &change).unwrap();
     }
 
     /// A budget was looked at after every 200th document only, so a small one changed nothing.
@@ -431,28 +457,10 @@ mod tests {
     #[test]
     fn a_folder_that_was_copied_with_its_token_loses_nothing() {
         let mut office = Office::open();
-        let mut original = office.phone("original");
         let colleague = office.phone("colleague");
-        let customer = fields(&json!({ "company_name": "Acme", "visits": 1, "notes": "abc" }));
-        let record = original.replica_mut().unwrap().create("customer", &customer).unwrap();
-        office.sync(&mut original, 1 << 20);
-        let copy = office.folder.path().join("copy");
-        let backup = office.folder.path().join("backup");
-        original.back_up(&backup, 7).unwrap();
-        fs::create_dir_all(&copy).unwrap();
-        let token = office.folder.path().join("original").join(INSTANCE_FILE);
-        fs::copy(token, copy.join(INSTANCE_FILE)).unwrap();
-        let mut copied = original.twin(&backup, copy, 8).unwrap();
-        let edit = |phone: &mut Phone, number: i64, text: &str| {
-            phone.tell_time(u32::try_from(number).unwrap());
-            let change = fields(&json!({
-                "company_name": format!("Acme {number}"), "visits": { "add": number },
-                "notes": text, "tags": { "add": [format!("t{number}")] },
-            }));
-            phone.replica_mut().unwrap().update(record, &change).unwrap();
-        };
-        edit(&mut original, 10, "abc原");
-        edit(&mut copied, 200, "复abc");
+        let (mut original, mut copied, record) = office.phone_and_its_copy();
+        edit(&mut original, record, 10, "abc原");
+        edit(&mut copied, record, 200, "复abc");
         let mut phones = [original, copied, colleague];
         let mut forked = 0;
         for round in 0..4 {
@@ -473,5 +481,55 @@ mod tests {
         assert_eq!(record["tags"], json!(["t10", "t200"]));
         let values = record["conflicts"][0]["values"].as_array().unwrap();
         assert_eq!(values.len(), 2, "{record}");
+    }
+
+    /// The same, and what the original had acknowledged a server that is put back does not have any
+    /// more when the copy talks first: its number is the copy's then, for good.
+    #[test]
+    fn what_was_acknowledged_is_written_anew_when_a_copy_has_its_number() {
+        for is_again in [false, true] {
+            let mut office = Office::open();
+            let colleague = office.phone("colleague");
+            let (mut original, mut copied, record) = office.phone_and_its_copy();
+            let Office { folder, server, mut dice } = office;
+            let backup = folder.path().join("server-backup");
+            let server = server.back_up(&backup, &mut dice).unwrap();
+            let mut office = Office { folder, server, dice };
+            edit(&mut original, record, 10, "abc原");
+            office.sync(&mut original, 1 << 20);
+            edit(&mut original, record, 20, "abc原文");
+            if is_again {
+                // What follows waits, or was acknowledged too.
+                office.sync(&mut original, 1 << 20);
+            }
+            let Office { folder, server, mut dice } = office;
+            let place = folder.path().join("server-again");
+            let server = server.restore(&backup, place, true, &mut dice).unwrap();
+            let mut office = Office { folder, server, dice };
+            edit(&mut copied, record, 200, "复abc");
+            office.sync(&mut copied, 1 << 20);
+            let mut phones = [original, copied, colleague];
+            let mut forked = 0;
+            for round in 0..5 {
+                for phone in &mut phones {
+                    let summary = office.sync(phone, 1 << 20);
+                    forked += summary.forked;
+                    assert!(round < 4 || summary.requests == 1, "{summary:?}");
+                }
+            }
+            assert!(forked > 0);
+            let shown = |phone: &Phone| phone.replica().unwrap().get(record).unwrap().unwrap();
+            let [original, copied, colleague] = &phones;
+            let record: Json = shown(original);
+            assert_eq!(record["visits"], 231, "{record}");
+            assert_eq!(record["notes"], "复abc原文");
+            assert_eq!(record["tags"], json!(["t10", "t20", "t200"]));
+            let values = record["conflicts"][0]["values"].as_array().unwrap();
+            let names: Vec<&Json> = values.iter().map(|one| &one["value"]).collect();
+            assert_eq!(names.len(), 2, "{record}");
+            assert_eq!(shown(copied), record);
+            assert_eq!(shown(colleague), record);
+            assert_eq!(original.replica().unwrap().quarantined().unwrap().awaited, 0);
+        }
     }
 }

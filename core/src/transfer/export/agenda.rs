@@ -7,8 +7,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::days::{DAY_MS, basic_day, basic_moment, date_to_ms, moment_to_ms};
-use crate::schema::{Entity, Field, Kind, Type};
+use super::days::{basic_day, basic_moment, date_to_ms, moment_to_ms};
+use crate::{
+    schema::{Entity, Field, Kind, Type},
+    time::DAY_MS,
+};
 
 /// Half a day: a zone's midnight is nearer to the UTC midnight of its own date than this.
 const HALF_DAY_MS: i64 = DAY_MS / 2;

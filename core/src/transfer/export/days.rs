@@ -4,9 +4,6 @@ use chrono::{DateTime, NaiveDate};
 
 use crate::time::TimestampMs;
 
-/// Milliseconds of a day.
-pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-
 /// Milliseconds from 1970 to a day: `2026-11-23`.
 pub(super) fn date_to_ms(day: &str) -> Option<TimestampMs> {
     let day: NaiveDate = day.parse().ok()?;

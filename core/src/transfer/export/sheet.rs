@@ -18,9 +18,9 @@ use super::{
     ExportError, Headers, Names, Options, Sink,
     cells::Cell,
     columns::{Columns, ENTITY, ID},
-    days::{DAY_MS, date_to_ms, moment_to_ms},
+    days::{date_to_ms, moment_to_ms},
 };
-use crate::schema::Entity;
+use crate::{schema::Entity, time::DAY_MS};
 
 /// Rows of a sheet, with its head.
 const ROWS_MAX: u32 = 1_048_576;

@@ -3,7 +3,7 @@
 use outrider_core::{
     ids::{ActorPrefix, DeviceId, RecordId},
     sync::frame::Author,
-    time::TimestampMs,
+    time::{DAY_MS, TimestampMs},
 };
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use uuid::Uuid;
@@ -101,6 +101,9 @@ pub(super) fn set_last_contact(
     )
     .and_then(|mut update| update.execute(params![id.0.as_bytes(), at]))
     .doing("noting a device's last contact")?;
+    conn.prepare_cached("INSERT OR IGNORE INTO contact_day (day) VALUES (?1)")
+        .and_then(|mut insert| insert.execute([at.div_euclid(DAY_MS)]))
+        .doing("noting a day of contacts")?;
     Ok(())
 }
 

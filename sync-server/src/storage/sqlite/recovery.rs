@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use outrider_core::{ids::DeviceId, time::TimestampMs};
+use outrider_core::{
+    ids::DeviceId,
+    time::{DAY_MS, TimestampMs},
+};
 use rusqlite::{OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
@@ -47,6 +50,17 @@ impl<T: Connected> ReadRecovery for T {
                     .and_then(Iterator::collect)
             })
             .doing("looking up who came back")
+    }
+
+    fn last_contact_day(&self, nth: u32) -> Result<Option<TimestampMs>, StorageError> {
+        let day: Option<i64> = self
+            .conn()?
+            .prepare_cached("SELECT day FROM contact_day ORDER BY day DESC LIMIT 1 OFFSET ?1")
+            .and_then(|mut query| {
+                query.query_row([nth.saturating_sub(1)], |row| row.get(0)).optional()
+            })
+            .doing("looking up a day of contacts")?;
+        Ok(day.map(|day| day.saturating_mul(DAY_MS)))
     }
 }
 

@@ -1,0 +1,10 @@
+-- The days on which some device was heard of: how long one was away is counted in these, because a
+-- clock may jump by years.
+
+CREATE TABLE contact_day (
+    -- days since 1970
+    day INTEGER PRIMARY KEY
+) STRICT;
+
+INSERT OR IGNORE INTO contact_day (day)
+SELECT last_contact_at / 86400000 FROM device WHERE last_contact_at > 0;
