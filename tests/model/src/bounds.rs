@@ -42,8 +42,9 @@ pub struct Bounds {
     pub cuts: u8,
     /// Whether a server may be restored in a world in which a device was copied with its token.
     ///
-    /// A known limit: both copies write under one actor until the server tells them apart, and a
-    /// server that forgot which of them was first takes the other one's change for that number.
+    /// Left out because a number is two changes' then until both have talked: both copies write under
+    /// one actor until the server tells them apart, and a server that forgot which of them was first
+    /// takes the other one's change for that number.
     pub takes_both: bool,
     /// States, at most. A search that comes here says so and has not proven anything.
     pub states_max: usize,

@@ -31,6 +31,8 @@ pub struct Held {
     pub confirmed: Set,
     /// The last change that was written here, if that is known.
     pub last: Option<Last>,
+    /// Whether it waits for the server's copy: another has a number that was acknowledged here.
+    pub is_awaited: bool,
 }
 
 /// A change of this device's own.
@@ -221,6 +223,7 @@ impl Device {
             generation: 0,
             confirmed: Set::new(),
             last: None,
+            is_awaited: false,
         });
         let seen = view.clock.get(&actor).map_or(0, |seen| seen.seq);
         let mut deps = view.heads();
@@ -301,6 +304,57 @@ impl Device {
                 }
             }
         }
+    }
+
+    /// Takes the answer to an acknowledged change that was sent again. If its number is another's at the
+    /// server, it is written anew with everything that follows it, and the document waits for the
+    /// server's copy. Whether that is so.
+    pub fn take_resent(&mut self, facts: &mut Facts, change: ChangeId, answer: &Answer) -> bool {
+        let known = self.acknowledged().find(|own| own.change == change).cloned();
+        let (Some(parted), Answer::Forked) = (known, answer) else { return false };
+        let document = parted.document;
+        let Some(held) = self.held(document).cloned() else { return false };
+        let first = facts.changes.get(change);
+        let mut taken = Set::new();
+        let mut pending: Vec<Pending> = Vec::new();
+        for own in self.own.iter().filter(|own| own.document == document) {
+            let written = facts.changes.get(own.change);
+            let is_later = written.actor == first.actor && written.start >= first.start;
+            let is_parted = is_later || written.deps.iter().any(|dep| taken.contains(dep));
+            if is_parted {
+                insert(&mut taken, own.change);
+            }
+            if is_parted || own.base.is_some() {
+                let mut base = own.base.clone().unwrap_or_else(|| facts.past(&written.deps));
+                base.retain(|known| !taken.contains(known));
+                pending.push(Pending { change: own.change, base, dropped: Vec::new() });
+            }
+        }
+        let mut confirmed = held.confirmed;
+        confirmed.retain(|known| !taken.contains(known));
+        let actor = self.draw();
+        let successors = rewrite(facts, &confirmed, &pending, (actor, 0));
+        for (one, successor) in pending.iter().zip(&successors) {
+            for own in self.own.iter_mut().filter(|own| own.change == one.change) {
+                own.change = successor.unwrap_or(own.change);
+                own.base = Some(one.base.clone());
+            }
+        }
+        self.standard = None;
+        let last = successors.iter().flatten().next_back().map(|change| {
+            let written = facts.changes.get(*change);
+            Last { actor: written.actor, seq: written.seq, change: *change }
+        });
+        let generation = held.generation;
+        self.set_held(document, Some(Held { generation, confirmed, last, is_awaited: true }));
+        true
+    }
+
+    /// Documents that wait for the server's copy.
+    pub fn awaited(&self) -> Vec<DocumentName> {
+        let held = (0..).zip(&self.documents);
+        let is_awaited = |held: &Option<Held>| held.as_ref().is_some_and(|held| held.is_awaited);
+        held.filter(|(_, held)| is_awaited(held)).map(|(name, _)| name).collect()
     }
 
     fn confirm(&mut self, own: &OwnChange) {
@@ -450,7 +504,8 @@ impl Device {
                 return false;
             }
             let (generation, confirmed) = (frame.generation, frame.set.clone());
-            self.set_held(frame.document, Some(Held { generation, confirmed, last: None }));
+            let held = Held { generation, confirmed, last: None, is_awaited: false };
+            self.set_held(frame.document, Some(held));
             return true;
         };
         if frame.generation < held.generation {
@@ -462,8 +517,18 @@ impl Device {
             }
             self.standard = None;
             let (generation, confirmed) = (frame.generation, frame.set.clone());
-            self.set_held(frame.document, Some(Held { generation, confirmed, last: None }));
+            let held = Held { generation, confirmed, last: None, is_awaited: false };
+            self.set_held(frame.document, Some(held));
             return true;
+        }
+        if held.is_awaited {
+            // Of what is confirmed nothing is sure: the server's copy takes its place.
+            if frame.base.is_none() {
+                let (generation, confirmed) = (frame.generation, frame.set.clone());
+                let held = Held { generation, confirmed, last: held.last, is_awaited: false };
+                self.set_held(frame.document, Some(held));
+            }
+            return frame.base.is_none();
         }
         if let Some(base) = &frame.base {
             let clock = facts.view(&held.confirmed).clock;
@@ -485,7 +550,8 @@ impl Device {
     pub fn differing(&self, server: &Server) -> (Vec<DocumentName>, Vec<DocumentName>) {
         let (mut theirs, mut mine) = (Vec::new(), Vec::new());
         for (name, (held, stored)) in (0..).zip(self.documents.iter().zip(&server.documents)) {
-            let held = held.as_ref().filter(|held| !held.confirmed.is_empty());
+            let held = held.as_ref();
+            let held = held.filter(|held| !held.is_awaited && !held.confirmed.is_empty());
             match (held, stored) {
                 (None, None) => {}
                 (Some(_), None) => mine.push(name),

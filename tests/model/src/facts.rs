@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    change::{Change, ChangeId, Edit},
+    change::{Change, ChangeId, Edit, Set, insert},
     pool::{Id, Pool},
     rules::Broken,
     view::View,
@@ -61,6 +61,20 @@ impl Facts {
     #[must_use]
     pub fn view(&self, set: &[ChangeId]) -> View {
         View::of(&self.changes, set)
+    }
+
+    /// Changes with everything that they follow.
+    #[must_use]
+    pub fn past(&self, changes: &[ChangeId]) -> Set {
+        let mut past = Set::new();
+        let mut open: Vec<ChangeId> = changes.to_vec();
+        while let Some(change) = open.pop() {
+            if !past.contains(&change) {
+                insert(&mut past, change);
+                open.extend(&self.changes.get(change).deps);
+            }
+        }
+        past
     }
 
     /// Names a change that is being written, and notes whether it replaces what its author never

@@ -205,7 +205,7 @@ impl Session<'_> {
         };
         let passed = u8::try_from(last + 1).ok();
         let changes: Vec<ChangeId> = batch.iter().map(|(_, change)| *change).collect();
-        self.send(&changes);
+        self.send_again(&changes);
         self.device.resend = passed;
         self.said.is_resent = true;
         (Phase::Resend, Some(Ask::Resend))
@@ -222,9 +222,19 @@ impl Session<'_> {
         if batch.is_empty() || self.facts.broken == Broken::NothingSentAgain {
             return (Phase::AfterPush, None);
         }
-        self.send(&batch);
+        self.send_again(&batch);
         self.said.is_resent = true;
         (Phase::AfterPush, Some(Ask::Resend))
+    }
+
+    fn send_again(&mut self, batch: &[ChangeId]) {
+        let answers = self.send(batch);
+        for (change, answer) in batch.iter().zip(&answers) {
+            if self.device.take_resent(self.facts, *change, answer) {
+                self.said.effect.forked += 1;
+                self.is_round_needed = true;
+            }
+        }
     }
 
     fn pull(&mut self) -> (Phase, Option<Ask>) {
@@ -244,6 +254,7 @@ impl Session<'_> {
         self.said.erased += u8::try_from(pulled.erasures.len()).unwrap_or(0);
         let needs_whole = self.device.take_pulled(self.facts, &pulled);
         self.to_fetch.extend(needs_whole);
+        self.to_fetch.extend(self.device.awaited());
         // The last word has digests, if the device said others, or had no cursor.
         let has_digests = !was_same || cursor.0 == 0;
         if !self.is_checked && has_digests && !is_believed {
