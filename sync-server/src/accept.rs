@@ -73,6 +73,10 @@ pub fn push(
         desk.make_room()?;
     }
     desk.spent = Spent::default();
+    let is_applied = answers.iter().any(|answer| answer.outcome == Outcome::Applied);
+    if request.is_again == Some(true) && is_applied {
+        desk.tx.note_moved()?;
+    }
     let (position, is_erasure_due) = desk.conclude()?;
     if is_erasure_due {
         office::replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;

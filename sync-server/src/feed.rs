@@ -109,7 +109,12 @@ pub fn pull(
     note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
     note_erasures(storage, device, request, issuer.now_ms)?;
     let is_cursor_known = knows(&*storage.read()?, request)?;
-    recovery::note_pull(storage, device, request, is_cursor_known, issuer.now_ms)?;
+    if !is_cursor_known {
+        recovery::note_unknown(storage, request, issuer.now_ms)?;
+    } else if request.position > 0 && request.has_tried.unwrap_or(true) {
+        // Apps from before there was such a member are taken at their first word.
+        recovery::note_returned(storage, device.id, issuer.now_ms)?;
+    }
     let view = {
         let tx = storage.read()?;
         let view = View::new(&*tx, grant, request)?;
@@ -143,6 +148,9 @@ pub fn pull(
         walk::Reached::OutOfBudget(reached) => Ok(emit(PullFrame::End(end_at(true, 0, reached)))?),
         walk::Reached::All(position) => {
             let end = finish(storage, &view, request, position)?;
+            if end.is_held_right == Some(true) {
+                recovery::note_returned(storage, device.id, issuer.now_ms)?;
+            }
             Ok(emit(PullFrame::End(end))?)
         }
     }

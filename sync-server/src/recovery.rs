@@ -3,8 +3,10 @@
 //! A recovery begins when the operator puts a backup back, or, unannounced, when a device shows a
 //! cursor that the feed never had. While it is open, changes that follow others that are not here
 //! wait, and devices keep what the server does not name any more. It ends by itself when every
-//! device came back that may still write and was heard of lately, or when the operator ends it. How
-//! long a device was away is counted in days on which others were heard of: clocks jump. Then
+//! device came back that may still write and was heard of lately, and none brings anything more: what
+//! one brings lets another bring what follows it, so each has to send everything again after the last
+//! change that came back. Or the operator ends it. How long a device was away is counted in days on
+//! which others were heard of, because clocks jump. Then
 //! devices write anew what came back from nobody, as changes of their own.
 
 use outrider_core::{ids::DeviceId, sync::frame::PullRequest, time::TimestampMs};
@@ -12,8 +14,7 @@ use outrider_core::{ids::DeviceId, sync::frame::PullRequest, time::TimestampMs};
 use crate::{
     devices::Bar,
     storage::{
-        AuditLine, Device, DeviceContact, Read, Storage, StorageError, Write,
-        recovery::StoredRecovery,
+        AuditLine, DeviceContact, Read, Storage, StorageError, Write, recovery::StoredRecovery,
     },
 };
 
@@ -25,8 +26,10 @@ pub const RETURN_DAYS_MAX: u32 = 90;
 pub struct Progress {
     /// Which.
     pub recovery: StoredRecovery,
-    /// Devices that came back.
+    /// Devices that came back, and have nothing more to bring.
     pub returned: Vec<DeviceContact>,
+    /// Devices that came back, and may bring more with their next sync: others came back since.
+    pub again: Vec<DeviceContact>,
     /// Devices that are waited for.
     pub expected: Vec<DeviceContact>,
 }
@@ -42,48 +45,52 @@ pub enum RecoveryError {
     Storage(#[from] StorageError),
 }
 
-/// Takes note of what a pull tells: that the data was put back (`is_known` says whether the feed is
-/// the one that the device followed), or that a device came back.
+/// Takes note of a pull by a device whose cursor the feed never had: the data was put back.
 ///
 /// # Errors
 ///
 /// Fails when the storage does.
-pub(crate) fn note_pull(
+pub(crate) fn note_unknown(
     storage: &dyn Storage,
-    device: &Device,
     request: &PullRequest,
-    is_known: bool,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    if is_known && request.position == 0 {
+    let last = storage.read()?.recovery()?;
+    let number = last.map_or(0, |last| last.number);
+    let is_open = last.is_some_and(|last| last.is_open());
+    // Who was away during the last one comes back from before it, and tells of no other.
+    let is_late = number > request.recovered.unwrap_or(0);
+    if is_open || is_late {
         return Ok(());
     }
-    let (last, is_noted) = {
+    open(storage, number.max(request.recovered.unwrap_or(0)), now_ms)
+}
+
+/// Takes note of a device that came back and has sent everything again, or lacks nothing.
+///
+/// # Errors
+///
+/// Fails when the storage does.
+pub(crate) fn note_returned(
+    storage: &dyn Storage,
+    device: DeviceId,
+    now_ms: TimestampMs,
+) -> Result<(), StorageError> {
+    let open = {
         let read = storage.read()?;
-        let last = read.recovery()?;
-        let open = last.filter(StoredRecovery::is_open);
-        let is_noted = match open {
-            Some(open) => read.returned(open.number)?.contains(&device.id),
-            None => true,
-        };
-        (last, is_noted)
+        let Some(open) = read.recovery()?.filter(StoredRecovery::is_open) else { return Ok(()) };
+        if read.returned(open.number)?.get(&device).is_some_and(|at| *at >= open.moved) {
+            return Ok(());
+        }
+        open
     };
-    match last {
-        Some(open) if open.is_open() => {
-            if is_known && !is_noted {
-                come_back(storage, &open, device.id, now_ms)?;
-            }
-        }
-        last if !is_known => {
-            let number = last.map_or(0, |last| last.number);
-            // Who was away during the last one comes back from before it, and tells of no other.
-            let is_late = number > request.recovered.unwrap_or(0);
-            if !is_late {
-                open(storage, number.max(request.recovered.unwrap_or(0)), now_ms)?;
-            }
-        }
-        Some(_) | None => {}
+    let mut write = storage.write()?;
+    write.note_returned(open.number, device, now_ms)?;
+    let Progress { again, expected, .. } = stand(&*write, open)?;
+    if again.is_empty() && expected.is_empty() {
+        end(&mut *write, &open, "all_returned", now_ms)?;
     }
+    write.commit()?;
     Ok(())
 }
 
@@ -92,25 +99,16 @@ fn open(storage: &dyn Storage, last: u32, now_ms: TimestampMs) -> Result<(), Sto
     let mut write = storage.write()?;
     let position = write.position()?;
     let number = last.saturating_add(1);
-    let recovery =
-        StoredRecovery { number, position, opened_at: now_ms, is_announced: false, closed_at: 0 };
-    write.put_recovery(&recovery)?;
+    let (opened_at, is_announced, closed_at, moved) = (now_ms, false, 0, 0);
+    write.put_recovery(&StoredRecovery {
+        number,
+        position,
+        opened_at,
+        is_announced,
+        closed_at,
+        moved,
+    })?;
     write.add_audit(&AuditLine::new(now_ms, "recovery_opened").code("unannounced"))?;
-    write.commit()?;
-    Ok(())
-}
-
-fn come_back(
-    storage: &dyn Storage,
-    open: &StoredRecovery,
-    device: DeviceId,
-    now_ms: TimestampMs,
-) -> Result<(), StorageError> {
-    let mut write = storage.write()?;
-    write.note_returned(open.number, device, now_ms)?;
-    if expected(&*write, open)?.1.is_empty() {
-        end(&mut *write, open, "all_returned", now_ms)?;
-    }
     write.commit()?;
     Ok(())
 }
@@ -126,26 +124,22 @@ fn end(
 }
 
 /// Devices that came back, and those that are waited for.
-fn expected<R: Read + ?Sized>(
-    read: &R,
-    open: &StoredRecovery,
-) -> Result<(Vec<DeviceContact>, Vec<DeviceContact>), StorageError> {
-    let returned = read.returned(open.number)?;
+fn stand<R: Read + ?Sized>(read: &R, recovery: StoredRecovery) -> Result<Progress, StorageError> {
+    let came = read.returned(recovery.number)?;
     let since = read.last_contact_day(RETURN_DAYS_MAX)?.unwrap_or(TimestampMs::MIN);
-    let (mut back, mut away) = (Vec::new(), Vec::new());
+    let (mut returned, mut again, mut expected) = (Vec::new(), Vec::new(), Vec::new());
     for one in read.devices()?.into_iter().filter(|one| !one.device.is_office) {
         let id = one.device.id;
-        if returned.contains(&id) {
-            back.push(one);
-            continue;
-        }
         let is_barred = read.standing(id)?.is_some_and(|standing| Bar::of(&standing).is_some());
         let last = one.last_contact_at.max(one.device.enrolled_at);
-        if !is_barred && last >= since {
-            away.push(one);
+        match came.get(&id) {
+            Some(position) if *position >= recovery.moved || is_barred => returned.push(one),
+            Some(_) => again.push(one),
+            None if !is_barred && last >= since => expected.push(one),
+            None => {}
         }
     }
-    Ok((back, away))
+    Ok(Progress { recovery, returned, again, expected })
 }
 
 /// How the last recovery stands; none if there was none.
@@ -156,8 +150,7 @@ fn expected<R: Read + ?Sized>(
 pub fn progress(storage: &dyn Storage) -> Result<Option<Progress>, StorageError> {
     let read = storage.read()?;
     let Some(recovery) = read.recovery()? else { return Ok(None) };
-    let (returned, expected) = expected(&*read, &recovery)?;
-    Ok(Some(Progress { recovery, returned, expected }))
+    Ok(Some(stand(&*read, recovery)?))
 }
 
 /// Ends the recovery that is open: nothing is expected from anybody any more.

@@ -68,6 +68,7 @@ impl World {
             device: device(by).id,
             signature: Vec::new(),
             held: None,
+            is_again: None,
         };
         let response = push(&self.storage, &Policy::open(), &device(by), &request, 0).unwrap();
         response.answers.into_iter().map(|answer| answer.outcome).collect()

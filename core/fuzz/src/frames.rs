@@ -179,6 +179,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         device,
         signature: vec![1; 64],
         held: Some(held),
+        is_again: Some(true),
     };
     let outcomes = [
         Outcome::Applied,
@@ -201,6 +202,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let pull = PullRequest {
         pushed: None,
         recovered: None,
+        has_tried: None,
         version: PROTOCOL_VERSION,
         position: 4,
         digest: [1; 16],

@@ -65,6 +65,7 @@ impl Replica {
             audit_head: witness::last(conn)?,
             recovered: Some(meta::recovered(conn)?).filter(|number| *number > 0),
             pushed: meta::pushed(conn)?,
+            has_tried: Some(false),
         })
     }
 

@@ -62,7 +62,7 @@ impl Replica {
     /// Returns [`ReplicaError::NotEnrolled`] before enrolment, or fails when the store does.
     pub fn next_push(&self, after: i64) -> Result<Option<PushBatch>, ReplicaError> {
         let waiting = outbox::waiting(self.store.conn(), after, PUSH_CHANGES_MAX + 1)?;
-        self.batch(waiting)
+        self.batch(waiting, false)
     }
 
     /// The next batch of acknowledged changes: for a server that lost them.
@@ -72,7 +72,7 @@ impl Replica {
     /// As [`Self::next_push`].
     pub fn next_resend(&self, after: i64) -> Result<Option<PushBatch>, ReplicaError> {
         let known = outbox::acknowledged_after(self.store.conn(), after, PUSH_CHANGES_MAX + 1)?;
-        self.batch(known)
+        self.batch(known, true)
     }
 
     /// A batch of the acknowledged changes of these names.
@@ -89,11 +89,15 @@ impl Replica {
             known.extend(outbox::acknowledged(self.store.conn(), *hash)?);
         }
         known.sort_by_key(|own| own.id);
-        self.batch(known)
+        self.batch(known, true)
     }
 
     /// Puts changes together, whole groups only, within the limits of one push.
-    fn batch(&self, changes: Vec<OwnChange>) -> Result<Option<PushBatch>, ReplicaError> {
+    fn batch(
+        &self,
+        changes: Vec<OwnChange>,
+        is_again: bool,
+    ) -> Result<Option<PushBatch>, ReplicaError> {
         let enrolment = meta::enrolment(self.store.conn())?.ok_or(ReplicaError::NotEnrolled)?;
         let is_cut = changes.len() > PUSH_CHANGES_MAX;
         let last_group = changes.last().map(|own| own.group_id);
@@ -134,7 +138,8 @@ impl Replica {
         let signature = sign(self.key.as_ref(), enrolment.device, &groups)?;
         let device = enrolment.device;
         let held = self.held_view()?;
-        let request = PushRequest { version: PROTOCOL_VERSION, groups, device, signature, held };
+        let (version, is_again) = (PROTOCOL_VERSION, is_again.then_some(true));
+        let request = PushRequest { version, groups, device, signature, held, is_again };
         Ok(Some(PushBatch { request, last_id, count }))
     }
 

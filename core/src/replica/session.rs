@@ -19,8 +19,8 @@ use crate::{
         codec::{CodecError, FrameReader, MESSAGE_BYTES_MAX, pack, unpack},
         frame::{
             CHECK_PAGE, CheckRequest, CheckResponse, DocumentName, End, FETCH_DOCUMENTS_MAX,
-            FetchRequest, Hello, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame, PushResponse,
-            Stream,
+            FetchRequest, Hello, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame, PullRequest,
+            PushResponse, Stream,
         },
     },
 };
@@ -143,6 +143,8 @@ pub struct Session {
     recovery: Option<u32>,
     /// Documents of which the server will not get back what it lacks.
     lost: BTreeSet<DocumentName>,
+    /// Whether everything that was acknowledged, and that the server may lack, was sent again.
+    has_tried: bool,
     budget_bytes: u64,
     summary: Summary,
 }
@@ -177,6 +179,7 @@ impl Session {
             checks: 0,
             recovery: None,
             lost: BTreeSet::new(),
+            has_tried: false,
             budget_bytes,
             summary: Summary::default(),
         }
@@ -213,7 +216,9 @@ impl Session {
                     self.awaited = Awaited::Pull;
                     // What an earlier process was killed before it overwrote.
                     replica.sweep_erased()?;
+                    let has_tried = Some(self.has_tried);
                     let request = replica.pull_request(self.budget_bytes)?;
+                    let request = PullRequest { has_tried, ..request };
                     Some(Request { path: "/v1/pull", body: pack(&request)? })
                 }
                 Phase::Check { after } => self.check(after)?,
@@ -297,6 +302,7 @@ impl Session {
         self.was_asked.extend(asked.iter().copied());
         self.is_round_needed = true;
         if self.asked.is_empty() {
+            self.has_tried = true;
             // Nothing waits after the last place: the next step decides on another round.
             self.phase = Phase::Push { after: i64::MAX };
         }
@@ -558,6 +564,12 @@ impl Session {
             return Ok(Phase::ResendAsked);
         }
         let Some(number) = self.recovery.take().filter(|_| self.checks > 0) else {
+            let told = self.hello.as_ref().and_then(|hello| hello.recovery);
+            if told.is_some_and(|told| !told.is_closed) && self.checks > 0 && !self.has_tried {
+                // There was nothing to send again, which the server waits to hear.
+                self.has_tried = true;
+                return Ok(Phase::Pull);
+            }
             return Ok(Phase::Done);
         };
         replica.note_recovered(number)?;

@@ -105,6 +105,9 @@ pub struct PushRequest {
     /// What its author saw who wrote these changes; none before the first pull.
     #[n(4)]
     pub held: Option<HeldView>,
+    /// Whether these changes were acknowledged before, by a server that lost them since.
+    #[n(5)]
+    pub is_again: Option<bool>,
 }
 
 /// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
@@ -282,6 +285,10 @@ pub struct PullRequest {
     /// lost; none before the first.
     #[n(10)]
     pub recovered: Option<u32>,
+    /// Whether everything that was acknowledged and that the server may lack was sent again since
+    /// this conversation began.
+    #[n(11)]
+    pub has_tried: Option<bool>,
     /// The last head of the server's audit that this device was told.
     #[n(20)]
     pub audit_head: Option<AuditHead>,
@@ -562,6 +569,7 @@ mod tests {
             device: DeviceId(uuid::Uuid::nil()),
             signature: Vec::new(),
             held: None,
+            is_again: None,
         }
     }
 

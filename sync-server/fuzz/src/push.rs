@@ -228,6 +228,7 @@ impl World {
             device: device.id,
             signature: Vec::new(),
             held: None,
+            is_again: None,
         };
         accept::push(&self.storage, &Policy::open(), &device, &request, 1_700_000_000_000)
             .unwrap()

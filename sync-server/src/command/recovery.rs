@@ -62,6 +62,7 @@ fn in_json(known: &Progress) -> Json {
         "announced": recovery.is_announced,
         "closed_at": (!recovery.is_open()).then(|| to_rfc3339(recovery.closed_at)),
         "returned": named(&known.returned),
+        "again": named(&known.again),
         "expected": named(&known.expected),
     })
 }
@@ -75,11 +76,12 @@ fn in_words(known: &Progress) -> String {
         return format!("{text}; nothing is expected any more since {since}");
     }
     text.push_str(&format!(
-        "; {} devices came back, {} are waited for",
-        known.returned.len(),
+        "; {} devices came back, {} of them may bring more with their next sync, {} are waited for",
+        known.returned.len() + known.again.len(),
+        known.again.len(),
         known.expected.len()
     ));
-    for DeviceContact { device, .. } in &known.expected {
+    for DeviceContact { device, .. } in known.expected.iter().chain(&known.again) {
         text.push_str(&format!("\n  {}  {}  {}", device.id, device.user, device.name));
     }
     text.push_str(

@@ -2,7 +2,7 @@
 //!
 //! Parts of the [`Read`](super::Read) and [`Write`](super::Write) contracts.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use outrider_core::{ids::DeviceId, sync::frame::Recovery, time::TimestampMs};
 
@@ -21,6 +21,8 @@ pub struct StoredRecovery {
     pub is_announced: bool,
     /// Since when nothing is expected from anybody; 0 while it is.
     pub closed_at: TimestampMs,
+    /// Where the feed stood when the last change came back.
+    pub moved: u64,
 }
 
 impl StoredRecovery {
@@ -42,8 +44,9 @@ impl StoredRecovery {
 pub trait ReadRecovery {
     /// The last one.
     fn recovery(&self) -> Result<Option<StoredRecovery>, StorageError>;
-    /// Devices that came back since it began.
-    fn returned(&self, number: u32) -> Result<BTreeSet<DeviceId>, StorageError>;
+    /// Devices that came back since it began, each with where the feed stood when it had last sent
+    /// everything again.
+    fn returned(&self, number: u32) -> Result<BTreeMap<DeviceId, u64>, StorageError>;
     /// When the `nth` last day began on which some device was heard of, counted from 1; none if there
     /// were not so many. Days that nobody lived through, because a clock jumped, are not among them.
     fn last_contact_day(&self, nth: u32) -> Result<Option<TimestampMs>, StorageError>;
@@ -52,9 +55,11 @@ pub trait ReadRecovery {
 /// Beginning and ending recoveries.
 #[expect(clippy::missing_errors_doc, reason = "as all methods of `Write`: said there")]
 pub trait WriteRecovery {
+    /// Notes that changes come back with what is being written, if a recovery is open.
+    fn note_moved(&mut self) -> Result<(), StorageError>;
     /// Stores one, in place of one with its number.
     fn put_recovery(&mut self, recovery: &StoredRecovery) -> Result<(), StorageError>;
-    /// Notes that a device came back.
+    /// Notes that a device came back, and has sent everything again as the feed stands now.
     fn note_returned(
         &mut self,
         number: u32,

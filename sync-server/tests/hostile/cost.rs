@@ -125,6 +125,7 @@ fn questions(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     let pull = PullRequest {
         pushed: None,
         recovered: None,
+        has_tried: None,
         version: PROTOCOL_VERSION,
         position: 0,
         digest: [0; 16],

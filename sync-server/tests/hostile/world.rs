@@ -236,7 +236,7 @@ impl Liar {
     pub(crate) fn signed(&self, groups: Vec<PushGroup>) -> PushRequest {
         let signature = sign::sign(&self.key, self.id, &groups).unwrap();
         let version = PROTOCOL_VERSION;
-        PushRequest { version, groups, device: self.id, signature, held: None }
+        PushRequest { version, groups, device: self.id, signature, held: None, is_again: None }
     }
 }
 

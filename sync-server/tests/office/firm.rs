@@ -168,6 +168,7 @@ impl Firm {
             groups: vec![PushGroup { changes: vec![change] }],
             signature: Vec::new(),
             held: None,
+            is_again: None,
         };
         let (storage, policy, now_ms) =
             (&self.world.storage, self.world.policy(), self.world.now());

@@ -160,6 +160,40 @@ fn while_somebody_is_waited_for_nothing_is_written_anew() {
     assert_eq!(users, ["anna", "ben"]);
 }
 
+/// Anna came back first, when nothing of hers could be taken yet; when Ben was back too, he wrote hers
+/// anew, although she only had to send it again.
+#[test]
+fn what_one_brings_lets_another_bring_what_follows_it() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    let customer = town.customer;
+    for (at, name) in [(1, "by ben"), (0, "by anna"), (1, "by ben again"), (0, "by anna again")] {
+        town.phones[at].update(customer, json!({ "short_name": name }));
+        town.sync(at);
+        town.sync(1 - at);
+    }
+    town.world.restore(&backup, true);
+    let mut open = 0;
+    for _ in 0..4 {
+        for at in [0, 1] {
+            assert_eq!(town.sync(at).recovered, 0);
+        }
+        let progress = recovery::progress(&town.world.storage).unwrap().unwrap();
+        open += usize::from(progress.recovery.is_open());
+        assert_eq!(progress.expected, []);
+        assert_eq!(progress.again.is_empty(), !progress.recovery.is_open());
+    }
+    assert_eq!(open, 2, "the last change came back in the third round");
+    let history = office::history(
+        &*town.world.storage.read().unwrap(),
+        customer,
+        &office::HistoryQuery { field: Some("short_name".to_owned()), ..Default::default() },
+    );
+    let users: Vec<String> = history.unwrap().entries.into_iter().map(|one| one.user).collect();
+    assert_eq!(users, ["anna", "ben", "anna", "ben"]);
+    town.settle();
+}
+
 /// The server's clock jumped by ten years: everybody else was taken for lost, and the first device
 /// that came back wrote anew what Ben had on his.
 #[test]

@@ -92,6 +92,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         held: [0; 16],
         erased: None,
         recovered: None,
+        has_tried: None,
         audit_head,
         pushed: None,
     };

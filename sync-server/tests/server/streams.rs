@@ -30,6 +30,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         held: [0; 16],
         erased: None,
         recovered: None,
+        has_tried: None,
         audit_head: None,
         pushed: None,
     };

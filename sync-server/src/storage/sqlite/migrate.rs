@@ -19,7 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_erasure_due.sql"),
     include_str!("migrations/0010_recovery.sql"),
     ADDS_SUMS,
-    include_str!("migrations/0012_contact_days.sql"),
+    include_str!("migrations/0012_returns.sql"),
 ];
 
 /// The one after which everything stored is summed: SQL cannot.

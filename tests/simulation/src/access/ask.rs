@@ -162,6 +162,7 @@ impl Talk<'_> {
             held: [0; 16],
             erased: None,
             recovered: None,
+            has_tried: None,
             grant: [0; 16],
             audit_head: None,
             pushed: None,

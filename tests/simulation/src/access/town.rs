@@ -538,7 +538,14 @@ impl Town {
         };
         let groups = vec![PushGroup { changes: vec![change] }];
         let (version, signature) = (PROTOCOL_VERSION, Vec::new());
-        let request = PushRequest { version, groups, device: device.id, signature, held: None };
+        let request = PushRequest {
+            version,
+            groups,
+            device: device.id,
+            signature,
+            held: None,
+            is_again: None,
+        };
         let open = Policy::open();
         let answer = accept::push(&self.storage, &open, device, &request, self.now_ms)?;
         if answer.answers.iter().any(|answer| answer.outcome != Outcome::Applied) {
