@@ -379,6 +379,9 @@ impl<'a> Desk<'a> {
             self.tx.add_change(id, change, self.now_ms)?;
             self.audit("applied", id, change.hash, "")?;
         }
+        let changes = staged.flat.iter().map(|(_, change, _)| staged::change_bytes(change));
+        let documents = staged.documents.values().map(Held::size_bytes);
+        self.spent.note_held(changes.chain(documents).sum());
         let applied = staged.flat.into_iter();
         self.applied.extend(applied.map(|(id, change, clock)| Applied { id, change, clock }));
         for (id, mut held) in staged.documents {
@@ -409,7 +412,7 @@ impl<'a> Desk<'a> {
     /// large documents.
     fn make_room(&mut self) -> Result<(), StorageError> {
         if self.spent.is_room_needed() {
-            self.flush()?;
+            self.settle()?;
             self.documents.clear();
             self.spent.forget_loaded();
         }

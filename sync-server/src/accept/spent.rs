@@ -9,7 +9,7 @@
 /// Bytes of documents and history that judging one push copies and reads, about, at most. A thousand
 /// changes of ordinary records take two megabytes.
 pub const WORK_BYTES_MAX: usize = 48 * 1024 * 1024;
-/// Bytes of documents that a push holds in memory, about, at most.
+/// Bytes of documents and changes that a push holds in memory, about, at most.
 pub const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What was spent; nothing is counted for what the office itself writes.
@@ -44,6 +44,11 @@ impl Spent {
     /// A document of this size was loaded and is held.
     pub(super) fn note_loaded(&mut self, bytes: usize) {
         self.note_work(bytes);
+        self.loaded_bytes = self.loaded_bytes.saturating_add(bytes);
+    }
+
+    /// So much more is held: what was taken over, and documents that grew with it.
+    pub(super) fn note_held(&mut self, bytes: usize) {
         self.loaded_bytes = self.loaded_bytes.saturating_add(bytes);
     }
 

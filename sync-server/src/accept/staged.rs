@@ -21,6 +21,11 @@ const CLOCK_ENTRY_BYTES: usize = 32;
 /// Bytes that a key takes in a state beside what it says.
 const KEY_OVERHEAD_BYTES: usize = 64;
 
+/// Bytes that an operation takes beside its key and its predecessors.
+const OP_OVERHEAD_BYTES: usize = 80;
+/// Bytes of one predecessor.
+const PRED_BYTES: usize = 24;
+
 /// A document as it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
@@ -71,6 +76,13 @@ impl Held {
             Content::Text(text) => text.generation,
         }
     }
+}
+
+/// Bytes that a change takes, about.
+pub(super) fn change_bytes(encoded: &EncodedChange) -> usize {
+    let ops = encoded.change.ops.iter();
+    let ops = ops.map(|op| OP_OVERHEAD_BYTES + op.key.len() + op.pred.len() * PRED_BYTES);
+    encoded.bytes.len() + ops.sum::<usize>()
 }
 
 /// What one group wants to change.

@@ -80,7 +80,8 @@ pub(crate) struct Ledger {
     /// Whether a server may be older than an app.
     is_mixed: bool,
     known: BTreeSet<ChangeHash>,
-    ops: BTreeMap<(DocumentId, OpId), (u32, i64)>,
+    /// Edit and count of an operation; more than one where a device used a number again.
+    ops: BTreeMap<(DocumentId, OpId), Vec<(u32, i64)>>,
     /// What an operation is on one device alone, until that writes it anew.
     own_ops: BTreeMap<(String, DocumentId, OpId), (u32, i64)>,
     numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
@@ -171,7 +172,8 @@ impl Ledger {
                 Action::Put(Value::Int(count)) => *count,
                 Action::Put(_) | Action::Delete => 0,
             };
-            let before = op.pred.iter().filter_map(|id| self.op(device, document, *id)).next_back();
+            let pred = op.pred.iter();
+            let before = pred.filter_map(|id| self.op(device, document, *id).first()).next_back();
             let cells = match &op.action {
                 Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
                     op_ids_from_text(text)
@@ -179,30 +181,35 @@ impl Ledger {
                 Action::Put(_) | Action::Delete => Vec::new(),
             };
             let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
-                ids.filter_map(|id| Some(ledger.op(device, document, id)?.0)).collect()
+                ids.flat_map(|id| ledger.op(device, document, id))
+                    .map(|(number, _)| *number)
+                    .collect()
             };
             let done = Wrote {
                 is_delete: op.action == Action::Delete,
                 seen: edits_of(self, &mut seen.copied()),
                 cells: edits_of(self, &mut cells.into_iter()),
-                step: count - before.map_or(0, |(_, count)| count),
+                step: count - before.map_or(0, |(_, count)| *count),
             };
             wrote.insert(plain_key(entity, &op.key), done);
             if is_forking {
                 let own = (device.to_owned(), document.clone(), id);
                 self.own_ops.insert(own, (number, count));
-                self.ops.entry((document.clone(), id)).or_insert((number, count));
+                // Which of them others will have seen only the server decides.
+                self.ops.entry((document.clone(), id)).or_default().push((number, count));
             } else {
-                self.ops.insert((document.clone(), id), (number, count));
+                self.ops.insert((document.clone(), id), vec![(number, count)]);
             }
         }
         let name = (document.clone(), number);
         self.edits.entry(name).or_insert_with(|| Edit { wrote, ..Edit::default() });
     }
 
-    fn op(&self, device: &str, document: &DocumentId, id: OpId) -> Option<(u32, i64)> {
-        let own = self.own_ops.get(&(device.to_owned(), document.clone(), id));
-        own.or_else(|| self.ops.get(&(document.clone(), id))).copied()
+    fn op(&self, device: &str, document: &DocumentId, id: OpId) -> &[(u32, i64)] {
+        if let Some(own) = self.own_ops.get(&(device.to_owned(), document.clone(), id)) {
+            return std::slice::from_ref(own);
+        }
+        self.ops.get(&(document.clone(), id)).map_or(&[], Vec::as_slice)
     }
 
     /// Takes note of a text as a device had it before and after an edit.
