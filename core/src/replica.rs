@@ -162,7 +162,10 @@ impl Replica {
         let schema = Schema::current();
         let actor = {
             let tx = store.begin()?;
-            rows::create_tables(&tx, schema).map_err(StoreError::from)?;
+            // Looking at every table and index takes longer than all else that opening does.
+            if meta::schema_version(&tx)? != Some(schema.version) {
+                rows::create_tables(&tx, schema).map_err(StoreError::from)?;
+            }
             let actor = identity::recognise(&tx, &folder.join(INSTANCE_FILE), &mut rng)?;
             leased::note_time(&tx, lease::server_time(&tx, options.clock.now_ms())?)?;
             points::reach("device.open.before_commit");

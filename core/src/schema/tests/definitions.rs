@@ -196,3 +196,21 @@ fn data_model_page_is_what_the_definitions_say() {
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(written == page, "docs/DATA_MODEL.md is old: run this test with UPDATE_DOCS=1");
 }
+
+/// A store looks at its tables again when the version of the definitions is another one, and only then.
+#[test]
+fn definitions_that_changed_have_another_version() {
+    use sha2::{Digest as _, Sha256};
+
+    use crate::ids::to_hex;
+
+    let schema = Schema::builtin();
+    let shape = format!("{:?}{:?}", schema.entities, schema.picklists);
+    let known = (3, "15c0508cdfa07c79");
+    let found = to_hex(&Sha256::digest(shape).into_iter().take(8).collect::<Vec<u8>>());
+    assert_eq!(
+        (schema.version, found.as_str()),
+        known,
+        "count BUILTIN_VERSION up, and write down version and digest here"
+    );
+}
