@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 mod file;
 
 pub use file::FileKeys;
-pub(crate) use file::{private, sync_folder};
+pub(crate) use file::{make_private_folder, private, sync_folder};
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;

@@ -22,7 +22,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
 
 use crate::{
     ids::{ActorId, ActorPrefix, RecordId},
-    keys::{KeyStore, StoreKey},
+    keys::{KeyStore, StoreKey, make_private_folder},
     points,
     schema::Schema,
     store::{
@@ -137,7 +137,7 @@ impl Replica {
         key: Option<Arc<dyn DeviceKey>>,
     ) -> Result<Self, ReplicaError> {
         let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
-        fs::create_dir_all(folder).map_err(folder_error)?;
+        make_private_folder(folder).map_err(folder_error)?;
         wipe::check_not_begun(folder)?;
         let mut rng = match options.seed {
             Some(seed) => StdRng::seed_from_u64(seed),

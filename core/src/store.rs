@@ -26,7 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::Db
 
 use crate::{
     ids::DocumentId,
-    keys::{KeyStore, StoreKey},
+    keys::{KeyStore, StoreKey, private},
     points,
 };
 
@@ -244,6 +244,7 @@ impl Store {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         engine::check()?;
         let open_error = |source| StoreError::opening(path, source);
+        make_private(path);
         let conn = Connection::open_with_flags(path, FLAGS).map_err(open_error)?;
         Self::begin_with(conn, path, durability, false)
     }
@@ -263,6 +264,7 @@ impl Store {
         if !engine::check()? {
             return Err(SealError::NoCipher.into());
         }
+        make_private(path);
         let conn = seal::open(path, FLAGS, keys, fresh)?;
         Self::begin_with(conn, path, durability, true)
     }
@@ -340,6 +342,12 @@ impl Store {
 }
 
 /// Whether the file holds something that is no device's store. Nothing is written to find out.
+/// Makes an empty database that only its owner may read; SQLite gives its journal the same rights. What
+/// cannot be made, opening will say.
+fn make_private(path: &Path) {
+    let _ = private().create_new(true).open(path);
+}
+
 fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     // Both are asked at one moment: beside us another process may be making the file.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::sync::Arc;
+use std::{fs, path::Path, sync::Arc};
 
 use outrider_core::schema::Type;
 use outrider_core::{
@@ -455,4 +455,23 @@ fn a_long_text_keeps_to_the_limit_of_its_field() {
     let notes = |count: usize| fields(json!({"company_name": "Acme", "notes": "记".repeat(count)}));
     let error = replica.create("customer", &notes(max + 1)).unwrap_err();
     assert_eq!(error.to_string(), format!("`notes`: longer than {max} characters"));
+}
+
+/// Others who have an account on the same computer read no customers.
+#[cfg(unix)]
+#[test]
+fn nobody_else_may_read_what_is_stored() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let mut replica = Replica::open(&home, Options::default()).unwrap();
+    replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+    assert_eq!(mode(&home), 0);
+    let files: Vec<_> = fs::read_dir(&home).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        assert_eq!(mode(&file), 0, "{}", file.display());
+    }
 }

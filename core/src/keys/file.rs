@@ -8,6 +8,7 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use zeroize::Zeroizing;
@@ -17,6 +18,9 @@ use crate::{
     ids::{from_hex, to_hex},
     points,
 };
+
+/// Counts the drafts of this process.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 /// The key of one replica in a file.
 #[derive(Debug, Clone)]
@@ -53,9 +57,15 @@ impl FileKeys {
     fn write(&self, key: &StoreKey) -> io::Result<()> {
         make_private_folder(self.folder())?;
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}", std::process::id()));
+        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
+        name.push(format!(".{}.{number}", std::process::id()));
         let draft = self.path.with_file_name(name);
-        let mut file = private().create(true).truncate(true).open(&draft)?;
+        // One that is left is of a process that was killed, and may be the key itself by another name.
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = private().create_new(true).open(&draft)?;
         file.write_all(Zeroizing::new(to_hex(key.bytes())).as_bytes())?;
         file.sync_all()?;
         // Of two processes that keep a key together one is first; both use its key.
@@ -124,7 +134,8 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-fn make_private_folder(path: &Path) -> io::Result<()> {
+/// Makes a folder that only its owner may look into.
+pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -160,6 +171,23 @@ mod tests {
         assert!(keys.destroy().unwrap());
         assert_eq!(keys.load().unwrap(), None);
         assert_eq!(format!("{one:?}"), "StoreKey(…)");
+    }
+
+    /// A process was killed between linking its draft and removing it; another one with its number
+    /// emptied the draft, which was the key.
+    #[test]
+    fn a_draft_that_is_left_is_not_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = FileKeys::new(folder.path().join("device.key"));
+        let (one, two) = (StoreKey::new([1; 32]), StoreKey::new([2; 32]));
+        keys.keep(&one).unwrap();
+        let next = DRAFTS.load(Ordering::Relaxed);
+        for number in next..next + 1_000 {
+            let draft = format!("device.key.{}.{number}", std::process::id());
+            fs::hard_link(keys.path(), folder.path().join(draft)).unwrap();
+        }
+        assert_eq!(keys.keep(&two).unwrap(), one);
+        assert_eq!(keys.load().unwrap(), Some(one));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DATABASE_FILE, INSTANCE_FILE, KEY_FILE, Options, Replica, ReplicaError};
 use crate::{
     ids::to_hex,
-    keys::private,
+    keys::{make_private_folder, private},
     store::{
         StoreError,
         copy::{self, Holding},
@@ -124,16 +124,20 @@ impl Replica {
             return Err(CopyError::Exists(to.to_owned()).into());
         }
         let name = to_hex(&self.rng.random::<[u8; 8]>());
-        let database = Draft::beside(to, &[".", &name, ".db"].concat());
         let file_error = |path: &Path| {
             let path = path.to_owned();
             move |source| CopyError::File { path, source }
         };
+        // What SQLite leaves beside a file that it could not write goes with the folder: a journal has
+        // in it what was to be deleted from the copy.
+        let folder = DraftFolder::beside(to, &[".", &name, ".part"].concat());
+        make_private_folder(&folder.0).map_err(file_error(&folder.0))?;
+        let database = folder.0.join("store.db");
         // SQLite writes into a file that is there and empty, whoever may read it.
-        private().create_new(true).open(&database.0).map_err(file_error(&database.0))?;
+        private().create_new(true).open(&database).map_err(file_error(&database))?;
         self.check_lease()?;
-        let holding = copy::write(&self.store, &database.0)?;
-        let (sha256, database_bytes) = digest(&database.0).map_err(file_error(&database.0))?;
+        let holding = copy::write(&self.store, &database)?;
+        let (sha256, database_bytes) = digest(&database).map_err(file_error(&database))?;
         let manifest = Manifest {
             app: env!("CARGO_PKG_VERSION").to_owned(),
             schema_version: self.schema.version,
@@ -143,10 +147,10 @@ impl Replica {
             sha256,
             was_encrypted: self.store.is_sealed(),
         };
-        let draft = Draft::beside(to, &[".", &name, ".part"].concat());
-        compress(&database.0, &draft.0, &manifest).map_err(file_error(&draft.0))?;
+        let draft = folder.0.join("store");
+        compress(&database, &draft, &manifest).map_err(file_error(&draft))?;
         // A link refuses to take the place of a file that came meanwhile.
-        match fs::hard_link(&draft.0, to) {
+        match fs::hard_link(&draft, to) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(CopyError::Exists(to.to_owned()).into())
             }
@@ -175,9 +179,11 @@ impl Replica {
         let at_home = |source| CopyError::File { path: home.to_owned(), source };
         let made = (!home.exists()).then(|| MadeFolder(home.to_owned()));
         fs::create_dir_all(home).map_err(at_home)?;
-        let draft = Draft::beside(&home.join(DATABASE_FILE), ".part");
-        let manifest = decompress(from, &draft.0)?;
-        let holding = copy::check(&draft.0).map_err(|error| {
+        let folder = DraftFolder::beside(&home.join(DATABASE_FILE), ".part");
+        make_private_folder(&folder.0).map_err(at_home)?;
+        let draft = folder.0.join(DATABASE_FILE);
+        let manifest = decompress(from, &draft)?;
+        let holding = copy::check(&draft).map_err(|error| {
             if matches!(error, StoreError::TooNew { .. }) {
                 ReplicaError::from(error)
             } else {
@@ -187,12 +193,13 @@ impl Replica {
         if holding != manifest.holding {
             return Err(damaged(from, "it holds something else than it says").into());
         }
-        match fs::hard_link(&draft.0, home.join(DATABASE_FILE)) {
+        match fs::hard_link(&draft, home.join(DATABASE_FILE)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(used().into());
             }
             linked => linked.map_err(at_home)?,
         }
+        drop(folder);
         if let Some(made) = made {
             made.keep();
         }
@@ -200,10 +207,10 @@ impl Replica {
     }
 }
 
-/// A file that is gone when this is.
-struct Draft(PathBuf);
+/// A folder that is gone when this is, with all that is in it.
+struct DraftFolder(PathBuf);
 
-impl Draft {
+impl DraftFolder {
     fn beside(path: &Path, suffix: &str) -> Self {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(suffix);
@@ -211,14 +218,9 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for DraftFolder {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-        // SQLite leaves its journal beside a file that it could not write, with what was to be
-        // deleted from the copy in it.
-        let mut journal = self.0.clone().into_os_string();
-        journal.push("-journal");
-        let _ = fs::remove_file(journal);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

@@ -146,8 +146,11 @@ impl SqliteStorage {
         let beside = folder.join(LEDGER_FILE);
         let is_synced = durability == Durability::Synced;
         let ledger = ledger::reconcile(&mut writer, ledger.unwrap_or(&beside), is_synced)?;
-        // What a server that ended in between had not overwritten yet.
-        erasure::sweep(&writer)?;
+        // What a server that ended in between had not overwritten yet. On a full disk it waits for the next
+        // erasure: others must not.
+        if let Err(error) = erasure::sweep(&writer) {
+            tracing::warn!(%error, "what was erased is not overwritten yet");
+        }
         let position = feed::position(&writer)?;
         Ok(Self {
             news: watch::Sender::new(position),

@@ -37,6 +37,7 @@ const STORIES: &[(&str, &[Story])] = &[
     ("device.import", &[begin::import]),
     ("device.cursor", &[keep::restored]),
     ("device.resend", &[keep::restored]),
+    ("device.resent", &[keep::restored]),
     ("device.sweep", &[leave::erased]),
     ("device.review", &[leave::turned_away]),
     ("device.leave", &[leave::turned_away]),
