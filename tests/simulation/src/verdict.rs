@@ -113,13 +113,14 @@ pub(crate) fn judge(world: &mut World, moves: bool) -> Result<(), Failure> {
     let mut verdict = Verdict::default();
     let office = Office::read(world.server()?)?;
     let mut excused = Excused::find(world, &office)?;
-    if moves && excused.is_empty() {
+    let mut apart = excused.of_agreement(is_recovering(world)?);
+    if moves && apart.is_empty() {
         let words = format!("after {QUIET_ROUNDS_MAX} rounds something still moves");
         verdict.add(Check::Alive, words);
     }
-    converged::judge(world, &office, &excused, &mut verdict)?;
+    converged::judge(world, &office, &apart, &mut verdict)?;
     durable::judge(world, &office, &excused, &mut verdict);
-    queue::judge(world, &office, &mut excused, &mut verdict)?;
+    queue::judge(world, &office, &mut apart, &mut verdict)?;
     world.sabotage_data()?;
     for device in &world.devices {
         world.ledger.note_inbox(device.replica()?)?;
@@ -134,8 +135,14 @@ pub(crate) fn judge(world: &mut World, moves: bool) -> Result<(), Failure> {
     for (check, what) in verdict.found {
         world.out.add(check, what);
     }
-    for (excuse, count) in excused.counts() {
+    for (excuse, count) in excused.counts().into_iter().chain(apart.counts()) {
         world.out.excuse(excuse, count);
     }
     Ok(())
+}
+
+/// Whether the server still waits for what devices may bring after its data was put back.
+fn is_recovering(world: &World) -> Result<bool, Failure> {
+    let last = world.server()?.storage().read()?.recovery()?;
+    Ok(last.is_some_and(|last| last.is_open()))
 }
