@@ -109,7 +109,7 @@ impl Excused {
     /// What need not be the same everywhere: when the recovery is over, what is gone is written anew, and
     /// everybody agrees on that.
     pub(super) fn of_agreement(&self, is_recovering: bool) -> Self {
-        let is_apart = |reason: &&'static str| is_recovering || **reason == ERASED_SHELL;
+        let is_apart = |reason: &&'static str| is_recovering || *reason == ERASED_SHELL;
         let documents = self.documents.iter().filter(|(_, reason)| is_apart(reason));
         let documents = documents.map(|(id, reason)| (id.clone(), *reason)).collect();
         Self { documents, ..Self::default() }
