@@ -61,6 +61,8 @@ pub struct Server {
     pub enrolled: u8,
     /// Prefixes whose devices it turned away, as bits.
     pub revoked: u8,
+    /// Whether it was told, or found out, that it was put back.
+    pub is_recovering: bool,
 }
 
 /// What it says of a change.
@@ -127,6 +129,7 @@ impl Server {
             erasures: Vec::new(),
             enrolled,
             revoked: 0,
+            is_recovering: false,
         }
     }
 
@@ -329,6 +332,7 @@ impl Server {
 
     /// Notes that it was put back.
     pub fn mark(&mut self, facts: &mut Facts) {
+        self.is_recovering = true;
         self.advance(facts, Commit::Mark);
     }
 

@@ -102,6 +102,7 @@ struct Session<'f> {
     was_asked: Set,
     is_round_needed: bool,
     is_checked: bool,
+    has_tried: bool,
     to_fetch: Vec<DocumentName>,
     said: Said,
 }
@@ -119,6 +120,7 @@ pub fn talk(facts: &mut Facts, device: &Device, server: &Server, is_withheld: bo
         was_asked: Set::new(),
         is_round_needed: false,
         is_checked: false,
+        has_tried: false,
         to_fetch: Vec::new(),
         said: Said::default(),
     };
@@ -217,6 +219,7 @@ impl Session<'_> {
             insert(&mut self.was_asked, *change);
         }
         self.is_round_needed = true;
+        self.has_tried = true;
         let known = self.device.acknowledged().map(|own| own.change);
         let batch: Vec<ChangeId> = known.filter(|change| asked.contains(change)).collect();
         if batch.is_empty() || self.facts.broken == Broken::NothingSentAgain {
@@ -244,6 +247,7 @@ impl Session<'_> {
         let places = (cursor, self.device.pushed);
         let Some(pulled) = self.server.pull(self.facts, places, prefix, reached) else {
             self.said.is_restored = true;
+            self.server.is_recovering = true;
             self.device.reset_cursor(self.facts);
             return (Phase::Resend, Some(Ask::Pull));
         };
@@ -282,8 +286,13 @@ impl Session<'_> {
     fn fetch(&mut self) -> (Phase, Option<Ask>) {
         let documents = std::mem::take(&mut self.to_fetch);
         if documents.is_empty() {
-            let is_done = self.asked.is_empty();
-            return (if is_done { Phase::Done } else { Phase::ResendAsked }, None);
+            if !self.asked.is_empty() {
+                return (Phase::ResendAsked, None);
+            }
+            // There was nothing to send again, which the server waits to hear.
+            let is_due = self.server.is_recovering && self.is_checked && !self.has_tried;
+            self.has_tried |= is_due;
+            return (if is_due { Phase::Pull } else { Phase::Done }, None);
         }
         for document in documents {
             if let Some(frame) = self.server.whole(document) {
