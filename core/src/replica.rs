@@ -13,7 +13,6 @@
 //! [`wipe`](mod@wipe) empties it.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };

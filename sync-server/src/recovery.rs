@@ -56,14 +56,30 @@ pub(crate) fn note_unknown(
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
     let last = storage.read()?.recovery()?;
-    let number = last.map_or(0, |last| last.number);
-    let is_open = last.is_some_and(|last| last.is_open());
+    let (number, recovered) = (last.map_or(0, |last| last.number), request.recovered.unwrap_or(0));
     // Who was away during the last one comes back from before it, and tells of no other.
-    let is_late = number > request.recovered.unwrap_or(0);
-    if is_open || is_late {
+    if number > recovered {
         return Ok(());
     }
-    open(storage, number.max(request.recovered.unwrap_or(0)), now_ms)
+    match last.filter(StoredRecovery::is_open) {
+        Some(open) => renumber(storage, &open, recovered, now_ms),
+        None => open(storage, recovered, now_ms),
+    }
+}
+
+/// Gives a recovery a number that no device knows as that of another one: data that was put back to
+/// before the last one counts from there again.
+fn renumber(
+    storage: &dyn Storage,
+    open: &StoredRecovery,
+    known: u32,
+    now_ms: TimestampMs,
+) -> Result<(), StorageError> {
+    let mut write = storage.write()?;
+    write.put_recovery(&StoredRecovery { closed_at: now_ms.max(1), ..*open })?;
+    write.put_recovery(&StoredRecovery { number: known.saturating_add(1), ..*open })?;
+    write.commit()?;
+    Ok(())
 }
 
 /// Takes note of a device that came back and has sent everything again, or lacks nothing.

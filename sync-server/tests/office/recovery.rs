@@ -160,6 +160,28 @@ fn while_somebody_is_waited_for_nothing_is_written_anew() {
     assert_eq!(users, ["anna", "ben"]);
 }
 
+/// Both were the first one that the data knew of: devices took the second for one that was behind them,
+/// and nothing of what it lost was written anew.
+#[test]
+fn a_backup_that_is_put_back_twice_makes_two_recoveries() {
+    for is_announced in [true, false] {
+        let mut town = Town::open();
+        let backup = town.world.back_up();
+        for name in ["first", "second"] {
+            town.office_writes(town.customer, json!({ "short_name": name }));
+            town.sync_all();
+            town.phones[1].update(town.customer, json!({ "company_name": name }));
+            town.world.restore(&backup, is_announced);
+            town.settle();
+            let shown = town.shown(town.customer);
+            assert_eq!(shown["short_name"], name);
+            assert_eq!(shown["company_name"], name);
+        }
+        let last = recovery::progress(&town.world.storage).unwrap().unwrap();
+        assert_eq!((last.recovery.number, last.recovery.is_open()), (2, false));
+    }
+}
+
 /// Anna came back first, when nothing of hers could be taken yet; when Ben was back too, he wrote hers
 /// anew, although she only had to send it again.
 #[test]
