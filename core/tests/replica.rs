@@ -238,11 +238,11 @@ fn a_copied_store_goes_on_under_another_actor() {
     let id = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
     drop(replica);
     let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
+    for entry in fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
         // A backup of the database does not carry the token beside it.
         if entry.file_name() != INSTANCE_FILE {
-            std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+            fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
     }
     let actors = |folder: &std::path::Path, seed| {

@@ -3,9 +3,13 @@
 //! A value stays if both sides have it, or if the side without it has never seen it. The join is
 //! commutative, associative and idempotent, and gives what applying all changes gives.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use super::state::{Clock, Head, State, Survivor, covers_clock, covers_op, merge_clock};
+use super::state::{Clock, Head, Seen, State, Survivor, covers_clock, covers_op, merge_clock};
+use crate::ids::ActorId;
 
 /// What changed in a document since a clock that the receiver is known to cover.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +31,35 @@ pub enum DeltaOutcome {
 }
 
 impl State {
+    /// Actors of whom one number is two different changes in the two: a copied device wrote it twice,
+    /// and a server that was put back has the other one. Joined, each would take the other's for what it
+    /// has seen, and they would stay apart for good.
+    ///
+    /// What does not show, because both changes have as many operations and others follow them, is
+    /// not told.
+    #[must_use]
+    pub fn parted_actors(&self, other: &Self) -> BTreeSet<ActorId> {
+        if self.generation != other.generation && !other.heads.is_empty() {
+            return BTreeSet::new();
+        }
+        let has_other_ops = |actor: &ActorId, seen: &Seen| {
+            self.clock.get(actor).is_some_and(|own| own.seq == seen.seq && own.op != seen.op)
+        };
+        let has_other_head = |head: &Head| {
+            let own = self.heads.iter().find(|own| own.actor == head.actor && own.seq == head.seq);
+            own.is_some_and(|own| own.hash != head.hash)
+        };
+        let by_ops = other.clock.iter().filter(|(actor, seen)| has_other_ops(actor, seen));
+        let by_head = other.heads.iter().filter(|head| has_other_head(head));
+        by_ops.map(|(actor, _)| *actor).chain(by_head.map(|head| head.actor)).collect()
+    }
+
+    /// Whether there are such actors.
+    #[must_use]
+    pub fn is_parted(&self, other: &Self) -> bool {
+        !self.parted_actors(other).is_empty()
+    }
+
     /// Joins `other` into this state.
     pub fn join(&mut self, other: &Self) {
         match self.generation.cmp(&other.generation) {
@@ -56,7 +89,11 @@ impl State {
             Ordering::Less => return DeltaOutcome::NeedsWhole,
             Ordering::Equal => {}
         }
-        if !covers_clock(&self.clock, &delta.base) {
+        let base = Self { clock: delta.base.clone(), ..Self::default() };
+        if !covers_clock(&self.clock, &delta.base) || self.is_parted(&delta.state) {
+            return DeltaOutcome::NeedsWhole;
+        }
+        if self.is_parted(&base) {
             return DeltaOutcome::NeedsWhole;
         }
         for (key, theirs) in &delta.state.keys {

@@ -62,8 +62,9 @@ pub fn recover(theirs: &State, mine: &State, who: Recovering<'_>) -> Result<Reco
     }
     let mut plan = Plan::default();
     let keys: BTreeSet<&String> = theirs.keys.keys().chain(mine.keys.keys()).collect();
+    let parted = mine.parted_actors(theirs);
     for key in keys {
-        plan.take(theirs, mine, key, who);
+        plan.take((theirs, mine, &parted), key, who);
     }
     plan.count(theirs, mine, who);
     let mut writer = Anew {
@@ -121,8 +122,13 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Looks at one key.
-    fn take(&mut self, theirs: &'a State, mine: &'a State, key: &'a str, who: Recovering<'a>) {
-        let Some(lost) = lost(theirs, mine, key) else { return };
+    fn take(
+        &mut self,
+        (theirs, mine, parted): (&'a State, &'a State, &BTreeSet<ActorId>),
+        key: &'a str,
+        who: Recovering<'a>,
+    ) {
+        let Some(lost) = lost(theirs, mine, key, parted) else { return };
         let is_there = !theirs.survivors(key).is_empty();
         let is_deleted = lost.values.is_empty();
         match who.entity.parse_key(who.part, key) {
@@ -260,21 +266,32 @@ fn is_row_gone(key: &str) -> bool {
 }
 
 /// What `theirs` never saw under a key, and what of it was replaced; `None` if there is nothing.
-fn lost<'a>(theirs: &'a State, mine: &'a State, key: &'a str) -> Option<Lost<'a>> {
+///
+/// An operation of a `parted` actor says nothing by its name: it is another one at the server.
+fn lost<'a>(
+    theirs: &'a State,
+    mine: &'a State,
+    key: &'a str,
+    parted: &BTreeSet<ActorId>,
+) -> Option<Lost<'a>> {
     let (there, here) = (theirs.survivors(key), mine.survivors(key));
+    let is_parted = |id: OpId| parted.contains(&id.actor);
     // A copied device may have written another value under the same name.
     let is_other = |op: &Survivor| there.iter().any(|at| at.id == op.id && at.value != op.value);
-    let unseen: Vec<&Survivor> =
-        here.iter().filter(|op| !covers_op(&theirs.clock, op.id) || is_other(op)).collect();
+    let is_unseen = |op: &&Survivor| {
+        let is_gone = is_parted(op.id) && !there.contains(op);
+        !covers_op(&theirs.clock, op.id) || is_other(op) || is_gone
+    };
+    let unseen: Vec<&Survivor> = here.iter().filter(is_unseen).collect();
     let is_kept = |id: OpId| here.iter().any(|op| op.id == id);
     let replaced: Vec<OpId> = there
         .iter()
         .map(|op| op.id)
-        .filter(|id| covers_op(&mine.clock, *id) && !is_kept(*id))
+        .filter(|id| covers_op(&mine.clock, *id) && !is_kept(*id) && !is_parted(*id))
         .collect();
     // Another device wrote it anew already.
     let is_back = |lost: &&Survivor| {
-        let is_shown = |id: OpId| is_kept(id) || !covers_op(&mine.clock, id);
+        let is_shown = |id: OpId| is_kept(id) || !covers_op(&mine.clock, id) || is_parted(id);
         there.iter().any(|op| is_shown(op.id) && op.value == lost.value)
     };
     let mut values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();

@@ -20,7 +20,7 @@ use crate::{
     store::{
         StoreError,
         document::{self, StoredDocument, decode_state},
-        inbox, index,
+        inbox, index, meta,
         outbox::{self, NewOwnChange, OwnChange},
         quarantine, rows,
         undo::Before,
@@ -274,6 +274,11 @@ impl Writer<'_> {
             (document.state, document.own) = (state, None);
             self.redraw_actor();
             return self.store_merged(entity, document, None);
+        }
+        if document.confirmed().is_parted(&arrived) {
+            // While a recovery is open everything waits; what differs is looked at when it is over.
+            let is_open = meta::recovery_told(self.tx)? > meta::recovered(self.tx)?;
+            return if is_open { Ok(()) } else { self.recover_flat(id, entity, arrived) };
         }
         if arrived.generation > document.state.generation {
             document.own = None;

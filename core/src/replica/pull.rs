@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer, flat::Merged};
 use crate::{
-    crdt::{Clock, Delta, State},
+    crdt::{Delta, State},
     ids::{DocumentId, RecordId},
     points,
     store::{
@@ -401,13 +401,11 @@ impl Writer<'_> {
     fn waits_for_recovery(&self, id: &DocumentId, body: &Body) -> Result<bool, ReplicaError> {
         let broken = |error| ReplicaError::Protocol(format!("{id}: {error}"));
         match body {
-            Body::State(bytes) => {
-                self.is_held_back(id, &State::from_bytes(bytes).map_err(broken)?.clock)
-            }
+            Body::State(bytes) => self.is_held_back(id, &State::from_bytes(bytes).map_err(broken)?),
             Body::Delta(bytes) => {
-                self.is_held_back(id, &Delta::from_bytes(bytes).map_err(broken)?.state.clock)
+                self.is_held_back(id, &Delta::from_bytes(bytes).map_err(broken)?.state)
             }
-            Body::Text(_) => self.is_held_back(id, &Clock::default()),
+            Body::Text(_) => self.is_held_back(id, &State::default()),
         }
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use super::{Replica, ReplicaError, Writer};
 use crate::{
     crdt::{
-        Clock, Own, Recovering, State,
+        Own, Recovering, State,
         base::Base,
         recover,
         state::covers_clock,
@@ -109,14 +109,16 @@ impl Writer<'_> {
     pub(super) fn is_held_back(
         &self,
         id: &DocumentId,
-        arrived: &Clock,
+        arrived: &State,
     ) -> Result<bool, ReplicaError> {
         if !id.part.is_flat() {
             return Ok(document::load(self.tx, id)?.is_some());
         }
         let known = self.load_flat(id)?;
         let confirmed = known.map(|known| known.confirmed.unwrap_or(known.state));
-        Ok(confirmed.is_some_and(|confirmed| !covers_clock(arrived, &confirmed.clock)))
+        Ok(confirmed.is_some_and(|confirmed| {
+            !covers_clock(&arrived.clock, &confirmed.clock) || confirmed.is_parted(arrived)
+        }))
     }
 
     /// Makes a flat document what the server has, with what it lacks written anew on that.

@@ -485,7 +485,9 @@ impl Session {
         self.fetch_too(awaited)?;
         // After a recovery once more: what was sent again has arrived or never will.
         let checks_max = if self.recovery.is_some() { 2 } else { 1 };
-        if self.checks < checks_max && !end.streams.is_empty() {
+        // A server that has nothing at all names no streams.
+        let is_wrong = end.is_held_right == Some(false) || !end.streams.is_empty();
+        if self.checks < checks_max && is_wrong {
             self.checks += 1;
             self.to_check = replica.differing_streams(&end.streams)?.into();
         }

@@ -532,4 +532,41 @@ mod tests {
             assert_eq!(original.replica().unwrap().quarantined().unwrap().awaited, 0);
         }
     }
+
+    /// A device was put back with its token after what it wrote was on a colleague's phone, and the
+    /// server too: the number was another change's now, and the colleague took it for the one that he
+    /// had seen. Nothing told that he held something else than everybody.
+    #[test]
+    fn a_number_that_became_another_change_does_not_part_others_for_good() {
+        let mut office = Office::open();
+        let mut colleague = office.phone("colleague");
+        let (mut original, mut copied, record) = office.phone_and_its_copy();
+        let Office { folder, server, mut dice } = office;
+        let backup = folder.path().join("server-backup");
+        let server = server.back_up(&backup, &mut dice).unwrap();
+        let mut office = Office { folder, server, dice };
+        edit(&mut original, record, 10, "abc");
+        office.sync(&mut original, 1 << 20);
+        office.sync(&mut colleague, 1 << 20);
+        drop(original);
+        let Office { folder, server, mut dice } = office;
+        let place = folder.path().join("server-again");
+        let server = server.restore(&backup, place, true, &mut dice).unwrap();
+        let mut office = Office { folder, server, dice };
+        // As many operations would not show.
+        copied.tell_time(200);
+        let change = fields(&json!({ "short_name": "other" }));
+        copied.replica_mut().unwrap().update(record, &change).unwrap();
+        for round in 0..4 {
+            for phone in [&mut copied, &mut colleague] {
+                let summary = office.sync(phone, 1 << 20);
+                assert!(round < 3 || summary.requests == 1, "{summary:?}");
+            }
+        }
+        let shown = |phone: &Phone| phone.replica().unwrap().get(record).unwrap().unwrap();
+        let seen: Json = shown(&colleague);
+        assert_eq!(seen["short_name"], "other", "{seen}");
+        assert_eq!(seen["company_name"], "Acme 10", "what only he had seen comes back by him");
+        assert_eq!(shown(&copied), seen);
+    }
 }

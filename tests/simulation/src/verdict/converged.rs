@@ -1,9 +1,9 @@
 //! Every device holds what the server holds, rows are what documents say, and all is quiet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
-    crdt::{State, TextDocument},
+    crdt::{Clock, State, TextDocument},
     ids::DocumentId,
     replica::Replica,
     store::{document, meta, rows},
@@ -114,7 +114,13 @@ fn first_difference(mine: &State, theirs: &State) -> String {
         return "heads".to_owned();
     }
     if mine.clock != theirs.clock || mine.max_op != theirs.max_op {
-        return "clock".to_owned();
+        let of = |clock: &Clock, actor| clock.get(actor).map(|seen| (seen.seq, seen.op));
+        let actors: BTreeSet<_> = mine.clock.keys().chain(theirs.clock.keys()).collect();
+        let apart = actors
+            .into_iter()
+            .map(|actor| (actor.to_string(), of(&mine.clock, actor), of(&theirs.clock, actor)));
+        let apart: Vec<_> = apart.filter(|(_, mine, theirs)| mine != theirs).collect();
+        return format!("clock: {apart:?}, {} and {}", mine.max_op, theirs.max_op);
     }
     let keys = mine.keys.keys().chain(theirs.keys.keys());
     keys.filter(|key| mine.survivors(key) != theirs.survivors(key))
