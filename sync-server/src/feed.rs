@@ -109,9 +109,10 @@ pub fn pull(
     note_view(storage, device, request, (&grant, &digest), issuer.now_ms)?;
     note_erasures(storage, device, request, issuer.now_ms)?;
     let is_cursor_known = knows(&*storage.read()?, request)?;
-    if !is_cursor_known {
+    if !is_cursor_known || request.is_cursor_lost == Some(true) {
         recovery::note_unknown(storage, request, issuer.now_ms)?;
-    } else if request.position > 0 && request.has_tried.unwrap_or(true) {
+    }
+    if is_cursor_known && request.position > 0 && request.has_tried.unwrap_or(true) {
         // Apps from before there was such a member are taken at their first word.
         recovery::note_returned(storage, device.id, issuer.now_ms)?;
     }

@@ -203,6 +203,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         pushed: None,
         recovered: None,
         has_tried: None,
+        is_cursor_lost: None,
         version: PROTOCOL_VERSION,
         position: 4,
         digest: [1; 16],

@@ -66,6 +66,7 @@ impl Replica {
             recovered: Some(meta::recovered(conn)?).filter(|number| *number > 0),
             pushed: meta::pushed(conn)?,
             has_tried: Some(false),
+            is_cursor_lost: Some(meta::is_cursor_lost(conn)?).filter(|is_lost| *is_lost),
         })
     }
 
@@ -86,6 +87,7 @@ impl Replica {
         standing::mark_stale(&tx)?;
         forget_feed(&tx)?;
         meta::set_resend_after(&tx, Some(0))?;
+        meta::set_cursor_lost(&tx, true)?;
         erased::forget_numbers(&tx)?;
         points::reach("device.cursor.before_commit");
         tx.commit().map_err(StoreError::from)?;

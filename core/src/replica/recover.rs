@@ -83,6 +83,9 @@ impl Writer<'_> {
         if told.is_closed {
             meta::set_recovery_over(self.tx, told.number)?;
         }
+        if told.number > meta::recovered(self.tx)? && meta::is_cursor_lost(self.tx)? {
+            meta::set_cursor_lost(self.tx, false)?;
+        }
         // Whoever holds nothing has nothing to give back.
         if meta::held(self.tx)? == Digest::default() {
             meta::set_recovered(self.tx, told.number)?;

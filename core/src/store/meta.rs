@@ -254,6 +254,24 @@ pub fn set_recovered(conn: &Connection, number: u32) -> Result<(), StoreError> {
     set(conn, "recovered", &number.to_be_bytes())
 }
 
+/// Whether the server did not know the cursor, and has told of no recovery since.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn is_cursor_lost(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(get::<[u8; 1]>(conn, "cursor_lost")?.is_some_and(|[lost]| lost > 0))
+}
+
+/// Stores whether the server did not know the cursor, and has told of no recovery since.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_cursor_lost(conn: &Connection, is_lost: bool) -> Result<(), StoreError> {
+    set(conn, "cursor_lost", &[u8::from(is_lost)])
+}
+
 /// The number of the last recovery of which the server told.
 ///
 /// # Errors

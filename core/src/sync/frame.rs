@@ -289,6 +289,10 @@ pub struct PullRequest {
     /// this conversation began.
     #[n(11)]
     pub has_tried: Option<bool>,
+    /// Whether the server did not know an earlier cursor and has told of no recovery since: data that
+    /// was put back twice knows nothing of the first time.
+    #[n(12)]
+    pub is_cursor_lost: Option<bool>,
     /// The last head of the server's audit that this device was told.
     #[n(20)]
     pub audit_head: Option<AuditHead>,

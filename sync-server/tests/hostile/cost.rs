@@ -126,6 +126,7 @@ fn questions(figures: &mut Figures, server: &mut Server, liar: &Liar) {
         pushed: None,
         recovered: None,
         has_tried: None,
+        is_cursor_lost: None,
         version: PROTOCOL_VERSION,
         position: 0,
         digest: [0; 16],

@@ -1,6 +1,10 @@
 //! After the data was put back to a backup: what came back from nobody is written anew.
 
-use outrider_core::{ids::RecordId, replica::session::Summary, time::DAY_MS};
+use outrider_core::{
+    ids::RecordId,
+    replica::session::{Session, Summary},
+    time::DAY_MS,
+};
 use outrider_sync_server::{
     office,
     recovery::{self, RETURN_DAYS_MAX},
@@ -180,6 +184,27 @@ fn a_backup_that_is_put_back_twice_makes_two_recoveries() {
         let last = recovery::progress(&town.world.storage).unwrap().unwrap();
         assert_eq!((last.recovery.number, last.recovery.is_open()), (2, false));
     }
+}
+
+/// A device had learnt that the server did not know its cursor, and begun again; then the server was put
+/// back once more, and nobody could tell it of the first time. What it had lost stayed lost.
+#[test]
+fn who_had_lost_its_cursor_tells_a_server_that_was_put_back_again() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    town.office_writes(town.customer, json!({ "short_name": "of the office" }));
+    town.sync_all();
+    town.world.restore(&backup, false);
+    for phone in &mut town.phones {
+        let mut session = Session::new();
+        let request = session.next(&mut phone.replica).unwrap().unwrap();
+        let answer = town.world.answer(&phone.device, request.path, &request.body);
+        session.receive(&mut phone.replica, &mut answer.as_slice()).unwrap();
+        assert!(session.summary().is_server_restored);
+    }
+    town.world.restore(&backup, false);
+    town.settle();
+    assert_eq!(town.shown(town.customer)["short_name"], "of the office");
 }
 
 /// Anna came back first, when nothing of hers could be taken yet; when Ben was back too, he wrote hers

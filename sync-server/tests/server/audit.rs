@@ -93,6 +93,7 @@ fn pull(office: &Office, token: &str, audit_head: Option<AuditHead>) -> (u64, Op
         erased: None,
         recovered: None,
         has_tried: None,
+        is_cursor_lost: None,
         audit_head,
         pushed: None,
     };

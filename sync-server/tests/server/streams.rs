@@ -31,6 +31,7 @@ fn a_pull_begins_with_hello_and_ends_with_the_end() {
         erased: None,
         recovered: None,
         has_tried: None,
+        is_cursor_lost: None,
         audit_head: None,
         pushed: None,
     };

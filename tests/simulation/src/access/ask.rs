@@ -163,6 +163,7 @@ impl Talk<'_> {
             erased: None,
             recovered: None,
             has_tried: None,
+            is_cursor_lost: None,
             grant: [0; 16],
             audit_head: None,
             pushed: None,
