@@ -174,7 +174,7 @@ fn states_that_are_too_large_together_leave_the_record_as_it_is() {
         }
         document(world.record, Body::State(state.to_bytes()))
     };
-    let frames = ['a', 'b', 'c'].map(|mark| large(mark as u8, mark));
+    let frames = ['a', 'c', 'e'].map(|mark| large(mark as u8, mark));
     let words = world.refused([vec![hello()], frames.to_vec(), vec![end(Vec::new())]].concat());
     assert!(words.contains("too large"), "{words}");
 }
