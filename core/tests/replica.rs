@@ -245,7 +245,7 @@ fn a_copied_store_goes_on_under_another_actor() {
             fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
         }
     }
-    let actors = |folder: &std::path::Path, seed| {
+    let actors = |folder: &Path, seed| {
         let mut replica = Replica::open(folder, options(seed)).unwrap();
         replica.update(id, &fields(json!({"company_name": format!("Acme {seed}")}))).unwrap();
         let (_, documents) = replica.documents(id).unwrap().unwrap();
