@@ -264,7 +264,6 @@ impl Store {
         if !engine::check()? {
             return Err(SealError::NoCipher.into());
         }
-        make_private(path);
         let conn = seal::open(path, FLAGS, keys, fresh)?;
         Self::begin_with(conn, path, durability, true)
     }

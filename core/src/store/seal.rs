@@ -59,7 +59,10 @@ pub(super) fn open(
             (Form::Empty | Form::Plain, None) => {
                 keys.keep(fresh).map_err(SealError::from)?;
             }
-            (Form::Empty, Some(key)) => return connect(path, flags, &key),
+            (Form::Empty, Some(key)) => {
+                super::make_private(path);
+                return connect(path, flags, &key);
+            }
             (Form::Plain, Some(key)) => migrate::seal(path, &key)?,
             (Form::Sealed(_), None) => {
                 let (path, place) = (path.to_owned(), keys.place());
