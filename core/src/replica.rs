@@ -9,7 +9,7 @@
 //! [`typing`] edits long texts, [`storage`] counts, [`push`] and [`pull`] are the two halves of a conversation with the
 //! server, [`undo`] takes edits back, [`session`] puts them in order, [`rebuild`] makes the rows anew,
 //! [`access`] says what may be written and what must go, [`bulk`] serves imports,
-//! [`copy`] the support, [`heal`] makes anew what is found damaged. [`credentials`] name the device to its server, [`lease`] locks it and
+//! [`copy`] the support, [`heal`] makes anew what is found damaged, [`mend`] edits that wait, [`parted`] what a copy has the number of. [`credentials`] name the device to its server, [`lease`] locks it and
 //! [`wipe`](mod@wipe) empties it.
 
 use std::{
@@ -46,6 +46,7 @@ pub mod identity;
 pub mod lease;
 pub mod likeness;
 pub mod live;
+pub mod mend;
 pub mod merge;
 pub mod parted;
 pub mod pull;

@@ -72,7 +72,6 @@ pub fn push(
         answers.extend(desk.take_group(group)?);
         desk.make_room()?;
     }
-    desk.spent = Spent::default();
     let is_applied = answers.iter().any(|answer| answer.outcome == Outcome::Applied);
     if request.is_again == Some(true) && is_applied {
         desk.tx.note_moved()?;
@@ -419,8 +418,16 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Writes what is left, and hands on what was written in records that were merged away.
+    /// Writes what is left, and hands on what was written in records that were merged away: whatever the
+    /// push has cost, because nobody would send that again.
     fn settle(&mut self) -> Result<(), StorageError> {
+        let spent = std::mem::take(&mut self.spent);
+        let settled = self.settle_unbounded();
+        self.spent = spent;
+        settled
+    }
+
+    fn settle_unbounded(&mut self) -> Result<(), StorageError> {
         self.flush()?;
         let applied = std::mem::take(&mut self.applied);
         self.is_erasure_due |= office::note_requests(self, &applied)?;

@@ -30,6 +30,14 @@ pub enum DeltaOutcome {
     NeedsWhole,
 }
 
+/// Actors whose last change has another number of operations in one clock than in the other.
+fn parted_clocks<'a>(mine: &'a Clock, theirs: &'a Clock) -> impl Iterator<Item = ActorId> + 'a {
+    let is_other = move |(actor, seen): &(&ActorId, &Seen)| {
+        mine.get(*actor).is_some_and(|own| own.seq == seen.seq && own.op != seen.op)
+    };
+    theirs.iter().filter(is_other).map(|(actor, _)| *actor)
+}
+
 impl State {
     /// Actors of whom one number is two different changes in the two: a copied device wrote it twice,
     /// and a server that was put back has the other one. Joined, each would take the other's for what it
@@ -39,19 +47,15 @@ impl State {
     /// not told.
     #[must_use]
     pub fn parted_actors(&self, other: &Self) -> BTreeSet<ActorId> {
-        if self.generation != other.generation && !other.heads.is_empty() {
+        if self.generation != other.generation {
             return BTreeSet::new();
         }
-        let has_other_ops = |actor: &ActorId, seen: &Seen| {
-            self.clock.get(actor).is_some_and(|own| own.seq == seen.seq && own.op != seen.op)
-        };
         let has_other_head = |head: &Head| {
             let own = self.heads.iter().find(|own| own.actor == head.actor && own.seq == head.seq);
             own.is_some_and(|own| own.hash != head.hash)
         };
-        let by_ops = other.clock.iter().filter(|(actor, seen)| has_other_ops(actor, seen));
         let by_head = other.heads.iter().filter(|head| has_other_head(head));
-        by_ops.map(|(actor, _)| *actor).chain(by_head.map(|head| head.actor)).collect()
+        parted_clocks(&self.clock, &other.clock).chain(by_head.map(|head| head.actor)).collect()
     }
 
     /// Whether there are such actors.
@@ -89,11 +93,8 @@ impl State {
             Ordering::Less => return DeltaOutcome::NeedsWhole,
             Ordering::Equal => {}
         }
-        let base = Self { clock: delta.base.clone(), ..Self::default() };
-        if !covers_clock(&self.clock, &delta.base) || self.is_parted(&delta.state) {
-            return DeltaOutcome::NeedsWhole;
-        }
-        if self.is_parted(&base) {
+        let is_parted = parted_clocks(&self.clock, &delta.base).next().is_some();
+        if is_parted || self.is_parted(&delta.state) || !covers_clock(&self.clock, &delta.base) {
             return DeltaOutcome::NeedsWhole;
         }
         for (key, theirs) in &delta.state.keys {

@@ -10,11 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer, flat::decode_own};
 use crate::{
-    crdt::{
-        EncodedChange, OpId,
-        base::{Base, Pending, rewrite},
-        text::TextDocument,
-    },
+    crdt::{EncodedChange, OpId, base::Base, text::TextDocument},
     ids::{ActorId, ChangeHash},
     points,
     store::outbox::{self, OwnChange},
@@ -61,12 +57,11 @@ impl Writer<'_> {
         let id = &parted.document;
         // What waits is made whole first.
         self.waiting_of(id)?;
-        let Some(mut document) = self.load_flat(id)? else { return Ok(false) };
-        if parted.generation != document.state.generation {
+        let generation = self.load_flat(id)?.map(|document| document.state.generation);
+        if generation != Some(parted.generation) {
             return Ok(false);
         }
         let mut taken = Taken::default();
-        let (mut rows, mut pending) = (Vec::new(), Vec::new());
         for (own, is_acknowledged) in outbox::readable_of(self.tx, id)? {
             if own.generation != parted.generation {
                 continue;
@@ -77,34 +72,19 @@ impl Writer<'_> {
                 taken.take(&encoded);
             }
             if is_parted || !is_acknowledged {
-                let base = taken.leave_out(if is_acknowledged {
+                let base = if is_acknowledged {
                     Base::of_change(&encoded.change, own.base.counts)
                 } else {
                     own.base
-                });
-                outbox::set_base(self.tx, own.id, &base)?;
-                rows.push(own.id);
-                pending.push(Pending { encoded, base, dropped: BTreeSet::new() });
+                };
+                outbox::wait_again(self.tx, own.id, &taken.leave_out(base))?;
             }
         }
-        let confirmed = document.confirmed().clone();
-        let actor = self.fresh_actor(&[&document.state, &confirmed]);
-        let rewritten = rewrite(&confirmed, &pending, actor)?;
-        for (row, successor) in rows.iter().zip(&rewritten.changes) {
-            match successor {
-                Some(change) => outbox::send_anew(self.tx, *row, (change.hash, &change.bytes))?,
-                None => outbox::replace(self.tx, *row, None)?,
-            }
-        }
-        document.state = rewritten.state;
-        document.own = rewritten.own;
-        document.confirmed = Some(confirmed);
+        self.rewrite_flat(id, None)?;
+        let Some(mut document) = self.load_flat(id)? else { return Ok(true) };
         // What the copy wrote under these numbers is not what stands here.
-        for survivors in document.state.keys.values_mut() {
-            survivors.retain(|survivor| !taken.has(survivor.id));
-        }
-        document.state.keys.retain(|_, survivors| !survivors.is_empty());
-        self.redraw_actor();
+        document.state.keys.values_mut().for_each(|ops| ops.retain(|op| !taken.has(op.id)));
+        document.state.keys.retain(|_, ops| !ops.is_empty());
         self.save_flat(&document)?;
         self.await_copy(id, WHY)?;
         let entity = self.entity(&document.entity)?;

@@ -5,6 +5,8 @@
 //! records, then the differing ones fetched. A session that is cut off is simply dropped: all
 //! that was received counts, and a new one goes on from there.
 
+mod answer;
+
 use std::{
     collections::{BTreeSet, VecDeque},
     io::Read,
@@ -12,11 +14,12 @@ use std::{
 
 use serde::Serialize;
 
+use self::answer::{Counted, read_message};
 use super::{Replica, ReplicaError, pull::FRAMES_PER_TRANSACTION};
 use crate::{
     ids::{ChangeHash, RecordId},
     sync::{
-        codec::{CodecError, FrameReader, MESSAGE_BYTES_MAX, pack, unpack},
+        codec::{FrameReader, pack},
         frame::{
             CHECK_PAGE, CheckRequest, CheckResponse, DocumentName, End, FETCH_DOCUMENTS_MAX,
             FetchRequest, Hello, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame, PullRequest,
@@ -589,33 +592,5 @@ impl Session {
         let documents = std::mem::replace(&mut self.to_fetch, rest);
         self.awaited = Awaited::Fetch;
         Ok(Some(Request { path: "/v1/fetch", body: pack(&FetchRequest { documents })? }))
-    }
-}
-
-/// Reads one whole message of a bounded size.
-fn read_message<T: for<'b> minicbor::Decode<'b, ()>>(
-    body: &mut dyn Read,
-) -> Result<T, ReplicaError> {
-    let mut bytes = Vec::new();
-    body.take(MESSAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(CodecError::from)?;
-    Ok(unpack(&bytes, MESSAGE_BYTES_MAX)?)
-}
-
-/// Counts what is read, and reads no more than it may: compressed bytes need not ever become any
-/// others.
-struct Counted<'a> {
-    inner: &'a mut dyn Read,
-    bytes: u64,
-    bytes_max: u64,
-}
-
-impl Read for Counted<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.bytes += count as u64;
-        if self.bytes > self.bytes_max {
-            return Err(std::io::Error::other("the answer never ends"));
-        }
-        Ok(count)
     }
 }

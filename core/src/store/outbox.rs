@@ -1,7 +1,14 @@
 //! The outbox: changes of this device, waiting until the server has answered for each by its hash.
 
+mod damaged;
+
 use minicbor::{Decode, Encode};
 use rusqlite::{Connection, Row, params};
+
+use self::damaged::read_whole;
+pub use self::damaged::{
+    damaged_acknowledged, damaged_of, damaged_waiting, keep_aside, readable_of, set_aside,
+};
 
 use super::{
     StoreError,
@@ -224,21 +231,16 @@ pub fn replace(
     Ok(())
 }
 
-/// Puts what was written anew in the place of an acknowledged change, and lets it wait.
+/// Lets a change wait, also if it was acknowledged, with what was confirmed when it was written.
 ///
 /// # Errors
 ///
 /// Fails when the database does.
-pub fn send_anew(
-    conn: &Connection,
-    id: i64,
-    (hash, bytes): (ChangeHash, &[u8]),
-) -> Result<(), StoreError> {
+pub fn wait_again(conn: &Connection, id: i64, base: &Base) -> Result<(), StoreError> {
     conn.prepare_cached(
-        "UPDATE own_change SET hash = ?2, bytes = ?3, acknowledged_at = NULL, position = NULL
-         WHERE id = ?1",
+        "UPDATE own_change SET base = ?2, acknowledged_at = NULL, position = NULL WHERE id = ?1",
     )?
-    .execute(params![id, hash.0, bytes])?;
+    .execute(params![id, base_to_bytes(base)])?;
     Ok(())
 }
 
@@ -302,55 +304,6 @@ pub fn waiting_of(conn: &Connection, id: &DocumentId) -> Result<Vec<OwnChange>, 
 /// Those that wait of one document.
 const OF_DOCUMENT: &str = "record = ?1 AND part = ?2 AND acknowledged_at IS NULL ORDER BY id";
 
-/// Reads a change, and looks whether its bytes are those of its name.
-fn read_whole(row: &Row<'_>) -> Result<OwnChange, StoreError> {
-    let own = read(row)?;
-    if own.is_whole() {
-        return Ok(own);
-    }
-    let why = "its bytes are not those that it is named by".to_owned();
-    Err(StoreError::DamagedChange { id: own.id, document: Some(own.document), why })
-}
-
-/// Every waiting change that is not as it was stored, with its document as far as that can be read.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn damaged_waiting(conn: &Connection) -> Result<Vec<(i64, Option<DocumentId>)>, StoreError> {
-    let sql =
-        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NULL ORDER BY id"].concat();
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { id, document, .. }) => found.push((id, document)),
-            own => drop(own?),
-        }
-    }
-    Ok(found)
-}
-
-/// The numbers of the waiting changes of a document that are not as they were stored.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn damaged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<i64>, StoreError> {
-    let sql = ["SELECT ", COLUMNS, " FROM own_change WHERE ", OF_DOCUMENT].concat();
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
-            own => drop(own?),
-        }
-    }
-    Ok(found)
-}
-
 /// The numbers of the waiting changes of a document, readable or not.
 ///
 /// # Errors
@@ -362,55 +315,6 @@ pub fn waiting_rows(conn: &Connection, id: &DocumentId) -> Result<Vec<i64>, Stor
     let rows =
         query.query_map(params![id.record.as_bytes(), id.part.as_str()], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The changes of a document that are as they were stored, with whether the server has them.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn readable_of(
-    conn: &Connection,
-    id: &DocumentId,
-) -> Result<Vec<(OwnChange, bool)>, StoreError> {
-    let sql = [
-        "SELECT ",
-        COLUMNS,
-        ", acknowledged_at IS NOT NULL FROM own_change
-         WHERE record = ?1 AND part = ?2 ORDER BY id",
-    ]
-    .concat();
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { .. }) => {}
-            own => found.push((own?, row.get(10)?)),
-        }
-    }
-    Ok(found)
-}
-
-/// The numbers of the acknowledged changes that are not as they were stored.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn damaged_acknowledged(conn: &Connection) -> Result<Vec<i64>, StoreError> {
-    let sql =
-        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NOT NULL ORDER BY id"]
-            .concat();
-    let mut query = conn.prepare(&sql)?;
-    let mut rows = query.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
-            own => drop(own?),
-        }
-    }
-    Ok(found)
 }
 
 /// When the oldest change was written that waits since before a moment, and how many wait so long.
@@ -429,39 +333,6 @@ pub fn waiting_since(
         )?
         .query_row([before], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(oldest.map(|oldest| (oldest, count.unsigned_abs())))
-}
-
-/// Copies a damaged change into the quarantine, as it lies there.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn keep_aside(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<(), StoreError> {
-    for (piece, column) in [("change", "bytes"), ("base", "base")] {
-        // The names are those of this array.
-        let sql = [
-            "INSERT INTO quarantine (record, part, entity, what, bytes, why, found_at, healed_at)
-             SELECT CAST(record AS BLOB), CAST(part AS TEXT), CAST(entity AS TEXT), '",
-            piece,
-            "', CAST(",
-            column,
-            " AS BLOB), 'its bytes are not those that were stored', ?2, ?2
-             FROM own_change WHERE id = ?1",
-        ]
-        .concat();
-        conn.prepare_cached(&sql)?.execute(params![id, now_ms])?;
-    }
-    Ok(())
-}
-
-/// Takes a damaged change out of the outbox into the quarantine: nothing can be made of it here.
-///
-/// # Errors
-///
-/// Fails when the database does.
-pub fn set_aside(conn: &Connection, id: i64, now_ms: TimestampMs) -> Result<(), StoreError> {
-    keep_aside(conn, id, now_ms)?;
-    replace(conn, id, None)
 }
 
 /// The name of a change, if it can be read.

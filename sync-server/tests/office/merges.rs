@@ -9,7 +9,7 @@ use outrider_sync_server::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::world::{Phone, World};
+use crate::world::{Phone, World, fields};
 
 fn none() -> BTreeSet<String> {
     BTreeSet::new()
@@ -72,6 +72,39 @@ fn an_edit_that_the_merger_had_not_seen_goes_on_too() {
     world.sync(&mut ben);
     let seen = agree(&world, [&mut anna, &mut ben], survivor);
     assert_eq!(seen["phone"], "111");
+}
+
+/// What goes on was judged by what its push had cost so far: from one that cost too much it stayed in
+/// its half.
+#[test]
+fn an_edit_goes_on_to_the_survivor_whatever_its_push_has_cost() {
+    const LARGE: usize = 14;
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    let tags: Vec<String> = (0..1_800).map(|n| format!("{n:0>64}")).collect();
+    let large: Vec<RecordId> = (0..LARGE)
+        .map(|n| {
+            let json = json!({ "company_name": format!("Large {n}"), "tags": tags });
+            ben.replica.create("customer", &fields(json)).unwrap()
+        })
+        .collect();
+    world.sync(&mut ben);
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    world.sync(&mut anna);
+    // A dozen of these cost more than one push may.
+    let names: Vec<String> = (0..12).map(|n| format!("edit {n:0>2}")).collect();
+    for name in &names {
+        let tap = ben.replica.transaction(|tap| {
+            for record in &large {
+                tap.update(*record, &fields(json!({ "short_name": name })))?;
+            }
+            tap.update(loser, &fields(json!({ "tags": { "add": [name] } })))
+        });
+        tap.unwrap();
+    }
+    let told = world.session(&mut ben);
+    assert!(told.waiting > 0, "not all of it at once: {told:?}");
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["tags"], json!(names));
 }
 
 #[test]

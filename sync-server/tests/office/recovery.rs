@@ -56,6 +56,14 @@ impl Town {
         Json::Object(office::view(&*read, record).unwrap().unwrap().json)
     }
 
+    /// Who wrote a field, the last one first.
+    fn authors(&self, record: RecordId, field: &str) -> Vec<String> {
+        let query = office::HistoryQuery { field: Some(field.to_owned()), ..Default::default() };
+        let read = self.world.storage.read().unwrap();
+        let history = office::history(&*read, record, &query).unwrap();
+        history.entries.into_iter().map(|one| one.user).collect()
+    }
+
     /// Until nothing moves; then everybody holds the same and asks one question.
     fn settle(&mut self) {
         for _ in 0..4 {
@@ -155,13 +163,7 @@ fn while_somebody_is_waited_for_nothing_is_written_anew() {
     // Ben comes back: everything is there as it was written, nothing was written twice.
     town.settle();
     assert_eq!(town.world.values(customer, "short_name"), ["by anna"]);
-    let history = office::history(
-        &*town.world.storage.read().unwrap(),
-        customer,
-        &office::HistoryQuery { field: Some("short_name".to_owned()), ..Default::default() },
-    );
-    let users: Vec<String> = history.unwrap().entries.into_iter().map(|one| one.user).collect();
-    assert_eq!(users, ["anna", "ben"]);
+    assert_eq!(town.authors(customer, "short_name"), ["anna", "ben"]);
 }
 
 /// Both were the first one that the data knew of: devices took the second for one that was behind them,
@@ -231,13 +233,7 @@ fn what_one_brings_lets_another_bring_what_follows_it() {
         assert_eq!(progress.again.is_empty(), !progress.recovery.is_open());
     }
     assert_eq!(open, 2, "the last change came back in the third round");
-    let history = office::history(
-        &*town.world.storage.read().unwrap(),
-        customer,
-        &office::HistoryQuery { field: Some("short_name".to_owned()), ..Default::default() },
-    );
-    let users: Vec<String> = history.unwrap().entries.into_iter().map(|one| one.user).collect();
-    assert_eq!(users, ["anna", "ben", "anna", "ben"]);
+    assert_eq!(town.authors(customer, "short_name"), ["anna", "ben", "anna", "ben"]);
     town.settle();
 }
 

@@ -313,40 +313,23 @@ impl Device {
         let known = self.acknowledged().find(|own| own.change == change).cloned();
         let (Some(parted), Answer::Forked) = (known, answer) else { return false };
         let document = parted.document;
-        let Some(held) = self.held(document).cloned() else { return false };
         let first = facts.changes.get(change);
         let mut taken = Set::new();
-        let mut pending: Vec<Pending> = Vec::new();
-        for own in self.own.iter().filter(|own| own.document == document) {
+        for own in self.own.iter_mut().filter(|own| own.document == document) {
             let written = facts.changes.get(own.change);
             let is_later = written.actor == first.actor && written.start >= first.start;
-            let is_parted = is_later || written.deps.iter().any(|dep| taken.contains(dep));
-            if is_parted {
+            if is_later || written.deps.iter().any(|dep| taken.contains(dep)) {
                 insert(&mut taken, own.change);
+                own.base.get_or_insert_with(|| facts.past(&written.deps));
             }
-            if is_parted || own.base.is_some() {
-                let mut base = own.base.clone().unwrap_or_else(|| facts.past(&written.deps));
+            if let Some(base) = &mut own.base {
                 base.retain(|known| !taken.contains(known));
-                pending.push(Pending { change: own.change, base, dropped: Vec::new() });
             }
         }
-        let mut confirmed = held.confirmed;
-        confirmed.retain(|known| !taken.contains(known));
-        let actor = self.draw();
-        let successors = rewrite(facts, &confirmed, &pending, (actor, 0));
-        for (one, successor) in pending.iter().zip(&successors) {
-            for own in self.own.iter_mut().filter(|own| own.change == one.change) {
-                own.change = successor.unwrap_or(own.change);
-                own.base = Some(one.base.clone());
-            }
-        }
-        self.standard = None;
-        let last = successors.iter().flatten().next_back().map(|change| {
-            let written = facts.changes.get(*change);
-            Last { actor: written.actor, seq: written.seq, change: *change }
-        });
-        let generation = held.generation;
-        self.set_held(document, Some(Held { generation, confirmed, last, is_awaited: true }));
+        let Some(held) = self.held_mut(document) else { return false };
+        held.confirmed.retain(|known| !taken.contains(known));
+        held.is_awaited = true;
+        self.rewrite(facts, document, None);
         true
     }
 

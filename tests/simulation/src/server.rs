@@ -394,6 +394,20 @@ mod tests {
             phone
         }
 
+        /// Copies the server's data aside.
+        fn back_up(mut self) -> Self {
+            let to = self.folder.path().join("server-backup");
+            let server = self.server.back_up(&to, &mut self.dice).unwrap();
+            Self { server, ..self }
+        }
+
+        /// Puts the server back to that, and says so.
+        fn put_back(mut self) -> Self {
+            let [from, to] = ["server-backup", "server-again"].map(|n| self.folder.path().join(n));
+            let server = self.server.restore(&from, to, true, &mut self.dice).unwrap();
+            Self { server, ..self }
+        }
+
         /// A phone with a record that the server has, and a copy of its whole folder with the token.
         fn phone_and_its_copy(&mut self) -> (Phone, Phone, RecordId) {
             let mut original = self.phone("original");
@@ -491,10 +505,7 @@ mod tests {
             let mut office = Office::open();
             let colleague = office.phone("colleague");
             let (mut original, mut copied, record) = office.phone_and_its_copy();
-            let Office { folder, server, mut dice } = office;
-            let backup = folder.path().join("server-backup");
-            let server = server.back_up(&backup, &mut dice).unwrap();
-            let mut office = Office { folder, server, dice };
+            let mut office = office.back_up();
             edit(&mut original, record, 10, "abc原");
             office.sync(&mut original, 1 << 20);
             edit(&mut original, record, 20, "abc原文");
@@ -502,10 +513,7 @@ mod tests {
                 // What follows waits, or was acknowledged too.
                 office.sync(&mut original, 1 << 20);
             }
-            let Office { folder, server, mut dice } = office;
-            let place = folder.path().join("server-again");
-            let server = server.restore(&backup, place, true, &mut dice).unwrap();
-            let mut office = Office { folder, server, dice };
+            let mut office = office.put_back();
             edit(&mut copied, record, 200, "复abc");
             office.sync(&mut copied, 1 << 20);
             let mut phones = [original, copied, colleague];
@@ -541,18 +549,12 @@ mod tests {
         let mut office = Office::open();
         let mut colleague = office.phone("colleague");
         let (mut original, mut copied, record) = office.phone_and_its_copy();
-        let Office { folder, server, mut dice } = office;
-        let backup = folder.path().join("server-backup");
-        let server = server.back_up(&backup, &mut dice).unwrap();
-        let mut office = Office { folder, server, dice };
+        let mut office = office.back_up();
         edit(&mut original, record, 10, "abc");
         office.sync(&mut original, 1 << 20);
         office.sync(&mut colleague, 1 << 20);
         drop(original);
-        let Office { folder, server, mut dice } = office;
-        let place = folder.path().join("server-again");
-        let server = server.restore(&backup, place, true, &mut dice).unwrap();
-        let mut office = Office { folder, server, dice };
+        let mut office = office.put_back();
         // As many operations would not show.
         copied.tell_time(200);
         let change = fields(&json!({ "short_name": "other" }));
