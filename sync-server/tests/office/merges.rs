@@ -83,8 +83,12 @@ fn an_edit_goes_on_to_the_survivor_whatever_its_push_has_cost() {
     let tags: Vec<String> = (0..1_800).map(|n| format!("{n:0>64}")).collect();
     let large: Vec<RecordId> = (0..LARGE)
         .map(|n| {
-            let json = json!({ "company_name": format!("Large {n}"), "tags": tags });
-            ben.replica.create("customer", &fields(json)).unwrap()
+            let json = json!({ "company_name": format!("Large {n}") });
+            let record = ben.replica.create("customer", &fields(json)).unwrap();
+            for tags in tags.chunks(450) {
+                ben.update(record, json!({ "tags": { "add": tags } }));
+            }
+            record
         })
         .collect();
     world.sync(&mut ben);
