@@ -53,7 +53,7 @@ pub use naming::{NAMED_MAX, Naming, Namings, namings};
 pub use review::{Decision, decide, open_reviews};
 pub(crate) use review::{PROPOSAL, about_record, is_about_erased, note_requests};
 pub use search::{SAVED_MAX, list_found, near, saved_filter, saved_filters, search};
-pub use users::{ensure_user, ensure_user_with, find_user};
+pub use users::{ensure_user, ensure_user_with, find_user, restore_users, restore_users_with};
 pub use view::{ConflictValue, ConflictView, RecordView, documents, titles, view};
 
 use outrider_core::{

@@ -143,6 +143,15 @@ impl Company {
         if again > 0 {
             tracing::info!(records = again, "erased again what the ledger says was erased");
         }
+        // Nobody has to wait for it: the next start tries again.
+        match office::restore_users(&*storage, SystemClock.now_ms()) {
+            Ok(0) => {}
+            Ok(users) => tracing::info!(users, "made records of users again who have devices"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "records of users who have devices are not there");
+            }
+        }
         Ok(Self { tenant, config, storage, _lock: Some(lock) })
     }
 }

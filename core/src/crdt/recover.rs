@@ -26,14 +26,21 @@ use crate::{
 /// Who writes anew, and what.
 #[derive(Debug, Clone, Copy)]
 pub struct Recovering<'a> {
-    /// The definition of the record's entity.
-    pub entity: &'a Entity,
+    /// The definition of the record's entity; none of one that only a newer app knows.
+    pub entity: Option<&'a Entity>,
     /// Which part of the record.
     pub part: &'a Part,
     /// An actor of this device that has not written in the document.
     pub actor: ActorId,
     /// The author's time.
     pub time_ms: TimestampMs,
+}
+
+impl<'a> Recovering<'a> {
+    /// What a key names, if this app knows it.
+    fn key(&self, key: &str) -> Option<Key<'a>> {
+        self.entity?.parse_key(self.part, key).ok()
+    }
 }
 
 /// What was written anew.
@@ -131,26 +138,26 @@ impl<'a> Plan<'a> {
         let Some(lost) = lost(theirs, mine, key, parted) else { return };
         let is_there = !theirs.survivors(key).is_empty();
         let is_deleted = lost.values.is_empty();
-        match who.entity.parse_key(who.part, key) {
-            Ok(Key::Counter { .. }) => {}
-            Ok(Key::Register(field)) if field.kind == Kind::Office => {}
-            Ok(Key::Register(field)) if field.kind == Kind::Once => {
+        match who.key(key) {
+            Some(Key::Counter { .. }) => {}
+            Some(Key::Register(field)) if field.kind == Kind::Office => {}
+            Some(Key::Register(field)) if field.kind == Kind::Once => {
                 self.plain.extend((!is_there).then_some(lost.first()));
             }
-            Ok(Key::Entry { .. }) => self.plain.extend((!is_there).then_some(lost.first())),
-            Ok(Key::Cell { .. }) if is_deleted => {}
-            Ok(Key::RowGone { .. }) => self.claims.push(lost),
+            Some(Key::Entry { .. }) => self.plain.extend((!is_there).then_some(lost.first())),
+            Some(Key::Cell { .. }) if is_deleted => {}
+            Some(Key::RowGone { .. }) => self.claims.push(lost),
             // What a newer app counts, or removed.
-            Err(_) if counter(who, mine, key).is_some() => {}
-            Err(_) if is_row_gone(key) => self.claims.push(lost),
-            Ok(Key::Register(_)) if key == ARCHIVED && !is_deleted => {
+            None if counter(who, mine, key).is_some() => {}
+            None if is_row_gone(key) => self.claims.push(lost),
+            Some(Key::Register(_)) | None if key == ARCHIVED && !is_deleted => {
                 // An archiving covers what is written before it; of a record that came back it goes
                 // first, and the record stays flagged.
                 let is_archived = matches!(mine.archival(), Archival::Archived(_));
                 if is_archived { self.claims.push(lost) } else { self.revived = Some(lost) }
             }
             // What a newer app knows is written like a field.
-            Ok(Key::Register(_) | Key::Member { .. } | Key::Cell { .. }) | Err(_) => {
+            Some(Key::Register(_) | Key::Member { .. } | Key::Cell { .. }) | None => {
                 self.plain.push(lost);
             }
         }
@@ -241,16 +248,16 @@ impl<'a> Plan<'a> {
 /// The field and the actor of a counter's key. A counter that this app does not know shows itself: all
 /// that stands there are numbers of the actor that the key names.
 fn counter<'a>(who: Recovering<'a>, mine: &'a State, key: &'a str) -> Option<(&'a str, ActorId)> {
-    match who.entity.parse_key(who.part, key) {
-        Ok(Key::Counter { field, actor }) => Some((field.name.as_str(), actor)),
-        Ok(
+    match who.key(key) {
+        Some(Key::Counter { field, actor }) => Some((field.name.as_str(), actor)),
+        Some(
             Key::Register(_)
             | Key::Member { .. }
             | Key::Cell { .. }
             | Key::RowGone { .. }
             | Key::Entry { .. },
         ) => None,
-        Err(_) => {
+        None => {
             let (field, actor) = key.split_once('/')?;
             let actor: ActorId = actor.parse().ok()?;
             let survivors = mine.survivors(key);

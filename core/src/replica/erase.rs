@@ -101,7 +101,7 @@ impl Writer<'_> {
         if waiting.is_empty() || matches!(id.part, Part::Text(_)) {
             return Ok(u64::from(!waiting.is_empty()));
         }
-        let Some(entity) = self.schema.entity(entity) else { return Ok(waiting.len() as u64) };
+        let entity = self.schema.entity(entity);
         // What cannot be read goes all the same, and counts as one.
         let values = |own: &_| {
             let values = refused_values(entity, own).ok();

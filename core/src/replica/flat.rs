@@ -329,11 +329,21 @@ impl Writer<'_> {
             None => self.save_flat(&document)?,
         }
         let id = &document.id;
-        // An entity that a newer app knows is kept without a row.
-        if let Some(entity) = self.schema.entity(entity) {
-            self.project(entity, id, &document.state, None)?;
+        self.project_known(self.schema.entity(entity), id, &document.state)
+    }
+
+    /// Writes all that a document says into its record's row. An entity that only a newer app knows is kept
+    /// without one.
+    pub(super) fn project_known(
+        &mut self,
+        entity: Option<&Entity>,
+        id: &DocumentId,
+        state: &State,
+    ) -> Result<(), ReplicaError> {
+        match entity {
+            Some(entity) => Ok(self.project(entity, id, state, None)?),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes all waiting changes of a document anew, leaving out the refused keys of one.
@@ -347,7 +357,7 @@ impl Writer<'_> {
     ) -> Result<(), ReplicaError> {
         let waiting = self.waiting_of(id)?;
         let Some(mut document) = self.load_flat(id)? else { return Ok(()) };
-        let entity = self.entity(&document.entity)?;
+        let entity = self.schema.entity(&document.entity);
         let confirmed = document.confirmed().clone();
         let mut pending = Vec::with_capacity(waiting.len());
         // What was refused as a whole when nothing of the record is confirmed takes with it what
@@ -405,8 +415,7 @@ impl Writer<'_> {
             return Ok(self.drop_document(id, entity)?);
         }
         self.save_flat(&document)?;
-        self.project(entity, id, &document.state, None)?;
-        Ok(())
+        self.project_known(entity, id, &document.state)
     }
 
     pub(super) fn fresh_actor(&mut self, states: &[&State]) -> ActorId {
@@ -421,7 +430,7 @@ impl Writer<'_> {
     fn keep_refused(
         &self,
         own: &OwnChange,
-        entity: &Entity,
+        entity: Option<&Entity>,
         encoded: &EncodedChange,
         code: &str,
         keys: &BTreeSet<String>,
@@ -445,18 +454,20 @@ impl Writer<'_> {
     }
 }
 
-fn value_json(entity: &Entity, own: &OwnChange, key: &str, action: &Action) -> Json {
+fn value_json(entity: Option<&Entity>, own: &OwnChange, key: &str, action: &Action) -> Json {
     let Action::Put(value) = action else { return Json::Null };
-    match entity.parse_key(&own.document.part, key) {
-        Ok(Key::Register(field)) => field.ty.to_json(value),
-        Ok(Key::Cell { column, .. }) => column.ty.to_json(value),
-        Ok(Key::Counter { .. } | Key::Member { .. } | Key::RowGone { .. } | Key::Entry { .. })
-        | Err(_) => serde_json::to_value(value).unwrap_or(Json::Null),
+    match entity.and_then(|entity| entity.parse_key(&own.document.part, key).ok()) {
+        Some(Key::Register(field)) => field.ty.to_json(value),
+        Some(Key::Cell { column, .. }) => column.ty.to_json(value),
+        Some(
+            Key::Counter { .. } | Key::Member { .. } | Key::RowGone { .. } | Key::Entry { .. },
+        )
+        | None => serde_json::to_value(value).unwrap_or(Json::Null),
     }
 }
 
 /// All values of a waiting change, as the inbox keeps them.
-pub(super) fn refused_values(entity: &Entity, own: &OwnChange) -> Result<Json, StoreError> {
+pub(super) fn refused_values(entity: Option<&Entity>, own: &OwnChange) -> Result<Json, StoreError> {
     let encoded = decode_own(own)?;
     let values = encoded.change.ops.iter();
     Ok(Json::Object(

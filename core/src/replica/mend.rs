@@ -137,9 +137,7 @@ impl Writer<'_> {
         stored.confirmed = is_waiting.then(|| confirmed.to_bytes());
         self.redraw_actor();
         document::save(self.tx, id, &stored)?;
-        let entity = self.entity(&stored.entity)?;
-        self.project(entity, id, &rewritten.state, None)?;
-        Ok(())
+        self.project_known(self.schema.entity(&stored.entity), id, &rewritten.state)
     }
 
     /// Puts a change that the outbox lost into it again.

@@ -87,8 +87,7 @@ impl Writer<'_> {
         document.state.keys.retain(|_, ops| !ops.is_empty());
         self.save_flat(&document)?;
         self.await_copy(id, WHY)?;
-        let entity = self.entity(&document.entity)?;
-        self.project(entity, id, &document.state, None)?;
+        self.project_known(self.schema.entity(&document.entity), id, &document.state)?;
         Ok(true)
     }
 

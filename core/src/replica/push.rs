@@ -347,7 +347,7 @@ impl Writer<'_> {
             return self.rewrite_text(id, Some(code));
         }
         let Some(mut stored) = self.stored(id)? else { return Ok(()) };
-        let entity = self.entity(&stored.entity)?;
+        let entity = self.schema.entity(&stored.entity);
         for own in &waiting {
             let values = super::flat::refused_values(entity, own)?;
             let times = (own.made_at, self.now_ms);
@@ -364,7 +364,7 @@ impl Writer<'_> {
             self.drop_document(id, entity)?;
         } else {
             document::save(self.tx, id, &stored)?;
-            self.project(entity, id, &state, None)?;
+            self.project_known(entity, id, &state)?;
         }
         Ok(())
     }

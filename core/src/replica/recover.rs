@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Replica, ReplicaError, Writer};
+use super::{Replica, ReplicaError, Writer, flat::FlatDocument};
 use crate::{
     crdt::{
         Own, Recovering, State,
@@ -132,14 +132,13 @@ impl Writer<'_> {
         theirs: State,
     ) -> Result<(), ReplicaError> {
         let known = self.load_flat(id)?;
-        let (Some(mut document), Some(entity)) = (known, self.schema.entity(entity)) else {
+        let is_same = |known: &FlatDocument| known.state.generation == theirs.generation;
+        let Some(mut document) = known.filter(is_same) else {
             let bytes = theirs.to_bytes();
             return self.merge_state(id, entity, theirs, &bytes);
         };
-        if document.state.generation != theirs.generation {
-            let bytes = theirs.to_bytes();
-            return self.merge_state(id, &entity.name, theirs, &bytes);
-        }
+        // What only a newer app knows is written anew all the same: nobody else may hold it.
+        let entity = self.schema.entity(entity);
         let actor = self.fresh_actor(&[&document.state, &theirs]);
         let who = Recovering { entity, part: &id.part, actor, time_ms: self.now_ms };
         let recovered = recover(&theirs, &document.state, who)?;
@@ -156,7 +155,7 @@ impl Writer<'_> {
             self.queue(&document, change, base, None)?;
         }
         self.begin_tap();
-        Ok(self.project(entity, id, &document.state, None)?)
+        self.project_known(entity, id, &document.state)
     }
 
     /// Makes a text what the server has, with the passages that it lacks written anew.
@@ -167,7 +166,7 @@ impl Writer<'_> {
         changes: &[&[u8]],
     ) -> Result<(), ReplicaError> {
         let stored = document::load(self.tx, id)?;
-        let (Some(stored), Some(entity)) = (stored, self.schema.entity(entity)) else {
+        let Some(stored) = stored else {
             return self.merge_text(id, entity, changes).map(drop);
         };
         let mut theirs = TextDocument::new()?.save();
@@ -194,7 +193,7 @@ impl Writer<'_> {
             let new = NewOwnChange {
                 group_id,
                 document: id,
-                entity: &entity.name,
+                entity,
                 generation: 0,
                 hash: change.hash,
                 bytes: &change.bytes,
@@ -206,7 +205,7 @@ impl Writer<'_> {
             // Many changes of one text make no group.
             self.begin_tap();
         }
-        Ok(self.project_text(id, entity, &text)?)
+        Ok(self.project_text(id, self.schema.entity(entity), &text)?)
     }
 
     /// What waited in a document is written anew with the rest.

@@ -89,7 +89,7 @@ impl Writer<'_> {
             };
             outbox::add(self.tx, &new)?;
         }
-        self.project_text(id, entity, &text.text()?)?;
+        self.project_text(id, Some(entity), &text.text()?)?;
         Ok(true)
     }
 
@@ -110,9 +110,11 @@ impl Writer<'_> {
     pub(super) fn project_text(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: Option<&Entity>,
         text: &str,
     ) -> Result<(), StoreError> {
+        // An entity that only a newer app knows is kept without a row.
+        let Some(entity) = entity else { return Ok(()) };
         self.changed.note(entity, id.record);
         Ok(rows::project_text(self.tx, entity, id.record, id.part.as_str(), text)?)
     }
@@ -193,10 +195,7 @@ impl Writer<'_> {
             }
         }
         self.save_text(id, stored)?;
-        // An entity that a newer app knows is kept without a row.
-        if let Some(entity) = self.schema.entity(entity) {
-            self.project_text(id, entity, &text)?;
-        }
+        self.project_text(id, self.schema.entity(entity), &text)?;
         if let Some(code) = misfit {
             self.rewrite_text(id, Some(code))?;
         }
@@ -239,9 +238,7 @@ impl Writer<'_> {
             quarantine::close(self.tx, id, self.now_ms)?;
         }
         self.save_text(id, stored)?;
-        if let Some(entity) = self.schema.entity(entity) {
-            self.project_text(id, entity, &text)?;
-        }
+        self.project_text(id, self.schema.entity(entity), &text)?;
         Ok(Merged::Joined)
     }
 
@@ -257,7 +254,7 @@ impl Writer<'_> {
         let (Some(first), Some(confirmed)) = (waiting.first(), stored.confirmed.take()) else {
             return Ok(());
         };
-        let entity = self.entity(&stored.entity)?;
+        let entity = self.schema.entity(&stored.entity);
         let written = TextDocument::load(&stored.state)?.text()?;
         for own in &waiting {
             outbox::replace(self.tx, own.id, None)?;
@@ -274,13 +271,15 @@ impl Writer<'_> {
             document::save(self.tx, id, &stored)?;
             self.project_text(id, entity, &confirmed_text)?;
         }
-        match code {
-            Some(code) => {
+        match (code, entity) {
+            // A text that only a newer app knows nobody types here.
+            (Some(_), _) | (None, None) => {
+                let code = code.unwrap_or("forked");
                 let refused = json!({ id.part.as_str(): written });
                 let times = (first.made_at, self.now_ms);
-                inbox::add(self.tx, id, &entity.name, (code, first.hash), &refused, times)?;
+                inbox::add(self.tx, id, &stored.entity, (code, first.hash), &refused, times)?;
             }
-            None => {
+            (None, Some(entity)) => {
                 // By itself: many texts written anew make no group.
                 self.begin_tap();
                 // It was written when it was allowed: whether it is now, the office says.

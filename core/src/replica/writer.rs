@@ -218,9 +218,10 @@ impl<'a> Writer<'a> {
     pub(super) fn drop_document(
         &mut self,
         id: &DocumentId,
-        entity: &Entity,
+        entity: Option<&Entity>,
     ) -> Result<(), StoreError> {
         document::remove(self.tx, id)?;
+        let Some(entity) = entity else { return Ok(()) };
         rows::delete(self.tx, entity, id.record)?;
         self.changed.note(entity, id.record);
         for (part, stored) in self.stored_all(id.record)? {

@@ -27,7 +27,7 @@ fn recovered(theirs: &State, mine: &State, actor: ActorId) -> Recovered {
 }
 
 fn recovered_by(entity: &Entity, theirs: &State, mine: &State, actor: ActorId) -> Recovered {
-    let who = Recovering { entity, part: &Part::Main, actor, time_ms: 90 };
+    let who = Recovering { entity: Some(entity), part: &Part::Main, actor, time_ms: 90 };
     recover(theirs, mine, who).unwrap()
 }
 
@@ -225,7 +225,8 @@ fn two_values_of_one_name_both_stand() {
 fn an_actor_that_has_written_is_refused() {
     let mut device = Peer::new(actor(OWN, 0));
     device.write(vec![put("name", "Acme")]);
-    let who = Recovering { entity: entity(), part: &Part::Main, actor: device.actor, time_ms: 90 };
+    let who =
+        Recovering { entity: Some(entity()), part: &Part::Main, actor: device.actor, time_ms: 90 };
     let refused = recover(&State::default(), &device.state, who);
     assert_eq!(refused, Err(WriteError::UnknownOwn(device.actor)));
 }

@@ -1,7 +1,7 @@
 //! Users as records: whoever gets into the system is somebody that records can name as their
 //! owner or creator.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use outrider_core::{
     access::Policy,
@@ -17,7 +17,7 @@ use super::{
     author::{Draws, author_with},
     edit::Tap,
 };
-use crate::storage::{Read, Storage, StorageError, Write};
+use crate::storage::{Device, Read, Storage, StorageError, Write};
 
 /// The entity of users.
 const USER: &str = "user";
@@ -80,12 +80,79 @@ pub fn ensure_user_with(
         return Ok(found);
     }
     let record = free_id(&*tap.desk.tx, &author, login.trim())?;
-    let text = || Json::from(login.trim());
-    let fields = Map::from_iter([("login".to_owned(), text()), ("name".to_owned(), text())]);
-    tap.create(USER, record, &fields)?;
+    tap.create(USER, record, &fields_of(login))?;
     tell_devices(&mut *tap.desk.tx, login, record)?;
     tap.finish()?;
     Ok(record)
+}
+
+/// Makes the records of users again who have devices, and whom the database has forgotten: it was put back
+/// to before they came, and the ledger let their devices in again. Returns how many.
+///
+/// They have what [`ensure_user`] gives, under the ids that devices know. What was said of them since
+/// comes back from devices, or is said again.
+///
+/// # Errors
+///
+/// As [`ensure_user`].
+pub fn restore_users(storage: &dyn Storage, now_ms: TimestampMs) -> Result<usize, OfficeError> {
+    let lost = lost_users(&*storage.read()?)?;
+    if lost.is_empty() {
+        return Ok(0);
+    }
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)?;
+    restore_users_with(storage, &Arc::new(Draws::from_seed(random)), now_ms)
+}
+
+/// As [`restore_users`], with other draws than the process's: for simulations.
+///
+/// # Errors
+///
+/// As [`restore_users`].
+pub fn restore_users_with(
+    storage: &dyn Storage,
+    draws: &Arc<Draws>,
+    now_ms: TimestampMs,
+) -> Result<usize, OfficeError> {
+    let mut restored = 0;
+    for (record, login) in lost_users(&*storage.read()?)? {
+        let author = author_with(storage, SYSTEM_USER, None, draws, now_ms)?;
+        let mut tap = Tap::open(storage, &Policy::open(), &author, now_ms)?;
+        // Again, now that nobody else writes.
+        if is_lost(&*tap.desk.tx, record, &login)? {
+            tap.create(USER, record, &fields_of(&login))?;
+            tap.finish()?;
+            restored += 1;
+        }
+    }
+    Ok(restored)
+}
+
+/// Records of users that are not there although devices belong to them, each with the login.
+fn lost_users(read: &dyn Read) -> Result<BTreeMap<RecordId, String>, StorageError> {
+    let mut lost = BTreeMap::new();
+    for Device { user, user_record, .. } in read.devices()?.into_iter().map(|one| one.device) {
+        if let Some(record) = user_record
+            && is_lost(read, record, &user)?
+        {
+            lost.insert(record, user);
+        }
+    }
+    Ok(lost)
+}
+
+/// Whether a user's record is not there, was not erased, and no other has the login.
+fn is_lost(read: &dyn Read, record: RecordId, login: &str) -> Result<bool, StorageError> {
+    Ok(super::view::entity_of(read, record)?.is_none()
+        && read.erasure_of(record)?.is_none()
+        && find_user(read, login)?.is_none())
+}
+
+/// What a user's record begins with.
+fn fields_of(login: &str) -> Map<String, Json> {
+    let text = || Json::from(login.trim());
+    Map::from_iter([("login".to_owned(), text()), ("name".to_owned(), text())])
 }
 
 fn users() -> Option<&'static Entity> {

@@ -66,6 +66,7 @@ impl Server {
         let draws = Arc::new(Draws::from_seed(dice.bytes()));
         // As a server does before it listens.
         office::replay_erasures_with(&storage, &draws, now_ms)?;
+        office::restore_users_with(&storage, &draws, now_ms)?;
         let (devices, withheld) = (BTreeMap::new(), Vec::new());
         Ok(Self { folder, storage, devices, version, withheld, now_ms, draws })
     }
