@@ -49,7 +49,7 @@ fn acknowledge(replica: &mut Replica, position: u64) {
     let waiting = replica.outbox(1_000).unwrap();
     let answers = waiting.iter().map(|one| Answer { hash: one.hash, outcome: Outcome::Applied });
     let reached = Some(FeedPoint { position, digest: [3; 16] });
-    let response = PushResponse { answers: answers.collect(), reached };
+    let response = PushResponse { reached, ..PushResponse::new(answers.collect()) };
     replica.take_push_response(&response).unwrap();
 }
 

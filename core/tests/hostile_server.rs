@@ -19,10 +19,11 @@ use outrider_core::{
     },
     store::{Durability, meta::Enrolment},
     sync::{
-        codec::{FrameWriter, pack},
+        codec::{FrameWriter, MESSAGE_BYTES_MAX, pack, unpack},
         frame::{
-            Author, Body, CHECK_PAGE, CheckResponse, DocumentDigest, DocumentFrame, End, Hello,
-            PROTOCOL_VERSION, PullFrame, SignedGrant, Stream, StreamDigest,
+            Answer, Author, Body, CHECK_PAGE, CheckResponse, DocumentDigest, DocumentFrame, End,
+            FeedPoint, Hello, Outcome, PROTOCOL_VERSION, PullFrame, PushChange, PushRequest,
+            PushResponse, SignedGrant, Stream, StreamDigest,
         },
     },
     time::ManualClock,
@@ -319,11 +320,40 @@ fn attacks_on_texts_are_refused_on_the_way_down() {
                 session.receive(&mut world.replica, &mut stream_of(&frames).as_slice()).unwrap();
                 break;
             }
-            let none =
-                outrider_core::sync::frame::PushResponse { reached: None, answers: Vec::new() };
-            session.receive(&mut world.replica, &mut pack(&none).unwrap().as_slice()).unwrap();
+            let none = pack(&PushResponse::new(Vec::new())).unwrap();
+            session.receive(&mut world.replica, &mut none.as_slice()).unwrap();
         }
         let notes = world.replica.get(world.record).unwrap().unwrap()["notes"].clone();
         assert_eq!(notes, "Honest, and more.");
     }
+}
+
+/// A server that denies with every answer what it acknowledged: everything is sent once more, not for ever.
+#[test]
+fn a_server_that_denies_for_ever_is_sent_everything_once() {
+    let mut world = world();
+    for name in ["one", "two", "three"] {
+        world.replica.update(world.record, &fields(json!({ "company_name": name }))).unwrap();
+    }
+    let mut session = Session::with_budget(1 << 20);
+    let mut paths = Vec::new();
+    while let Some(request) = session.next(&mut world.replica).unwrap() {
+        paths.push(request.path);
+        let answer = if request.path == "/v1/pull" {
+            stream_of(&[hello(), end(Vec::new())])
+        } else {
+            let push: PushRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
+            let changes = push.groups.into_iter().flat_map(|group| group.changes);
+            let applied = |change: PushChange| Answer {
+                hash: crdt::header(&change.bytes).unwrap().hash,
+                outcome: Outcome::Applied,
+            };
+            let answers = PushResponse::new(changes.map(applied).collect());
+            let reached = Some(FeedPoint { position: 9, digest: [9; 16] });
+            pack(&PushResponse { reached, is_pushed_known: Some(false), ..answers }).unwrap()
+        };
+        session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    }
+    assert_eq!(paths, ["/v1/push", "/v1/push", "/v1/pull"]);
+    assert!(session.summary().is_server_restored);
 }

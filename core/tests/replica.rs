@@ -263,8 +263,7 @@ fn refuse(replica: &mut Replica, part: &str, code: &str) {
     let waiting = replica.outbox(10).unwrap();
     let change = waiting.iter().find(|waiting| waiting.part == part).unwrap();
     let outcome = Outcome::Refused(code.to_owned(), change.keys.clone());
-    let response =
-        PushResponse { answers: vec![Answer { hash: change.hash, outcome }], reached: None };
+    let response = PushResponse::new(vec![Answer { hash: change.hash, outcome }]);
     replica.take_push_response(&response).unwrap();
 }
 

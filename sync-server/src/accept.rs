@@ -18,6 +18,7 @@ use outrider_core::{
 };
 
 use crate::{
+    feed,
     office::{self, EraseError},
     storage::{AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write},
 };
@@ -66,6 +67,10 @@ pub fn push(
     if let Some(held) = &request.held {
         desk.note_held(held)?;
     }
+    let is_pushed_known = match request.pushed {
+        None => None,
+        Some(pushed) => Some(feed::is_in_feed(&*desk.tx, pushed)?),
+    };
     desk.spent = Spent::bounded();
     let mut answers = Vec::new();
     for group in &request.groups {
@@ -82,7 +87,7 @@ pub fn push(
     }
     let digest = storage.read()?.feed_digest(position)?;
     let reached = digest.map(|digest| FeedPoint { position, digest });
-    Ok(PushResponse { answers, reached })
+    Ok(PushResponse { answers, reached, is_pushed_known })
 }
 
 /// A flat change that was taken over.

@@ -18,7 +18,7 @@ use outrider_core::{
     sync::{
         digest,
         frame::{
-            CHECK_PAGE, CheckRequest, CheckResponse, Digest, End, FETCH_DOCUMENTS_MAX,
+            CHECK_PAGE, CheckRequest, CheckResponse, Digest, End, FETCH_DOCUMENTS_MAX, FeedPoint,
             FetchRequest, Hello, PROTOCOL_VERSION, PullFrame, PullRequest, SCOPE_MINE,
             StreamDigest,
         },
@@ -160,15 +160,18 @@ pub fn pull(
 /// Whether the feed is the one that the device followed, as far as it holds it and was told that its
 /// own changes are in it.
 fn knows(tx: &dyn Read, request: &PullRequest) -> Result<bool, StorageError> {
-    let is_known = |position: u64, digest: Digest| {
-        Ok::<_, StorageError>(position == 0 || tx.feed_digest(position)? == Some(digest))
-    };
     // What was acknowledged after the cursor must be there too.
     let is_pushed_known = match request.pushed {
-        Some(pushed) => is_known(pushed.position, pushed.digest)?,
+        Some(pushed) => is_in_feed(tx, pushed)?,
         None => true,
     };
-    Ok(is_pushed_known && is_known(request.position, request.digest)?)
+    let PullRequest { position, digest, .. } = *request;
+    Ok(is_pushed_known && is_in_feed(tx, FeedPoint { position, digest })?)
+}
+
+/// Whether the feed has a place that a device was told.
+pub(crate) fn is_in_feed(tx: &dyn Read, place: FeedPoint) -> Result<bool, StorageError> {
+    Ok(place.position == 0 || tx.feed_digest(place.position)? == Some(place.digest))
 }
 
 /// Notes what the device says that it holds, if that is a grant which it was given: what its

@@ -8,7 +8,7 @@ use outrider_core::{
         self, Action, Edit, EncodedChange, Own, Stamp, State, TextDocument, op::CHANGE_OPS_MAX,
     },
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId},
-    sync::frame::{Outcome, PROTOCOL_VERSION, PushChange, PushGroup, PushRequest},
+    sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
 };
 use outrider_sync_server::{
     accept::{PAST_BYTES_MAX, TEXT_CHANGES_MAX, WORK_BYTES_MAX, push},
@@ -62,14 +62,7 @@ fn write(state: &mut State, own: &mut Option<Own>, by: u8, key: &str, text: &str
 impl World {
     fn push(&self, by: u8, groups: Vec<Vec<PushChange>>) -> Vec<Outcome> {
         let groups = groups.into_iter().map(|changes| PushGroup { changes }).collect();
-        let request = PushRequest {
-            version: PROTOCOL_VERSION,
-            groups,
-            device: device(by).id,
-            signature: Vec::new(),
-            held: None,
-            is_again: None,
-        };
+        let request = PushRequest::new(device(by).id, groups, Vec::new());
         let response = push(&self.storage, &Policy::open(), &device(by), &request, 0).unwrap();
         response.answers.into_iter().map(|answer| answer.outcome).collect()
     }

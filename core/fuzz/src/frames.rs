@@ -9,7 +9,7 @@ use outrider_core::{
         codec::{FrameReader, FrameWriter, MESSAGE_BYTES_MAX, from_cbor, pack, to_cbor, unpack},
         frame::{
             Answer, AuditHead, Author, Body, CheckRequest, CheckResponse, DocumentDigest,
-            DocumentFrame, DocumentName, End, FetchRequest, HeldView, Hello, Outcome,
+            DocumentFrame, DocumentName, End, FeedPoint, FetchRequest, HeldView, Hello, Outcome,
             PROTOCOL_VERSION, Progress, Provenance, PullFrame, PullRequest, PushChange, PushGroup,
             PushRequest, PushResponse, SignedGrant, Stream, StreamDigest,
         },
@@ -180,6 +180,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         signature: vec![1; 64],
         held: Some(held),
         is_again: Some(true),
+        pushed: Some(FeedPoint { position: 4, digest: [3; 16] }),
     };
     let outcomes = [
         Outcome::Applied,
@@ -227,7 +228,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let frames = some_frames();
     let messages = [
         to_cbor(&push),
-        to_cbor(&PushResponse { reached: None, answers: answers.to_vec() }),
+        to_cbor(&PushResponse::new(answers.to_vec())),
         to_cbor(&pull),
         to_cbor(&CheckRequest { stream, after: Some(record(1)) }),
         to_cbor(&CheckResponse { backed_up: None, documents: vec![digest; 3] }),

@@ -179,9 +179,7 @@ fn make() -> TempDir {
         hash: outrider_core::crdt::header(&change.bytes).unwrap().hash,
         outcome: Outcome::Applied,
     });
-    replica
-        .take_push_response(&PushResponse { reached: None, answers: answers.collect() })
-        .unwrap();
+    replica.take_push_response(&PushResponse::new(answers.collect())).unwrap();
     let waiting = json!({ "company_name": "Waiting", "notes": "Not sent yet." });
     replica
         .transaction(|writer| writer.create("customer", Some(WAITING), &fields(waiting)))
@@ -215,7 +213,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         let changes = batch.request.groups.iter().flat_map(|group| &group.changes);
         let hashes = changes.map(|change| outrider_core::crdt::header(&change.bytes).unwrap().hash);
         let answers = hashes.enumerate().map(|(n, hash)| Answer { hash, outcome: outcome(n) });
-        to_cbor(&PushResponse { reached: None, answers: answers.collect() })
+        to_cbor(&PushResponse::new(answers.collect()))
     };
     let applied = push(|_| Outcome::Applied);
     let refused = push(|n| match n % 4 {

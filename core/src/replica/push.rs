@@ -139,7 +139,9 @@ impl Replica {
         let device = enrolment.device;
         let held = self.held_view()?;
         let (version, is_again) = (PROTOCOL_VERSION, is_again.then_some(true));
-        let request = PushRequest { version, groups, device, signature, held, is_again };
+        // The answer replaces it: a server that was put back meanwhile would never hear of it.
+        let pushed = meta::pushed(self.store.conn())?;
+        let request = PushRequest { version, groups, device, signature, held, is_again, pushed };
         Ok(Some(PushBatch { request, last_id, count }))
     }
 

@@ -295,7 +295,7 @@ impl Session {
         self.summary.waiting += effect.waiting;
         self.is_round_needed |= effect.is_round_needed;
         self.asked.extend(asked.difference(&self.was_asked).copied());
-        Ok(())
+        self.take_known(replica, response.is_pushed_known)
     }
 
     fn resend_asked(&mut self, replica: &Replica) -> Result<Option<Request>, ReplicaError> {
@@ -327,7 +327,7 @@ impl Session {
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }
-        Ok(())
+        self.take_known(replica, response.is_pushed_known)
     }
 
     fn resend(
@@ -393,6 +393,27 @@ impl Session {
         }
     }
 
+    /// Takes note of whether the server still has what it acknowledged before; once, or a server could have
+    /// everything sent for ever.
+    fn take_known(
+        &mut self,
+        replica: &mut Replica,
+        is_known: Option<bool>,
+    ) -> Result<(), ReplicaError> {
+        if is_known == Some(false) && !self.summary.is_server_restored {
+            self.begin_again(replica)?;
+        }
+        Ok(())
+    }
+
+    /// The server was restored: keep everything, send back what it lacks, begin again.
+    fn begin_again(&mut self, replica: &mut Replica) -> Result<(), ReplicaError> {
+        self.summary.is_server_restored = true;
+        replica.reset_cursor()?;
+        self.phase = Phase::Resend { after: 0 };
+        Ok(())
+    }
+
     /// Returns whether the answer may be read on.
     fn take_hello(
         &mut self,
@@ -405,10 +426,7 @@ impl Session {
             return Err(ReplicaError::Protocol(format!("version {version} needs a newer app")));
         }
         if !is_fetch && !hello.is_cursor_known {
-            // The server was restored: keep everything, send back what it lacks, begin again.
-            self.summary.is_server_restored = true;
-            replica.reset_cursor()?;
-            self.phase = Phase::Resend { after: 0 };
+            self.begin_again(replica)?;
             return Ok(false);
         }
         if let Some(told) = hello.recovery.filter(|told| told.is_closed && !is_fetch) {

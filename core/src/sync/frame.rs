@@ -111,6 +111,18 @@ pub struct PushRequest {
     /// Whether these changes were acknowledged before, by a server that lost them since.
     #[n(5)]
     pub is_again: Option<bool>,
+    /// The last place in the feed that the device was told in an answer to a push.
+    #[n(6)]
+    pub pushed: Option<FeedPoint>,
+}
+
+impl PushRequest {
+    /// A push that says nothing of what its author saw.
+    #[must_use]
+    pub const fn new(device: DeviceId, groups: Vec<PushGroup>, signature: Vec<u8>) -> Self {
+        let (held, is_again, pushed) = (None, None, None);
+        Self { version: PROTOCOL_VERSION, groups, device, signature, held, is_again, pushed }
+    }
 }
 
 /// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
@@ -232,6 +244,17 @@ pub struct PushResponse {
     /// A place in the feed at which every change is that was answered `applied` or `duplicate`.
     #[n(1)]
     pub reached: Option<FeedPoint>,
+    /// False if the feed lacks the place that the push named: it has lost what it acknowledged.
+    #[n(2)]
+    pub is_pushed_known: Option<bool>,
+}
+
+impl PushResponse {
+    /// Answers that say nothing of the feed.
+    #[must_use]
+    pub const fn new(answers: Vec<Answer>) -> Self {
+        Self { answers, reached: None, is_pushed_known: None }
+    }
 }
 
 /// How far a pull that was cut off had come.

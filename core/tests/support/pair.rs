@@ -59,7 +59,7 @@ pub(crate) fn acknowledge(replica: &mut Replica) {
         let waiting = replica.outbox(batch.count).unwrap();
         let answers =
             waiting.iter().map(|waiting| Answer { hash: waiting.hash, outcome: Outcome::Applied });
-        let response = PushResponse { answers: answers.collect(), reached: None };
+        let response = PushResponse::new(answers.collect());
         replica.take_push_response(&response).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use outrider_core::{
     access::Policy,
     crdt::{self, Action, Edit, EncodedChange, Own, Stamp, State, TextDocument},
     ids::{ActorId, ActorPrefix, DeviceId, DocumentId, Part, RecordId},
-    sync::frame::{Answer, Outcome, PROTOCOL_VERSION, PushChange, PushGroup, PushRequest},
+    sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest},
     value::Value,
 };
 use outrider_core_fuzz::{choices::Dice, lies};
@@ -222,14 +222,7 @@ impl World {
 
     fn push(&self, by: u8, groups: &[PushGroup]) -> Vec<Answer> {
         let device = device(by);
-        let request = PushRequest {
-            version: PROTOCOL_VERSION,
-            groups: groups.to_vec(),
-            device: device.id,
-            signature: Vec::new(),
-            held: None,
-            is_again: None,
-        };
+        let request = PushRequest::new(device.id, groups.to_vec(), Vec::new());
         accept::push(&self.storage, &Policy::open(), &device, &request, 1_700_000_000_000)
             .unwrap()
             .answers

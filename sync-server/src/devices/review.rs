@@ -70,7 +70,7 @@ pub fn keep(
     if is_due {
         replay_erasures(storage, now_ms).map_err(EraseError::into_storage)?;
     }
-    Ok(PushResponse { answers, reached: None })
+    Ok(PushResponse::new(answers))
 }
 
 fn keep_one(

@@ -235,8 +235,7 @@ impl Liar {
     /// A push of these groups, signed as it must be.
     pub(crate) fn signed(&self, groups: Vec<PushGroup>) -> PushRequest {
         let signature = sign::sign(&self.key, self.id, &groups).unwrap();
-        let version = PROTOCOL_VERSION;
-        PushRequest { version, groups, device: self.id, signature, held: None, is_again: None }
+        PushRequest::new(self.id, groups, signature)
     }
 }
 

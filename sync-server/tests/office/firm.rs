@@ -4,7 +4,7 @@ use outrider_core::{
     access::Rules,
     crdt::{self, Action, Edit, Stamp},
     ids::{ActorId, ChangeHash, DocumentId, Part, RecordId},
-    sync::frame::{Outcome, PROTOCOL_VERSION, PushChange, PushGroup, PushRequest},
+    sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
     value::Value,
 };
 use outrider_sync_server::{
@@ -162,14 +162,8 @@ impl Firm {
             generation: state.generation,
             bytes: change.bytes,
         };
-        let request = PushRequest {
-            version: PROTOCOL_VERSION,
-            device: by.device.id,
-            groups: vec![PushGroup { changes: vec![change] }],
-            signature: Vec::new(),
-            held: None,
-            is_again: None,
-        };
+        let request =
+            PushRequest::new(by.device.id, vec![PushGroup { changes: vec![change] }], Vec::new());
         let (storage, policy, now_ms) =
             (&self.world.storage, self.world.policy(), self.world.now());
         let said = accept::push(storage, &policy, &by.device, &request, now_ms).unwrap();

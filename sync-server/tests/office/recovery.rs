@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     firm::{Firm, id_of},
-    world::{Phone, World, fields},
+    world::{NOW, Phone, World, fields},
 };
 
 /// Two devices, and a customer of which the restored office lacks an edit of its own.
@@ -185,6 +185,64 @@ fn a_backup_that_is_put_back_twice_makes_two_recoveries() {
         }
         let last = recovery::progress(&town.world.storage).unwrap().unwrap();
         assert_eq!((last.recovery.number, last.recovery.is_open()), (2, false));
+    }
+}
+
+/// A device that had pushed and never pulled to the end knew one place in the feed, and the answer to its
+/// next push replaced it: nobody noticed that the server had been put back, and what stood in the frames
+/// that it had was compared with every session.
+#[test]
+fn who_never_pulled_to_the_end_notices_by_pushing_that_the_server_was_put_back() {
+    let mut town = Town::open();
+    let backup = town.world.back_up();
+    town.office_writes(town.customer, json!({ "short_name": "lost" }));
+    let mut cara = town.world.phone("cara");
+    let mut session = Session::new();
+    let first = cara.replica.create("customer", &fields(json!({ "company_name": "B" }))).unwrap();
+    for _ in 0..2 {
+        let request = session.next(&mut cara.replica).unwrap().unwrap();
+        let mut answer = town.world.answer(&cara.device, request.path, &request.body);
+        if request.path == "/v1/pull" {
+            answer.truncate(answer.len() * 9 / 10);
+        }
+        let taken = session.receive(&mut cara.replica, &mut answer.as_slice());
+        assert_eq!(taken.is_ok(), request.path == "/v1/push");
+    }
+    cara.replica.update(first, &fields(json!({ "industry": "retail" }))).unwrap();
+    town.phones.remove(0);
+    town.world.restore(&backup, false);
+    // The feed goes on beyond the place that Cara knows.
+    for at in 0..9 {
+        town.office_writes(town.customer, json!({ "industry": format!("i{at}") }));
+    }
+    town.phones.push(cara);
+    let told = town.sync(1);
+    assert!(told.is_server_restored, "{told:?}");
+    recovery::close(&town.world.storage, town.world.now()).unwrap();
+    town.settle();
+    let shown = town.shown(first);
+    assert_eq!((&shown["company_name"], &shown["industry"]), (&json!("B"), &json!("retail")));
+}
+
+/// The ledger lets a device in again that came after the backup; the record of its user, which the server
+/// itself had made, stayed lost, and devices that held it compared it with every session.
+#[test]
+fn who_was_let_in_after_the_backup_is_a_user_again() {
+    for is_announced in [true, false] {
+        let mut town = Town::open();
+        let backup = town.world.back_up();
+        let login = "cara";
+        let user =
+            office::ensure_user(&town.world.storage, &town.world.policy, login, NOW).unwrap();
+        town.phones.push(town.world.phone(login));
+        assert_eq!(town.phones[2].device.user_record, Some(user));
+        town.sync_all();
+        town.world.restore(&backup, is_announced);
+        assert_eq!(office::restore_users(&town.world.storage, town.world.now()).unwrap(), 1);
+        assert_eq!(office::restore_users(&town.world.storage, town.world.now()).unwrap(), 0);
+        town.settle();
+        let shown = town.shown(user);
+        assert_eq!((&shown["login"], &shown["conflicts"]), (&json!(login), &Json::Null));
     }
 }
 

@@ -125,7 +125,7 @@ fn push(office: &Office, token: &str, request: &PushRequest) -> Answer {
 
 pub(crate) fn signed(device: DeviceId, groups: Vec<PushGroup>) -> PushRequest {
     let signature = sign::sign(&signing_key(), device, &groups).unwrap();
-    PushRequest { version: PROTOCOL_VERSION, groups, device, signature, held: None, is_again: None }
+    PushRequest::new(device, groups, signature)
 }
 
 fn group(changes: usize) -> PushGroup {

@@ -4,14 +4,8 @@ use super::*;
 use crate::sync::codec::{from_cbor, to_cbor};
 
 fn push(groups: usize) -> PushRequest {
-    PushRequest {
-        version: PROTOCOL_VERSION,
-        groups: vec![PushGroup { changes: Vec::new() }; groups],
-        device: DeviceId(uuid::Uuid::nil()),
-        signature: Vec::new(),
-        held: None,
-        is_again: None,
-    }
+    let groups = vec![PushGroup { changes: Vec::new() }; groups];
+    PushRequest::new(DeviceId(uuid::Uuid::nil()), groups, Vec::new())
 }
 
 fn change() -> PushChange {
@@ -54,7 +48,7 @@ struct OlderHello {
 fn older_apps_and_servers_read_the_frames_that_say_what_backups_cover() {
     let answers = vec![Answer { hash: ChangeHash([7; 32]), outcome: Outcome::Applied }];
     let reached = Some(FeedPoint { position: 9, digest: [3; 16] });
-    let response = PushResponse { answers: answers.clone(), reached };
+    let response = PushResponse { reached, ..PushResponse::new(answers.clone()) };
     let older = OlderResponse { answers };
     assert_eq!(from_cbor::<OlderResponse>(&to_cbor(&response)).unwrap(), older);
     let read: PushResponse = from_cbor(&to_cbor(&older)).unwrap();

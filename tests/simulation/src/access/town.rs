@@ -12,7 +12,7 @@ use outrider_core::{
     crdt::{self, Action, Edit, Stamp, State},
     ids::{ActorId, Part, RecordId},
     schema::{Family, Kind, Schema, Type, sample},
-    sync::frame::{Outcome, PROTOCOL_VERSION, PushChange, PushGroup, PushRequest},
+    sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
     time::TimestampMs,
     value::Value,
 };
@@ -537,15 +537,7 @@ impl Town {
             bytes: change.bytes,
         };
         let groups = vec![PushGroup { changes: vec![change] }];
-        let (version, signature) = (PROTOCOL_VERSION, Vec::new());
-        let request = PushRequest {
-            version,
-            groups,
-            device: device.id,
-            signature,
-            held: None,
-            is_again: None,
-        };
+        let request = PushRequest::new(device.id, groups, Vec::new());
         let open = Policy::open();
         let answer = accept::push(&self.storage, &open, device, &request, self.now_ms)?;
         if answer.answers.iter().any(|answer| answer.outcome != Outcome::Applied) {

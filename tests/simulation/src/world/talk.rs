@@ -335,7 +335,7 @@ fn lie(body: &[u8]) -> Result<Vec<u8>, Failure> {
         Ok(Answer { hash, outcome: frame::Outcome::Applied })
     });
     let answers = answers.collect::<Result<Vec<Answer>, Failure>>()?;
-    Ok(codec::pack(&PushResponse { answers, reached: None })?)
+    Ok(codec::pack(&PushResponse::new(answers))?)
 }
 
 /// Answers to a push, each with the document that it is about.
