@@ -68,10 +68,10 @@ pub fn recover(theirs: &State, mine: &State, who: Recovering<'_>) -> Result<Reco
         return Err(WriteError::UnknownOwn(who.actor));
     }
     let mut plan = Plan::default();
+    let both = Both::new(theirs, mine);
     let keys: BTreeSet<&String> = theirs.keys.keys().chain(mine.keys.keys()).collect();
-    let parted = mine.parted_actors(theirs);
     for key in keys {
-        plan.take((theirs, mine, &parted), key, who);
+        plan.take(&both, key, who);
     }
     plan.count(theirs, mine, who);
     let mut writer = Anew {
@@ -89,6 +89,25 @@ pub fn recover(theirs: &State, mine: &State, who: Recovering<'_>) -> Result<Reco
     let claims = plan.claims(theirs, &writer);
     writer.write(claims)?;
     Ok(Recovered { state: writer.state, own: writer.own, changes: writer.changes })
+}
+
+/// The server's state and this device's.
+struct Both<'a> {
+    theirs: &'a State,
+    mine: &'a State,
+    /// Whose operations say nothing by their names: they are other ones at the server.
+    parted: BTreeSet<ActorId>,
+    /// Whether the record came back here by something that was written beside its archiving, and did
+    /// not at the server: then also a value that stands there already says something.
+    is_revived: bool,
+}
+
+impl<'a> Both<'a> {
+    fn new(theirs: &'a State, mine: &'a State) -> Self {
+        let is_revived = |state: &State| matches!(state.archival(), Archival::Revived(_));
+        let parted = mine.parted_actors(theirs);
+        Self { theirs, mine, parted, is_revived: is_revived(mine) && !is_revived(theirs) }
+    }
 }
 
 /// What of one key is to be written.
@@ -129,13 +148,9 @@ struct Plan<'a> {
 
 impl<'a> Plan<'a> {
     /// Looks at one key.
-    fn take(
-        &mut self,
-        (theirs, mine, parted): (&'a State, &'a State, &BTreeSet<ActorId>),
-        key: &'a str,
-        who: Recovering<'a>,
-    ) {
-        let Some(lost) = lost(theirs, mine, key, parted) else { return };
+    fn take(&mut self, both: &Both<'a>, key: &'a str, who: Recovering<'a>) {
+        let Some(lost) = lost(both, key) else { return };
+        let Both { theirs, mine, .. } = *both;
         let is_there = !theirs.survivors(key).is_empty();
         let is_deleted = lost.values.is_empty();
         match who.key(key) {
@@ -235,6 +250,14 @@ impl<'a> Plan<'a> {
     fn archiving(theirs: &State, lost: Option<&Lost<'_>>) -> Option<Step> {
         let Lost { key, values, replaced } = lost?;
         let mut archived = Archived::from_value(&values.last()?.value)?;
+        // Several that stand beside one another cover together what each author saw and wrote.
+        for one in values {
+            let seen = Archived::from_value(&one.value).map(|one| one.saw).unwrap_or_default();
+            for (actor, op) in seen.into_iter().chain([(one.id.actor, one.id.counter)]) {
+                let known = archived.saw.entry(actor).or_default();
+                *known = op.max(*known);
+            }
+        }
         let known = archived.saw.into_iter();
         archived.saw = known
             .filter_map(|(actor, saw)| Some((actor, saw.min(theirs.clock.get(&actor)?.op))))
@@ -272,15 +295,16 @@ fn is_row_gone(key: &str) -> bool {
     key.rsplit_once('/').is_some_and(|(row, column)| column == GONE && row.contains('/'))
 }
 
+/// Cells that were removed with the row of a key, also of rows that this app does not know.
+fn removed_with_row(state: &State, key: &str) -> BTreeSet<OpId> {
+    let Some((row, _)) = key.rsplit_once('/') else { return BTreeSet::new() };
+    let gone = state.survivors(&[row, "/", GONE].concat()).iter();
+    gone.filter_map(|op| op.value.as_text()).flat_map(op_ids_from_text).collect()
+}
+
 /// What `theirs` never saw under a key, and what of it was replaced; `None` if there is nothing.
-///
-/// An operation of a `parted` actor says nothing by its name: it is another one at the server.
-fn lost<'a>(
-    theirs: &'a State,
-    mine: &'a State,
-    key: &'a str,
-    parted: &BTreeSet<ActorId>,
-) -> Option<Lost<'a>> {
+fn lost<'a>(both: &Both<'a>, key: &'a str) -> Option<Lost<'a>> {
+    let Both { theirs, mine, ref parted, is_revived } = *both;
     let (there, here) = (theirs.survivors(key), mine.survivors(key));
     let is_parted = |id: OpId| parted.contains(&id.actor);
     // A copied device may have written another value under the same name.
@@ -296,10 +320,20 @@ fn lost<'a>(
         .map(|op| op.id)
         .filter(|id| covers_op(&mine.clock, *id) && !is_kept(*id) && !is_parted(*id))
         .collect();
+    // What was removed with its row says nothing: a cell that was written beside that brings the row back.
+    let [removed_there, removed_here] = [theirs, mine].map(|state| removed_with_row(state, key));
     // Another device wrote it anew already.
     let is_back = |lost: &&Survivor| {
+        // An archiving covers what its own author wrote.
+        if is_revived || key == ARCHIVED {
+            return false;
+        }
         let is_shown = |id: OpId| is_kept(id) || !covers_op(&mine.clock, id) || is_parted(id);
-        there.iter().any(|op| is_shown(op.id) && op.value == lost.value)
+        let is_equal = |op: &Survivor| is_shown(op.id) && op.value == lost.value;
+        let is_gone = removed_here.contains(&lost.id);
+        // Its removal may be lost as well, and is written anew in the end.
+        let is_removed = |id| removed_there.contains(&id) || removed_here.contains(&id);
+        there.iter().any(|op| is_equal(op) && (is_gone || !is_removed(op.id)))
     };
     let mut values: Vec<&Survivor> = unseen.iter().copied().filter(|lost| !is_back(lost)).collect();
     if values.is_empty() && replaced.is_empty() {
