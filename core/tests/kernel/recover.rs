@@ -283,13 +283,11 @@ fn two_archivings_that_are_lost_cover_together() {
     third.write(vec![put("name", "Acme")]);
     let theirs = third.state.clone();
     let mut mine = theirs.clone();
-    for (enrolment, sees_all) in [(2, true), (OFFICE, false)] {
+    for (enrolment, seen, edits) in [(2, &theirs, 0), (OFFICE, &State::default(), 5)] {
         let mut peer = Peer::new(actor(enrolment, 0));
-        if sees_all {
-            peer.state = theirs.clone();
-        }
-        for amount in ["CNY 1", "CNY 2", "CNY 3"] {
-            peer.write(vec![put("amount", amount)]);
+        peer.state = seen.clone();
+        for at in 0..edits {
+            peer.write(vec![put("amount", format!("CNY {at}").as_str())]);
         }
         let archive = put(ARCHIVED, archived(&peer.state).to_value());
         peer.write(vec![archive]);
