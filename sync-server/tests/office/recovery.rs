@@ -188,6 +188,27 @@ fn a_backup_that_is_put_back_twice_makes_two_recoveries() {
     }
 }
 
+/// While a recovery has a number that a device has gone through, it lets go of what the server does not name.
+#[test]
+fn what_was_lost_is_held_also_when_a_backup_is_put_back_again() {
+    let mut firm = Firm::open();
+    let mut li = firm.person("Li", "sales_rep");
+    firm.sync(&mut li);
+    let backup = firm.world.back_up();
+    for name in ["first", "second"] {
+        let customer = firm.customer(name, &li);
+        for _ in 0..2 {
+            firm.sync(&mut li);
+        }
+        assert!(li.replica.get(customer).unwrap().is_some());
+        firm.world.restore(&backup, true);
+        for _ in 0..3 {
+            firm.sync(&mut li);
+            assert!(li.replica.get(customer).unwrap().is_some(), "the {name} left");
+        }
+    }
+}
+
 /// A device that had pushed and never pulled to the end knew one place in the feed, and the answer to its
 /// next push replaced it: nobody noticed that the server had been put back, and what stood in the frames
 /// that it had was compared with every session.
