@@ -83,6 +83,11 @@ impl World {
     fn open() -> Self {
         let folder = TempDir::new().unwrap();
         let storage = SqliteStorage::open_for_test(folder.path(), true).unwrap();
+        let mut write = storage.write().unwrap();
+        for number in (0..LIARS).chain([HONEST]) {
+            write.add_device(&device(number)).unwrap();
+        }
+        write.commit().unwrap();
         Self { folder, storage, inputs: 0, state: State::default(), own: None }
     }
 
@@ -326,4 +331,16 @@ fn edits(dice: &mut Dice, state: &State, actor: ActorId) -> Vec<Edit> {
 #[must_use]
 pub fn seeds() -> Vec<Vec<u8>> {
     outrider_core_fuzz::gate::seeds()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many as a world takes, and one more, before which the whole database is checked.
+    #[test]
+    fn what_many_inputs_leave_fits_together() {
+        let seeds = seeds();
+        (0..=INPUTS_OF_A_WORLD as usize).for_each(|at| run(&seeds[at % seeds.len()]));
+    }
 }

@@ -2,19 +2,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::{self, DirEntry},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::Path,
 };
 
+use outrider_core::replica::DATABASE_FILE;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::Failure;
 
+/// Ends of the names of files that belong to a database.
+const JOURNALS: [&str; 2] = ["-wal", "-shm"];
 /// Problems that one check of the pages tells, at most.
 const PROBLEMS_MAX: usize = 5;
 
 /// The rows of all tables, each as a digest.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Dump(BTreeMap<String, BTreeSet<u64>>);
 
 impl Dump {
@@ -60,6 +64,34 @@ impl Dump {
         });
         told.collect()
     }
+}
+
+/// What everything in a folder says: the rows of its databases, and the bytes of all other files.
+pub(super) fn fingerprint(folder: &Path) -> Result<u64, Failure> {
+    let mut hasher = DefaultHasher::new();
+    look_into(folder, &mut hasher)?;
+    Ok(hasher.finish())
+}
+
+fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
+    let mut entries = fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
+    entries.sort_by_key(DirEntry::file_name);
+    for entry in entries {
+        let (name, path) = (entry.file_name(), entry.path());
+        // SQLite makes them, and asks them when it reads the database.
+        if JOURNALS.iter().any(|end| name.to_string_lossy().ends_with(end)) {
+            continue;
+        }
+        name.hash(hasher);
+        if entry.file_type()?.is_dir() {
+            look_into(&path, hasher)?;
+        } else if name == DATABASE_FILE {
+            Dump::read(&path)?.hash(hasher);
+        } else {
+            fs::read(&path)?.hash(hasher);
+        }
+    }
+    Ok(())
 }
 
 /// What SQLite finds wrong with the pages, indexes and search tables of a database.

@@ -99,6 +99,9 @@ pub struct Swept {
     pub wrong: u64,
     /// Cases in which the disk had said to have synced, and then lost it: not ours to prevent.
     pub lied: u64,
+    /// Cases that left what an earlier case had left, byte for byte of every row: of those one was gone on
+    /// with.
+    pub known: u64,
     /// The seed.
     pub seed: u64,
     /// What was told when something failed, and how often.
@@ -117,6 +120,7 @@ impl Swept {
         self.cases += 1;
         self.faults += judged.faults;
         self.lied += u64::from(judged.is_lied);
+        self.known += u64::from(judged.is_known);
         let count = |kind: Kind| u64::from(judged.found.iter().any(|(found, _)| *found == kind));
         self.lost += count(Kind::Lost);
         self.corrupt += count(Kind::Corrupt);
