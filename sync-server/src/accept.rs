@@ -31,7 +31,7 @@ mod spent;
 mod staged;
 
 use spent::Spent;
-pub use spent::{HELD_BYTES_MAX, WORK_BYTES_MAX};
+pub use spent::{HELD_BYTES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX};
 pub use staged::PAST_BYTES_MAX;
 use staged::{Held, Staged};
 
@@ -117,6 +117,8 @@ pub(crate) struct Desk<'a> {
     texts: u32,
     /// What judging has cost.
     spent: Spent,
+    /// The long text that a change was tried on last.
+    text_gate: Option<(DocumentId, text::TextGate)>,
     /// Whether something came that has to be erased.
     is_erasure_due: bool,
     /// Whether an edit goes on to another record: if its author may not write there, it waits for
@@ -146,6 +148,7 @@ impl<'a> Desk<'a> {
             documents,
             texts,
             spent: Spent::default(),
+            text_gate: None,
             is_erasure_due,
             is_forwarding,
         })
@@ -206,7 +209,7 @@ impl<'a> Desk<'a> {
 
     /// Judges a group whole. If one member is refused, the others may be sent again at once.
     pub(crate) fn take_group(&mut self, group: &PushGroup) -> Result<Vec<Answer>, StorageError> {
-        let is_first = self.spent.is_nothing();
+        self.spent.begin_group();
         let mut staged = Staged::default();
         let mut answers: Vec<Answer> = Vec::with_capacity(group.changes.len());
         let mut is_whole = true;
@@ -232,7 +235,8 @@ impl<'a> Desk<'a> {
                     answer.outcome = Outcome::Retry(0);
                 }
                 // Alone in a push it would be too much again.
-                if is_first && self.spent.is_over() && answer.outcome == Outcome::Retry(0) {
+                let is_alone = self.spent.is_first_group() && self.spent.is_cut();
+                if is_alone && answer.outcome == Outcome::Retry(0) {
                     answer.outcome = refused("group_too_costly", Vec::new());
                 }
             }
@@ -262,8 +266,10 @@ impl<'a> Desk<'a> {
         change: &PushChange,
         staged: &mut Staged,
     ) -> Result<(ChangeHash, Judged), StorageError> {
-        if self.spent.is_over() {
-            return Ok((name_of(&change.bytes), Judged::Answered(Outcome::Retry(0))));
+        // A long text that was pasted comes in several changes, which must fit into one group.
+        let is_paste = !change.part.is_flat() && self.spent.is_first_group();
+        if self.spent.is_over() && !is_paste {
+            return Ok((name_of(&change.bytes), self.spent.cut()));
         }
         let id = DocumentId { record: change.record, part: change.part.clone() };
         let Some(entity) = Schema::current().entity(&change.entity) else {

@@ -11,7 +11,7 @@ use outrider_core::{
     sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
 };
 use outrider_sync_server::{
-    accept::{PAST_BYTES_MAX, TEXT_CHANGES_MAX, WORK_BYTES_MAX, push},
+    accept::{PAST_BYTES_MAX, TEXT_CHANGES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX, push},
     storage::{Device, Storage as _, sqlite::SqliteStorage},
 };
 
@@ -129,6 +129,36 @@ fn a_push_tries_a_bounded_number_of_text_changes_and_asks_for_the_rest_again() {
     let second = world.push(1, groups);
     assert_eq!(second.iter().filter(|outcome| **outcome == Outcome::Applied).count(), 3);
     assert!(!second.contains(&Outcome::Retry(0)));
+}
+
+/// Forty edits of a text of 216,000 operations took the only writer twelve seconds. What is pasted in one tap
+/// is one group all the same.
+#[test]
+fn edits_of_long_texts_cost_a_bounded_amount_of_work() {
+    let world = world();
+    let mut text = TextDocument::new().unwrap();
+    let mut ops = 0_u64;
+    let change = |bytes| change("customer", "notes", bytes);
+    for typed in ["x".repeat(30_000), String::new()] {
+        for step in text.edit_in_steps(actor(1), 0, &typed).unwrap() {
+            ops += step.op_count as u64;
+            assert_eq!(world.push(1, vec![vec![change(step.bytes)]]), [Outcome::Applied]);
+        }
+    }
+    let mut edit =
+        |number: usize| change(text.edit(actor(1), 0, &"y".repeat(number)).unwrap().unwrap().bytes);
+    let apart: Vec<Vec<PushChange>> = (1..=30).map(|number| vec![edit(number)]).collect();
+    let answers = world.push(1, apart.clone());
+    let taken = answers.iter().filter(|answer| **answer == Outcome::Applied).count();
+    assert_eq!(taken as u64, WORK_BYTES_MAX as u64 / (ops * TEXT_OP_BYTES) + 1);
+    assert!(answers[taken..].iter().all(|answer| *answer == Outcome::Retry(0)));
+    let rest = world.push(1, apart[taken..].to_vec());
+    assert!(rest.iter().all(|answer| *answer == Outcome::Applied));
+    let pasted: Vec<PushChange> = (31..=60).map(&mut edit).collect();
+    assert_eq!(world.push(1, vec![pasted]), vec![Outcome::Applied; 30]);
+    let too_many: Vec<PushChange> = (61..=61 + TEXT_CHANGES_MAX as usize).map(edit).collect();
+    let answers = world.push(1, vec![too_many]);
+    assert_eq!(code(answers.last().unwrap()), "group_too_costly");
 }
 
 #[test]

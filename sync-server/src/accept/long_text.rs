@@ -1,7 +1,7 @@
 //! Changes of long texts: tried on a copy, in a guarded thread.
 
 use outrider_core::{
-    crdt::{Clock, TextError, gate::FOREIGN_ACTOR, text},
+    crdt::{Clock, TextError, gate::FOREIGN_ACTOR, text::TextGate},
     ids::{ChangeHash, DocumentId},
     schema::{Entity, Type},
     sync::frame::{Outcome, PushChange},
@@ -43,7 +43,7 @@ impl Desk<'_> {
             return Ok((hash, Judged::Answered(super::refused(&known.code, known.keys))));
         }
         if self.texts >= TEXT_CHANGES_MAX {
-            return Ok((hash, Judged::Answered(Outcome::Retry(0))));
+            return Ok((hash, self.spent.cut()));
         }
         self.texts += 1;
         let held = staged.documents.get(id).or_else(|| self.documents.get(id));
@@ -60,7 +60,13 @@ impl Desk<'_> {
             made_at: header.time_ms,
             bytes: &header.bytes,
         };
-        let accepted = match text::accept(&content.saved, &change.bytes) {
+        let open =
+            self.text_gate.take().filter(|(of, gate)| of == id && gate.is_at(&content.saved));
+        let mut gate = open.map_or_else(|| TextGate::new(content.saved.clone()), |(_, gate)| gate);
+        let accepted = gate.accept(&change.bytes);
+        self.spent.note_text(gate.ops());
+        self.text_gate = Some((id.clone(), gate));
+        let accepted = match accepted {
             Ok(accepted) => accepted,
             Err(TextError::Forked { .. }) => {
                 self.audit("forked", id, hash, "")?;

@@ -3,12 +3,19 @@
 //! The size of a push says little about its cost: a change of a few bytes is judged on a copy of a
 //! document of 256 KiB, and may name predecessors all over a long history. The work is counted as
 //! bytes that were copied or read; behind the bound every change is answered
-//! [`Outcome::Retry`](outrider_core::sync::frame::Outcome::Retry) and sent again at once. So others
+//! [`Outcome::Retry`] and sent again at once. So others
 //! get their turn to write.
+
+use outrider_core::sync::frame::Outcome;
+
+use super::Judged;
 
 /// Bytes of documents and history that judging one push copies and reads, about, at most. A thousand
 /// changes of ordinary records take two megabytes.
 pub const WORK_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// Bytes of work that stand for one operation of a long text, each time that a change is tried on it: loading,
+/// saving and reading back takes about as long as copying so many bytes of a flat document.
+pub const TEXT_OP_BYTES: u64 = 40;
 /// Bytes of documents and changes that a push holds in memory, about, at most.
 pub const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
@@ -18,6 +25,8 @@ pub(super) struct Spent {
     is_bounded: bool,
     work_bytes: usize,
     loaded_bytes: usize,
+    groups: u32,
+    is_cut: bool,
 }
 
 impl Spent {
@@ -26,9 +35,30 @@ impl Spent {
         Self { is_bounded: true, ..Self::default() }
     }
 
-    /// Whether nothing was spent yet.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.work_bytes == 0
+    /// Another group is looked at.
+    pub(super) fn begin_group(&mut self) {
+        self.groups += 1;
+    }
+
+    /// Whether nothing was looked at before this group.
+    pub(super) fn is_first_group(&self) -> bool {
+        self.groups < 2
+    }
+
+    /// A change is put off: judging it would be too much, with what there was.
+    pub(super) fn cut(&mut self) -> Judged {
+        self.is_cut = true;
+        Judged::Answered(Outcome::Retry(0))
+    }
+
+    /// Whether a change was put off.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// A change was tried on a long text of so many operations.
+    pub(super) fn note_text(&mut self, ops: u64) {
+        self.note_work(usize::try_from(ops.saturating_mul(TEXT_OP_BYTES)).unwrap_or(usize::MAX));
     }
 
     /// Whether no more may be spent.

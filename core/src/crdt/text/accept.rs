@@ -45,37 +45,94 @@ pub struct AcceptedText {
 ///
 /// The first rule that the change breaks, or [`TextError::Panicked`].
 pub fn accept(saved: &[u8], change: &[u8]) -> Result<AcceptedText, TextError> {
-    let change = codec::header(change)?;
-    guarded(|| accept_here(saved, change))
+    TextGate::new(saved.to_vec()).accept(change)
 }
 
-fn accept_here(saved: &[u8], change: TextChange) -> Result<AcceptedText, TextError> {
-    let mut document =
-        if saved.is_empty() { TextDocument::new()? } else { TextDocument::load_here(saved)? };
-    let mut history = History::of(&document.doc)?;
-    if history.contains(change.hash) {
-        return Ok(AcceptedText {
-            applied: false,
-            change,
-            saved: document.save(),
-            heads: document.heads(),
-            text: document.text()?,
-        });
+/// A text into which changes are taken one after the other: it is loaded once for each, not twice.
+#[derive(Debug)]
+pub struct TextGate {
+    saved: Vec<u8>,
+    loaded: Option<TextDocument>,
+    ops: u64,
+}
+
+impl TextGate {
+    /// Begins with a text's bytes; see [`accept`].
+    #[must_use]
+    pub fn new(saved: Vec<u8>) -> Self {
+        Self { saved, loaded: None, ops: 0 }
     }
-    let past = check_place(&history, &change)?;
-    let parsed = engine_change(&change.bytes)?;
-    check_ops(&mut history, &past, &change, parsed.decode())?;
-    document.doc.apply_changes([parsed]).map_err(engine)?;
-    let text = document.text()?;
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(TextError::TextTooLong);
+
+    /// Whether the text is as these bytes say.
+    #[must_use]
+    pub fn is_at(&self, saved: &[u8]) -> bool {
+        self.saved == saved
     }
-    let (saved, heads) = (document.save(), document.heads());
-    let again = TextDocument::load_here(&saved)?;
-    if !again.contains(change.hash) || again.heads() != heads || again.text()? != text {
-        return Err(TextError::NotReadBack);
+
+    /// Operations of the text before the last change that came; what looking at that cost is in proportion.
+    #[must_use]
+    pub fn ops(&self) -> u64 {
+        self.ops
     }
-    Ok(AcceptedText { applied: true, change, saved, heads, text })
+
+    /// As [`accept`]; the next change is taken into what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept`]; the text is as it was then.
+    pub fn accept(&mut self, change: &[u8]) -> Result<AcceptedText, TextError> {
+        let change = codec::header(change)?;
+        // After a panic it is loaded again.
+        let accepted = guarded(|| self.accept_here(change))?;
+        self.saved.clone_from(&accepted.saved);
+        Ok(accepted)
+    }
+
+    fn accept_here(&mut self, change: TextChange) -> Result<AcceptedText, TextError> {
+        let mut document = match self.loaded.take() {
+            Some(document) => document,
+            None if self.saved.is_empty() => TextDocument::new()?,
+            None => TextDocument::load_here(&self.saved)?,
+        };
+        let checked = self.check(&document, &change);
+        let Ok(Some(parsed)) = checked else {
+            let known = checked.and_then(|_| {
+                let (saved, heads, text) = (document.save(), document.heads(), document.text()?);
+                Ok(AcceptedText { applied: false, change, saved, heads, text })
+            });
+            self.loaded = Some(document);
+            return known;
+        };
+        document.doc.apply_changes([parsed]).map_err(engine)?;
+        let text = document.text()?;
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(TextError::TextTooLong);
+        }
+        let (saved, heads) = (document.save(), document.heads());
+        let again = TextDocument::load_here(&saved)?;
+        if !again.contains(change.hash) || again.heads() != heads || again.text()? != text {
+            return Err(TextError::NotReadBack);
+        }
+        self.loaded = Some(again);
+        Ok(AcceptedText { applied: true, change, saved, heads, text })
+    }
+
+    /// The change as the engine reads it; none that the text has.
+    fn check(
+        &mut self,
+        document: &TextDocument,
+        change: &TextChange,
+    ) -> Result<Option<automerge::Change>, TextError> {
+        let mut history = History::of(&document.doc)?;
+        self.ops = history.ops;
+        if history.contains(change.hash) {
+            return Ok(None);
+        }
+        let past = check_place(&history, change)?;
+        let parsed = engine_change(&change.bytes)?;
+        check_ops(&mut history, &past, change, parsed.decode())?;
+        Ok(Some(parsed))
+    }
 }
 
 /// Checks that the change is its author's next, and counts on from what it follows.
