@@ -31,7 +31,7 @@ mod spent;
 mod staged;
 
 use spent::Spent;
-pub use spent::{HELD_BYTES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX};
+pub use spent::{HELD_BYTES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX, WRITE_WEIGHT};
 pub use staged::PAST_BYTES_MAX;
 use staged::{Held, Staged};
 
@@ -395,6 +395,10 @@ impl<'a> Desk<'a> {
         let applied = staged.flat.into_iter();
         self.applied.extend(applied.map(|(id, change, clock)| Applied { id, change, clock }));
         for (id, mut held) in staged.documents {
+            // Written once, when the push ends or room is made, with its row and what it is found by.
+            if self.documents.get(&id).is_none_or(|known| !known.is_changed) {
+                self.spent.note_work(held.size_bytes().saturating_mul(WRITE_WEIGHT));
+            }
             held.is_changed = true;
             self.documents.insert(id, held);
         }

@@ -47,6 +47,15 @@ fn a_currency_or_a_region_that_there_is_not_is_refused() {
     }
 }
 
+/// Found by fuzzing: the second line of a column's name stood outside the comment.
+#[test]
+fn a_column_whose_name_has_several_lines_can_be_proposed() {
+    let csv = "company_name,\"a\nb\",\"left\u{7f}\r\n\"\"\"out\"\nAcme,1,2\n";
+    let mapping = proposed("x.csv", csv, &Wishes::default()).unwrap().mapping;
+    let (_, left) = mapping.split_once("# Left out:\n").unwrap();
+    assert!(left.lines().all(|line| line.starts_with("# field = ")), "{mapping}");
+}
+
 #[test]
 fn a_data_tree_says_what_its_records_are_and_which_are_left_out() {
     let tree = r#"{"records":[{"attributes":{"type":"Account","referenceId":"A1"},"Name":"Acme",

@@ -10,9 +10,12 @@ use outrider_core::sync::frame::Outcome;
 
 use super::Judged;
 
-/// Bytes of documents and history that judging one push copies and reads, about, at most. A thousand
-/// changes of ordinary records take two megabytes.
+/// Bytes of documents and history that one push copies, reads and writes, about, at most; about a second of
+/// one core. A thousand changes of ordinary records take some twenty megabytes.
 pub const WORK_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// How many times the size of a document stands for writing it: its row, and what it is found by, cost more
+/// than copying it.
+pub const WRITE_WEIGHT: usize = 8;
 /// Bytes of work that stand for one operation of a long text, each time that a change is tried on it: loading,
 /// saving and reading back takes about as long as copying so many bytes of a flat document.
 pub const TEXT_OP_BYTES: u64 = 40;

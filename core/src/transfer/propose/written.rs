@@ -103,6 +103,12 @@ fn field(entity: &Entity, column: &Column, chosen: &Chosen) -> String {
     entry
 }
 
+/// On one line, also what has several: it may stand in a comment.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    let written = toml::Value::String(text.to_owned()).to_string();
+    if !written.contains('\n') {
+        return written;
+    }
+    // TOML takes the strings of JSON, but for one character.
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
