@@ -81,6 +81,8 @@ pub struct Device {
     pub chain: Option<LinkId>,
     /// Where the server stood when it last answered a push.
     pub pushed: Option<(u8, Option<LinkId>)>,
+    /// Whether a server did not know its place, and none has told of a recovery since.
+    pub is_cursor_lost: bool,
     /// After how many of its changes it goes on to send acknowledged ones again.
     pub resend: Option<u8>,
     /// Erasures that it carried out.
@@ -120,6 +122,7 @@ impl Device {
             position: 0,
             chain: None,
             pushed: None,
+            is_cursor_lost: false,
             resend: None,
             erased: Vec::new(),
         }
@@ -452,6 +455,7 @@ impl Device {
     pub fn reset_cursor(&mut self, facts: &Facts) {
         (self.position, self.chain) = (0, None);
         self.pushed = None;
+        self.is_cursor_lost = true;
         self.resend = (facts.broken != Broken::NothingSentAgain).then_some(0);
     }
 
@@ -463,6 +467,7 @@ impl Device {
         let frames = pulled.frames.iter();
         let taken: Vec<_> = frames.filter(|frame| !self.take_frame(facts, frame)).collect();
         (self.position, self.chain) = (pulled.position, pulled.chain);
+        self.is_cursor_lost = false;
         taken.into_iter().map(|frame| frame.document).collect()
     }
 

@@ -249,6 +249,12 @@ impl Server {
         Answer::Applied
     }
 
+    /// Whether its feed has a place.
+    #[must_use]
+    pub fn knows(&self, facts: &Facts, (position, chain): Place) -> bool {
+        position == 0 || self.chain_at(facts, position).is_some_and(|link| Some(link) == chain)
+    }
+
     /// What a device is sent that holds everything up to its cursor; none if the cursor is not of
     /// this server's feed.
     #[must_use]
@@ -259,10 +265,8 @@ impl Server {
         prefix: u8,
         erased: u8,
     ) -> Option<Pulled> {
-        let knows = |(position, chain): Place| {
-            position == 0 || self.chain_at(facts, position).is_some_and(|link| Some(link) == chain)
-        };
         let position = cursor.0;
+        let knows = |place| self.knows(facts, place);
         let is_known = knows(cursor) && pushed.is_none_or(knows);
         if !is_known && facts.broken != Broken::CursorBelieved {
             return None;

@@ -103,6 +103,8 @@ struct Session<'f> {
     is_round_needed: bool,
     is_checked: bool,
     has_tried: bool,
+    /// Whether the last answer to a push told that the server lacks what it had acknowledged.
+    is_denied: bool,
     to_fetch: Vec<DocumentName>,
     said: Said,
 }
@@ -121,6 +123,7 @@ pub fn talk(facts: &mut Facts, device: &Device, server: &Server, is_withheld: bo
         is_round_needed: false,
         is_checked: false,
         has_tried: false,
+        is_denied: false,
         to_fetch: Vec::new(),
         said: Said::default(),
     };
@@ -156,9 +159,22 @@ impl Session<'_> {
     }
 
     fn send(&mut self, batch: &[ChangeId]) -> Vec<crate::server::Answer> {
+        let pushed = self.device.pushed;
+        let is_known = pushed.is_none_or(|pushed| self.server.knows(self.facts, pushed));
+        self.is_denied = !is_known && self.facts.broken != Broken::CursorBelieved;
         let answers = self.server.push(self.facts, batch, self.device.prefix, self.is_withheld);
         self.device.pushed = Some((self.server.position, self.server.chain));
         answers
+    }
+
+    /// What comes next, unless the server turned out to be restored; once in a conversation.
+    fn unless_denied(&mut self, next: Phase) -> Phase {
+        if !self.is_denied || self.said.is_restored {
+            return next;
+        }
+        self.said.is_restored = true;
+        self.device.reset_cursor(self.facts);
+        Phase::Resend
     }
 
     fn push(&mut self) -> (Phase, Option<Ask>) {
@@ -176,7 +192,7 @@ impl Session<'_> {
         self.is_round_needed |= effect.is_round_needed;
         self.said.effect = effect;
         self.ask_for(&asked);
-        (Phase::AfterPush, Some(Ask::Push))
+        (self.unless_denied(Phase::AfterPush), Some(Ask::Push))
     }
 
     fn ask_for(&mut self, changes: &[ChangeId]) {
@@ -210,7 +226,7 @@ impl Session<'_> {
         self.send_again(&changes);
         self.device.resend = passed;
         self.said.is_resent = true;
-        (Phase::Resend, Some(Ask::Resend))
+        (self.unless_denied(Phase::Resend), Some(Ask::Resend))
     }
 
     fn resend_asked(&mut self) -> (Phase, Option<Ask>) {
@@ -227,7 +243,7 @@ impl Session<'_> {
         }
         self.send_again(&batch);
         self.said.is_resent = true;
-        (Phase::AfterPush, Some(Ask::Resend))
+        (self.unless_denied(Phase::AfterPush), Some(Ask::Resend))
     }
 
     fn send_again(&mut self, batch: &[ChangeId]) {
@@ -251,6 +267,8 @@ impl Session<'_> {
             self.device.reset_cursor(self.facts);
             return (Phase::Resend, Some(Ask::Pull));
         };
+        // It is told of a recovery that it may know nothing of.
+        self.server.is_recovering |= self.device.is_cursor_lost;
         let was_same = {
             let (theirs, mine) = self.device.differing(&self.server);
             theirs.is_empty() && mine.is_empty()
