@@ -11,14 +11,14 @@ use outrider_core::sync::frame::Outcome;
 use super::Judged;
 
 /// Bytes of documents and history that one push copies, reads and writes, about, at most; about a second of
-/// one core. A thousand changes of ordinary records take some twenty megabytes.
+/// one core. A thousand changes of ordinary records take some thirty megabytes.
 pub const WORK_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// How many times the size of a document stands for writing it: its row, and what it is found by, cost more
 /// than copying it.
-pub const WRITE_WEIGHT: usize = 8;
+pub const WRITE_WEIGHT: usize = 12;
 /// Bytes of work that stand for one operation of a long text, each time that a change is tried on it: loading,
 /// saving and reading back takes about as long as copying so many bytes of a flat document.
-pub const TEXT_OP_BYTES: u64 = 40;
+pub const TEXT_OP_BYTES: u64 = 60;
 /// Bytes of documents and changes that a push holds in memory, about, at most.
 pub const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 

@@ -234,7 +234,7 @@ fn who_never_pulled_to_the_end_notices_by_pushing_that_the_server_was_put_back()
     town.world.restore(&backup, false);
     // The feed goes on beyond the place that Cara knows.
     for at in 0..9 {
-        town.office_writes(town.customer, json!({ "industry": format!("i{at}") }));
+        town.office_writes(town.customer, json!({ "short_name": format!("i{at}") }));
     }
     town.phones.push(cara);
     let told = town.sync(1);
