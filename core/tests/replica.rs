@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use outrider_core::schema::Type;
 use outrider_core::{
-    ids::{ActorPrefix, DeviceId, Part},
+    ids::{ActorPrefix, ChangeHash, DeviceId, Part},
     replica::{INSTANCE_FILE, Options, Replica, ReplicaError},
     store::{
         meta::Enrolment,
@@ -265,6 +265,39 @@ fn refuse(replica: &mut Replica, part: &str, code: &str) {
     let outcome = Outcome::Refused(code.to_owned(), change.keys.clone());
     let response = PushResponse::new(vec![Answer { hash: change.hash, outcome }]);
     replica.take_push_response(&response).unwrap();
+}
+
+/// Seed 5029 of the simulator: an edit was answered to wait and came to the server late, by the network alone;
+/// the next edit, sent after it, was taken. What the first had said went from the screen, and a text could
+/// not be synced any more.
+#[test]
+fn what_came_late_is_confirmed_with_what_follows_it() {
+    let (_folder, mut replica) = open();
+    let new = fields(json!({"company_name": "Acme", "notes": "One."}));
+    let id = replica.create("customer", &new).unwrap();
+    let answer = |replica: &mut Replica, hash, outcome| {
+        replica.take_push_response(&PushResponse::new(vec![Answer { hash, outcome }])).unwrap();
+    };
+    for waiting in replica.outbox(10).unwrap() {
+        answer(&mut replica, waiting.hash, Outcome::Applied);
+    }
+    for edit in [json!({"industry": "retail"}), json!({"short_name": "A"})] {
+        replica.update(id, &fields(edit)).unwrap();
+    }
+    for notes in ["One. Two.", "One. Two. Three."] {
+        replica.update(id, &fields(json!({ "notes": notes }))).unwrap();
+    }
+    let waiting = replica.outbox(10).unwrap();
+    assert_eq!(waiting.len(), 4);
+    for pair in waiting.chunks(2) {
+        answer(&mut replica, pair[0].hash, Outcome::Pending(vec![ChangeHash([7; 32])]));
+        answer(&mut replica, pair[1].hash, Outcome::Applied);
+        answer(&mut replica, pair[0].hash, Outcome::Duplicate);
+    }
+    assert_eq!(replica.outbox(10).unwrap(), []);
+    let shown = replica.get(id).unwrap().unwrap();
+    assert_eq!((&shown["industry"], &shown["short_name"]), (&json!("retail"), &json!("A")));
+    assert_eq!(shown["notes"], "One. Two. Three.");
 }
 
 /// Seed 2 of the simulator: a refusal of all that the restricted part held took the record's

@@ -18,7 +18,6 @@ use outrider_core::{
 };
 
 use crate::{
-    feed,
     office::{self, EraseError},
     storage::{AuditLine, Content, Device, NewChange, Storage, StorageError, StoredRefusal, Write},
 };
@@ -67,10 +66,7 @@ pub fn push(
     if let Some(held) = &request.held {
         desk.note_held(held)?;
     }
-    let is_pushed_known = match request.pushed {
-        None => None,
-        Some(pushed) => Some(feed::is_in_feed(&*desk.tx, pushed)?),
-    };
+    let is_pushed_known = request.pushed.map(|pushed| desk.tx.has_place(pushed)).transpose()?;
     desk.spent = Spent::bounded();
     let mut answers = Vec::new();
     for group in &request.groups {

@@ -162,16 +162,11 @@ pub fn pull(
 fn knows(tx: &dyn Read, request: &PullRequest) -> Result<bool, StorageError> {
     // What was acknowledged after the cursor must be there too.
     let is_pushed_known = match request.pushed {
-        Some(pushed) => is_in_feed(tx, pushed)?,
+        Some(pushed) => tx.has_place(pushed)?,
         None => true,
     };
     let PullRequest { position, digest, .. } = *request;
-    Ok(is_pushed_known && is_in_feed(tx, FeedPoint { position, digest })?)
-}
-
-/// Whether the feed has a place that a device was told.
-pub(crate) fn is_in_feed(tx: &dyn Read, place: FeedPoint) -> Result<bool, StorageError> {
-    Ok(place.position == 0 || tx.feed_digest(place.position)? == Some(place.digest))
+    Ok(is_pushed_known && tx.has_place(FeedPoint { position, digest })?)
 }
 
 /// Notes what the device says that it holds, if that is a grant which it was given: what its

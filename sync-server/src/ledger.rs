@@ -18,7 +18,10 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use outrider_core::{ids::RecordId, points};
@@ -134,6 +137,8 @@ pub struct Ledger {
     path: PathBuf,
     is_synced: bool,
     tail: Mutex<Tail>,
+    /// Whether it may have what the database has not.
+    is_ahead: AtomicBool,
 }
 
 impl fmt::Debug for Ledger {
@@ -184,7 +189,10 @@ impl Ledger {
         }
         tail.reached.entries = entries.len() as u64;
         let path = path.to_owned();
-        Ok(Some((Self { path, is_synced, tail: Mutex::new(tail) }, entries)))
+        Ok(Some((
+            Self { path, is_synced, tail: Mutex::new(tail), is_ahead: AtomicBool::new(false) },
+            entries,
+        )))
     }
 
     /// Begins a ledger at `path` with `entries`, in place of any file that is there.
@@ -219,7 +227,12 @@ impl Ledger {
             sync_folder_of(path).map_err(&failed)?;
         }
         let tail = Tail { reached, bytes: text.len() as u64 };
-        Ok(Self { path: path.to_owned(), is_synced, tail: Mutex::new(tail) })
+        Ok(Self {
+            path: path.to_owned(),
+            is_synced,
+            tail: Mutex::new(tail),
+            is_ahead: AtomicBool::new(false),
+        })
     }
 
     /// How far it goes, as far as it was read.
@@ -297,6 +310,17 @@ impl Ledger {
         points::reach("server.ledger.after_sync");
         *tail = Tail { reached, bytes: tail.bytes + text.len() as u64 };
         Ok(reached)
+    }
+
+    /// Whether a transaction may have been broken off after the ledger took what it notes.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.is_ahead.load(Ordering::Relaxed)
+    }
+
+    /// Whoever says so holds the database's write transaction.
+    pub fn set_ahead(&self, is_ahead: bool) {
+        self.is_ahead.store(is_ahead, Ordering::Relaxed);
     }
 
     /// Overwrites the key with which backups seal what a person's record holds.

@@ -11,7 +11,7 @@ use outrider_core::{
     sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
 };
 use outrider_sync_server::{
-    accept::{PAST_BYTES_MAX, TEXT_CHANGES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX, push},
+    accept::{PAST_BYTES_MAX, TEXT_CHANGES_MAX, TEXT_OP_BYTES, WORK_BYTES_MAX, WRITE_WEIGHT, push},
     storage::{Device, Storage as _, sqlite::SqliteStorage},
 };
 
@@ -221,6 +221,34 @@ fn a_push_costs_a_bounded_amount_of_work_and_asks_for_the_rest_again() {
         pushes += 1;
     }
     assert!(pushes > 1, "no push costs as much as it likes");
+}
+
+/// Writing a new document costs more than judging it: its row, and what it is found by.
+#[test]
+fn a_push_of_new_documents_is_cut_by_what_writing_them_costs() {
+    let world = world();
+    let mut size_bytes = 0;
+    let mut new_document = |number: u8| {
+        let mut state = State::default();
+        let by = ActorId::new(ActorPrefix([1; 12]), [7, 7, 7, number]);
+        let bytes = write_all(&mut state, &mut None, by, many_tags()).bytes;
+        size_bytes = state.size_bytes();
+        vec![PushChange {
+            record: RecordId::new(1, [number; 10]),
+            ..change("customer", "main", bytes)
+        }]
+    };
+    let groups: Vec<Vec<PushChange>> = (1..=40).map(&mut new_document).collect();
+    let answers = world.push(1, groups.clone());
+    let taken = answers.iter().filter(|answer| **answer == Outcome::Applied).count();
+    // In memory a document takes up to twice as much as its bytes.
+    assert!((taken - 1) * size_bytes * WRITE_WEIGHT <= WORK_BYTES_MAX, "{taken} are too many");
+    assert!((taken + 1) * size_bytes * WRITE_WEIGHT > WORK_BYTES_MAX / 2, "{taken} are too few");
+    assert!(taken < 39, "{taken} of 40 show nothing");
+    assert!(answers[taken..].iter().all(|answer| *answer == Outcome::Retry(0)));
+    for part in groups[taken..].chunks(taken) {
+        assert_eq!(world.push(1, part.to_vec()), vec![Outcome::Applied; part.len()]);
+    }
 }
 
 /// A group is judged whole. One that alone costs more than a push may would be sent again for ever.

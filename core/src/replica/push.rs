@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer};
 use crate::{
-    crdt::State,
+    crdt::{ChangeHeader, State, header},
     ids::{ChangeHash, DocumentId, bytes_from_hex},
     points,
     store::{
-        credentials, document, inbox,
+        StoreError, credentials, document, inbox,
         meta::{self, Cursor},
         outbox::{self, OwnChange},
     },
@@ -338,8 +338,36 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// The server has a change, and with it all that it follows: what of that waits here came late, after it
+    /// was answered to wait.
     fn confirm(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
+        for earlier in self.followed_by(own)? {
+            self.confirm_one(&earlier)?;
+        }
+        self.confirm_one(own)
+    }
+
+    fn confirm_one(&mut self, own: &OwnChange) -> Result<(), ReplicaError> {
         if own.document.part.is_flat() { self.confirm_flat(own) } else { self.confirm_text(own) }
+    }
+
+    /// The waiting changes that one follows, in the order of writing.
+    fn followed_by(&self, own: &OwnChange) -> Result<Vec<OwnChange>, ReplicaError> {
+        let read = |own: &OwnChange| {
+            header(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
+        };
+        let ChangeHeader { actor, seq, deps, .. } = read(own)?;
+        let mut followed: BTreeSet<ChangeHash> = deps.into_iter().collect();
+        let mut found = Vec::new();
+        for earlier in outbox::waiting_before(self.tx, own)? {
+            let change = read(&earlier)?;
+            if followed.contains(&change.hash) || (change.actor == actor && change.seq < seq) {
+                followed.extend(change.deps);
+                found.push(earlier);
+            }
+        }
+        found.reverse();
+        Ok(found)
     }
 
     /// Moves every waiting edit of an erased document into the inbox.

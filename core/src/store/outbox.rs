@@ -301,6 +301,33 @@ pub fn waiting_of(conn: &Connection, id: &DocumentId) -> Result<Vec<OwnChange>, 
     Ok(found)
 }
 
+/// The waiting changes of the document of one that were written before it, the last one first; those that
+/// are damaged are left out.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn waiting_before(conn: &Connection, own: &OwnChange) -> Result<Vec<OwnChange>, StoreError> {
+    let sql = [
+        "SELECT ",
+        COLUMNS,
+        " FROM own_change
+         WHERE record = ?1 AND part = ?2 AND acknowledged_at IS NULL AND id < ?3 ORDER BY id DESC",
+    ]
+    .concat();
+    let mut query = conn.prepare_cached(&sql)?;
+    let DocumentId { record, part } = &own.document;
+    let mut rows = query.query(params![record.as_bytes(), part.as_str(), own.id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        match read_whole(row) {
+            Err(StoreError::DamagedChange { .. }) => {}
+            own => found.push(own?),
+        }
+    }
+    Ok(found)
+}
+
 /// Those that wait of one document.
 const OF_DOCUMENT: &str = "record = ?1 AND part = ?2 AND acknowledged_at IS NULL ORDER BY id";
 

@@ -75,6 +75,22 @@ pub enum Entry {
     },
 }
 
+impl Entry {
+    /// The device that it lets in.
+    #[must_use]
+    pub fn enrolled(&self) -> Option<&EnrolledDevice> {
+        match self {
+            Self::Enrolled(device) => Some(device),
+            Self::Revoked { .. }
+            | Self::WipeOrdered { .. }
+            | Self::UserDisabled { .. }
+            | Self::UserEnabled { .. }
+            | Self::Erased { .. }
+            | Self::AccountDisabled { .. } => None,
+        }
+    }
+}
+
 /// Everything by which an enrolled device is known again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrolledDevice {
@@ -98,6 +114,30 @@ pub struct EnrolledDevice {
     pub enrolled_at: TimestampMs,
     /// Whether it stands for a user of the office.
     pub is_office: bool,
+    /// SHA-256 of the code that it showed: whoever shows that again, with this key, is this device.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_hex")]
+    pub code_hash: Option<[u8; 32]>,
+}
+
+/// Bytes in hexadecimal, where there are any.
+mod optional_hex {
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        bytes: &Option<[u8; 32]>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match bytes {
+            Some(bytes) => super::hex(bytes, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<[u8; 32]>, D::Error> {
+        super::unhex(from).map(Some)
+    }
 }
 
 fn hex<const N: usize, S: Serializer>(bytes: &[u8; N], to: S) -> Result<S::Ok, S::Error> {

@@ -17,6 +17,7 @@ fn device(n: u8) -> Entry {
         token_hash: [n; 32],
         enrolled_at: 1,
         is_office: n == 2,
+        code_hash: (n == 3).then_some([n; 32]),
     })
 }
 

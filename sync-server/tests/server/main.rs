@@ -26,6 +26,8 @@ mod factor;
 #[cfg(test)]
 mod finding;
 #[cfg(test)]
+mod forms;
+#[cfg(test)]
 mod guards;
 #[cfg(test)]
 mod imports;

@@ -76,7 +76,11 @@ impl Desk<'_> {
         }
         let mut others = Vec::new();
         for record in self.hand.records.iter().rev().filter(|record| **record != loser) {
-            if replica.documents(*record)?.is_some_and(|(other, _)| other.name == entity.name) {
+            // Of a record that is just arriving there may be a text alone.
+            if let Some((other, documents)) = replica.documents(*record)?
+                && other.name == entity.name
+                && documents.flat.contains_key(&Part::Main)
+            {
                 others.push(*record);
             }
         }

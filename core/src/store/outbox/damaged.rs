@@ -1,6 +1,6 @@
 //! Changes of this device whose bytes are not those that were stored.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 
 use super::{COLUMNS, OF_DOCUMENT, OwnChange, read, replace};
 use crate::{ids::DocumentId, store::StoreError, time::TimestampMs};
@@ -21,10 +21,18 @@ pub(super) fn read_whole(row: &Row<'_>) -> Result<OwnChange, StoreError> {
 ///
 /// Fails when the database does.
 pub fn damaged_waiting(conn: &Connection) -> Result<Vec<(i64, Option<DocumentId>)>, StoreError> {
-    let sql =
-        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NULL ORDER BY id"].concat();
+    damaged(conn, "acknowledged_at IS NULL ORDER BY id", [])
+}
+
+/// What of the changes for which a condition holds is not as it was stored.
+fn damaged(
+    conn: &Connection,
+    condition: &'static str,
+    params: impl Params,
+) -> Result<Vec<(i64, Option<DocumentId>)>, StoreError> {
+    let sql = ["SELECT ", COLUMNS, " FROM own_change WHERE ", condition].concat();
     let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query([])?;
+    let mut rows = query.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         match read_whole(row) {
@@ -41,17 +49,8 @@ pub fn damaged_waiting(conn: &Connection) -> Result<Vec<(i64, Option<DocumentId>
 ///
 /// Fails when the database does.
 pub fn damaged_of(conn: &Connection, id: &DocumentId) -> Result<Vec<i64>, StoreError> {
-    let sql = ["SELECT ", COLUMNS, " FROM own_change WHERE ", OF_DOCUMENT].concat();
-    let mut query = conn.prepare_cached(&sql)?;
-    let mut rows = query.query(params![id.record.as_bytes(), id.part.as_str()])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
-            own => drop(own?),
-        }
-    }
-    Ok(found)
+    let found = damaged(conn, OF_DOCUMENT, params![id.record.as_bytes(), id.part.as_str()])?;
+    Ok(found.into_iter().map(|(id, _)| id).collect())
 }
 
 /// The changes of a document that are as they were stored, with whether the server has them.
@@ -88,19 +87,8 @@ pub fn readable_of(
 ///
 /// Fails when the database does.
 pub fn damaged_acknowledged(conn: &Connection) -> Result<Vec<i64>, StoreError> {
-    let sql =
-        ["SELECT ", COLUMNS, " FROM own_change WHERE acknowledged_at IS NOT NULL ORDER BY id"]
-            .concat();
-    let mut query = conn.prepare(&sql)?;
-    let mut rows = query.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        match read_whole(row) {
-            Err(StoreError::DamagedChange { id, .. }) => found.push(id),
-            own => drop(own?),
-        }
-    }
-    Ok(found)
+    let found = damaged(conn, "acknowledged_at IS NOT NULL ORDER BY id", [])?;
+    Ok(found.into_iter().map(|(id, _)| id).collect())
 }
 
 /// Copies a damaged change into the quarantine, as it lies there.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use outrider_core::{ids::DeviceId, points};
+use outrider_core::points;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{Doing, device, erasure, feed, standing, to_sql};
@@ -55,15 +55,11 @@ pub(super) fn reconcile(
         }
         (None, None) => begin(&tx, path, is_synced)?,
         (Some((ledger, _)), _) => {
-            let position = feed::position(&tx)? + 1;
-            if catch_up(&tx, &ledger, position)? {
-                feed::advance(&tx, position, &[])?;
-            }
+            follow(&tx, &ledger)?;
             ledger
         }
     };
     points::reach("server.ledger.before_known");
-    set_known(&tx, &ledger.reached())?;
     tx.commit().doing(DOING)?;
     Ok(ledger)
 }
@@ -88,15 +84,12 @@ fn enrolments(conn: &Connection) -> Result<Vec<Entry>, StorageError> {
     Ok(devices.map(|contact| Entry::Enrolled(enrolled(&contact.device))).collect())
 }
 
-/// Appends what a transaction notes, before it commits; returns whether older entries were carried
-/// out with it, which takes a position.
+/// Appends what a transaction notes, right before it commits; it has [caught up](catch_up).
 pub(super) fn append(
     conn: &Connection,
     ledger: &Ledger,
     noted: &[Entry],
-    position: u64,
-) -> Result<bool, StorageError> {
-    let is_changed = catch_up(conn, ledger, position)?;
+) -> Result<(), StorageError> {
     set_known(conn, &ledger.append(noted)?)?;
     for entry in noted {
         if let Entry::Erased { record, .. } = entry {
@@ -104,12 +97,25 @@ pub(super) fn append(
             ledger.forget_person(*record)?;
         }
     }
-    Ok(is_changed)
+    Ok(())
+}
+
+/// Brings the database up to the ledger.
+pub(super) fn follow(conn: &Connection, ledger: &Ledger) -> Result<(), StorageError> {
+    let position = feed::position(conn)? + 1;
+    if catch_up(conn, ledger, position)? {
+        feed::advance(conn, position, &[])?;
+    }
+    set_known(conn, &ledger.reached())
 }
 
 /// Carries out what the ledger has and the database has not: it was restored, or a process ended
-/// between the two. Returns whether a device came.
-fn catch_up(conn: &Connection, ledger: &Ledger, position: u64) -> Result<bool, StorageError> {
+/// between the two. Returns whether a device came, which takes a position.
+pub(super) fn catch_up(
+    conn: &Connection,
+    ledger: &Ledger,
+    position: u64,
+) -> Result<bool, StorageError> {
     ledger.read_on()?;
     let known = known(conn)?;
     if known == Some(ledger.reached()) {
@@ -145,21 +151,13 @@ fn catch_up(conn: &Connection, ledger: &Ledger, position: u64) -> Result<bool, S
     }
     if known.is_none() {
         // Who was enrolled before there was a ledger.
-        let is_named = |device: DeviceId| {
+        let is_named = |device: &EnrolledDevice| {
             entries.iter().any(|noted| {
-                matches!(&noted.entry, Entry::Enrolled(enrolled) if enrolled.device == device)
+                noted.entry.enrolled().is_some_and(|named| named.device == device.device)
             })
         };
         let mut missing = enrolments(conn)?;
-        missing.retain(|entry| match entry {
-            Entry::Enrolled(enrolled) => !is_named(enrolled.device),
-            Entry::Revoked { .. }
-            | Entry::WipeOrdered { .. }
-            | Entry::UserDisabled { .. }
-            | Entry::UserEnabled { .. }
-            | Entry::Erased { .. }
-            | Entry::AccountDisabled { .. } => false,
-        });
+        missing.retain(|entry| entry.enrolled().is_some_and(|device| !is_named(device)));
         if !missing.is_empty() {
             ledger.append(&missing)?;
         }
@@ -186,8 +184,13 @@ fn carry_out(
             }
             device::add(conn, &device_of(enrolled), position)?;
             if !enrolled.is_office {
-                // It goes on with the tokens that it has.
+                // It goes on with the tokens that it has, or takes those that its answer would have brought.
                 standing::begin_tokens(conn, enrolled.device, enrolled.enrolled_at)?;
+                standing::remove_request(conn, enrolled.device)?;
+            }
+            if let Some(code_hash) = &enrolled.code_hash {
+                standing::set_code_hash(conn, enrolled.device, code_hash)?;
+                device::take_code(conn, code_hash)?;
             }
             Ok(true)
         }
@@ -235,6 +238,7 @@ pub(super) fn enrolled(device: &Device) -> EnrolledDevice {
         token_hash,
         enrolled_at,
         is_office,
+        code_hash: None,
     }
 }
 
@@ -249,6 +253,7 @@ fn device_of(enrolled: &EnrolledDevice) -> Device {
         token_hash,
         enrolled_at,
         is_office,
+        code_hash: _,
     } = enrolled.clone();
     Device { id, name, user, user_record, prefix, public_key, token_hash, enrolled_at, is_office }
 }

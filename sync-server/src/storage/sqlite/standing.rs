@@ -239,8 +239,9 @@ impl WriteStandings for SqliteWrite<'_> {
     }
 
     fn set_code_hash(&mut self, id: DeviceId, hash: &[u8; 32]) -> Result<(), StorageError> {
-        let sql = "UPDATE device SET code_hash = ?2 WHERE id = ?1";
-        self.execute("noting a device's code", sql, params![id.0.as_bytes(), hash])
+        set_code_hash(self.conn()?, id, hash)?;
+        self.note_code(id, hash);
+        Ok(())
     }
 
     fn count_code_failure(&mut self, hash: &[u8; 32], most: u32) -> Result<(), StorageError> {
@@ -275,8 +276,7 @@ impl WriteStandings for SqliteWrite<'_> {
     }
 
     fn remove_request(&mut self, id: DeviceId) -> Result<(), StorageError> {
-        let sql = "DELETE FROM enrolment_request WHERE device = ?1";
-        self.execute("taking out a request to be enrolled", sql, [id.0.as_bytes()])
+        remove_request(self.conn()?, id)
     }
 
     fn remove_old_requests(&mut self, before: TimestampMs) -> Result<(), StorageError> {
@@ -353,6 +353,22 @@ pub(super) fn begin_tokens(
     at: TimestampMs,
 ) -> Result<(), StorageError> {
     put_tokens(conn, &unclaimed(id, 1, at))
+}
+
+/// The code with which a device was enrolled.
+pub(super) fn set_code_hash(
+    conn: &Connection,
+    id: DeviceId,
+    hash: &[u8; 32],
+) -> Result<(), StorageError> {
+    let sql = "UPDATE device SET code_hash = ?2 WHERE id = ?1";
+    execute(conn, "noting a device's code", sql, params![id.0.as_bytes(), hash])
+}
+
+/// Takes out a request to be enrolled.
+pub(super) fn remove_request(conn: &Connection, id: DeviceId) -> Result<(), StorageError> {
+    let sql = "DELETE FROM enrolment_request WHERE device = ?1";
+    execute(conn, "taking out a request to be enrolled", sql, [id.0.as_bytes()])
 }
 
 /// Turns a device away that a restored database still let in.

@@ -90,12 +90,29 @@ impl<'s> SqliteWrite<'s> {
             ledger,
             news,
         };
+        if ledger.is_ahead() {
+            ledger::follow(&write.conn, ledger)?;
+            write.conn.execute_batch("COMMIT; BEGIN IMMEDIATE").doing(DOING)?;
+            ledger.set_ahead(false);
+            news.send_replace(feed::position(&write.conn)?);
+        }
         write.next_position = feed::position(&write.conn)? + 1;
         Ok(write)
     }
 }
 
 impl SqliteWrite<'_> {
+    /// The device showed this code: the ledger says so with its enrolment.
+    pub(super) fn note_code(&mut self, id: DeviceId, code_hash: &[u8; 32]) {
+        for entry in &mut self.noted {
+            if let Entry::Enrolled(enrolled) = entry
+                && enrolled.device == id
+            {
+                enrolled.code_hash = Some(*code_hash);
+            }
+        }
+    }
+
     /// Removes a document, with its place in the feed and in the digests.
     pub(super) fn remove_document(&mut self, id: &DocumentId) -> Result<(), StorageError> {
         self.is_changed = true;
@@ -113,6 +130,19 @@ impl Drop for SqliteWrite<'_> {
 }
 
 impl SqliteWrite<'_> {
+    /// Last of all, so that what failed before leaves nothing in the ledger.
+    fn note_and_commit(&self) -> Result<(), StorageError> {
+        if !self.noted.is_empty() {
+            // What it took counts, also when its author is told that it failed.
+            self.ledger.set_ahead(true);
+            ledger::append(&self.conn, self.ledger, &self.noted)?;
+        }
+        points::reach("server.write.before_commit");
+        self.conn.execute_batch("COMMIT").doing("committing")?;
+        self.ledger.set_ahead(false);
+        Ok(())
+    }
+
     /// Puts a damaged document aside and makes it anew; a line in the audit says so.
     fn mend_one(&mut self, id: &DocumentId) -> Result<bool, StorageError> {
         let (action, why) = match heal::heal(&self.conn, id, self.now_ms) {
@@ -252,8 +282,7 @@ impl Write for SqliteWrite<'_> {
         let damaged: Vec<DocumentId> = self.damaged.take().into_iter().collect();
         self.mend(&damaged)?;
         if !self.noted.is_empty() {
-            self.is_changed |=
-                ledger::append(&self.conn, self.ledger, &self.noted, self.next_position)?;
+            self.is_changed |= ledger::catch_up(&self.conn, self.ledger, self.next_position)?;
         }
         let position = if self.is_changed {
             self.settle_streams()?;
@@ -266,8 +295,7 @@ impl Write for SqliteWrite<'_> {
         } else {
             self.next_position - 1
         };
-        points::reach("server.write.before_commit");
-        self.conn.execute_batch("COMMIT").doing("committing")?;
+        self.note_and_commit()?;
         points::reach("server.write.after_commit");
         if self.is_changed {
             // Before the connection is given back: positions are told in their order.

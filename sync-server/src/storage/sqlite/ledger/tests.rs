@@ -1,10 +1,14 @@
 use std::fs;
 
-use outrider_core::ids::{ActorPrefix, DeviceId};
+use outrider_core::{
+    ids::{ActorPrefix, DeviceId},
+    sync::frame::PROTOCOL_VERSION,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
+    enrol::{Applicant, Draw, create_code, enrol},
     ledger::{Entry, LEDGER_FILE, Ledger, LedgerError},
     storage::{
         Device, Storage, StorageError,
@@ -27,7 +31,7 @@ fn device(n: u8, is_office: bool) -> Device {
     }
 }
 
-fn enrol(storage: &SqliteStorage, n: u8) {
+fn add(storage: &SqliteStorage, n: u8) {
     let mut write = storage.write().unwrap();
     write.add_device(&device(n, n.is_multiple_of(2))).unwrap();
     write.commit().unwrap();
@@ -39,15 +43,21 @@ fn prefixes(storage: &SqliteStorage) -> Vec<u8> {
     devices.iter().map(|contact| contact.device.prefix.0[0]).collect()
 }
 
+fn phones(storage: &SqliteStorage) -> Vec<u8> {
+    let devices = storage.read().unwrap().devices().unwrap().into_iter();
+    let phones = devices.filter(|contact| !contact.device.is_office);
+    phones.map(|contact| contact.device.prefix.0[0]).collect()
+}
+
 /// A folder whose database was put back to the first of three enrolments.
 fn put_back() -> TempDir {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join(DATABASE_FILE);
-    enrol(&open(&folder), 1);
+    add(&open(&folder), 1);
     let earlier = fs::read(&file).unwrap();
     let storage = open(&folder);
-    enrol(&storage, 2);
-    enrol(&storage, 3);
+    add(&storage, 2);
+    add(&storage, 3);
     drop(storage);
     fs::write(&file, earlier).unwrap();
     folder
@@ -79,7 +89,7 @@ fn a_database_that_was_put_back_knows_who_was_enrolled_since() {
     assert_eq!(read.position().unwrap(), 2, "both came with one position");
     assert_eq!(read.authors_since(1).unwrap().len(), 2, "devices learn who they are");
     drop(read);
-    enrol(&storage, 4);
+    add(&storage, 4);
     drop(storage);
     assert_eq!(prefixes(&open(&folder)), [1, 2, 3, 4]);
 }
@@ -88,7 +98,7 @@ fn a_database_that_was_put_back_knows_who_was_enrolled_since() {
 fn what_was_shut_out_since_stays_shut_out() {
     let folder = TempDir::new().unwrap();
     let storage = open(&folder);
-    enrol(&storage, 1);
+    add(&storage, 1);
     let account = Account {
         id: Uuid::from_u128(1),
         login: "li".to_owned(),
@@ -134,7 +144,7 @@ fn a_database_that_was_put_back_knows_who_was_turned_away_since() {
     let file = folder.path().join(DATABASE_FILE);
     let storage = open(&folder);
     for n in [1, 3, 5, 7] {
-        enrol(&storage, n);
+        add(&storage, n);
     }
     let id = |n| device(n, false).id;
     drop(storage);
@@ -145,7 +155,7 @@ fn a_database_that_was_put_back_knows_who_was_turned_away_since() {
     set_user_disabled(&storage, "user 5", true, 40).unwrap();
     set_user_disabled(&storage, "user 7", true, 50).unwrap();
     set_user_disabled(&storage, "user 7", false, 60).unwrap();
-    enrol(&storage, 9);
+    add(&storage, 9);
     let check = |storage: &SqliteStorage| {
         let read = storage.read().unwrap();
         let standing = |n| read.standing(id(n)).unwrap().unwrap();
@@ -227,14 +237,13 @@ fn a_database_of_before_there_were_ledgers_begins_one_with_all_it_knows() {
 }
 
 #[test]
-fn the_ledger_has_it_before_the_commit_and_a_dropped_transaction_leaves_nothing() {
+fn what_fails_before_the_commit_leaves_nothing_in_the_ledger() {
     let folder = TempDir::new().unwrap();
     let storage = open(&folder);
     let mut write = storage.write().unwrap();
     write.add_device(&device(1, false)).unwrap();
     drop(write);
     assert_eq!(storage.ledger().reached().entries, 0);
-    // A commit that fails after the ledger was written: the device's number is taken already.
     let conn = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
     conn.execute_batch(
         "CREATE TRIGGER broken BEFORE UPDATE ON counter BEGIN SELECT raise(ABORT, 'full'); END",
@@ -243,10 +252,42 @@ fn the_ledger_has_it_before_the_commit_and_a_dropped_transaction_leaves_nothing(
     let mut write = storage.write().unwrap();
     write.add_device(&device(1, false)).unwrap();
     assert!(write.commit().is_err());
-    assert_eq!(storage.ledger().reached().entries, 1);
-    conn.execute_batch("DROP TRIGGER broken").unwrap();
-    assert_eq!(prefixes(&storage), [0; 0]);
-    // The next one carries it out too.
-    enrol(&storage, 3);
-    assert_eq!(prefixes(&storage), [1, 3]);
+    assert_eq!(storage.ledger().reached().entries, 0);
+}
+
+/// Its user was told that it failed, or nothing at all, and tries again with the same code.
+#[test]
+fn an_enrolment_whose_commit_failed_is_one_device_when_it_is_tried_again() {
+    let folder = TempDir::new().unwrap();
+    let storage = open(&folder);
+    let (code, _) = create_code(&storage, "Li Na", 60, 7, 1).unwrap();
+    let conn = rusqlite::Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    conn.execute_batch(
+        "CREATE TABLE nobody (id INTEGER PRIMARY KEY);
+         CREATE TABLE broken (of INTEGER REFERENCES nobody DEFERRABLE INITIALLY DEFERRED);
+         CREATE TRIGGER breaking AFTER INSERT ON device BEGIN INSERT INTO broken VALUES (1); END",
+    )
+    .unwrap();
+    let public_key = p256::ecdsa::SigningKey::from_slice(&[1; 32]).unwrap();
+    let applicant = |device_name: &str| Applicant {
+        code: code.clone(),
+        device_name: device_name.to_owned(),
+        public_key: public_key.verifying_key().to_sec1_point(true).as_bytes().to_vec(),
+        protocol: PROTOCOL_VERSION,
+    };
+    let draw = |n: u8| Draw { id: [n; 10], prefix: [n; 12], token: [n; 32] };
+    let begun = storage.ledger().reached().entries;
+    enrol(&storage, &applicant("Phone"), &draw(1), 2).unwrap_err();
+    assert_eq!(storage.ledger().reached().entries, begun + 1);
+    conn.execute_batch("DROP TRIGGER breaking").unwrap();
+    assert_eq!(phones(&storage), [0; 0]);
+    let device = enrol(&storage, &applicant("Phone"), &draw(2), 3).unwrap();
+    assert_eq!(device.prefix, ActorPrefix([1; 12]));
+    assert_eq!(phones(&storage), [1]);
+    // And so it is when the process ended meanwhile, and nobody else can show the code.
+    drop(storage);
+    let storage = open(&folder);
+    let other = Applicant { public_key: vec![2; 33], ..applicant("Phone") };
+    assert!(enrol(&storage, &other, &draw(3), 4).is_err());
+    assert_eq!(phones(&storage), [1]);
 }
