@@ -66,6 +66,43 @@ fn an_edit_of_an_older_version_is_merged_with_what_came_meanwhile() {
     assert_eq!(ada.text(id, "notes").unwrap().text, "ONE TWO three\nfour");
 }
 
+/// The server's note has another change by the name of the edit that waits here, because the device's folder
+/// was put back to an earlier copy (simulated world 10000374): the edit went into the inbox.
+#[test]
+fn an_edit_of_a_device_that_was_rolled_back_stands_beside_what_it_had_forgotten() {
+    let (folder, mut ada) = enrolled(1, "Ada");
+    let (_ben, mut ben) = enrolled(2, "Ben");
+    let append = |text: &str| TextEdit::Append(text.to_owned());
+    let id = ada.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    ada.edit_text(id, "notes", &append("one"), None).unwrap();
+    acknowledge(&mut ada);
+    drop(ada);
+    let earlier = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), earlier.path().join(file.file_name())).unwrap();
+        }
+    }
+    let mut ada = pair::open(folder.path(), 3);
+    ada.edit_text(id, "notes", &append("forgotten"), None).unwrap();
+    acknowledge(&mut ada);
+    bring(&ada, (1, "Ada"), &mut ben, id);
+    ben.edit_text(id, "notes", &append("ben's"), None).unwrap();
+    let mut again = pair::open(earlier.path(), 4);
+    again.edit_text(id, "notes", &append("typed"), None).unwrap();
+    bring(&ben, (2, "Ben"), &mut again, id);
+    let text = again.text(id, "notes").unwrap().text;
+    for part in ["one", "forgotten", "ben's", "typed"] {
+        assert_eq!(text.matches(part).count(), 1, "{text}");
+    }
+    assert_eq!(again.status().unwrap().refusals, 0);
+    assert_eq!(again.status().unwrap().waiting, 1);
+    acknowledge(&mut again);
+    bring(&again, (1, "Ada"), &mut ben, id);
+    assert_eq!(ben.text(id, "notes").unwrap().text, text);
+}
+
 #[test]
 fn what_does_not_fit_a_text_is_refused_and_changes_nothing() {
     let (_ada, mut ada) = enrolled(1, "Ada");

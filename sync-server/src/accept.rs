@@ -223,6 +223,14 @@ impl<'a> Desk<'a> {
             };
             answers.push(Answer { hash, outcome });
         }
+        if is_whole
+            && let Some((hash, Judged::Answered(outcome))) = self.settle_texts(&mut staged)?
+        {
+            is_whole = false;
+            for answer in answers.iter_mut().filter(|answer| answer.hash == hash) {
+                answer.outcome = outcome.clone();
+            }
+        }
         if is_whole {
             self.write(staged)?;
         } else {
@@ -262,12 +270,12 @@ impl<'a> Desk<'a> {
         change: &PushChange,
         staged: &mut Staged,
     ) -> Result<(ChangeHash, Judged), StorageError> {
-        // A long text that was pasted comes in several changes, which must fit into one group.
-        let is_paste = !change.part.is_flat() && self.spent.is_first_group();
-        if self.spent.is_over() && !is_paste {
+        let id = DocumentId { record: change.record, part: change.part.clone() };
+        // A long text that was pasted comes in several changes, which must fit into one group; the next ones
+        // of a text cost little.
+        if self.spent.is_over() && !staged.texts.contains_key(&id) {
             return Ok((name_of(&change.bytes), self.spent.cut()));
         }
-        let id = DocumentId { record: change.record, part: change.part.clone() };
         let Some(entity) = Schema::current().entity(&change.entity) else {
             return self.refuse_bytes(&id, change, "unknown_entity");
         };

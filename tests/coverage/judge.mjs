@@ -14,7 +14,7 @@ const ROOMS = {
   kernel: [/^core\/src\/crdt\//],
   access: [/^core\/src\/access(\/|\.rs$)/, /^sync-server\/src\/accept\/access\.rs$/],
   accept: [/^sync-server\/src\/accept(\/(?!access)|\.rs$)/],
-  session: [/^core\/src\/replica\/(session|push|pull|recover|parted)\.rs$/],
+  session: [/^core\/src\/replica\/(session\/|(session|push|pull|recover|parted)\.rs$)/],
 };
 
 const [report, page] = process.argv.slice(2);

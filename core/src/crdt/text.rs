@@ -14,7 +14,7 @@ mod replay;
 
 mod accept;
 
-pub use accept::{AcceptedText, TextGate, accept};
+pub use accept::{AcceptedText, TextGate, TriedText, accept};
 pub use document::{TextDocument, first_change};
 pub use error::TextError;
 pub use guard::TEXT_STACK_BYTES;

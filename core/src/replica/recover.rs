@@ -18,6 +18,7 @@ use crate::{
         text::{TextDocument, accept, recover_text},
     },
     ids::DocumentId,
+    schema::Entity,
     store::{
         StoreError,
         document::{self, StoredDocument},
@@ -144,6 +145,9 @@ impl Writer<'_> {
         let recovered = recover(&theirs, &document.state, who)?;
         self.take_out_waiting(id)?;
         let is_anew = !recovered.changes.is_empty();
+        if !is_anew && theirs.is_empty() {
+            return Ok(self.drop_lost(id, entity, document.digest)?);
+        }
         document.state = recovered.state;
         document.confirmed = is_anew.then_some(theirs);
         document.own = recovered.own;
@@ -177,6 +181,9 @@ impl Writer<'_> {
         let actor = self.text_actor(&used, None);
         let recovered = recover_text(&theirs, &stored.state, actor, self.now_ms)?;
         self.take_out_waiting(id)?;
+        if recovered.changes.is_empty() && changes.is_empty() {
+            return Ok(self.drop_lost(id, self.schema.entity(entity), stored.digest)?);
+        }
         let text = recovered.text.text()?;
         let last = recovered.changes.last();
         let fresh = StoredDocument {
@@ -206,6 +213,18 @@ impl Writer<'_> {
             self.begin_tap();
         }
         Ok(self.project_text(id, self.schema.entity(entity), &text)?)
+    }
+
+    /// The server has nothing of a document, and nothing here is worth writing anew: a text that was
+    /// emptied, say. Kept here, it would be here alone.
+    fn drop_lost(
+        &mut self,
+        id: &DocumentId,
+        entity: Option<&Entity>,
+        digest: Option<Digest>,
+    ) -> Result<(), StoreError> {
+        self.replace_digest(digest, None);
+        self.drop_document(id, entity)
     }
 
     /// What waited in a document is written anew with the rest.

@@ -160,6 +160,23 @@ impl Writer<'_> {
         entity: &str,
         changes: &[impl AsRef<[u8]>],
     ) -> Result<Merged, ReplicaError> {
+        match self.try_to_merge_text(id, entity, changes) {
+            // The server has another change by the name of one that waits here: the device was rolled back,
+            // or copied. What waits is written anew, as when it is answered so.
+            Err(ReplicaError::Text(TextError::Forked { .. })) => {
+                self.rewrite_text(id, None)?;
+                self.try_to_merge_text(id, entity, changes)
+            }
+            merged => merged,
+        }
+    }
+
+    fn try_to_merge_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &str,
+        changes: &[impl AsRef<[u8]>],
+    ) -> Result<Merged, ReplicaError> {
         let mut stored = match self.stored(id)? {
             Some(stored) => stored,
             None => StoredDocument {
@@ -189,6 +206,7 @@ impl Writer<'_> {
                     text = accepted.text;
                 }
                 Err(error) if is_incomplete(&error) => return Ok(Merged::NeedsWhole),
+                Err(error @ TextError::Forked { .. }) => return Err(error.into()),
                 // It fits what is confirmed, but not together with what waits here.
                 Err(error) if stored.confirmed.is_some() => misfit = Some(error.code()),
                 Err(error) => return Err(error.into()),

@@ -1,7 +1,11 @@
-//! Changes of long texts: tried on a copy, in a guarded thread.
+//! Changes of long texts: those of a group are tried together, on a copy, in a guarded thread.
 
 use outrider_core::{
-    crdt::{Clock, TextError, gate::FOREIGN_ACTOR, text::TextGate},
+    crdt::{
+        Clock, TextError,
+        gate::FOREIGN_ACTOR,
+        text::{TextGate, TriedText},
+    },
     ids::{ChangeHash, DocumentId},
     schema::{Entity, Type},
     sync::frame::{Outcome, PushChange},
@@ -11,7 +15,7 @@ use super::{
     Desk, Judged, TEXT_CHANGES_MAX,
     access::Written,
     entity_name,
-    staged::{Held, Staged},
+    staged::{Held, Staged, TriedGate},
 };
 use crate::storage::{Content, NewChange, StorageError, StoredRefusal, TextContent};
 
@@ -29,13 +33,12 @@ impl Desk<'_> {
         };
         let hash = header.hash;
         let name = (header.actor, header.seq);
-        let refuse = |code: &str| StoredRefusal { hash, code: code.to_owned(), keys: Vec::new() };
         // What the history has it has, whoever sends it again; and it costs no trial.
         if self.tx.change_hash(id, name.0, name.1)? == Some(hash) {
             return Ok((hash, Judged::Answered(Outcome::Duplicate)));
         }
         if header.actor.prefix() != self.device.prefix {
-            return self.refuse(id, name, refuse(FOREIGN_ACTOR));
+            return self.refuse(id, name, refusal_of(hash, FOREIGN_ACTOR));
         }
         if let Some(known) = self.tx.refusal(id, name.0, name.1)?
             && known.hash == hash
@@ -46,11 +49,17 @@ impl Desk<'_> {
             return Ok((hash, self.spent.cut()));
         }
         self.texts += 1;
-        let held = staged.documents.get(id).or_else(|| self.documents.get(id));
-        let mut held = held.cloned().unwrap_or_else(|| Held::new(id));
-        let Content::Text(content) = &mut held.content else {
-            return Err(StorageError::Damaged(format!("{id} is no text")));
+        let mut tried = match staged.texts.remove(id) {
+            Some(tried) => tried,
+            None => self.open_text(id, entity, staged)?,
         };
+        let taken = tried.gate.take(&change.bytes);
+        if tried.last.is_none() {
+            // Loading, saving and reading back, whatever comes after this change.
+            self.spent.note_text(tried.gate.ops());
+        }
+        tried.last = Some((hash, name));
+        staged.texts.insert(id.clone(), tried);
         let written = Written {
             id,
             entity,
@@ -60,14 +69,9 @@ impl Desk<'_> {
             made_at: header.time_ms,
             bytes: &header.bytes,
         };
-        let open =
-            self.text_gate.take().filter(|(of, gate)| of == id && gate.is_at(&content.saved));
-        let mut gate = open.map_or_else(|| TextGate::new(content.saved.clone()), |(_, gate)| gate);
-        let accepted = gate.accept(&change.bytes);
-        self.spent.note_text(gate.ops());
-        self.text_gate = Some((id.clone(), gate));
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
+        match taken {
+            Ok(true) => {}
+            Ok(false) => return Ok((hash, Judged::Answered(Outcome::Duplicate))),
             Err(TextError::Forked { .. }) => {
                 self.audit("forked", id, hash, "")?;
                 return Ok((hash, Judged::Answered(Outcome::Forked)));
@@ -81,29 +85,16 @@ impl Desk<'_> {
                     None => Ok((hash, Judged::Answered(Outcome::Pending(header.deps)))),
                 };
             }
-            Err(error) => return self.refuse(id, name, refuse(error.code())),
-        };
-        if !accepted.applied {
-            return Ok((hash, Judged::Answered(Outcome::Duplicate)));
-        }
-        let field = entity.field(id.part.as_str());
-        if let Some(Type::Text { max }) = field.map(|field| &field.ty)
-            && accepted.text.chars().count() > *max
-        {
-            return self.refuse(id, name, refuse("too_long"));
+            Err(error) => return self.refuse(id, name, refusal_of(hash, error.code())),
         }
         if let Some(refusal) = self.judge_access(&written, staged)? {
-            return self.refuse(id, name, refuse(refusal.code));
+            return self.refuse(id, name, refusal_of(hash, refusal.code));
         }
-        let generation = content.generation;
-        *content = TextContent {
-            generation,
-            saved: accepted.saved,
-            heads: accepted.heads,
-            text: accepted.text,
-        };
-        held.entity = entity_name(entity);
-        staged.documents.insert(id.clone(), held);
+        if !staged.documents.contains_key(id) {
+            let mut held = self.documents.get(id).cloned().unwrap_or_else(|| Held::new(id));
+            held.entity = entity_name(entity);
+            staged.documents.insert(id.clone(), held);
+        }
         staged.changes.push((
             id.clone(),
             NewChange {
@@ -121,4 +112,61 @@ impl Desk<'_> {
         ));
         Ok((hash, Judged::Fits))
     }
+
+    /// The text as it stands, for the changes of a group.
+    fn open_text(
+        &mut self,
+        id: &DocumentId,
+        entity: &Entity,
+        staged: &Staged,
+    ) -> Result<TriedGate, StorageError> {
+        let held = staged.documents.get(id).or_else(|| self.documents.get(id));
+        let saved = match held.map(|held| &held.content) {
+            None => Vec::new(),
+            Some(Content::Text(content)) => content.saved.clone(),
+            Some(Content::Flat(_)) => {
+                return Err(StorageError::Damaged(format!("{id} is no text")));
+            }
+        };
+        let open = self.text_gate.take().filter(|(of, gate)| of == id && gate.is_at(&saved));
+        let gate = open.map_or_else(|| TextGate::new(saved), |(_, gate)| gate);
+        let ty = entity.field(id.part.as_str()).map(|field| &field.ty);
+        let chars_max = if let Some(Type::Text { max }) = ty { Some(*max) } else { None };
+        Ok(TriedGate { gate, chars_max, last: None })
+    }
+
+    /// Tries what a group changes about long texts, all of each at once. What comes out wrong is refused with
+    /// the last change of its text.
+    pub(super) fn settle_texts(
+        &mut self,
+        staged: &mut Staged,
+    ) -> Result<Option<(ChangeHash, Judged)>, StorageError> {
+        for (id, TriedGate { mut gate, chars_max, last }) in std::mem::take(&mut staged.texts) {
+            // Where nothing but duplicates came, it stays as it is stored.
+            let (Some((hash, name)), true) = (last, staged.documents.contains_key(&id)) else {
+                continue;
+            };
+            let tried = match gate.settle() {
+                Ok(tried) => tried,
+                Err(error) => {
+                    return self.refuse(&id, name, refusal_of(hash, error.code())).map(Some);
+                }
+            };
+            if chars_max.is_some_and(|max| tried.text.chars().count() > max) {
+                return self.refuse(&id, name, refusal_of(hash, "too_long")).map(Some);
+            }
+            if let Some(Held { content: Content::Text(content), .. }) =
+                staged.documents.get_mut(&id)
+            {
+                let TriedText { saved, heads, text } = tried;
+                *content = TextContent { generation: content.generation, saved, heads, text };
+            }
+            self.text_gate = Some((id, gate));
+        }
+        Ok(None)
+    }
+}
+
+fn refusal_of(hash: ChangeHash, code: &str) -> StoredRefusal {
+    StoredRefusal { hash, code: code.to_owned(), keys: Vec::new() }
 }

@@ -9,6 +9,7 @@ use outrider_core::{
     crdt::{
         Clock, EncodedChange, OpId,
         history::{History, PastChange, PastOp, op_of, ops_of},
+        text::TextGate,
     },
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
 };
@@ -92,6 +93,18 @@ pub(super) struct Staged {
     pub(super) changes: NewChanges,
     /// Flat changes with the clock of themselves, for members that follow them.
     pub(super) flat: Vec<(DocumentId, EncodedChange, Clock)>,
+    /// Long texts that it changes; their contents among the documents follow when all were looked at.
+    pub(super) texts: BTreeMap<DocumentId, TriedGate>,
+}
+
+/// A long text that a group changes.
+#[derive(Debug)]
+pub(super) struct TriedGate {
+    pub(super) gate: TextGate,
+    /// Characters that its field may have.
+    pub(super) chars_max: Option<usize>,
+    /// The last change that was looked at, with its author and number.
+    pub(super) last: Option<(ChangeHash, (ActorId, u64))>,
 }
 
 /// Bytes of the past that judging one change may read, at most: a hundred of the largest changes.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{EncodedChange, OpId, Own, State, TextDocument, op::CHANGE_OPS_MAX},
+    crdt::{EncodedChange, OpId, Own, State, TextDocument, op::CHANGE_OPS_MAX, text::TEXT_OPS_MAX},
     ids::{ActorId, ChangeHash, Part, RecordId},
     sync::{
         codec::{pack, to_cbor},
@@ -17,6 +17,8 @@ use outrider_core::{
         },
     },
 };
+
+use outrider_sync_server::accept::TEXT_CHANGES_MAX;
 
 use crate::{
     changes::{ByHand, apart, many_tags, noise, of_customer, put, record, write},
@@ -291,27 +293,37 @@ fn long_past(figures: &mut Figures, server: &mut Server, liar: &Liar) {
 fn texts(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     let part = || Part::Text("notes".to_owned());
     let mut text = TextDocument::new().unwrap();
-    let mut steps = 0;
+    let mut ops = 0;
     // Typed and taken out again until the text has as many operations as it may, nearly.
-    for round in 0..24 {
+    for round in 0..52 {
         let typed = if round % 2 == 0 { "x".repeat(9_000) } else { String::new() };
-        let changes = text.edit_in_steps(liar.actor(1), 5, &typed).unwrap();
-        steps += changes.len();
-        for change in changes {
+        for change in text.edit_in_steps(liar.actor(1), 5, &typed).unwrap() {
+            ops += change.op_count;
             let change = of_customer(record(60), part(), change.bytes);
             let answer = server.push(liar, apart([change]));
             assert_eq!(answer.status, 200, "{}", answer.code());
         }
     }
-    eprintln!("a text of {steps} changes is {} bytes", text.save().len());
-    let edits = (0..40).map(|n| {
-        let change = text.edit(liar.actor(1), 5, &"y".repeat(n + 1)).unwrap().unwrap();
-        of_customer(record(60), part(), change.bytes)
-    });
-    let push = body(liar, apart(edits));
-    figures.measure("40 changes of a text of 216,000 operations", server, |server| {
-        vec![server.post("/v1/push", &liar.token, &push)]
-    });
+    assert!(ops as u64 > TEXT_OPS_MAX / 10 * 9, "{ops}");
+    let mut typed = 0;
+    let mut edits = |count: usize| -> Vec<PushChange> {
+        let edit = |_| {
+            typed += 1;
+            let change = text.edit(liar.actor(1), 5, &"y".repeat(typed)).unwrap().unwrap();
+            of_customer(record(60), part(), change.bytes)
+        };
+        (0..count).map(edit).collect()
+    };
+    let pasted = body(liar, vec![PushGroup { changes: edits(TEXT_CHANGES_MAX as usize) }]);
+    let keystrokes = body(liar, apart(edits(40)));
+    let wants = [("a paste of 32 changes into", pasted), ("40 keystrokes of", keystrokes)];
+    for (what, push) in wants {
+        figures.measure(&format!("{what} a text of {ops} operations"), server, |server| {
+            let answer = server.post("/v1/push", &liar.token, &push);
+            assert_eq!(answer.status, 200, "{}", answer.code());
+            vec![answer]
+        });
+    }
 }
 
 /// What is inside a chunk.

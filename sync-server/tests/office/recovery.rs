@@ -209,6 +209,26 @@ fn what_was_lost_is_held_also_when_a_backup_is_put_back_again() {
     }
 }
 
+/// Of a text that was emptied again nothing is written anew: it stayed on devices alone (simulated world
+/// 10000411).
+#[test]
+fn a_text_that_was_emptied_and_lost_is_nowhere() {
+    let mut town = Town::open();
+    let system = town.world.author(office::SYSTEM_USER);
+    let plain = town.world.create(&system, "customer", json!({ "company_name": "Plain" }));
+    town.sync_all();
+    let backup = town.world.back_up();
+    for notes in ["Said.", ""] {
+        town.office_writes(plain, json!({ "notes": notes }));
+    }
+    town.sync_all();
+    let texts = |phone: &Phone| phone.replica.documents(plain).unwrap().unwrap().1.texts.len();
+    assert!(town.phones.iter().all(|phone| texts(phone) == 1));
+    town.world.restore(&backup, true);
+    town.settle();
+    assert!(town.phones.iter().all(|phone| texts(phone) == 0));
+}
+
 /// A device that had pushed and never pulled to the end knew one place in the feed, and the answer to its
 /// next push replaced it: nobody noticed that the server had been put back, and what stood in the frames
 /// that it had was compared with every session.

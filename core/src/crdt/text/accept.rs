@@ -1,12 +1,15 @@
 //! The gate for changes of a text, on a copy.
 //!
-//! A text is too much for rules alone, so a change that keeps them is also tried: applied to a
+//! A text is too much for rules alone, so changes that keep them are also tried: applied to a
 //! copy, saved, read back and compared, in a thread where a panic costs nothing. The rules come
 //! first all the same. What a change refers to must be within its past, or it would work here and
 //! fail on a replica where changes arrive in another order; and only single characters are put in
 //! and taken out, so that nobody hides an object or a mark in a text.
+//!
+//! Loading, saving and reading back takes as long as the text has operations, whatever the change: so the
+//! changes of a group are looked at one by one, and tried together.
 
-use automerge::{ExpandedChange, ScalarValue, legacy};
+use automerge::{Automerge, ExpandedChange, ScalarValue, legacy};
 
 use super::{
     TEXT_BYTES_MAX, TEXT_CHANGES_MAX, TEXT_OPS_MAX, TextChange, TextError,
@@ -45,98 +48,151 @@ pub struct AcceptedText {
 ///
 /// The first rule that the change breaks, or [`TextError::Panicked`].
 pub fn accept(saved: &[u8], change: &[u8]) -> Result<AcceptedText, TextError> {
-    TextGate::new(saved.to_vec()).accept(change)
+    let mut gate = TextGate::new(saved.to_vec());
+    let applied = gate.take(change)?;
+    let TriedText { saved, heads, text } = gate.settle()?;
+    Ok(AcceptedText { applied, change: codec::header(change)?, saved, heads, text })
 }
 
-/// A text into which changes are taken one after the other: it is loaded once for each, not twice.
+/// A text after the changes that were tried on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriedText {
+    /// The text's bytes to keep.
+    pub saved: Vec<u8>,
+    /// The changes that no other change follows, ascending.
+    pub heads: Vec<ChangeHash>,
+    /// The text as people read it.
+    pub text: String,
+}
+
+/// A text into which changes are taken one after the other, and tried together.
 #[derive(Debug)]
 pub struct TextGate {
     saved: Vec<u8>,
-    loaded: Option<TextDocument>,
-    ops: u64,
+    /// `None` before the first change, and after a panic.
+    open: Option<Open>,
+    /// How many changes were taken and not tried yet.
+    taken: usize,
+}
+
+/// The text in memory.
+#[derive(Debug)]
+struct Open {
+    document: TextDocument,
+    /// Of the document, and of what was taken.
+    history: History,
+    taken: Vec<automerge::Change>,
 }
 
 impl TextGate {
     /// Begins with a text's bytes; see [`accept`].
     #[must_use]
     pub fn new(saved: Vec<u8>) -> Self {
-        Self { saved, loaded: None, ops: 0 }
+        Self { saved, open: None, taken: 0 }
     }
 
-    /// Whether the text is as these bytes say.
+    /// Whether the text is as these bytes say, without what was taken since.
     #[must_use]
     pub fn is_at(&self, saved: &[u8]) -> bool {
         self.saved == saved
     }
 
-    /// Operations of the text before the last change that came; what looking at that cost is in proportion.
+    /// Operations of the text with what was taken: what trying costs is in proportion.
     #[must_use]
     pub fn ops(&self) -> u64 {
-        self.ops
+        self.open.as_ref().map_or(0, |open| open.history.ops)
     }
 
-    /// As [`accept`]; the next change is taken into what comes of it.
+    /// Takes a change that keeps the rules; whether it is new. It is not tried yet.
     ///
     /// # Errors
     ///
-    /// As [`accept`]; the text is as it was then.
-    pub fn accept(&mut self, change: &[u8]) -> Result<AcceptedText, TextError> {
+    /// The first rule that the change breaks; it is not taken then. Or [`TextError::Panicked`]: what was
+    /// taken before is forgotten then.
+    pub fn take(&mut self, change: &[u8]) -> Result<bool, TextError> {
         let change = codec::header(change)?;
-        // After a panic it is loaded again.
-        let accepted = guarded(|| self.accept_here(change))?;
-        self.saved.clone_from(&accepted.saved);
-        Ok(accepted)
+        let (open, saved) = (self.open.take(), self.saved.as_slice());
+        let (open, is_new) = guarded(|| {
+            let mut open = open.map_or_else(|| Open::load(saved), Ok)?;
+            let is_new = open.check(&change);
+            Ok((open, is_new))
+        })?;
+        self.open = Some(open);
+        let is_new = is_new?;
+        self.taken += usize::from(is_new);
+        Ok(is_new)
     }
 
-    fn accept_here(&mut self, change: TextChange) -> Result<AcceptedText, TextError> {
-        let mut document = match self.loaded.take() {
-            Some(document) => document,
-            None if self.saved.is_empty() => TextDocument::new()?,
-            None => TextDocument::load_here(&self.saved)?,
-        };
-        let checked = self.check(&document, &change);
-        let Ok(Some(parsed)) = checked else {
-            let known = checked.and_then(|_| {
-                let (saved, heads, text) = (document.save(), document.heads(), document.text()?);
-                Ok(AcceptedText { applied: false, change, saved, heads, text })
-            });
-            self.loaded = Some(document);
-            return known;
-        };
-        document.doc.apply_changes([parsed]).map_err(engine)?;
-        let text = document.text()?;
+    /// Tries what was taken: applies it, saves, and reads back.
+    ///
+    /// # Errors
+    ///
+    /// If the text is too long then, or does not read back as it was; the changes are forgotten then.
+    pub fn settle(&mut self) -> Result<TriedText, TextError> {
+        let (open, saved) = (self.open.take(), self.saved.as_slice());
+        let taken = std::mem::take(&mut self.taken);
+        let (open, tried) = guarded(|| {
+            let open = open.map_or_else(|| Open::load(saved), Ok)?;
+            // A panic took them.
+            if open.taken.len() == taken { open.settle() } else { Err(TextError::Panicked) }
+        })?;
+        self.open = Some(open);
+        self.saved.clone_from(&tried.saved);
+        Ok(tried)
+    }
+}
+
+impl Open {
+    fn load(saved: &[u8]) -> Result<Self, TextError> {
+        let is_new = saved.is_empty();
+        Self::around(if is_new { TextDocument::new()? } else { TextDocument::load_here(saved)? })
+    }
+
+    fn around(document: TextDocument) -> Result<Self, TextError> {
+        let history = History::of(&document.doc)?;
+        Ok(Self { document, history, taken: Vec::new() })
+    }
+
+    /// Takes a change, unless the text has it.
+    fn check(&mut self, change: &TextChange) -> Result<bool, TextError> {
+        if self.history.contains(change.hash) {
+            return Ok(false);
+        }
+        let past = check_place(&self.history, change)?;
+        let parsed = engine_change(&change.bytes)?;
+        let (history, doc) = (&mut self.history, &self.document.doc);
+        let inserts = check_ops(history, doc, &past, change, parsed.decode())?;
+        self.history.add(change, inserts);
+        self.taken.push(parsed);
+        Ok(true)
+    }
+
+    fn settle(mut self) -> Result<(Self, TriedText), TextError> {
+        if self.taken.is_empty() {
+            let document = &self.document;
+            let (saved, heads) = (document.save(), document.heads());
+            let text = document.text()?;
+            return Ok((self, TriedText { saved, heads, text }));
+        }
+        let names: Vec<ChangeHash> =
+            self.taken.iter().map(|change| ChangeHash(change.hash().0)).collect();
+        self.document.doc.apply_changes(self.taken).map_err(engine)?;
+        let text = self.document.text()?;
         if text.len() > TEXT_BYTES_MAX {
             return Err(TextError::TextTooLong);
         }
-        let (saved, heads) = (document.save(), document.heads());
+        let (saved, heads) = (self.document.save(), self.document.heads());
         let again = TextDocument::load_here(&saved)?;
-        if !again.contains(change.hash) || again.heads() != heads || again.text()? != text {
+        let is_whole = names.iter().all(|hash| again.contains(*hash));
+        if !is_whole || again.heads() != heads || again.text()? != text {
             return Err(TextError::NotReadBack);
         }
-        self.loaded = Some(again);
-        Ok(AcceptedText { applied: true, change, saved, heads, text })
-    }
-
-    /// The change as the engine reads it; none that the text has.
-    fn check(
-        &mut self,
-        document: &TextDocument,
-        change: &TextChange,
-    ) -> Result<Option<automerge::Change>, TextError> {
-        let mut history = History::of(&document.doc)?;
-        self.ops = history.ops;
-        if history.contains(change.hash) {
-            return Ok(None);
-        }
-        let past = check_place(&history, change)?;
-        let parsed = engine_change(&change.bytes)?;
-        check_ops(&mut history, &past, change, parsed.decode())?;
-        Ok(Some(parsed))
+        Ok((Self::around(again)?, TriedText { saved, heads, text }))
     }
 }
 
 /// Checks that the change is its author's next, and counts on from what it follows.
-fn check_place(history: &History<'_>, change: &TextChange) -> Result<Past, TextError> {
+fn check_place(history: &History, change: &TextChange) -> Result<Past, TextError> {
     if change.actor == ActorId::ZERO {
         return Err(TextError::ActorZero);
     }
@@ -170,13 +226,15 @@ fn check_place(history: &History<'_>, change: &TextChange) -> Result<Past, TextE
     Ok(past)
 }
 
-/// Checks that each operation puts in or takes out one character that its author can know.
+/// Checks that each operation puts in or takes out one character that its author can know; which of them
+/// put one in.
 fn check_ops(
-    history: &mut History<'_>,
+    history: &mut History,
+    doc: &Automerge,
     past: &Past,
     change: &TextChange,
     expanded: ExpandedChange,
-) -> Result<(), TextError> {
+) -> Result<Vec<bool>, TextError> {
     let mut inserted = Vec::with_capacity(expanded.operations.len());
     for op in &expanded.operations {
         if !is_text_object(&op.obj) {
@@ -213,7 +271,7 @@ fn check_ops(
             let known = match own_index.filter(|_| id.actor == change.actor) {
                 Some(index) => usize::try_from(index)
                     .is_ok_and(|index| inserted.get(index).copied().unwrap_or(false)),
-                None => history.is_insert(id, past),
+                None => history.is_insert(doc, id, past),
             };
             if !known {
                 return Err(TextError::UnknownCharacter);
@@ -225,7 +283,7 @@ fn check_ops(
     if written.raw_bytes() != change.bytes {
         return Err(ChangeError::NotCanonical.into());
     }
-    Ok(())
+    Ok(inserted)
 }
 
 /// The Text object is made by the first operation of the first change.

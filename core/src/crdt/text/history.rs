@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ReadDoc as _};
 
-use super::{TextError, document::ours};
+use super::{TextChange, TextError, document::ours};
 use crate::{
     crdt::op::OpId,
     ids::{ActorId, ChangeHash},
@@ -15,8 +15,8 @@ use crate::{
 const LOOKUPS_MAX: usize = 4;
 
 /// The changes of one text.
-pub(super) struct History<'a> {
-    doc: &'a Automerge,
+#[derive(Debug)]
+pub(super) struct History {
     lookups: usize,
     changes: BTreeMap<ChangeHash, Entry>,
     by_actor: BTreeMap<ActorId, Vec<ChangeHash>>,
@@ -24,6 +24,7 @@ pub(super) struct History<'a> {
     pub(super) ops: u64,
 }
 
+#[derive(Debug)]
 struct Entry {
     actor: ActorId,
     seq: u64,
@@ -51,11 +52,11 @@ impl Past {
     }
 }
 
-impl<'a> History<'a> {
+impl History {
     /// Reads the history of a document.
-    pub(super) fn of(doc: &'a Automerge) -> Result<Self, TextError> {
+    pub(super) fn of(doc: &Automerge) -> Result<Self, TextError> {
         let (changes, by_actor) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
-        let mut history = Self { doc, lookups: 0, changes, by_actor, ops: 0 };
+        let mut history = Self { lookups: 0, changes, by_actor, ops: 0 };
         for meta in doc.get_changes_meta(&[]) {
             let actor =
                 ActorId::try_from(meta.actor.to_bytes()).map_err(|_| TextError::NotAText)?;
@@ -73,6 +74,22 @@ impl<'a> History<'a> {
             history.changes.insert(hash, entry);
         }
         Ok(history)
+    }
+
+    /// Takes in a change that passed, with which of its operations insert a character; the document does not
+    /// have it yet.
+    pub(super) fn add(&mut self, change: &TextChange, inserts: Vec<bool>) {
+        self.ops += change.op_count as u64;
+        self.by_actor.entry(change.actor).or_default().push(change.hash);
+        let entry = Entry {
+            actor: change.actor,
+            seq: change.seq,
+            deps: change.deps.clone(),
+            start_op: change.start_op,
+            max_op: change.max_op(),
+            inserts: Some(inserts),
+        };
+        self.changes.insert(change.hash, entry);
     }
 
     /// How many changes there are.
@@ -108,7 +125,7 @@ impl<'a> History<'a> {
     }
 
     /// Whether `id` inserted a character, in a change that is part of `past`.
-    pub(super) fn is_insert(&mut self, id: OpId, past: &Past) -> bool {
+    pub(super) fn is_insert(&mut self, doc: &Automerge, id: OpId, past: &Past) -> bool {
         let hashes = self.by_actor.get(&id.actor).map(Vec::as_slice).unwrap_or_default();
         // An actor's changes are in the order of their counters.
         let after = hashes.partition_point(|hash| {
@@ -121,7 +138,7 @@ impl<'a> History<'a> {
         if !past.contains(hash) {
             return false;
         }
-        self.read_ops(hash);
+        self.read_ops(doc, hash);
         let Some(entry) = self.changes.get(&hash) else { return false };
         usize::try_from(id.counter - entry.start_op).is_ok_and(|index| {
             entry.inserts.as_ref().and_then(|inserts| inserts.get(index)).copied().unwrap_or(false)
@@ -129,15 +146,15 @@ impl<'a> History<'a> {
     }
 
     /// Finds out which operations of a change insert a character.
-    fn read_ops(&mut self, hash: ChangeHash) {
+    fn read_ops(&mut self, doc: &Automerge, hash: ChangeHash) {
         if self.changes.get(&hash).is_none_or(|entry| entry.inserts.is_some()) {
             return;
         }
         self.lookups += 1;
         let changes = if self.lookups <= LOOKUPS_MAX {
-            self.doc.get_change_by_hash(&automerge::ChangeHash(hash.0)).into_iter().collect()
+            doc.get_change_by_hash(&automerge::ChangeHash(hash.0)).into_iter().collect()
         } else {
-            self.doc.get_changes(&[])
+            doc.get_changes(&[])
         };
         for change in changes {
             if let Some(entry) = self.changes.get_mut(&ChangeHash(change.hash().0)) {
