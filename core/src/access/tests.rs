@@ -204,6 +204,17 @@ fn people_change_their_own_profile_but_not_their_rights() {
 }
 
 #[test]
+fn a_scope_is_read_as_it_is_written_and_nothing_else_is() {
+    for scope in [Scope::User(id(1)), Scope::Team(id(2)), Scope::Territory(id(3))] {
+        assert_eq!(scope.to_string().parse::<Scope>().unwrap(), scope);
+    }
+    for text in ["", "u", "u:", "x:00000000-0000-0000-0000-000000000001"] {
+        assert!(text.parse::<Scope>().is_err(), "{text}");
+    }
+    assert!(format!("x:{}", id(1)).parse::<Scope>().is_err());
+}
+
+#[test]
 fn a_discount_above_the_limit_is_refused_in_percent_and_as_an_amount() {
     let entity = Schema::builtin().entity("sales_order").unwrap();
     let field = |name: &str| &entity.field("lines").unwrap().column(name).unwrap().ty;
@@ -229,6 +240,19 @@ fn a_discount_above_the_limit_is_refused_in_percent_and_as_an_amount() {
     let amount = |amount: &str| json!({ "amount": amount, "currency": "CNY" });
     assert_eq!(over(line("discount_amount", amount("10.00"))), None);
     assert_eq!(over(line("discount_amount", amount("10.01"))), Some(OVER_DISCOUNT_LIMIT));
+    let alone = [(key("discount_amount"), value("discount_amount", amount("0.01")))];
+    let alone: Vec<(&str, Value)> =
+        alone.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let alone = judge(1, "sales_order", (false, &of(1), &of(1)), &alone);
+    assert_eq!(over(alone), Some(OVER_DISCOUNT_LIMIT), "off what has no price");
+    let whole = |percent: &str| {
+        let ty =
+            &Schema::builtin().entity("contract").unwrap().field("discount_percent").unwrap().ty;
+        let edits = [("discount_percent", ty.from_json(&json!(percent)).unwrap())];
+        judge(1, "contract", (false, &of(1), &of(1)), &edits)
+    };
+    assert_eq!(over(whole("10")), None);
+    assert_eq!(over(whole("10.0001")), Some(OVER_DISCOUNT_LIMIT));
     let grant = policy().grant(Some(id(1)), 0);
     assert_eq!(grant.discount_limit(), Some(Decimal::TEN));
     let mut policy = policy();

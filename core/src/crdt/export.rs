@@ -42,9 +42,16 @@ pub enum ExportError {
 ///
 /// Returns [`ExportError`] when a chunk is damaged or one is missing.
 pub fn export<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>, ExportError> {
+    export_at_most(EXPORT_CHANGES_MAX, chunks)
+}
+
+fn export_at_most<'a>(
+    most: usize,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<u8>, ExportError> {
     let mut changes = Vec::new();
     for chunk in chunks {
-        if changes.len() >= EXPORT_CHANGES_MAX {
+        if changes.len() >= most {
             return Err(ExportError::TooMany);
         }
         // Automerge does not look at the checksum of a single change.
@@ -59,4 +66,18 @@ pub fn export<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<Vec<u8>,
         return Err(ExportError::Incomplete { missing });
     }
     Ok(document.save())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crdt::text::first_change;
+
+    #[test]
+    fn the_number_of_changes_is_limited() {
+        let chunk = first_change().bytes.as_slice();
+        let of = |count: usize| export_at_most(3, std::iter::repeat_n(chunk, count));
+        assert!(of(3).is_ok());
+        assert!(matches!(of(4), Err(ExportError::TooMany)));
+    }
 }

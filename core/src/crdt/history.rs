@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     op::{Action, EncodedChange, OpId},
-    state::{Clock, Seen, merge_clock},
+    state::{Clock, Seen},
 };
 use crate::ids::{ActorId, ChangeHash};
 
@@ -82,16 +82,6 @@ impl MemoryHistory {
         let clock = clock_with(past, &encoded);
         self.by_seq.insert((encoded.change.actor, encoded.change.seq), encoded.hash);
         self.changes.insert(encoded.hash, (encoded, clock));
-    }
-
-    /// The clock of everything that `deps` follow, with themselves.
-    #[must_use]
-    pub fn past_of(&self, deps: &[ChangeHash]) -> Clock {
-        let mut past = Clock::new();
-        for (_, clock) in deps.iter().filter_map(|dep| self.changes.get(dep)) {
-            merge_clock(&mut past, clock);
-        }
-        past
     }
 
     /// All changes, in no particular order.

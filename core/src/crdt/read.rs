@@ -3,11 +3,8 @@
 //! A function of the surviving values alone, so every replica that has the same survivors shows
 //! the same value, in whatever order they arrived.
 
-use super::{
-    op::OpId,
-    state::{State, Survivor},
-};
-use crate::{ids::ActorId, schema::Settle, value::Value};
+use super::state::{State, Survivor};
+use crate::{schema::Settle, value::Value};
 
 /// What shows for a key, and what stands beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,13 +95,5 @@ impl State {
             .collect();
         entries.sort_by_key(|(_, op)| op.id);
         entries
-    }
-
-    /// The actors that wrote any surviving operation of `key`.
-    pub fn writers<'a>(&'a self, key: &str) -> impl Iterator<Item = ActorId> + 'a {
-        self.survivors(key).iter().map(|op: &Survivor| {
-            let OpId { actor, .. } = op.id;
-            actor
-        })
     }
 }

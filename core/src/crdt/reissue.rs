@@ -41,3 +41,38 @@ pub fn reissue(
         ops,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crdt::{
+        Action,
+        op::Op,
+        op::{TIME_MS_MAX, TIME_MS_MIN},
+    };
+
+    #[test]
+    fn counts_and_keys_that_were_not_granted_are_left_out() {
+        let by = ActorId([1; 16]);
+        let put =
+            |key: &str| Op { key: key.to_owned(), action: Action::Put(1.into()), pred: Vec::new() };
+        let original = Change {
+            actor: by,
+            seq: 3,
+            start_op: 9,
+            time_ms: i64::midpoint(TIME_MS_MIN, TIME_MS_MAX),
+            message: None,
+            deps: Vec::new(),
+            ops: vec![put("employees"), put(&format!("visits/{by}"))],
+        };
+        let again = |keys: &[&str]| {
+            let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+            let again = reissue(&original, &keys, ActorId([2; 16]), String::new());
+            again.map(|again| again.change.ops.len())
+        };
+        assert_eq!(again(&[]), Some(1));
+        assert_eq!(again(&["employees"]), Some(1));
+        assert_eq!(again(&["industry"]), None);
+        assert_eq!(again(&[&format!("visits/{by}")]), None);
+    }
+}

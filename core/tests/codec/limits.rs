@@ -7,6 +7,7 @@ use outrider_core::crdt::{
         OP_COUNTER_MAX, OP_PREDS_MAX, TEXT_CHANGE_OPS_MAX, TIME_MS_MAX, TIME_MS_MIN,
         VALUE_BYTES_MAX,
     },
+    plain_bytes,
 };
 
 use super::raw::{
@@ -19,6 +20,15 @@ fn many(count: usize) -> Raw {
     let keys = (0..count).flat_map(|key| prefixed(format!("{key}").as_bytes()));
     let column = signed(-(count as i64)).into_iter().chain(keys).collect();
     Raw::put("k").rows(count as i64).column(KEY, column)
+}
+
+/// What a push is counted by before anything of it is looked at.
+#[test]
+fn a_compressed_change_that_breaks_off_counts_as_it_came() {
+    const DEFLATED: u8 = 2;
+    let begun = [[0; 8].as_slice(), &[DEFLATED, 200, 1, 7]].concat();
+    assert_eq!(plain_bytes(&begun), begun.len());
+    assert_eq!(plain_bytes(&begun[..3]), 3);
 }
 
 #[test]

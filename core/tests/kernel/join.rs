@@ -1,9 +1,13 @@
 //! Joins and bytes of states: laws, limits, and bytes that nobody wrote.
 
-use outrider_core::crdt::{
-    Delta, DeltaOutcome, State,
-    state::{DOCUMENT_KEYS_MAX, Seen},
-    wire::{StateError, clock_from_bytes, clock_to_bytes},
+use outrider_core::{
+    crdt::{
+        Delta, DeltaOutcome, OpId, State,
+        op::VALUE_BYTES_MAX,
+        state::{DOCUMENT_KEYS_MAX, Seen, Survivor},
+        wire::{StateError, clock_from_bytes, clock_to_bytes},
+    },
+    value::Value,
 };
 
 use super::{
@@ -96,6 +100,38 @@ fn a_later_version_is_named() {
     let mut bytes = State::default().to_bytes();
     bytes[1] = 2;
     assert_eq!(State::from_bytes(&bytes), Err(StateError::Version(2)));
+}
+
+#[test]
+fn what_no_state_has_is_not_read() {
+    let survivor = |value: Value| Survivor { id: OpId { counter: 1, actor: actor(1, 0) }, value };
+    let mut one = Peer::new(actor(1, 0));
+    one.write(vec![put("name", "Ada")]);
+    let read = |ops: Vec<Survivor>| {
+        let keys = [("name".to_owned(), ops)].into();
+        let state = State { keys, ..one.state.clone() };
+        State::from_bytes(&state.to_bytes()).map(drop)
+    };
+    let largest = "x".repeat(VALUE_BYTES_MAX);
+    assert_eq!(read(vec![survivor(largest.as_str().into())]), Ok(()));
+    let broken = |why| Err(StateError::Broken(why));
+    assert_eq!(
+        read(vec![survivor(format!("{largest}x").as_str().into())]),
+        broken("size of a value")
+    );
+    assert_eq!(read(Vec::new()), broken("a key without values"));
+}
+
+/// A document that begins anew has nothing in common with what it was: numbers are used again.
+#[test]
+fn generations_are_not_parted() {
+    let mut one = Peer::new(actor(1, 0));
+    let mut twin = one.clone();
+    one.write(vec![put("name", "one")]);
+    twin.write(vec![put("name", "two")]);
+    assert_eq!(one.state.parted_actors(&twin.state).into_iter().collect::<Vec<_>>(), [one.actor]);
+    twin.state.generation += 1;
+    assert!(one.state.parted_actors(&twin.state).is_empty());
 }
 
 #[test]

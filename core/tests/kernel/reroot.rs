@@ -39,6 +39,15 @@ fn opened(encoded: &EncodedChange) -> Automerge {
     Automerge::load(&doc.save()).unwrap()
 }
 
+/// What only a newer app can read is kept as it is, by rerooting and by writing anew.
+#[test]
+fn an_archiving_that_is_not_understood_stays() {
+    let mut one = Peer::new(actor(1, 0));
+    one.write(vec![put(ARCHIVED, "later")]);
+    let shown = |state: &State| state.register(ARCHIVED).unwrap().winner.value.clone();
+    assert_eq!(shown(&rerooted(&one.state).state), "later".into());
+}
+
 #[test]
 fn the_new_generation_replaces_the_old_one_in_any_order() {
     cases(500, |dice| {

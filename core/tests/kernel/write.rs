@@ -1,15 +1,21 @@
 //! Writing and applying: whatever is written can be read again by the server, numbers are used
 //! once, and the bases of waiting changes follow what was acknowledged.
 
+use std::collections::BTreeSet;
+
 use outrider_core::{
     crdt::{
         EncodedChange, Own, State, WriteError,
         base::{Base, Pending, rewrite},
         decode, next_actor,
-        op::{MESSAGE_BYTES_MAX, TIME_MS_MAX, TIME_MS_MIN, VALUE_BYTES_MAX},
+        op::{
+            CHANGE_DEPS_MAX, CHANGE_OPS_MAX, MESSAGE_BYTES_MAX, OP_COUNTER_MAX, TIME_MS_MAX,
+            TIME_MS_MIN, VALUE_BYTES_MAX,
+        },
+        state::Head,
         write,
     },
-    ids::ActorId,
+    ids::{ActorId, ChangeHash},
 };
 
 use super::world::{Peer, Server, actor, put, stamp};
@@ -42,7 +48,38 @@ fn what_no_server_takes_is_not_written() {
     assert_eq!(refused(by(), large), WriteError::TooLarge { key: "name".into() });
     let full = (0..5).map(|n| put(format!("k{n}"), "x".repeat(VALUE_BYTES_MAX))).collect();
     assert_eq!(refused(by(), full), WriteError::DocumentFull);
+    let many = (0..=CHANGE_OPS_MAX).map(|n| put(format!("k{n}"), 1)).collect();
+    assert_eq!(refused(by(), many), WriteError::TooManyEdits { count: CHANGE_OPS_MAX + 1 });
     assert_eq!((state, own), (State::default(), None));
+    // Numbers of operations, and what a change would have to follow.
+    let at = |max_op| State { max_op, ..State::default() };
+    let write_one = |mut state: State| {
+        let written = write(&mut state, &mut None, by(), vec![put("name", "x")]);
+        written.map(|encoded| encoded.change.start_op)
+    };
+    assert_eq!(write_one(at(OP_COUNTER_MAX - 2)), Ok(OP_COUNTER_MAX - 1));
+    assert_eq!(write_one(at(OP_COUNTER_MAX - 1)), Err(WriteError::DocumentFull));
+    let heads = (0..=CHANGE_DEPS_MAX).map(|n| {
+        let hash = ChangeHash([&n.to_be_bytes()[..], &[0; 24]].concat().try_into().unwrap());
+        Head { actor: actor(9, 0), seq: n as u64 + 1, hash }
+    });
+    let heads: Vec<Head> = heads.collect();
+    let follows = |count: usize| State { heads: heads[..count].to_vec(), ..at(9) };
+    assert_eq!(write_one(follows(CHANGE_DEPS_MAX + 1)), Err(WriteError::DocumentFull));
+}
+
+#[test]
+fn every_reason_not_to_write_has_a_code_of_its_own() {
+    let reasons = [
+        WriteError::Empty,
+        WriteError::DuplicateKey(String::new()),
+        WriteError::TooManyEdits { count: 0 },
+        WriteError::TooLarge { key: String::new() },
+        WriteError::DocumentFull,
+        WriteError::UnknownOwn(actor(1, 0)),
+    ];
+    let codes: BTreeSet<&str> = reasons.iter().map(WriteError::code).collect();
+    assert_eq!(codes.len(), reasons.len());
 }
 
 #[test]

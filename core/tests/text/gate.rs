@@ -4,12 +4,12 @@ use automerge::{ObjType, ScalarValue, legacy};
 use outrider_core::{
     crdt::{
         ChangeError, TextDocument, TextError,
-        text::{accept, first_change},
+        text::{TextGate, accept, first_change},
     },
     ids::{ActorId, ChangeHash},
 };
 
-use super::sly::{ADA, BEN, Sly, id, visit};
+use super::sly::{ADA, BEN, Sly, edit, id, visit};
 
 /// Checks that a change after Ada's visit, spoilt by `spoil`, is refused for `reason`.
 fn refused(spoil: impl FnOnce(&mut Sly), reason: TextError) {
@@ -209,4 +209,48 @@ fn a_document_that_began_otherwise_is_not_a_text() {
     transaction.put_object(automerge::ROOT, "text", ObjType::Text).unwrap();
     transaction.commit();
     assert_eq!(TextDocument::load(&doc.save()).map(|_| ()), Err(TextError::NotAText));
+}
+
+/// A paste comes in several changes: they are tried together, and each must still keep the rules.
+#[test]
+fn changes_taken_together_come_to_what_they_come_to_one_by_one() {
+    let (saved, _) = visit();
+    let mut ada = TextDocument::load(&saved).unwrap();
+    let steps: Vec<_> = ["one", "one two", "two", "two 三"]
+        .into_iter()
+        .map(|text| edit(&mut ada, ADA, text))
+        .collect();
+    let mut one_by_one = saved.clone();
+    for step in &steps {
+        one_by_one = accept(&one_by_one, &step.bytes).unwrap().saved;
+    }
+    let mut gate = TextGate::new(saved.clone());
+    // The second one before the first one, and one that takes out what is not there.
+    assert!(matches!(gate.take(&steps[1].bytes), Err(TextError::SeqGap { .. })));
+    assert_eq!(gate.take(&steps[0].bytes), Ok(true));
+    let mut sly = Sly::after(&ada, BEN);
+    sly.insert("x");
+    assert!(matches!(gate.take(&sly.bytes()), Err(TextError::MissingDeps(_))));
+    for step in &steps[1..] {
+        assert_eq!(gate.take(&step.bytes), Ok(true));
+        assert_eq!(gate.take(&step.bytes), Ok(false), "it is there");
+    }
+    assert!(gate.is_at(&saved), "nothing was tried yet");
+    let tried = gate.settle().unwrap();
+    assert_eq!((tried.text.as_str(), &tried.saved), ("two 三", &one_by_one));
+    assert_eq!(tried.heads, ada.heads());
+    assert!(gate.is_at(&tried.saved));
+    assert_eq!(
+        gate.ops(),
+        steps.iter().map(|step| step.op_count as u64).sum::<u64>() + ops_of(&saved)
+    );
+    // It goes on from there.
+    let next = edit(&mut ada, ADA, "two 三 four");
+    assert_eq!(gate.take(&next.bytes), Ok(true));
+    assert_eq!(gate.settle().unwrap().text, "two 三 four");
+}
+
+/// Operations of a text.
+fn ops_of(saved: &[u8]) -> u64 {
+    TextDocument::load(saved).unwrap().clock().values().map(|(_, op)| *op).max().unwrap()
 }

@@ -134,6 +134,23 @@ fn what_one_lacks_is_what_the_other_sends() {
     assert_eq!(document.clock()[&ADA], (2, changes[1].max_op()));
 }
 
+/// A version that is not here can neither be shown nor built upon.
+#[test]
+fn what_follows_changes_that_are_not_here_is_not_taken() {
+    let mut ada = empty();
+    let mut behind = empty();
+    let first = edit(&mut ada, ADA, "Visited");
+    let second = edit(&mut ada, ADA, "Visited the mill");
+    let missing = Err(TextError::MissingDeps(vec![first.hash]));
+    assert_eq!(behind.text_at(&[first.hash]), missing);
+    assert_eq!(behind.fork_at(&[first.hash]).map(drop), missing.map(drop));
+    let lacks = Err(TextError::MissingDeps(vec![first.hash]));
+    assert_eq!(behind.merge(std::slice::from_ref(&second)), lacks);
+    behind.merge(&[second, first.clone()]).unwrap();
+    assert_eq!(behind.text_at(&[first.hash]).unwrap(), "Visited");
+    assert_eq!(behind.text().unwrap(), "Visited the mill");
+}
+
 #[test]
 fn a_change_that_comes_again_changes_nothing() {
     let (saved, changes) = visit();

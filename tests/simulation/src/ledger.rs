@@ -212,6 +212,12 @@ impl Ledger {
         self.ops.get(&(document.clone(), id)).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether an edit of another document wrote a key; rows have names of their own in all of them.
+    pub(crate) fn wrote_elsewhere(&self, document: &DocumentId, key: &str) -> bool {
+        let mut edits = self.edits.iter().filter(|((of, _), _)| of != document);
+        edits.any(|(_, edit)| edit.wrote.contains_key(key))
+    }
+
     /// Takes note of a text as a device had it before and after an edit.
     pub(crate) fn note_text(&mut self, document: &DocumentId, before: &str, after: &str) {
         let (before, after): (BTreeSet<char>, BTreeSet<char>) =

@@ -116,3 +116,39 @@ impl TextError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_error_has_a_code_of_its_own() {
+        let errors = [
+            TextError::Change(ChangeError::NotCanonical),
+            TextError::Unreadable(String::new()),
+            TextError::NotAText,
+            TextError::Engine(String::new()),
+            TextError::Panicked,
+            TextError::NoThread,
+            TextError::TextTooLong,
+            TextError::TooManyChanges,
+            TextError::TooManyOps,
+            TextError::EditTooLarge,
+            TextError::OutOfBounds,
+            TextError::ActorZero,
+            TextError::Forked { seq: 1 },
+            TextError::SeqGap { expected: 1, found: 3 },
+            TextError::MissingDeps(Vec::new()),
+            TextError::PreviousNotFollowed,
+            TextError::WrongStartOp { expected: 1, found: 2 },
+            TextError::ForeignObject,
+            TextError::OpNotAllowed,
+            TextError::UnknownCharacter,
+            TextError::NotReadBack,
+        ];
+        let codes: BTreeSet<&str> = errors.iter().map(TextError::code).collect();
+        assert_eq!(codes.len(), errors.len());
+    }
+}

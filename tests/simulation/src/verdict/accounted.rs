@@ -183,6 +183,7 @@ fn check_rows(
         let there: BTreeSet<&str> = state.rows(&field.name).into_iter().map(|row| row.id).collect();
         let mut cells: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
         let mut seen: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        let mut forwarded: BTreeSet<&str> = BTreeSet::new();
         let prefix = [field.name.as_str(), "/"].concat();
         for (rest, ops) in state.under(&prefix) {
             let Some((row, column)) = rest.split_once('/') else { continue };
@@ -192,6 +193,9 @@ fn check_rows(
                 for number in numbers {
                     let edit = ledger.edits.get(&(id.clone(), number));
                     let wrote = edit.and_then(|edit| edit.wrote.get(&key));
+                    if wrote.is_none() && ledger.wrote_elsewhere(id, &key) {
+                        forwarded.insert(row);
+                    }
                     seen.entry(row).or_default().extend(wrote.iter().flat_map(|w| &w.cells));
                 }
             } else {
@@ -207,13 +211,22 @@ fn check_rows(
                 // Whoever removed the cells of one copy had not seen those of the other.
                 continue;
             }
+            if forwarded.contains(row) {
+                // Removed in a record that had been merged into this one: what of the row here is a copy of
+                // what its author saw there, only the server knows.
+                continue;
+            }
             if there.contains(row) == is_seen {
                 let is = if is_seen {
                     "is there although all of it"
                 } else {
                     "is away although not all of it"
                 };
-                wrong.push(format!("{id} {}/{row} {is} was removed", field.name));
+                let seen = seen.get(row);
+                wrong.push(format!(
+                    "{id} {}/{row} {is} was removed: edits {cells:?}, seen {seen:?}",
+                    field.name
+                ));
             }
         }
     }
