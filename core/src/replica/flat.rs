@@ -82,6 +82,9 @@ pub(super) enum Merged {
     Joined,
     /// The whole state must be fetched.
     NeedsWhole,
+    /// The server has another change by the name of one that is here: the whole state must be fetched, and
+    /// what it lacks written anew.
+    Parted,
 }
 
 impl Writer<'_> {

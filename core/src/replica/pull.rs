@@ -34,6 +34,8 @@ pub struct PullEffect {
     pub documents: u64,
     /// Documents that must be fetched whole.
     pub needs_whole: Vec<DocumentName>,
+    /// Those of them of which something must be written anew.
+    pub parted: Vec<DocumentName>,
     /// The server's last word, if it was among them.
     pub end: Option<End>,
     /// Records that left.
@@ -161,6 +163,7 @@ impl Replica {
         let effect = self.exchange(|writer| {
             let mut effect = PullEffect::default();
             let (mut progress, mut begun, mut is_recovering) = (None, None, None);
+            let mut lost = Lost { names: lost, text: None };
             for frame in frames {
                 match frame {
                     PullFrame::Hello(hello) => {
@@ -181,7 +184,7 @@ impl Replica {
                             None => !is_fetch && writer.is_recovering()?,
                         };
                         is_recovering = Some(is_held_back);
-                        writer.take_document(document, (is_held_back, lost), &mut effect)?;
+                        writer.take_document(document, is_held_back, &mut lost, &mut effect)?;
                         progress = Some(progress_of(document));
                     }
                     PullFrame::Enter(unit, scope) => standing::enter(writer.tx, *unit, scope)?,
@@ -201,6 +204,7 @@ impl Replica {
                     }
                 }
             }
+            writer.recover_pieces(lost.text.take())?;
             if is_fetch {
                 return Ok(effect);
             }
@@ -343,11 +347,31 @@ fn progress_of(document: &DocumentFrame) -> Progress {
     }
 }
 
+/// Documents of which something is to be written anew.
+struct Lost<'a> {
+    names: &'a BTreeSet<DocumentName>,
+    /// A long text comes in several pieces; it is looked at when all are here.
+    text: Option<Pieces<'a>>,
+}
+
+/// A text as far as it came.
+struct Pieces<'a> {
+    id: DocumentId,
+    entity: &'a str,
+    changes: Vec<&'a [u8]>,
+}
+
 impl Writer<'_> {
-    fn take_document(
+    fn recover_pieces(&mut self, text: Option<Pieces<'_>>) -> Result<(), ReplicaError> {
+        let Some(Pieces { id, entity, changes }) = text else { return Ok(()) };
+        self.recover_text(&id, entity, &changes)
+    }
+
+    fn take_document<'a>(
         &mut self,
-        frame: &DocumentFrame,
-        (is_held_back, lost): (bool, &BTreeSet<DocumentName>),
+        frame: &'a DocumentFrame,
+        is_held_back: bool,
+        lost: &mut Lost<'a>,
         effect: &mut PullEffect,
     ) -> Result<(), ReplicaError> {
         effect.documents += 1;
@@ -361,15 +385,23 @@ impl Writer<'_> {
         if is_held_back && self.waits_for_recovery(&id, &frame.body)? {
             return Ok(());
         }
-        let merged = if lost.contains(&name) {
-            self.recover_body(&id, &frame.entity, &frame.body)?
+        if lost.text.as_ref().is_some_and(|text| text.id != id) {
+            self.recover_pieces(lost.text.take())?;
+        }
+        let merged = if lost.names.contains(&name) {
+            self.recover_body(&id, frame, lost)?
         } else {
             self.take_body(&id, &frame.entity, &frame.body)?
         };
-        if merged == Merged::NeedsWhole {
-            let DocumentId { record, part } = id;
-            effect.needs_whole.push(DocumentName { record, part });
-            return Ok(());
+        match merged {
+            Merged::Joined => {}
+            Merged::NeedsWhole | Merged::Parted => {
+                if merged == Merged::Parted {
+                    effect.parted.push(name.clone());
+                }
+                effect.needs_whole.push(name);
+                return Ok(());
+            }
         }
         standing::set_place(self.tx, id.record, frame.family)?;
         if !frame.provenance.is_empty() {
@@ -378,21 +410,23 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn recover_body(
+    fn recover_body<'a>(
         &mut self,
         id: &DocumentId,
-        entity: &str,
-        body: &Body,
+        frame: &'a DocumentFrame,
+        lost: &mut Lost<'a>,
     ) -> Result<Merged, ReplicaError> {
-        match body {
+        let entity = frame.entity.as_str();
+        match &frame.body {
             Body::State(bytes) => {
                 let state = State::from_bytes(bytes)
                     .map_err(|error| ReplicaError::Protocol(format!("{id}: {error}")))?;
                 self.recover_flat(id, entity, state)?;
             }
             Body::Text(changes) => {
-                let changes: Vec<&[u8]> = changes.iter().map(|change| change.as_slice()).collect();
-                self.recover_text(id, entity, &changes)?;
+                let begun = || Pieces { id: id.clone(), entity, changes: Vec::new() };
+                let pieces = lost.text.get_or_insert_with(begun);
+                pieces.changes.extend(changes.iter().map(|change| change.as_slice()));
             }
             Body::Delta(_) => return Ok(Merged::NeedsWhole),
         }

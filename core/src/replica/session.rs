@@ -7,6 +7,8 @@
 
 mod answer;
 mod compare;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -363,10 +365,20 @@ impl Session {
                 Ok(frame) => frame,
                 Err(error) => {
                     // What arrived whole counts, although the rest did not.
+                    if is_fetch {
+                        drop_last_text(&mut frames);
+                    }
                     self.take(replica, &frames, is_fetch)?;
                     return Err(error.into());
                 }
             };
+            // What follows a text may be its next piece: what is written anew must know all of it.
+            let is_much = frames.len() >= FRAMES_PER_TRANSACTION || bytes >= TRANSACTION_BYTES_MAX;
+            if is_much && !frames.last().is_some_and(|last| is_same_text(last, &frame)) {
+                self.take(replica, &frames, is_fetch)?;
+                frames.clear();
+                bytes = 0;
+            }
             if let PullFrame::Hello(hello) = &frame {
                 if !self.take_hello(replica, hello, is_fetch)? {
                     return Ok(());
@@ -384,11 +396,6 @@ impl Session {
             if is_end {
                 let end = self.take(replica, &frames, is_fetch)?;
                 return self.after_frames(replica, end, is_fetch);
-            }
-            if frames.len() >= FRAMES_PER_TRANSACTION || bytes >= TRANSACTION_BYTES_MAX {
-                self.take(replica, &frames, is_fetch)?;
-                frames.clear();
-                bytes = 0;
             }
         }
     }
@@ -454,9 +461,12 @@ impl Session {
         for frame in frames {
             if let PullFrame::Document(document) = frame {
                 let name = DocumentName { record: document.record, part: document.part.clone() };
-                self.summary.recovered += u64::from(self.lost.remove(&name));
+                if !effect.needs_whole.contains(&name) {
+                    self.summary.recovered += u64::from(self.lost.remove(&name));
+                }
             }
         }
+        self.lost.extend(effect.parted);
         self.summary.left += effect.left;
         self.summary.erased += effect.erased.0;
         self.summary.erased_values += effect.erased.1;
@@ -486,5 +496,22 @@ impl Session {
     /// Bytes that an answer may have, before compression or behind it.
     fn answer_bytes_max(&self) -> u64 {
         self.budget_bytes.saturating_add(OVER_BUDGET_BYTES_MAX)
+    }
+}
+
+/// Whether two frames are pieces of one long text.
+fn is_same_text(one: &PullFrame, other: &PullFrame) -> bool {
+    let (PullFrame::Document(one), PullFrame::Document(other)) = (one, other) else { return false };
+    !one.part.is_flat() && (one.record, &one.part) == (other.record, &other.part)
+}
+
+/// Takes out the text with which an answer breaks off: more of it may have been on its way.
+fn drop_last_text(frames: &mut Vec<PullFrame>) {
+    let Some(last) = frames.pop() else { return };
+    if !is_same_text(&last, &last) {
+        return frames.push(last);
+    }
+    while frames.last().is_some_and(|frame| is_same_text(frame, &last)) {
+        frames.pop();
     }
 }

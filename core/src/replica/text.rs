@@ -17,7 +17,7 @@ use crate::{
     store::{
         StoreError,
         document::{self, StoredDocument},
-        inbox,
+        inbox, meta,
         outbox::{self, NewOwnChange, OwnChange},
         quarantine, rows,
     },
@@ -160,15 +160,24 @@ impl Writer<'_> {
         entity: &str,
         changes: &[impl AsRef<[u8]>],
     ) -> Result<Merged, ReplicaError> {
-        match self.try_to_merge_text(id, entity, changes) {
-            // The server has another change by the name of one that waits here: the device was rolled back,
-            // or copied. What waits is written anew, as when it is answered so.
-            Err(ReplicaError::Text(TextError::Forked { .. })) => {
-                self.rewrite_text(id, None)?;
-                self.try_to_merge_text(id, entity, changes)
-            }
-            merged => merged,
+        let is_forked = |merged: &Result<Merged, ReplicaError>| {
+            matches!(merged, Err(ReplicaError::Text(TextError::Forked { .. })))
+        };
+        let merged = self.try_to_merge_text(id, entity, changes);
+        if !is_forked(&merged) {
+            return merged;
         }
+        // The server has another change by the name of one that waits here: the device was rolled back, or
+        // copied. What waits is written anew, as when it is answered so.
+        self.rewrite_text(id, None)?;
+        let merged = self.try_to_merge_text(id, entity, changes);
+        if !is_forked(&merged) {
+            return merged;
+        }
+        // Given out, or acknowledged, before the server was put back. While a recovery is open everything
+        // waits; what differs is looked at when it is over.
+        let is_open = meta::recovery_told(self.tx)? > meta::recovered(self.tx)?;
+        Ok(if is_open { Merged::Joined } else { Merged::Parted })
     }
 
     fn try_to_merge_text(

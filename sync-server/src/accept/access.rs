@@ -346,18 +346,13 @@ impl Desk<'_> {
             None => Standing::new(),
         };
         let with_change = match (&id.part, after) {
-            (Part::Main, Some(after)) => Some((*after).clone()),
-            _ => staged
-                .documents
-                .get(&main)
-                .or_else(|| self.documents.get(&main))
-                .and_then(|held| flat(&held.content))
-                .cloned(),
+            (Part::Main, Some(after)) => (*after).clone(),
+            _ => {
+                let held = staged.documents.get(&main).or_else(|| self.documents.get(&main));
+                held.and_then(|held| flat(&held.content)).cloned().unwrap_or_default()
+            }
         };
-        let after = match with_change {
-            Some(state) => self.standing(entity, id.record, &state, staged)?,
-            None => Standing::new(),
-        };
+        let after = self.standing(entity, id.record, &with_change, staged)?;
         Ok(Places { is_new, before, after })
     }
 

@@ -8,6 +8,8 @@ mod world;
 #[cfg(test)]
 mod access;
 #[cfg(test)]
+mod access_edges;
+#[cfg(test)]
 mod damage;
 #[cfg(test)]
 mod edits;

@@ -209,6 +209,25 @@ fn what_was_lost_is_held_also_when_a_backup_is_put_back_again() {
     }
 }
 
+/// A long text comes in several pieces, and each was taken for all of it: that failed with every session.
+#[test]
+fn a_long_text_of_which_something_was_lost_is_written_anew_once() {
+    let mut town = Town::open();
+    let customer = town.customer;
+    let long = |mark: &str| format!("{}\nend", mark.repeat(60_000));
+    for mark in ["字", "文"] {
+        town.office_writes(customer, json!({ "notes": long(mark) }));
+    }
+    town.sync_all();
+    let backup = town.world.back_up();
+    let last = format!("{} Lost.", long("文"));
+    town.office_writes(customer, json!({ "notes": last }));
+    town.sync_all();
+    town.world.restore(&backup, true);
+    town.settle();
+    assert_eq!(town.shown(customer)["notes"].as_str().unwrap(), last);
+}
+
 /// Of a text that was emptied again nothing is written anew: it stayed on devices alone (simulated world
 /// 10000411).
 #[test]

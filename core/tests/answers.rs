@@ -1,0 +1,165 @@
+//! What a device sends, and what the answers do to it.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::sync::Arc;
+
+use outrider_core::{
+    crdt::{self, Action, Edit, Stamp, State},
+    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId},
+    replica::{
+        Options, Replica,
+        push::{PUSH_BYTES_MAX, PushBatch},
+    },
+    store::{Durability, meta::Enrolment},
+    sync::frame::{
+        Answer, Body, DocumentFrame, FeedPoint, Outcome, PullFrame, PushChange, PushResponse,
+    },
+    time::ManualClock,
+};
+use serde_json::{Map, Value as Json, json};
+use tempfile::TempDir;
+
+fn enrolled() -> (TempDir, Replica) {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::at(1_780_000_000_000));
+    let options = Options { clock, seed: Some(1), durability: Durability::None, keys: None };
+    let mut replica = Replica::open(folder.path(), options).unwrap();
+    replica
+        .enroll(&Enrolment {
+            url: String::new(),
+            device: DeviceId(uuid::Uuid::from_u128(9)),
+            user: "anna".to_owned(),
+            prefix: ActorPrefix([7; 12]),
+            token: String::new(),
+            user_record: None,
+            ca: None,
+        })
+        .unwrap();
+    (folder, replica)
+}
+
+fn fields(json: Json) -> Map<String, Json> {
+    json.as_object().unwrap().clone()
+}
+
+fn waiting(replica: &Replica) -> Vec<ChangeHash> {
+    replica.outbox(1_000).unwrap().into_iter().map(|one| one.hash).collect()
+}
+
+/// The server takes everything that waits; returns what that was.
+fn acknowledge(replica: &mut Replica) -> Vec<ChangeHash> {
+    let sent = waiting(replica);
+    let answers = sent.iter().map(|hash| Answer { hash: *hash, outcome: Outcome::Applied });
+    let reached = Some(FeedPoint { position: 1, digest: [3; 16] });
+    let response = PushResponse { reached, ..PushResponse::new(answers.collect()) };
+    replica.take_push_response(&response).unwrap();
+    sent
+}
+
+fn hash_of(change: &PushChange) -> ChangeHash {
+    crdt::header(&change.bytes).unwrap().hash
+}
+
+fn hashes(batch: &PushBatch) -> Vec<ChangeHash> {
+    batch.request.groups.iter().flat_map(|group| &group.changes).map(hash_of).collect()
+}
+
+#[test]
+fn what_waits_goes_up_in_messages_of_a_bounded_size_and_each_tap_in_one() {
+    const PER_TAP: usize = 60;
+    let (_folder, mut replica) = enrolled();
+    let wish = json!({ "about_entity": "customer", "about_record": RecordId::new(1, [1; 10]),
+                       "proposed": { "values": "x".repeat(16_000) } });
+    for _ in 0..6 {
+        let tap = replica.transaction(|writer| {
+            writer.group(|writer| {
+                (0..PER_TAP).try_for_each(|_| {
+                    writer.create("proposal", None, &fields(wish.clone())).map(drop)
+                })
+            })
+        });
+        tap.unwrap();
+    }
+    let (mut after, mut sent, mut messages) = (0, Vec::new(), 0);
+    while let Some(batch) = replica.next_push(after).unwrap() {
+        let groups = &batch.request.groups;
+        assert!(groups.iter().all(|group| group.changes.len() == PER_TAP), "no tap is cut");
+        let changes = groups.iter().flat_map(|group| &group.changes);
+        let bytes: usize = changes.map(|change| change.bytes.len()).sum();
+        assert!(bytes <= PUSH_BYTES_MAX, "{bytes}");
+        sent.extend(hashes(&batch));
+        (after, messages) = (batch.last_id, messages + 1);
+    }
+    assert_eq!(messages, 2);
+    assert_eq!(sent, waiting(&replica), "everything once, in the order of writing");
+}
+
+/// A part of what was written into a record, taken out of it, would leave the rest without what it
+/// follows.
+#[test]
+fn a_record_of_which_the_office_keeps_a_part_for_review_waits_on_whole() {
+    let (_folder, mut replica) = enrolled();
+    let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+    replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
+    let other = replica.create("customer", &fields(json!({ "company_name": "Beta" }))).unwrap();
+    let [first, second, third] = waiting(&replica).try_into().unwrap();
+    let kept = |hash| Answer { hash, outcome: Outcome::Refused("in_review".into(), Vec::new()) };
+    let no_room = Answer { hash: second, outcome: Outcome::Retry(60_000) };
+    assert_eq!(replica.take_reviewed(&[kept(first), no_room, kept(third)]).unwrap(), 1);
+    assert_eq!(waiting(&replica), [first, second]);
+    assert_eq!(replica.get(record).unwrap().unwrap()["industry"], "energy");
+    assert!(replica.get(other).unwrap().is_none(), "all of this one is at the office");
+    assert_eq!(replica.take_reviewed(&[kept(first), kept(second)]).unwrap(), 2);
+    assert_eq!(waiting(&replica), []);
+    assert!(replica.get(record).unwrap().is_none());
+    assert_eq!(replica.inbox(10).unwrap().len(), 3);
+}
+
+/// A copy of the device wrote under the same numbers, and the server has the copy's changes.
+#[test]
+fn what_a_copy_has_the_number_of_is_written_anew_only_where_it_still_stands() {
+    let (_folder, mut replica) = enrolled();
+    let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+    let early = acknowledge(&mut replica);
+    let forked = |hash| PushResponse::new(vec![Answer { hash, outcome: Outcome::Forked }]);
+    assert_eq!(replica.take_resent(&forked(ChangeHash([5; 32]))).unwrap(), 0, "nobody's");
+    let mut theirs = State { generation: 1, ..State::default() };
+    let mut take = |replica: &mut Replica, key: &str, text: &str| {
+        let actor = ActorId([key.len() as u8; 16]);
+        let stamp = Stamp { actor, time_ms: 0, message: None };
+        let edit = Edit { key: key.to_owned(), action: Action::Put(text.into()) };
+        crdt::write(&mut theirs, &mut None, stamp, vec![edit]).unwrap();
+        replica.take_frames(&[whole(record, &theirs)], true).unwrap();
+    };
+    take(&mut replica, "company_name", "Anew");
+    assert_eq!(replica.take_resent(&forked(early[0])).unwrap(), 0, "it went with the rest");
+    assert_eq!(replica.get(record).unwrap().unwrap()["company_name"], "Anew");
+    replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
+    let late = acknowledge(&mut replica);
+    assert_eq!(replica.take_resent(&forked(late[0])).unwrap(), 1);
+    let anew = replica.outbox(10).unwrap();
+    assert_eq!((anew.len(), &anew[0].keys[..]), (1, &["industry".to_owned()][..]));
+    assert_ne!(anew[0].hash, late[0]);
+    let known = replica.next_resend(0).unwrap().unwrap();
+    assert_eq!(hashes(&known), early, "it stays as it was");
+    // The server's copy comes, and what was written anew stands on it.
+    take(&mut replica, "short_name", "A");
+    let shown = replica.get(record).unwrap().unwrap();
+    assert_eq!((&shown["short_name"], &shown["industry"]), (&json!("A"), &json!("energy")));
+}
+
+/// The server's copy of a record.
+fn whole(record: RecordId, state: &State) -> PullFrame {
+    PullFrame::Document(Box::new(DocumentFrame {
+        record,
+        part: Part::Main,
+        entity: "customer".to_owned(),
+        family: record,
+        family_position: 1,
+        pass: 1,
+        body: Body::State(state.to_bytes()),
+        provenance: Vec::new(),
+        unit: None,
+    }))
+}

@@ -1,0 +1,78 @@
+//! Answers out of turn, and conversations without an end.
+
+use outrider_core::{
+    ids::{Part, RecordId},
+    replica::session::{PULL_BUDGET_BYTES, REQUESTS_MAX, Session},
+    sync::{
+        codec::{MESSAGE_BYTES_MAX, unpack},
+        frame::{Body, Hello, PROTOCOL_VERSION, PullFrame, PullRequest},
+    },
+};
+
+use crate::world::{
+    document, document_of, end, greeting, hello, notes, other_digest, stream_of, world,
+};
+
+#[test]
+fn an_answer_to_nothing_is_not_read_and_the_conversation_goes_on() {
+    let mut world = world();
+    let mut session = Session::default();
+    let answer = stream_of(&[hello(), end(Vec::new())]);
+    let error = session.receive(&mut world.replica, &mut answer.as_slice()).unwrap_err();
+    assert!(error.to_string().contains("nothing was asked"), "{error}");
+    assert_eq!(session.summary().bytes_down, 0);
+    let request = session.next(&mut world.replica).unwrap().unwrap();
+    let asked: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
+    assert_eq!((request.path, asked.budget_bytes), ("/v1/pull", PULL_BUDGET_BYTES));
+    session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    let again = session.receive(&mut world.replica, &mut answer.as_slice()).unwrap_err();
+    assert!(again.to_string().contains("nothing was asked"), "{again}");
+    world.check();
+}
+
+#[test]
+fn an_answer_that_does_not_begin_with_a_hello_is_left_alone() {
+    let mut world = world();
+    let other = RecordId::new(2, [2; 10]);
+    let body = Body::State(world.state.to_bytes());
+    let words = world.refused(vec![document(other, body), hello(), end(Vec::new())]);
+    assert!(words.contains("without a hello"), "{words}");
+    assert!(world.replica.get(other).unwrap().is_none());
+}
+
+#[test]
+fn an_answer_of_a_newer_protocol_says_that_a_newer_app_is_needed() {
+    let mut world = world();
+    let newer = Hello { version: PROTOCOL_VERSION + 1, backed_up: Some(3), ..greeting() };
+    let words = world.refused(vec![PullFrame::Hello(newer), end(Vec::new())]);
+    let expected = format!("version {} needs a newer app", PROTOCOL_VERSION + 1);
+    assert!(words.contains(&expected), "{words}");
+    assert_eq!(world.replica.status().unwrap().backed_up, None, "nothing of it counts");
+}
+
+#[test]
+fn a_body_that_does_not_fit_its_part_is_refused() {
+    for part in [Part::Main, notes()] {
+        let mut world = world();
+        let state = Body::State(world.state.to_bytes());
+        let body = if part.is_flat() { Body::Text(Vec::new()) } else { state };
+        let frame = document_of(world.record, part, body);
+        let words = world.refused(vec![hello(), frame, end(Vec::new())]);
+        assert!(words.contains("does not fit"), "{words}");
+    }
+}
+
+#[test]
+fn a_conversation_that_never_ends_is_ended() {
+    let mut world = world();
+    let mut session = world.pull(vec![hello(), end(vec![other_digest(Part::Main)])]).unwrap();
+    let error = loop {
+        match session.next(&mut world.replica) {
+            Ok(request) => assert_eq!(request.unwrap().path, "/v1/check"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("never ends"), "{error}");
+    assert_eq!(session.summary().requests, REQUESTS_MAX);
+    world.check();
+}

@@ -1,0 +1,143 @@
+//! A server that was put back, whose recovery is over: what the device fetches of it, and when it writes
+//! anew.
+
+use minicbor::bytes::ByteVec;
+use outrider_core::{
+    crdt::{Clock, State, TextDocument},
+    ids::{ActorId, DocumentId, Part, RecordId},
+    replica::session::Session,
+    sync::{
+        codec::{MESSAGE_BYTES_MAX, pack, unpack},
+        digest,
+        frame::{
+            Body, CheckResponse, Digest, DocumentDigest, DocumentName, FetchRequest, Hello,
+            PullFrame, PushResponse, Recovery,
+        },
+    },
+};
+
+use crate::world::{
+    World, document, end, greeting, notes, other_digest, put, stream_of, world, write,
+};
+
+/// What a server says whose recovery is over.
+fn told() -> Hello {
+    Hello { recovery: Some(Recovery { number: 1, is_closed: true }), ..greeting() }
+}
+
+impl World {
+    /// A conversation in which the server lists these digests, part by part; it has come to fetching.
+    fn compared(&mut self, parts: Vec<(Part, Vec<(RecordId, Digest)>)>) -> Session {
+        let streams = parts.iter().map(|(part, _)| other_digest(part.clone())).collect();
+        let mut session = self.pull(vec![PullFrame::Hello(told()), end(streams)]).unwrap();
+        for (_, listed) in parts {
+            let request = session.next(&mut self.replica).unwrap().unwrap();
+            assert_eq!(request.path, "/v1/check");
+            let listed = listed.into_iter();
+            let documents = listed.map(|(record, digest)| DocumentDigest { record, digest });
+            let page = CheckResponse { backed_up: None, documents: documents.collect() };
+            session.receive(&mut self.replica, &mut pack(&page).unwrap().as_slice()).unwrap();
+        }
+        session
+    }
+
+    /// Which documents are fetched now; the server answers with these frames.
+    fn fetched(&mut self, session: &mut Session, frames: Vec<PullFrame>) -> Vec<DocumentName> {
+        let request = session.next(&mut self.replica).unwrap().unwrap();
+        assert_eq!(request.path, "/v1/fetch");
+        let asked: FetchRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
+        let frames = [frames, vec![end(Vec::new())]].concat();
+        session.receive(&mut self.replica, &mut stream_of(&frames).as_slice()).unwrap();
+        asked.documents
+    }
+
+    /// The rest of a conversation in which the server has nothing more to say: what is asked for.
+    fn finish(&mut self, mut session: Session) -> Vec<&'static str> {
+        let mut paths = Vec::new();
+        while let Some(request) = session.next(&mut self.replica).unwrap() {
+            paths.push(request.path);
+            let answer = match request.path {
+                "/v1/pull" => stream_of(&[PullFrame::Hello(told()), end(Vec::new())]),
+                _ => pack(&PushResponse::new(Vec::new())).unwrap(),
+            };
+            session.receive(&mut self.replica, &mut answer.as_slice()).unwrap();
+        }
+        paths
+    }
+
+    fn name(&self) -> DocumentName {
+        DocumentName { record: self.record, part: Part::Main }
+    }
+
+    fn shown(&self, record: RecordId, field: &str) -> serde_json::Value {
+        self.replica.get(record).unwrap().unwrap()[field].clone()
+    }
+}
+
+/// What began anew at the server is not overwritten with what it was before.
+#[test]
+fn of_a_record_that_began_anew_nothing_is_written_anew() {
+    let mut world = world();
+    let record = world.record;
+    let mut anew = State { generation: 1, ..State::default() };
+    write(&mut anew, 2, vec![put("company_name", "Anew")]);
+    let mut session = world.compared(vec![(Part::Main, vec![(record, [9; 16])])]);
+    let frames = vec![document(record, Body::State(anew.to_bytes()))];
+    assert_eq!(world.fetched(&mut session, frames), [world.name()]);
+    assert_eq!(world.shown(record, "company_name"), "Anew");
+    assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
+    assert_eq!(world.replica.recovered().unwrap(), 1);
+}
+
+#[test]
+fn what_the_device_never_had_is_taken_as_the_server_has_it() {
+    let mut world = world();
+    let (record, other) = (world.record, RecordId::new(2, [2; 10]));
+    let mut theirs = State::default();
+    write(&mut theirs, 2, vec![put("company_name", "Beta")]);
+    let mut text = TextDocument::new().unwrap();
+    let typed = text.edit(ActorId([2; 16]), 5, "Typed.").unwrap().unwrap();
+    let held = digest::of_state(&DocumentId { record, part: Part::Main }, &world.state);
+    let main = (Part::Main, vec![(record, held), (other, [9; 16])]);
+    let mut session = world.compared(vec![main, (notes(), vec![(other, [9; 16])])]);
+    let frames = vec![
+        document(other, Body::State(theirs.to_bytes())),
+        document(other, Body::Text(vec![ByteVec::from(typed.bytes)])),
+    ];
+    let asked = world.fetched(&mut session, frames);
+    let names = [Part::Main, notes()].map(|part| DocumentName { record: other, part });
+    assert_eq!(asked, names);
+    assert_eq!(world.shown(other, "company_name"), "Beta");
+    assert_eq!(world.shown(other, "notes"), "Typed.");
+    assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
+    world.check();
+}
+
+/// A part of a record does not say what the server lacks of it.
+#[test]
+fn a_record_that_was_to_be_fetched_whole_and_came_in_part_is_fetched_again() {
+    let mut world = world();
+    let mut theirs = world.state.clone();
+    write(&mut theirs, 2, vec![put("industry", "energy")]);
+    let part = theirs.delta(Clock::new(), ["industry"]);
+    let mut session = world.compared(vec![(Part::Main, vec![(world.record, [9; 16])])]);
+    let frames = vec![document(world.record, Body::Delta(part.to_bytes()))];
+    assert_eq!(world.fetched(&mut session, frames), [world.name()]);
+    let frames = vec![document(world.record, Body::State(theirs.to_bytes()))];
+    assert_eq!(world.fetched(&mut session, frames), [world.name()], "once more");
+    assert_eq!(world.shown(world.record, "industry"), "energy");
+    world.finish(session);
+    world.check();
+}
+
+/// Where backups stand is said when a pull begins: a device forgets what they cover.
+#[test]
+fn what_is_fetched_says_nothing_of_backups() {
+    let mut world = world();
+    let mut session = world.compared(vec![(Part::Main, vec![(world.record, [9; 16])])]);
+    let boast = PullFrame::Hello(Hello { backed_up: Some(99), ..told() });
+    let frames = vec![boast, document(world.record, Body::State(world.state.to_bytes()))];
+    assert_eq!(world.fetched(&mut session, frames), [world.name()]);
+    assert_eq!(world.replica.status().unwrap().backed_up, None);
+    world.check();
+}
