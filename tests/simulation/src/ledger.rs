@@ -50,6 +50,8 @@ pub(crate) struct Edit {
     /// It waited while its phone was copied: each copy sends it, and what becomes of one copy's
     /// need not become of the other's.
     pub(crate) is_copied: bool,
+    /// No user made it: a device wrote anew what a server had lost, and what waited there with it.
+    pub(crate) is_anew: bool,
 }
 
 /// The characters of one long text.
@@ -79,6 +81,10 @@ pub(crate) struct Ledger {
     pub(crate) forking: BTreeSet<ActorPrefix>,
     /// Whether a server may be older than an app.
     is_mixed: bool,
+    /// Whether a user is editing right now; other new edits are a device's own.
+    pub(crate) is_editing: bool,
+    /// Devices on which users edited.
+    authors: BTreeSet<ActorPrefix>,
     known: BTreeSet<ChangeHash>,
     /// Edit and count of an operation; more than one where a device used a number again.
     ops: BTreeMap<(DocumentId, OpId), Vec<(u32, i64)>>,
@@ -202,7 +208,11 @@ impl Ledger {
             }
         }
         let name = (document.clone(), number);
-        self.edits.entry(name).or_insert_with(|| Edit { wrote, ..Edit::default() });
+        if self.is_editing {
+            self.authors.insert(encoded.change.actor.prefix());
+        }
+        let is_anew = !self.is_editing && self.authors.contains(&encoded.change.actor.prefix());
+        self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
     }
 
     fn op(&self, device: &str, document: &DocumentId, id: OpId) -> &[(u32, i64)] {

@@ -50,6 +50,8 @@ impl Desk<'_> {
         &mut self,
         make: impl FnOnce(&mut Self) -> Result<String, Failure>,
     ) -> Result<String, Failure> {
+        // What the device wrote by itself since is nobody's edit.
+        self.ledger.scan(&self.device.name, self.device.replica()?)?;
         self.device.tell_time(self.number);
         let before = self.waiting()?;
         let what = match make(self) {
@@ -62,7 +64,10 @@ impl Desk<'_> {
                 told(error)?
             }
         };
-        self.ledger.scan(&self.device.name, self.device.replica()?)?;
+        self.ledger.is_editing = true;
+        let scanned = self.ledger.scan(&self.device.name, self.device.replica()?);
+        self.ledger.is_editing = false;
+        scanned?;
         Ok(what)
     }
 

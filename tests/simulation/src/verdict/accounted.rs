@@ -119,7 +119,10 @@ impl Place<'_> {
     fn find(&self, key: &str, wrote: &Wrote) -> Option<String> {
         let is_refused = self.is_refused(self.number, key);
         let Some(versions) = self.history.versions.get(&(self.number, key.to_owned())) else {
-            let is_well = is_refused || self.edit.is_gone || self.is_pointless(key, wrote);
+            let is_well = is_refused
+                || self.edit.is_gone
+                || self.is_pointless(key, wrote)
+                || self.is_written_anew(key);
             return (!is_well).then(|| "is neither at the server nor in an inbox".to_owned());
         };
         if is_refused && !self.edit.is_copied {
@@ -139,6 +142,14 @@ impl Place<'_> {
         };
         let past = self.ledger.past(self.id, self.number, key);
         wrote.is_delete && !past.is_empty() && past.iter().any(is_out)
+    }
+
+    /// What waited in a document of which a server lost something is part of what is written anew there.
+    fn is_written_anew(&self, key: &str) -> bool {
+        self.history.versions.keys().any(|(number, of)| {
+            let edit = self.ledger.edits.get(&(self.id.clone(), *number));
+            of == key && *number > self.number && edit.is_some_and(|edit| edit.is_anew)
+        })
     }
 
     fn replaced_wrongly(&self, key: &str, version: OpId) -> Option<String> {
