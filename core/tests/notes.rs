@@ -7,12 +7,14 @@ mod pair;
 
 use outrider_core::{
     domain::history::What,
+    ids::{Part, RecordId},
     replica::{
-        ReplicaError,
+        Replica, ReplicaError,
         history::Progress,
         typing::{SPLICES_MAX, SeenText, Splice, TextEdit},
     },
     schema::Type,
+    sync::frame::DocumentName,
 };
 use pair::{acknowledge, bring, enrolled, fields};
 use serde_json::json;
@@ -66,13 +68,23 @@ fn an_edit_of_an_older_version_is_merged_with_what_came_meanwhile() {
     assert_eq!(ada.text(id, "notes").unwrap().text, "ONE TWO three\nfour");
 }
 
-/// The server's note has another change by the name of the edit that waits here, because the device's folder
-/// was put back to an earlier copy (simulated world 10000374): the edit went into the inbox.
-#[test]
-fn an_edit_of_a_device_that_was_rolled_back_stands_beside_what_it_had_forgotten() {
+fn append(text: &str) -> TextEdit {
+    TextEdit::Append(text.to_owned())
+}
+
+/// A device that wrote a note under one number twice: its folder was put back to an earlier copy.
+struct Twice {
+    _folders: [tempfile::TempDir; 2],
+    /// The record.
+    id: RecordId,
+    /// Has "one", and "forgotten", which the office took.
+    ada: Replica,
+    /// Has "one", and writes on.
+    again: Replica,
+}
+
+fn twice() -> Twice {
     let (folder, mut ada) = enrolled(1, "Ada");
-    let (_ben, mut ben) = enrolled(2, "Ben");
-    let append = |text: &str| TextEdit::Append(text.to_owned());
     let id = ada.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
     ada.edit_text(id, "notes", &append("one"), None).unwrap();
     acknowledge(&mut ada);
@@ -87,9 +99,32 @@ fn an_edit_of_a_device_that_was_rolled_back_stands_beside_what_it_had_forgotten(
     let mut ada = pair::open(folder.path(), 3);
     ada.edit_text(id, "notes", &append("forgotten"), None).unwrap();
     acknowledge(&mut ada);
+    let again = pair::open(earlier.path(), 4);
+    Twice { _folders: [folder, earlier], id, ada, again }
+}
+
+/// What a colleague has of a note is not what a server has that was put back and heard the other copy first
+/// (simulated world 30000089): every session broke off.
+#[test]
+fn a_note_in_which_the_office_has_another_change_is_fetched_whole() {
+    let Twice { _folders, id, ada, mut again } = twice();
+    let (_ben, mut ben) = enrolled(2, "Ben");
+    bring(&ada, (1, "Ada"), &mut ben, id);
+    again.edit_text(id, "notes", &append("other"), None).unwrap();
+    let effect = bring(&again, (1, "Ada"), &mut ben, id);
+    let notes = DocumentName { record: id, part: Part::Text("notes".to_owned()) };
+    assert_eq!((&effect.parted, &effect.needs_whole), (&vec![notes.clone()], &vec![notes]));
+    assert_eq!(ben.text(id, "notes").unwrap().text, "one\nforgotten", "as it was, meanwhile");
+}
+
+/// The server's note has another change by the name of the edit that waits here, because the device's folder
+/// was put back to an earlier copy (simulated world 10000374): the edit went into the inbox.
+#[test]
+fn an_edit_of_a_device_that_was_rolled_back_stands_beside_what_it_had_forgotten() {
+    let Twice { _folders, id, ada, mut again } = twice();
+    let (_ben, mut ben) = enrolled(2, "Ben");
     bring(&ada, (1, "Ada"), &mut ben, id);
     ben.edit_text(id, "notes", &append("ben's"), None).unwrap();
-    let mut again = pair::open(earlier.path(), 4);
     again.edit_text(id, "notes", &append("typed"), None).unwrap();
     bring(&ben, (2, "Ben"), &mut again, id);
     let text = again.text(id, "notes").unwrap().text;
@@ -161,7 +196,7 @@ fn a_device_knows_what_it_wrote_and_who_wrote_what_it_has() {
     assert_eq!((typed.old, typed.new), (json!("hello"), json!("hello you")));
     assert!(typed.made_at.is_some());
     assert_eq!(ada.history(id, Some("notes")).unwrap().len(), 2);
-    let nobody = outrider_core::ids::RecordId::from_bytes([9; 16]);
+    let nobody = RecordId::from_bytes([9; 16]);
     assert!(matches!(ada.history(nobody, None), Err(ReplicaError::UnknownRecord(_))));
 }
 

@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 use outrider_core::{
     crdt::{TextDocument, text::first_change},
     ids::{ActorPrefix, RecordId},
-    replica::{Options, Replica},
+    replica::{Options, Replica, pull::PullEffect},
     store::{Durability, document, meta::Enrolment},
     sync::frame::{Answer, Author, Body, DocumentFrame, Outcome, PullFrame, PushResponse},
     time::ManualClock,
@@ -65,7 +65,12 @@ pub(crate) fn acknowledge(replica: &mut Replica) {
 }
 
 /// Brings all documents of a record to another device, with who stands behind `user`'s changes.
-pub(crate) fn bring(from: &Replica, author: (u8, &str), to: &mut Replica, record: RecordId) {
+pub(crate) fn bring(
+    from: &Replica,
+    author: (u8, &str),
+    to: &mut Replica,
+    record: RecordId,
+) -> PullEffect {
     let mut frames = vec![PullFrame::Author(Author {
         prefix: prefix(author.0),
         device: device(author.0),
@@ -92,5 +97,5 @@ pub(crate) fn bring(from: &Replica, author: (u8, &str), to: &mut Replica, record
             unit: None,
         })));
     }
-    to.take_frames(&frames, true).unwrap();
+    to.take_frames(&frames, true).unwrap()
 }
