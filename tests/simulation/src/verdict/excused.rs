@@ -82,7 +82,12 @@ impl Excused {
                     continue;
                 }
                 FOLLOWS_WHAT_IS_GONE
-            } else if world.scene.can_lose() || is_of_user(world, office, id)? {
+            } else if world.scene.can_lose()
+                || !world.refused_again.is_empty()
+                || is_of_user(world, office, id)?
+            {
+                // A change that is refused when it is sent again holds up its group, and what follows that:
+                // all of it is written anew when the recovery is over.
                 NOBODY_HAS_IT
             } else {
                 continue;
