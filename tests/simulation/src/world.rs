@@ -122,6 +122,8 @@ pub(crate) struct World {
     pub(crate) acknowledged: BTreeSet<(DocumentId, ChangeHash)>,
     /// Changes that a server had when its disk was lost.
     pub(crate) once_there: BTreeSet<(DocumentId, ChangeHash)>,
+    /// Documents of a group of which a member was refused so: nothing of it goes up again.
+    pub(crate) held_up: BTreeSet<DocumentId>,
     /// Changes that were acknowledged and refused when they were sent again, each with the code.
     pub(crate) refused_again: BTreeMap<(DocumentId, ChangeHash), String>,
     /// Records that the office erased.
@@ -162,6 +164,7 @@ impl World {
             backups: Vec::new(),
             acknowledged: BTreeSet::new(),
             once_there: BTreeSet::new(),
+            held_up: BTreeSet::new(),
             refused_again: BTreeMap::new(),
             erased: BTreeSet::new(),
             seen_changes: 0,

@@ -90,7 +90,8 @@ pub(super) fn judge(
             Some(Content::Flat(state)) => Some(state),
             Some(Content::Text(_)) | None => None,
         };
-        let place = Place { id, number: *number, edit, history, state, ledger };
+        let is_restored = world.out.restores > 0;
+        let place = Place { id, number: *number, edit, history, state, ledger, is_restored };
         for (key, wrote) in &edit.wrote {
             let found = place.find(key, wrote);
             let found = found.map(|how| format!("{id} {key}, edit {number}: {how}"));
@@ -108,6 +109,8 @@ struct Place<'a> {
     history: &'a History,
     state: Option<&'a State>,
     ledger: &'a Ledger,
+    /// Whether a server was put back.
+    is_restored: bool,
 }
 
 impl Place<'_> {
@@ -146,10 +149,11 @@ impl Place<'_> {
 
     /// What waited in a document of which a server lost something is part of what is written anew there.
     fn is_written_anew(&self, key: &str) -> bool {
-        self.history.versions.keys().any(|(number, of)| {
-            let edit = self.ledger.edits.get(&(self.id.clone(), *number));
-            of == key && *number > self.number && edit.is_some_and(|edit| edit.is_anew)
-        })
+        self.is_restored
+            && self.history.versions.keys().any(|(number, of)| {
+                let edit = self.ledger.edits.get(&(self.id.clone(), *number));
+                of == key && *number > self.number && edit.is_some_and(|edit| edit.is_anew)
+            })
     }
 
     fn replaced_wrongly(&self, key: &str, version: OpId) -> Option<String> {

@@ -83,11 +83,11 @@ impl Excused {
                 }
                 FOLLOWS_WHAT_IS_GONE
             } else if world.scene.can_lose()
-                || !world.refused_again.is_empty()
+                || world.held_up.contains(id)
                 || is_of_user(world, office, id)?
             {
-                // A change that is refused when it is sent again holds up its group, and what follows that:
-                // all of it is written anew when the recovery is over.
+                // A change that is refused when it is sent again holds up its group, and in each document
+                // what follows that: all of it is written anew when the recovery is over.
                 NOBODY_HAS_IT
             } else {
                 continue;

@@ -228,8 +228,12 @@ impl World {
                     named.push((id, answer.hash));
                 }
                 frame::Outcome::Refused(code, _) => {
-                    let conn = self.device(at)?.replica()?.store().conn();
-                    if outbox::acknowledged(conn, answer.hash)?.is_some() {
+                    let device = self.devices.get(at).ok_or("there is no such device")?;
+                    let conn = device.replica()?.store().conn();
+                    if let Some(own) = outbox::acknowledged(conn, answer.hash)? {
+                        let all = outbox::acknowledged_after(conn, 0, usize::MAX)?.into_iter();
+                        let group = all.filter(|other| other.group_id == own.group_id);
+                        self.held_up.extend(group.map(|other| other.document));
                         self.refused_again.insert((id, answer.hash), code);
                     }
                 }
