@@ -365,9 +365,7 @@ impl Session {
                 Ok(frame) => frame,
                 Err(error) => {
                     // What arrived whole counts, although the rest did not.
-                    if is_fetch {
-                        drop_last_text(&mut frames);
-                    }
+                    self.drop_unfinished(&mut frames);
                     self.take(replica, &frames, is_fetch)?;
                     return Err(error.into());
                 }
@@ -493,6 +491,19 @@ impl Session {
         Ok(())
     }
 
+    /// Takes out a lost text with which an answer breaks off: more of it may have been on its way, and what is
+    /// written anew must know all of it.
+    fn drop_unfinished(&self, frames: &mut Vec<PullFrame>) {
+        let Some(PullFrame::Document(last)) = frames.last() else { return };
+        let name = DocumentName { record: last.record, part: last.part.clone() };
+        if name.part.is_flat() || !self.lost.contains(&name) {
+            return;
+        }
+        let is_piece = |frame: &PullFrame| matches!(frame, PullFrame::Document(one) if one.record == name.record && one.part == name.part);
+        let kept = frames.iter().rposition(|frame| !is_piece(frame)).map_or(0, |last| last + 1);
+        frames.truncate(kept);
+    }
+
     /// Bytes that an answer may have, before compression or behind it.
     fn answer_bytes_max(&self) -> u64 {
         self.budget_bytes.saturating_add(OVER_BUDGET_BYTES_MAX)
@@ -503,15 +514,4 @@ impl Session {
 fn is_same_text(one: &PullFrame, other: &PullFrame) -> bool {
     let (PullFrame::Document(one), PullFrame::Document(other)) = (one, other) else { return false };
     !one.part.is_flat() && (one.record, &one.part) == (other.record, &other.part)
-}
-
-/// Takes out the text with which an answer breaks off: more of it may have been on its way.
-fn drop_last_text(frames: &mut Vec<PullFrame>) {
-    let Some(last) = frames.pop() else { return };
-    if !is_same_text(&last, &last) {
-        return frames.push(last);
-    }
-    while frames.last().is_some_and(|frame| is_same_text(frame, &last)) {
-        frames.pop();
-    }
 }

@@ -17,7 +17,7 @@ use outrider_core::{
 };
 
 use crate::world::{
-    World, document, end, greeting, notes, other_digest, put, stream_of, world, write,
+    World, document, end, greeting, hello, notes, other_digest, put, stream_of, world, write,
 };
 
 /// What a server says whose recovery is over.
@@ -111,6 +111,63 @@ fn what_the_device_never_had_is_taken_as_the_server_has_it() {
     assert_eq!(world.shown(other, "notes"), "Typed.");
     assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
     world.check();
+}
+
+/// A note of which the device holds one passage more than the server, in as many pieces as it has changes.
+fn note_in_pieces(world: &mut World, changes: usize) -> (Vec<PullFrame>, String) {
+    let mut text = TextDocument::new().unwrap();
+    let mut typed = String::new();
+    let mut pieces = Vec::with_capacity(changes);
+    for number in 0..changes {
+        typed.push_str(&format!("{number} "));
+        let change = text.edit(ActorId([2; 16]), 5, &typed).unwrap().unwrap();
+        pieces.push(ByteVec::from(change.bytes));
+    }
+    typed.push_str("lost");
+    let lost = text.edit(ActorId([2; 16]), 5, &typed).unwrap().unwrap();
+    let all = [pieces.clone(), vec![ByteVec::from(lost.bytes)]].concat();
+    let frames = vec![hello(), document(world.record, Body::Text(all)), end(Vec::new())];
+    world.pull(frames).unwrap();
+    let frame = |piece| document(world.record, Body::Text(vec![piece]));
+    (pieces.into_iter().map(frame).collect(), typed)
+}
+
+/// A conversation in which the server's note is another one, and its record the same.
+fn compared_notes(world: &mut World) -> Session {
+    let record = world.record;
+    let held = digest::of_state(&DocumentId { record, part: Part::Main }, &world.state);
+    world.compared(vec![(Part::Main, vec![(record, held)]), (notes(), vec![(record, [9; 16])])])
+}
+
+/// More pieces than one transaction takes in.
+const PIECES: usize = 520;
+
+#[test]
+fn a_lost_passage_is_written_anew_once_however_many_pieces_its_note_has() {
+    let mut world = world();
+    let (pieces, typed) = note_in_pieces(&mut world, PIECES);
+    let mut session = compared_notes(&mut world);
+    world.fetched(&mut session, pieces);
+    assert_eq!(world.shown(world.record, "notes"), typed);
+    assert_eq!(world.replica.status().unwrap().waiting, 1, "one passage");
+    world.check();
+}
+
+#[test]
+fn a_note_that_breaks_off_while_it_is_fetched_is_left_as_it_is() {
+    let mut world = world();
+    let (pieces, typed) = note_in_pieces(&mut world, 6);
+    let mut session = compared_notes(&mut world);
+    session.next(&mut world.replica).unwrap().unwrap();
+    // The frames of three pieces, and no end.
+    let answer = stream_of(&pieces[..3]);
+    session.receive(&mut world.replica, &mut answer.as_slice()).unwrap_err();
+    assert_eq!(world.shown(world.record, "notes"), typed);
+    assert_eq!(world.replica.status().unwrap().waiting, 0, "nobody knows yet what is lost");
+    let mut session = compared_notes(&mut world);
+    world.fetched(&mut session, pieces);
+    assert_eq!(world.shown(world.record, "notes"), typed);
+    assert_eq!(world.replica.status().unwrap().waiting, 1);
 }
 
 /// A part of a record does not say what the server lacks of it.
