@@ -271,9 +271,7 @@ impl<'a> Desk<'a> {
         staged: &mut Staged,
     ) -> Result<(ChangeHash, Judged), StorageError> {
         let id = DocumentId { record: change.record, part: change.part.clone() };
-        // A long text that was pasted comes in several changes, which must fit into one group; the next ones
-        // of a text cost little.
-        if self.spent.is_over() && !staged.texts.contains_key(&id) {
+        if self.spent.is_over() {
             return Ok((name_of(&change.bytes), self.spent.cut()));
         }
         let Some(entity) = Schema::current().entity(&change.entity) else {
@@ -292,8 +290,9 @@ impl<'a> Desk<'a> {
         }
         let known = staged.documents.get(&id).or_else(|| self.documents.get(&id));
         let generation = known.map_or(0, |held| held.generation());
-        // Judging copies the document.
-        self.spent.note_work(known.map_or(0, Held::size_bytes) + change.bytes.len());
+        // Judging copies a flat document; a text is opened once for a group.
+        let copied = known.filter(|_| id.part.is_flat()).map_or(0, Held::size_bytes);
+        self.spent.note_work(copied + change.bytes.len());
         if change.generation != generation {
             let hash = name_of(&change.bytes);
             let is_old = change.generation < generation;

@@ -6,7 +6,7 @@
 //! [`Outcome::Retry`] and sent again at once. So others
 //! get their turn to write.
 
-use outrider_core::sync::frame::Outcome;
+use outrider_core::{crdt::text::TEXT_OPS_MAX, sync::frame::Outcome};
 
 use super::Judged;
 
@@ -16,9 +16,13 @@ pub const WORK_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// How many times the size of a document stands for writing it: its row, and what it is found by, cost more
 /// than copying it.
 pub const WRITE_WEIGHT: usize = 12;
-/// Bytes of work that stand for one operation of a long text, each time that a change is tried on it: loading,
-/// saving and reading back takes about as long as copying so many bytes of a flat document.
+/// Bytes of work that stand for one operation of a long text, each time that changes are tried on it.
+///
+/// Once for a group: loading, saving and reading back takes about as long as copying so many bytes of a flat
+/// document.
 pub const TEXT_OP_BYTES: u64 = 60;
+// A long text that was pasted comes in several changes of one group: into the longest text too it fits.
+const _: () = assert!(TEXT_OPS_MAX * TEXT_OP_BYTES < WORK_BYTES_MAX as u64 / 4 * 3);
 /// Bytes of documents and changes that a push holds in memory, about, at most.
 pub const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
