@@ -2,46 +2,22 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::sync::Arc;
+#[path = "support/pair.rs"]
+mod pair;
 
 use outrider_core::{
     crdt::{self, Action, Edit, Stamp, State},
-    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId},
+    ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
-        Options, Replica,
+        Replica,
         push::{PUSH_BYTES_MAX, PushBatch},
     },
-    store::{Durability, meta::Enrolment},
     sync::frame::{
         Answer, Body, DocumentFrame, FeedPoint, Outcome, PullFrame, PushChange, PushResponse,
     },
-    time::ManualClock,
 };
-use serde_json::{Map, Value as Json, json};
-use tempfile::TempDir;
-
-fn enrolled() -> (TempDir, Replica) {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::at(1_780_000_000_000));
-    let options = Options { clock, seed: Some(1), durability: Durability::None, keys: None };
-    let mut replica = Replica::open(folder.path(), options).unwrap();
-    replica
-        .enroll(&Enrolment {
-            url: String::new(),
-            device: DeviceId(uuid::Uuid::from_u128(9)),
-            user: "anna".to_owned(),
-            prefix: ActorPrefix([7; 12]),
-            token: String::new(),
-            user_record: None,
-            ca: None,
-        })
-        .unwrap();
-    (folder, replica)
-}
-
-fn fields(json: Json) -> Map<String, Json> {
-    json.as_object().unwrap().clone()
-}
+use pair::{enrolled, fields};
+use serde_json::json;
 
 fn waiting(replica: &Replica) -> Vec<ChangeHash> {
     replica.outbox(1_000).unwrap().into_iter().map(|one| one.hash).collect()
@@ -68,7 +44,7 @@ fn hashes(batch: &PushBatch) -> Vec<ChangeHash> {
 #[test]
 fn what_waits_goes_up_in_messages_of_a_bounded_size_and_each_tap_in_one() {
     const PER_TAP: usize = 60;
-    let (_folder, mut replica) = enrolled();
+    let (_folder, mut replica) = enrolled(7, "Anna");
     let wish = json!({ "about_entity": "customer", "about_record": RecordId::new(1, [1; 10]),
                        "proposed": { "values": "x".repeat(16_000) } });
     for _ in 0..6 {
@@ -99,7 +75,7 @@ fn what_waits_goes_up_in_messages_of_a_bounded_size_and_each_tap_in_one() {
 /// follows.
 #[test]
 fn a_record_of_which_the_office_keeps_a_part_for_review_waits_on_whole() {
-    let (_folder, mut replica) = enrolled();
+    let (_folder, mut replica) = enrolled(7, "Anna");
     let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
     replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
     let other = replica.create("customer", &fields(json!({ "company_name": "Beta" }))).unwrap();
@@ -119,7 +95,7 @@ fn a_record_of_which_the_office_keeps_a_part_for_review_waits_on_whole() {
 /// A copy of the device wrote under the same numbers, and the server has the copy's changes.
 #[test]
 fn what_a_copy_has_the_number_of_is_written_anew_only_where_it_still_stands() {
-    let (_folder, mut replica) = enrolled();
+    let (_folder, mut replica) = enrolled(7, "Anna");
     let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
     let early = acknowledge(&mut replica);
     let forked = |hash| PushResponse::new(vec![Answer { hash, outcome: Outcome::Forked }]);

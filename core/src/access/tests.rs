@@ -203,6 +203,30 @@ fn people_change_their_own_profile_but_not_their_rights() {
     assert_eq!(other, refusal(NOT_PERMITTED, &["phone", "role"]));
 }
 
+/// Whoever stands in for a week would prolong it.
+#[test]
+fn who_stands_in_says_only_the_absent_person_and_whoever_edits_all_users() {
+    let mut policy = policy();
+    policy.directory.users.get_mut(&id(1)).unwrap().delegate = Some(id(2));
+    policy.directory.users.insert(id(9), user(&["administrator"]));
+    let judged = |user: u128, key: &str| {
+        let grant = policy.grant(Some(id(user)), 0);
+        let entity = Schema::builtin().entity("user").unwrap();
+        let state = change(&[(key, Value::from("x"))]);
+        let of = of(1);
+        let (before, after) = (&of, &of);
+        let target =
+            Target { record: id(1), entity, part: &Part::Main, is_new: false, before, after };
+        grant.judge(target, &[key], &state)
+    };
+    assert_eq!(judged(2, "phone"), None, "the profile is the stand-in's too");
+    for key in ["delegate_id", "delegated"] {
+        assert_eq!(judged(2, key), refusal(READ_ONLY, &[key]));
+        assert_eq!(judged(1, key), None);
+        assert_eq!(judged(9, key), None);
+    }
+}
+
 #[test]
 fn a_scope_is_read_as_it_is_written_and_nothing_else_is() {
     for scope in [Scope::User(id(1)), Scope::Team(id(2)), Scope::Territory(id(3))] {

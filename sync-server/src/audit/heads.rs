@@ -29,17 +29,16 @@ pub fn newest_head(
     key: &ServerKey,
     now_ms: TimestampMs,
 ) -> Result<Option<AuditHead>, StorageError> {
-    let newest = storage.read()?.audit_head()?;
-    // A clock that was set back must not keep heads from being made.
-    let is_fresh = newest.as_ref().is_some_and(|head| (now_ms - head.at).abs() < HEAD_EVERY_MS);
-    if is_fresh {
-        return Ok(newest);
+    let read = storage.read()?;
+    if !is_due(&*read, now_ms)? {
+        return read.audit_head();
     }
-    let tip = storage.read()?.audit_tip()?;
-    if newest.as_ref().map_or(0, |head| head.number) >= tip.number {
-        return Ok(newest);
-    }
+    drop(read);
     let mut write = storage.write()?;
+    // Two that found it due at once make one head.
+    if !is_due(&*write, now_ms)? {
+        return write.audit_head();
+    }
     let tip = write.audit_tip()?;
     let bytes = AuditHead::signed_bytes(tip.number, &tip.hash, now_ms);
     let signature = key.sign(AUDIT_HEAD_KIND, &bytes);
@@ -47,6 +46,15 @@ pub fn newest_head(
     write.add_audit_head(&head)?;
     write.commit()?;
     Ok(Some(head))
+}
+
+/// Whether the last head is a minute old and lines came since.
+fn is_due<R: Read + ?Sized>(read: &R, now_ms: TimestampMs) -> Result<bool, StorageError> {
+    let newest = read.audit_head()?;
+    // A clock that was set back must not keep heads from being made.
+    let is_fresh = newest.as_ref().is_some_and(|head| (now_ms - head.at).abs() < HEAD_EVERY_MS);
+    let number = newest.map_or(0, |head| head.number);
+    Ok(!is_fresh && number < read.audit_tip()?.number)
 }
 
 /// Why a head does not fit the chain.

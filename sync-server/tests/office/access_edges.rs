@@ -24,11 +24,6 @@ fn visit(customer: RecordId) -> Json {
     json!({ "subject": "Call", "status": "scheduled", "customer_id": customer.to_string() })
 }
 
-/// Refused edits that stand so.
-fn reviews(firm: &Firm, state: ReviewState) -> Vec<Review> {
-    firm.world.storage.read().unwrap().reviews(state, 0, 100).unwrap()
-}
-
 #[test]
 fn a_link_that_was_allowed_when_it_was_made_waits_for_a_decision() {
     let firm = Firm::open();
@@ -71,7 +66,7 @@ fn a_link_to_a_record_of_the_same_push_that_its_author_may_not_read_waits_for_no
     assert!(firm.open_reviews().is_empty());
     let inbox = li.replica.inbox(10).unwrap();
     assert_eq!((inbox.len(), inbox[0].code.as_str()), (1, "not_permitted"));
-    assert_eq!(reviews(&firm, ReviewState::Kept).len(), 1, "it can be asked for");
+    assert_eq!(firm.reviews(ReviewState::Kept).len(), 1, "it can be asked for");
 }
 
 #[test]
@@ -105,7 +100,7 @@ fn a_refused_request_about_an_erased_person_is_erased_and_not_kept() {
     firm.sync(&mut li);
     assert!(storage.read().unwrap().erasure_of(request).unwrap().is_some());
     for state in ReviewState::ALL {
-        assert_eq!(reviews(&firm, state), [], "{state:?}");
+        assert_eq!(firm.reviews(state), [], "{state:?}");
     }
     firm.sync(&mut li);
     assert_eq!(li.replica.outbox(10).unwrap().len(), 0);

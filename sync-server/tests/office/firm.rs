@@ -69,7 +69,12 @@ impl Firm {
     }
 
     pub(crate) fn open_reviews(&self) -> Vec<Review> {
-        self.world.storage.read().unwrap().reviews(ReviewState::Open, 0, 100).unwrap()
+        self.reviews(ReviewState::Open)
+    }
+
+    /// Refused edits that stand so.
+    pub(crate) fn reviews(&self, state: ReviewState) -> Vec<Review> {
+        self.world.storage.read().unwrap().reviews(state, 0, 100).unwrap()
     }
 
     pub(crate) fn decide_on(

@@ -281,6 +281,27 @@ fn a_tail_that_is_cut_is_found_by_heads_alone() {
 }
 
 #[test]
+fn a_head_made_while_another_waited_to_make_one_stands_for_both() {
+    let office = Office::open(&[]);
+    add_lines(&office, 10);
+    let (key, later) = (key(&office), NOW + 10 * HEAD_EVERY_MS);
+    let mut write = office.storage.write().unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| newest_head(office.storage.as_ref(), &key, later).unwrap());
+        // Long enough to find that one is due and to wait for its turn to write.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let tip = write.audit_tip().unwrap();
+        let bytes = AuditHead::signed_bytes(tip.number, &tip.hash, later);
+        let signature = key.sign(outrider_core::sync::head::AUDIT_HEAD_KIND, &bytes);
+        let head = AuditHead { number: tip.number, hash: tip.hash, at: later, signature };
+        write.add_audit_head(&head).unwrap();
+        write.add_audit(&AuditLine::new(later, "record_read")).unwrap();
+        write.commit().unwrap();
+        assert_eq!(waiting.join().unwrap(), Some(head));
+    });
+}
+
+#[test]
 fn old_lines_go_and_the_chain_stays_checkable() {
     let (office, head) = witnessed();
     // Lines 1 to 10 and 11 to 20 have the same times: NOW to NOW + 9.
