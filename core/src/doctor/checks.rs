@@ -32,8 +32,8 @@ impl Replica {
     pub fn examine(&self) -> Result<Vec<Finding>, ReplicaError> {
         let conn = self.store().conn();
         let mut found = Vec::new();
-        found.extend(pages(conn));
-        let checks: [(Kind, Result<Vec<Finding>, ReplicaError>); 6] = [
+        let checks: [(Kind, Result<Vec<Finding>, ReplicaError>); 7] = [
+            (Kind::Pages, pages(conn)),
             (Kind::Documents, documents(self)),
             (Kind::Rows, row_check(self)),
             (Kind::Outbox, outbox_check(conn)),
@@ -55,18 +55,17 @@ impl Replica {
     }
 }
 
-fn pages(conn: &Connection) -> Option<Finding> {
+fn pages(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     let mut found = Finding::problem(Kind::Pages, Some(Fix::Salvage));
-    let lines = || {
-        let mut query = conn.prepare(PAGE_LINES)?;
-        let lines = query.query_map([], |row| row.get::<_, String>(0))?;
-        lines.collect::<rusqlite::Result<Vec<_>>>()
-    };
-    match lines() {
-        Ok(lines) => lines.iter().filter(|line| *line != "ok").for_each(|line| found.add(line)),
-        Err(error) => found.add(error),
+    let mut query = conn.prepare(PAGE_LINES).map_err(StoreError::from)?;
+    let lines = query.query_map([], |row| row.get::<_, String>(0)).map_err(StoreError::from)?;
+    for line in lines {
+        let line = line.map_err(StoreError::from)?;
+        if line != "ok" {
+            found.add(line);
+        }
     }
-    (found.count > 0).then_some(found)
+    Ok(Vec::from_iter((found.count > 0).then_some(found)))
 }
 
 fn documents(replica: &Replica) -> Result<Vec<Finding>, ReplicaError> {

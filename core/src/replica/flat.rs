@@ -281,7 +281,7 @@ impl Writer<'_> {
         if document.confirmed().is_parted(&arrived) {
             // While a recovery is open everything waits; what differs is looked at when it is over.
             let is_open = meta::recovery_told(self.tx)? > meta::recovered(self.tx)?;
-            return if is_open { Ok(()) } else { self.recover_flat(id, entity, arrived) };
+            return if is_open { Ok(()) } else { self.recover_flat(id, entity, arrived).map(drop) };
         }
         if arrived.generation > document.state.generation {
             document.own = None;

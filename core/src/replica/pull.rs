@@ -36,6 +36,8 @@ pub struct PullEffect {
     pub needs_whole: Vec<DocumentName>,
     /// Those of them of which something must be written anew.
     pub parted: Vec<DocumentName>,
+    /// Documents of which something was written anew.
+    pub recovered: u64,
     /// The server's last word, if it was among them.
     pub end: Option<End>,
     /// Records that left.
@@ -204,7 +206,7 @@ impl Replica {
                     }
                 }
             }
-            writer.recover_pieces(lost.text.take())?;
+            effect.recovered += writer.recover_pieces(lost.text.take())?;
             if is_fetch {
                 return Ok(effect);
             }
@@ -362,9 +364,10 @@ struct Pieces<'a> {
 }
 
 impl Writer<'_> {
-    fn recover_pieces(&mut self, text: Option<Pieces<'_>>) -> Result<(), ReplicaError> {
-        let Some(Pieces { id, entity, changes }) = text else { return Ok(()) };
-        self.recover_text(&id, entity, &changes)
+    /// How many texts, one or none, lacked something.
+    fn recover_pieces(&mut self, text: Option<Pieces<'_>>) -> Result<u64, ReplicaError> {
+        let Some(Pieces { id, entity, changes }) = text else { return Ok(0) };
+        Ok(self.recover_text(&id, entity, &changes)?.into())
     }
 
     fn take_document<'a>(
@@ -386,10 +389,10 @@ impl Writer<'_> {
             return Ok(());
         }
         if lost.text.as_ref().is_some_and(|text| text.id != id) {
-            self.recover_pieces(lost.text.take())?;
+            effect.recovered += self.recover_pieces(lost.text.take())?;
         }
         let merged = if lost.names.contains(&name) {
-            self.recover_body(&id, frame, lost)?
+            self.recover_body(&id, frame, lost, effect)?
         } else {
             self.take_body(&id, &frame.entity, &frame.body)?
         };
@@ -415,13 +418,14 @@ impl Writer<'_> {
         id: &DocumentId,
         frame: &'a DocumentFrame,
         lost: &mut Lost<'a>,
+        effect: &mut PullEffect,
     ) -> Result<Merged, ReplicaError> {
         let entity = frame.entity.as_str();
         match &frame.body {
             Body::State(bytes) => {
                 let state = State::from_bytes(bytes)
                     .map_err(|error| ReplicaError::Protocol(format!("{id}: {error}")))?;
-                self.recover_flat(id, entity, state)?;
+                effect.recovered += u64::from(self.recover_flat(id, entity, state)?);
             }
             Body::Text(changes) => {
                 let begun = || Pieces { id: id.clone(), entity, changes: Vec::new() };

@@ -51,28 +51,30 @@ impl Replica {
         Ok(())
     }
 
-    /// Writes documents anew that the server does not have at all.
+    /// Writes documents anew that the server does not have at all; says of how many something was left to write.
     pub(super) fn recover_whole(
         &mut self,
         names: &BTreeSet<DocumentName>,
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<u64, ReplicaError> {
+        let mut anew = 0;
         let names: Vec<&DocumentName> = names.iter().collect();
         for page in names.chunks(PER_TRANSACTION) {
-            self.exchange(|writer| {
+            anew += self.exchange(|writer| {
+                let mut anew = 0;
                 for name in page {
                     let id = DocumentId { record: name.record, part: name.part.clone() };
                     let Some(stored) = document::load(writer.tx, &id)? else { continue };
                     let entity = stored.entity;
-                    if id.part.is_flat() {
-                        writer.recover_flat(&id, &entity, State::default())?;
+                    anew += u64::from(if id.part.is_flat() {
+                        writer.recover_flat(&id, &entity, State::default())?
                     } else {
-                        writer.recover_text(&id, &entity, &[])?;
-                    }
+                        writer.recover_text(&id, &entity, &[])?
+                    });
                 }
-                Ok(())
+                Ok(anew)
             })?;
         }
-        Ok(())
+        Ok(anew)
     }
 }
 
@@ -125,18 +127,20 @@ impl Writer<'_> {
         }))
     }
 
-    /// Makes a flat document what the server has, with what it lacks written anew on that.
+    /// Makes a flat document what the server has, with what it lacks written anew on that; says whether it lacked
+    /// anything.
     pub(super) fn recover_flat(
         &mut self,
         id: &DocumentId,
         entity: &str,
         theirs: State,
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<bool, ReplicaError> {
         let known = self.load_flat(id)?;
         let is_same = |known: &FlatDocument| known.state.generation == theirs.generation;
         let Some(mut document) = known.filter(is_same) else {
             let bytes = theirs.to_bytes();
-            return self.merge_state(id, entity, theirs, &bytes);
+            self.merge_state(id, entity, theirs, &bytes)?;
+            return Ok(false);
         };
         // What only a newer app knows is written anew all the same: nobody else may hold it.
         let entity = self.schema.entity(entity);
@@ -146,7 +150,8 @@ impl Writer<'_> {
         self.take_out_waiting(id)?;
         let is_anew = !recovered.changes.is_empty();
         if !is_anew && theirs.is_empty() {
-            return Ok(self.drop_lost(id, entity, document.digest)?);
+            self.drop_lost(id, entity, document.digest)?;
+            return Ok(false);
         }
         document.state = recovered.state;
         document.confirmed = is_anew.then_some(theirs);
@@ -159,19 +164,21 @@ impl Writer<'_> {
             self.queue(&document, change, base, None)?;
         }
         self.begin_tap();
-        self.project_known(entity, id, &document.state)
+        self.project_known(entity, id, &document.state)?;
+        Ok(is_anew)
     }
 
-    /// Makes a text what the server has, with the passages that it lacks written anew.
+    /// Makes a text what the server has, with the passages that it lacks written anew; says whether it lacked any.
     pub(super) fn recover_text(
         &mut self,
         id: &DocumentId,
         entity: &str,
         changes: &[&[u8]],
-    ) -> Result<(), ReplicaError> {
+    ) -> Result<bool, ReplicaError> {
         let stored = document::load(self.tx, id)?;
         let Some(stored) = stored else {
-            return self.merge_text(id, entity, changes).map(drop);
+            self.merge_text(id, entity, changes)?;
+            return Ok(false);
         };
         let mut theirs = TextDocument::new()?.save();
         for change in changes {
@@ -182,7 +189,8 @@ impl Writer<'_> {
         let recovered = recover_text(&theirs, &stored.state, actor, self.now_ms)?;
         self.take_out_waiting(id)?;
         if recovered.changes.is_empty() && changes.is_empty() {
-            return Ok(self.drop_lost(id, self.schema.entity(entity), stored.digest)?);
+            self.drop_lost(id, self.schema.entity(entity), stored.digest)?;
+            return Ok(false);
         }
         let text = recovered.text.text()?;
         let last = recovered.changes.last();
@@ -212,7 +220,8 @@ impl Writer<'_> {
             // Many changes of one text make no group.
             self.begin_tap();
         }
-        Ok(self.project_text(id, self.schema.entity(entity), &text)?)
+        self.project_text(id, self.schema.entity(entity), &text)?;
+        Ok(last.is_some())
     }
 
     /// The server has nothing of a document, and nothing here is worth writing anew: a text that was

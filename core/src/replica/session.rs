@@ -460,11 +460,12 @@ impl Session {
             if let PullFrame::Document(document) = frame {
                 let name = DocumentName { record: document.record, part: document.part.clone() };
                 if !effect.needs_whole.contains(&name) {
-                    self.summary.recovered += u64::from(self.lost.remove(&name));
+                    self.lost.remove(&name);
                 }
             }
         }
         self.lost.extend(effect.parted);
+        self.summary.recovered += effect.recovered;
         self.summary.left += effect.left;
         self.summary.erased += effect.erased.0;
         self.summary.erased_values += effect.erased.1;

@@ -109,8 +109,7 @@ impl Session {
     fn after_fetch(&mut self, replica: &mut Replica) -> Result<Phase, ReplicaError> {
         // What the server did not send it does not have at all.
         let lost = std::mem::take(&mut self.lost);
-        self.summary.recovered += lost.len() as u64;
-        replica.recover_whole(&lost)?;
+        self.summary.recovered += replica.recover_whole(&lost)?;
         if !self.asked.is_empty() {
             // What the server turned out to lack goes up once more.
             return Ok(Phase::ResendAsked);
