@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use outrider_core::{
     crdt::{Action, EncodedChange, OpId, State, state::covers_op},
     domain::{compose::Composer, merge::REDIRECT, record, values},
-    ids::{DocumentId, Part, RecordId},
+    ids::{ActorPrefix, DocumentId, Part, RecordId},
     schema::{Entity, Key, Kind, RowId, Schema},
     sync::frame::{Outcome, PushGroup},
     time::TimestampMs,
@@ -57,6 +57,8 @@ struct Due {
     noted: Map<String, Json>,
     /// The position of the merge.
     seen: u64,
+    /// The device that merged.
+    merger: ActorPrefix,
 }
 
 /// What of a change goes on, and to which record.
@@ -110,7 +112,8 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     let taken = noted.as_ref().and_then(|note| note.get("fields")?.as_object());
     let after = |change: &Json| change.get(1).cloned().unwrap_or_default();
     let noted = taken.into_iter().flatten().map(|(name, change)| (name.clone(), after(change)));
-    let due = Due { fields, noted: noted.collect(), seen: merge.position };
+    let merger = redirect.actor.prefix();
+    let due = Due { fields, noted: noted.collect(), seen: merge.position, merger };
     Ok((!due.fields.is_empty()).then_some((heir, due)))
 }
 
@@ -192,7 +195,7 @@ fn push(change: &mut Json, way: &str, item: Json) {
 fn write(
     desk: &mut Desk<'_>,
     heir: RecordId,
-    Due { fields, noted, seen }: &Due,
+    Due { fields, noted, seen, merger }: &Due,
     cause: &EncodedChange,
     made_at: TimestampMs,
 ) -> Result<bool, OfficeError> {
@@ -230,11 +233,19 @@ fn write(
     for (part, edits) in plan.flat {
         let Some(mut document) = base.flat.remove(&part) else { continue };
         for edit in &edits {
-            // What the other record says by itself the author did not mean: both values stay.
-            if shown.get(&edit.key).is_some_and(|value| noted.get(&edit.key) != Some(value)) {
-                document.state.keys.remove(&edit.key);
+            let field =
+                base.entity.field(&edit.key).filter(|field| shown.get(&field.name).is_some());
+            let Some(field) = field else { continue };
+            // What the other record says by itself the author did not mean: both values stay. Only what
+            // the merge took over is what the author saw.
+            if let Some(ops) = document.state.keys.get_mut(&edit.key) {
+                let taken = noted.get(&edit.key);
+                ops.retain(|op| {
+                    op.id.actor.prefix() == *merger && taken == Some(&field.ty.to_json(&op.value))
+                });
             }
         }
+        document.state.keys.retain(|_, ops| !ops.is_empty());
         let id = DocumentId { record: heir, part };
         changes.push(flat_change(id, base.entity, document, edits, made_at)?);
     }

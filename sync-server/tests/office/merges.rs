@@ -123,6 +123,26 @@ fn a_value_of_the_survivors_own_stays_beside_a_forwarded_one() {
     assert_eq!(world.values(survivor, "phone"), ["111", "220"]);
 }
 
+/// Simulated (`sync --seed 50000010 --steps 400`): where what the merge took over won in the survivor, what goes
+/// on replaced everything else there too.
+#[test]
+fn a_value_that_the_merger_had_not_seen_stays_beside_a_forwarded_one() {
+    for is_edit_first in [true, false] {
+        let (world, mut anna, mut ben, loser, survivor) = world();
+        world.update(&world.author("wang"), survivor, json!({ "phone": "220" }), None).unwrap();
+        // Ahead of what stands there, so that what is taken over wins.
+        anna.update(survivor, json!({ "website": "https://acme.example" }));
+        anna.update(survivor, json!({ "short_name": "Acme" }));
+        anna.replica.merge(loser, survivor, &none()).unwrap();
+        ben.update(loser, json!({ "phone": "111" }));
+        if is_edit_first {
+            world.sync(&mut ben);
+        }
+        agree(&world, [&mut anna, &mut ben], survivor);
+        assert_eq!(world.values(survivor, "phone"), ["111", "220"], "{is_edit_first}");
+    }
+}
+
 #[test]
 fn whoever_knows_of_the_merge_writes_to_the_survivor_and_nothing_is_forwarded() {
     let (world, mut anna, mut ben, loser, survivor) = world();
