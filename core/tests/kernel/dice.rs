@@ -35,10 +35,15 @@ impl Dice {
 /// Runs `case` `count` times, each with a seed of its own, which is printed if the case fails.
 ///
 /// `OUTRIDER_SEED` sets the seed of the first case; the others follow from it. `OUTRIDER_CASES`
-/// says how many times `count` cases there are.
+/// says how many times `count` cases there are: `20`, or `/20` for a twentieth.
 pub(crate) fn cases(count: u64, case: impl Fn(&mut Dice)) {
-    let times = std::env::var("OUTRIDER_CASES").ok().and_then(|times| times.parse().ok());
-    let count = count.saturating_mul(times.unwrap_or(1));
+    let times = std::env::var("OUTRIDER_CASES").unwrap_or_else(|_| "1".to_owned());
+    let (times, part) = match times.strip_prefix('/') {
+        Some(part) => (Ok(1), part.parse()),
+        None => (times.parse(), Ok(1)),
+    };
+    let (times, part): (u64, u64) = (times.expect("a number"), part.expect("a number"));
+    let count = count.saturating_mul(times).div_ceil(part);
     let given = std::env::var("OUTRIDER_SEED").ok().and_then(|seed| seed.parse().ok());
     let first: u64 = given.unwrap_or(1);
     for seed in first..first.saturating_add(count) {
