@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::state::{Clock, Head, Seen, State, Survivor, covers_clock, covers_op, merge_clock};
-use crate::ids::ActorId;
+use crate::{crdt::OpId, ids::ActorId};
 
 /// What changed in a document since a clock that the receiver is known to cover.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,8 +43,8 @@ impl State {
     /// and a server that was put back has the other one. Joined, each would take the other's for what it
     /// has seen, and they would stay apart for good.
     ///
-    /// What does not show, because both changes have as many operations and others follow them, is
-    /// not told.
+    /// What shows in neither clocks, heads nor operations, because others followed both changes and
+    /// replaced what one of them wrote, is not told.
     #[must_use]
     pub fn parted_actors(&self, other: &Self) -> BTreeSet<ActorId> {
         if self.generation != other.generation {
@@ -54,14 +54,30 @@ impl State {
             let own = self.heads.iter().find(|own| own.actor == head.actor && own.seq == head.seq);
             own.is_some_and(|own| own.hash != head.hash)
         };
-        let by_head = other.heads.iter().filter(|head| has_other_head(head));
-        parted_clocks(&self.clock, &other.clock).chain(by_head.map(|head| head.actor)).collect()
+        let by_head = other.heads.iter().filter(|head| has_other_head(head)).map(|head| head.actor);
+        let means_another = |id: &OpId| self.keys.values().flatten().any(|own| own.id == *id);
+        let by_op = self.replaced_of(other).filter(means_another).map(|id| id.actor);
+        parted_clocks(&self.clock, &other.clock).chain(by_head).chain(by_op).collect()
     }
 
-    /// Whether there are such actors.
+    /// Operations of `other` that this state has seen and does not hold as they are there.
+    fn replaced_of<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = OpId> + 'a {
+        other.keys.iter().flat_map(move |(key, theirs)| {
+            let mine = self.survivors(key);
+            let is_replaced =
+                move |op: &&Survivor| covers_op(&self.clock, op.id) && !mine.contains(op);
+            theirs.iter().filter(is_replaced).map(|op| op.id)
+        })
+    }
+
+    /// Whether the two can never be joined to one: there are such actors, or `other`, which has seen all
+    /// that this state has, holds what was replaced here.
     #[must_use]
     pub fn is_parted(&self, other: &Self) -> bool {
-        !self.parted_actors(other).is_empty()
+        let is_behind =
+            self.generation == other.generation && covers_clock(&other.clock, &self.clock);
+        (is_behind && self.replaced_of(other).next().is_some())
+            || !self.parted_actors(other).is_empty()
     }
 
     /// Joins `other` into this state.

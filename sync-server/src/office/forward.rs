@@ -21,6 +21,7 @@ use outrider_core::{
     time::TimestampMs,
 };
 use serde_json::{Map, Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::{Author, Draws, OfficeError, author::author_in, base::Base, edit::flat_change};
 use crate::{
@@ -52,6 +53,8 @@ pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
 
 /// What of a change goes on.
 struct Due {
+    /// The record that was merged away.
+    from: RecordId,
     fields: Map<String, Json>,
     /// What the merge took over: values that the other record has from this one.
     noted: Map<String, Json>,
@@ -113,7 +116,7 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     let after = |change: &Json| change.get(1).cloned().unwrap_or_default();
     let noted = taken.into_iter().flatten().map(|(name, change)| (name.clone(), after(change)));
     let merger = redirect.actor.prefix();
-    let due = Due { fields, noted: noted.collect(), seen: merge.position, merger };
+    let due = Due { from: record, fields, noted: noted.collect(), seen: merge.position, merger };
     Ok((!due.fields.is_empty()).then_some((heir, due)))
 }
 
@@ -191,20 +194,44 @@ fn push(change: &mut Json, way: &str, item: Json) {
     }
 }
 
+/// Draws that follow from the change and from all that decides what is written of it: a simulation can be
+/// repeated, and a server that was put back and forwards the change once more writes under another actor,
+/// unless it writes the very same change.
+fn draws(
+    desk: &Desk<'_>,
+    records: [RecordId; 2],
+    seen: u64,
+    cause: &EncodedChange,
+) -> Result<Draws, StorageError> {
+    let mut hash = Sha256::new();
+    hash.update(cause.hash.0);
+    hash.update(seen.to_be_bytes());
+    for record in records {
+        for part in [Part::Main, Part::Restricted] {
+            let id = DocumentId { record, part };
+            if let Some(Content::Flat(state)) = desk.tx.document(&id)?.map(|stored| stored.content)
+            {
+                state.head_hashes().iter().for_each(|head| hash.update(head.0));
+            }
+            hash.update(b"|");
+        }
+    }
+    let mut seed = [0; 16];
+    for (to, from) in seed.iter_mut().zip(hash.finalize()) {
+        *to = from;
+    }
+    Ok(Draws::from_seed(seed))
+}
+
 /// Writes the fields to the record that goes on, in the name of who wrote them.
 fn write(
     desk: &mut Desk<'_>,
     heir: RecordId,
-    Due { fields, noted, seen, merger }: &Due,
+    Due { from, fields, noted, seen, merger }: &Due,
     cause: &EncodedChange,
     made_at: TimestampMs,
 ) -> Result<bool, OfficeError> {
-    // Draws that follow from the change: it is forwarded once, and a simulation can be repeated.
-    let mut seed = [0; 16];
-    for (to, from) in seed.iter_mut().zip(cause.hash.0) {
-        *to = from;
-    }
-    let draws = Arc::new(Draws::from_seed(seed));
+    let draws = Arc::new(draws(desk, [*from, heir], *seen, cause)?);
     let writer = desk.device().clone();
     let now_ms = desk.now_ms();
     let author = if writer.is_office {

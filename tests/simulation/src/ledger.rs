@@ -72,6 +72,9 @@ pub(crate) struct Ledger {
     pub(crate) letters: BTreeMap<DocumentId, Letters>,
     /// What was refused: document, edit, key.
     pub(crate) refused: BTreeSet<(DocumentId, u32, String)>,
+    /// What an older server did not know: document and edit. A newer one takes the same request if the
+    /// network brings it once more.
+    pub(crate) of_older: BTreeSet<(DocumentId, u32)>,
     /// Characters of refused texts.
     pub(crate) refused_letters: BTreeMap<DocumentId, BTreeSet<char>>,
     /// What went wrong on the way.
@@ -246,6 +249,9 @@ impl Ledger {
             if !(is_known(&REFUSALS) || is_of_older) {
                 let code = &refused.code;
                 self.broken.push(format!("{document}: refused as {code}: {}", refused.refused));
+            }
+            if is_of_older {
+                self.of_older.insert((document.clone(), number_of(refused.made_at)));
             }
             let Some(values) = refused.refused.as_object() else { continue };
             for (key, value) in values {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::{Automerge, ReadDoc};
 use outrider_core::{
-    crdt::{self, OpId, State, export::export, rows::GONE},
+    crdt::{self, Action, OpId, State, export::export, rows::GONE},
     ids::DocumentId,
     schema::Kind,
     value::Value,
@@ -32,6 +32,8 @@ struct History {
     versions: BTreeMap<(u32, String), Vec<OpId>>,
     /// By operation: the edits that replaced it.
     replaced_by: BTreeMap<OpId, Vec<u32>>,
+    /// Operations that left nothing.
+    cleared: BTreeSet<OpId>,
     chunks: Vec<Vec<u8>>,
 }
 
@@ -44,6 +46,9 @@ impl History {
             for (op_id, op) in encoded.change.ops_with_ids() {
                 let key = plain_key(entity, &op.key);
                 history.versions.entry((number, key)).or_default().push(op_id);
+                if op.action == Action::Put(Value::Null) {
+                    history.cleared.insert(op_id);
+                }
                 for pred in &op.pred {
                     history.replaced_by.entry(*pred).or_default().push(number);
                 }
@@ -128,7 +133,8 @@ impl Place<'_> {
                 || self.is_written_anew(key);
             return (!is_well).then(|| "is neither at the server nor in an inbox".to_owned());
         };
-        if is_refused && !self.edit.is_copied {
+        let is_of_older = self.ledger.of_older.contains(&(self.id.clone(), self.number));
+        if is_refused && !self.edit.is_copied && !is_of_older {
             return Some("is in an inbox, and at the server".to_owned());
         }
         if wrote.is_delete || key.ends_with("/*") {
@@ -167,9 +173,16 @@ impl Place<'_> {
                 Some("is at the server, nobody replaced it, and it is gone".to_owned())
             }
             (false, Some(by)) => {
-                // What one edit wrote twice, since a part of it went on to the same record, it saw.
+                // What one edit wrote twice, since a part of it went on to the same record, it saw. Where nothing
+                // stands, what goes on with a merge fills the gap, as the merge itself does.
+                let fills = |by: &u32| {
+                    let edit = self.ledger.edits.get(&(self.id.clone(), *by));
+                    self.history.cleared.contains(&version)
+                        && edit.is_some_and(|edit| !edit.wrote.contains_key(key))
+                };
                 let blind = by.iter().find(|by| {
                     **by != self.number
+                        && !fills(by)
                         && !self.ledger.past(self.id, **by, key).contains(&self.number)
                 })?;
                 Some(format!("was replaced by edit {blind}, whose author had not seen it"))
