@@ -47,6 +47,7 @@ fn joins_are_commutative_associative_and_idempotent() {
         assert_eq!(joined(&a, &a), a);
         assert_eq!(joined(&joined(&a, &b), &b), joined(&a, &b));
         check_invariants(&joined(&a, &b));
+        assert!(!a.is_parted(&b) && !b.is_parted(&a), "nobody wrote a number twice");
     });
 }
 
@@ -132,6 +133,49 @@ fn generations_are_not_parted() {
     assert_eq!(one.state.parted_actors(&twin.state).into_iter().collect::<Vec<_>>(), [one.actor]);
     twin.state.generation += 1;
     assert!(one.state.parted_actors(&twin.state).is_empty());
+}
+
+/// Simulated (`sync --seed 60001022 --steps 400`): a device that was rolled back, and a server that was put back,
+/// had another change under one number, and others followed both.
+#[test]
+fn a_number_that_is_two_changes_shows_by_its_operations() {
+    let mut one = Peer::new(actor(1, 0));
+    let mut twin = one.clone();
+    one.write(vec![put("name", "one")]);
+    twin.write(vec![put("priority", 2)]);
+    for (peer, follower) in [(&mut one, 2), (&mut twin, 3)] {
+        let mut other = Peer::new(actor(follower, 0));
+        other.join(peer);
+        other.write(vec![put("industry", "retail")]);
+        peer.join(&other);
+    }
+    for (mine, theirs) in [(&one, &twin), (&twin, &one)] {
+        let parted = mine.state.parted_actors(&theirs.state);
+        assert_eq!(parted.into_iter().collect::<Vec<_>>(), [one.actor]);
+        assert!(mine.state.is_parted(&theirs.state));
+    }
+}
+
+/// What one of the two wrote is replaced: which actor it was does not show, but that they will not meet does.
+#[test]
+fn who_has_seen_everything_and_holds_what_was_replaced_here_parted() {
+    let mut one = Peer::new(actor(1, 0));
+    let mut twin = one.clone();
+    one.write(vec![put("name", "one")]);
+    twin.write(vec![put("priority", 2)]);
+    let mut other = Peer::new(actor(2, 0));
+    other.join(&one);
+    let replacing = other.write(vec![put("name", "other")]);
+    one.join(&other);
+    twin.state.apply(&replacing);
+    assert_eq!(one.state.clock, twin.state.clock);
+    assert!(one.state.parted_actors(&twin.state).is_empty());
+    assert!(one.state.is_parted(&twin.state));
+    let unaware = Peer::new(actor(3, 0));
+    assert!(
+        !one.state.is_parted(&unaware.state),
+        "who has not seen all may hold what was replaced"
+    );
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! After the data was put back to a backup: what came back from nobody is written anew.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use outrider_core::{
-    ids::RecordId,
+    ids::{ActorId, ChangeHash, DocumentId, Part, RecordId},
     replica::session::{Session, Summary},
     time::DAY_MS,
 };
@@ -62,6 +64,14 @@ impl Town {
         let read = self.world.storage.read().unwrap();
         let history = office::history(&*read, record, &query).unwrap();
         history.entries.into_iter().map(|one| one.user).collect()
+    }
+
+    /// The changes of a record's main part at the office, by actor and number.
+    fn names(&self, record: RecordId) -> BTreeMap<(ActorId, u64), ChangeHash> {
+        let read = self.world.storage.read().unwrap();
+        let main = DocumentId { record, part: Part::Main };
+        let changes = read.changes_since(&main, 0, usize::MAX).unwrap();
+        changes.into_iter().map(|one| ((one.actor, one.seq), one.hash)).collect()
     }
 
     /// Until nothing moves; then everybody holds the same and asks one question.
@@ -446,4 +456,37 @@ fn what_is_refused_when_it_comes_back_is_shown_to_its_author() {
     );
     let here = li.replica.get(customer).unwrap().map(|record| record["short_name"].clone());
     assert!(here.is_none_or(|name| name.is_null()), "the office does not have it");
+}
+
+/// Simulated (`sync --seed 60001679 --steps 400`): the change by which a merged record's edit goes on was given the
+/// name that the edit gave it. Forwarded again by a server that was put back, it was another change by that name.
+#[test]
+fn what_goes_on_again_after_a_restore_is_no_other_change_by_the_same_name() {
+    let mut town = Town::open();
+    let system = town.world.author(office::SYSTEM_USER);
+    let loser = town.world.create(&system, "customer", json!({ "company_name": "Acme Ltd" }));
+    town.sync_all();
+    let backup = town.world.back_up();
+    let survivor = town.customer;
+    town.phones[0].replica.merge(loser, survivor, &BTreeSet::new()).unwrap();
+    town.phones[1].update(loser, json!({ "phone": "111", "website": "https://acme.example" }));
+    town.sync_all();
+    town.sync_all();
+    assert_eq!(town.phones[0].get(survivor)["phone"], "111");
+    town.phones[0].update(survivor, json!({ "phone": "112" }));
+    let before = town.names(survivor);
+    town.world.restore(&backup, true);
+    town.office_writes(survivor, json!({ "industry": "retail" }));
+    town.settle();
+    assert_eq!(town.shown(survivor)["industry"], "retail");
+    let after = town.names(survivor);
+    let again = after.iter().filter(|(name, _)| before.contains_key(name)).count();
+    assert!(
+        again > 0 && after.len() > again,
+        "the merge came back, and what goes on went on again"
+    );
+    assert!(after.iter().all(|(name, hash)| before.get(name).is_none_or(|before| before == hash)));
+    // Once more forwarded, it stands beside what was written on what the server had lost.
+    assert_eq!(town.world.values(survivor, "phone"), ["111", "112"]);
+    assert_eq!(town.world.values(survivor, "website"), ["https://acme.example"]);
 }
