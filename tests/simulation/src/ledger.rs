@@ -91,8 +91,8 @@ pub(crate) struct Ledger {
     known: BTreeSet<ChangeHash>,
     /// Edit and count of an operation; more than one where a device used a number again.
     ops: BTreeMap<(DocumentId, OpId), Vec<(u32, i64)>>,
-    /// What an operation is on one device alone, until that writes it anew.
-    own_ops: BTreeMap<(String, DocumentId, OpId), (u32, i64)>,
+    /// What an operation is on one device alone, until that writes it anew: its key, edit and count.
+    own_ops: BTreeMap<(String, DocumentId, OpId), (String, (u32, i64))>,
     numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
 }
 
@@ -172,8 +172,9 @@ impl Ledger {
         let number = number_of(encoded.change.time_ms);
         let is_forking = self.forking.contains(&encoded.change.actor.prefix());
         // What is written anew has other operations from here on.
-        self.own_ops
-            .retain(|(holder, id, _), (of, _)| holder != device || id != document || *of != number);
+        self.own_ops.retain(|(holder, id, _), (_, (of, _))| {
+            holder != device || id != document || *of != number
+        });
         let mut wrote = BTreeMap::new();
         for (id, op) in encoded.change.ops_with_ids() {
             let seen = op.pred.iter();
@@ -182,28 +183,30 @@ impl Ledger {
                 Action::Put(_) | Action::Delete => 0,
             };
             let pred = op.pred.iter();
-            let before = pred.filter_map(|id| self.op(device, document, *id).first()).next_back();
+            let key = Some(op.key.as_str());
+            let before =
+                pred.filter_map(|id| self.op(device, document, *id, key).first()).next_back();
             let cells = match &op.action {
                 Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
                     op_ids_from_text(text)
                 }
                 Action::Put(_) | Action::Delete => Vec::new(),
             };
-            let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
-                ids.flat_map(|id| ledger.op(device, document, id))
+            let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>, key| {
+                ids.flat_map(|id| ledger.op(device, document, id, key))
                     .map(|(number, _)| *number)
                     .collect()
             };
             let done = Wrote {
                 is_delete: op.action == Action::Delete,
-                seen: edits_of(self, &mut seen.copied()),
-                cells: edits_of(self, &mut cells.into_iter()),
+                seen: edits_of(self, &mut seen.copied(), key),
+                cells: edits_of(self, &mut cells.into_iter(), None),
                 step: count - before.map_or(0, |(_, count)| *count),
             };
             wrote.insert(plain_key(entity, &op.key), done);
             if is_forking {
                 let own = (device.to_owned(), document.clone(), id);
-                self.own_ops.insert(own, (number, count));
+                self.own_ops.insert(own, (op.key.clone(), (number, count)));
                 // Which of them others will have seen only the server decides.
                 self.ops.entry((document.clone(), id)).or_default().push((number, count));
             } else {
@@ -218,8 +221,19 @@ impl Ledger {
         self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
     }
 
-    fn op(&self, device: &str, document: &DocumentId, id: OpId) -> &[(u32, i64)] {
-        if let Some(own) = self.own_ops.get(&(device.to_owned(), document.clone(), id)) {
+    /// The edits that an operation is, as a device has it; under a key, if one is asked for. What a device
+    /// wrote itself by a number that it used twice stands under its own key alone: elsewhere the operation
+    /// is what the server has by that name.
+    fn op(
+        &self,
+        device: &str,
+        document: &DocumentId,
+        id: OpId,
+        key: Option<&str>,
+    ) -> &[(u32, i64)] {
+        if let Some((of, own)) = self.own_ops.get(&(device.to_owned(), document.clone(), id))
+            && key.is_none_or(|key| key == of)
+        {
             return std::slice::from_ref(own);
         }
         self.ops.get(&(document.clone(), id)).map_or(&[], Vec::as_slice)
