@@ -65,6 +65,9 @@ pub(crate) struct Letters {
     pub(crate) gone: BTreeSet<char>,
 }
 
+/// Key of an operation; its edit and count.
+type OwnOp = (String, (u32, i64));
+
 /// Everything that users were promised.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -92,7 +95,7 @@ pub(crate) struct Ledger {
     /// Edit and count of an operation; more than one where a device used a number again.
     ops: BTreeMap<(DocumentId, OpId), Vec<(u32, i64)>>,
     /// What an operation is on one device alone, until that writes it anew: its key, edit and count.
-    own_ops: BTreeMap<(String, DocumentId, OpId), (String, (u32, i64))>,
+    own_ops: BTreeMap<(String, DocumentId, OpId), OwnOp>,
     numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
 }
 
