@@ -495,13 +495,13 @@ impl Session {
     /// Takes out a lost text with which an answer breaks off: more of it may have been on its way, and what is
     /// written anew must know all of it.
     fn drop_unfinished(&self, frames: &mut Vec<PullFrame>) {
-        let Some(PullFrame::Document(last)) = frames.last() else { return };
-        let name = DocumentName { record: last.record, part: last.part.clone() };
+        let Some(last @ PullFrame::Document(document)) = frames.last() else { return };
+        let name = DocumentName { record: document.record, part: document.part.clone() };
         if name.part.is_flat() || !self.lost.contains(&name) {
             return;
         }
-        let is_piece = |frame: &PullFrame| matches!(frame, PullFrame::Document(one) if one.record == name.record && one.part == name.part);
-        let kept = frames.iter().rposition(|frame| !is_piece(frame)).map_or(0, |last| last + 1);
+        let kept = frames.iter().rposition(|frame| !is_same_text(frame, last));
+        let kept = kept.map_or(0, |at| at + 1);
         frames.truncate(kept);
     }
 

@@ -23,7 +23,12 @@ use outrider_core::{
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Author, Draws, OfficeError, author::author_in, base::Base, edit::flat_change};
+use super::{
+    Author, Draws, OfficeError,
+    author::author_in,
+    base::{Base, flat_at},
+    edit::flat_change,
+};
 use crate::{
     accept::{Applied, Desk},
     storage::{AuditLine, Content, StorageError},
@@ -53,8 +58,6 @@ pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
 
 /// What of a change goes on.
 struct Due {
-    /// The record that was merged away.
-    from: RecordId,
     fields: Map<String, Json>,
     /// What the merge took over: values that the other record has from this one.
     noted: Map<String, Json>,
@@ -116,7 +119,7 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     let after = |change: &Json| change.get(1).cloned().unwrap_or_default();
     let noted = taken.into_iter().flatten().map(|(name, change)| (name.clone(), after(change)));
     let merger = redirect.actor.prefix();
-    let due = Due { from: record, fields, noted: noted.collect(), seen: merge.position, merger };
+    let due = Due { fields, noted: noted.collect(), seen: merge.position, merger };
     Ok((!due.fields.is_empty()).then_some((heir, due)))
 }
 
@@ -195,26 +198,23 @@ fn push(change: &mut Json, way: &str, item: Json) {
 }
 
 /// Draws that follow from the change and from all that decides what is written of it: a simulation can be
-/// repeated, and a server that was put back and forwards the change once more writes under another actor,
-/// unless it writes the very same change.
+/// repeated, and a server that was put back and forwards the change once more writes the very same change,
+/// or writes under another actor.
 fn draws(
     desk: &Desk<'_>,
-    records: [RecordId; 2],
-    seen: u64,
+    heir: RecordId,
+    Due { fields, noted, .. }: &Due,
+    seen: Option<u64>,
     cause: &EncodedChange,
-) -> Result<Draws, StorageError> {
+) -> Result<Draws, OfficeError> {
     let mut hash = Sha256::new();
     hash.update(cause.hash.0);
-    hash.update(seen.to_be_bytes());
-    for record in records {
-        for part in [Part::Main, Part::Restricted] {
-            let id = DocumentId { record, part };
-            if let Some(Content::Flat(state)) = desk.tx.document(&id)?.map(|stored| stored.content)
-            {
-                state.head_hashes().iter().for_each(|head| hash.update(head.0));
-            }
-            hash.update(b"|");
-        }
+    hash.update(json!([fields, noted]).to_string());
+    for part in [Part::Main, Part::Restricted] {
+        let id = DocumentId { record: heir, part };
+        let base = flat_at(&*desk.tx, &id, seen)?.unwrap_or_default();
+        hash.update(id.part.as_str());
+        base.head_hashes().iter().for_each(|head| hash.update(head.0));
     }
     let mut seed = [0; 16];
     for (to, from) in seed.iter_mut().zip(hash.finalize()) {
@@ -227,11 +227,14 @@ fn draws(
 fn write(
     desk: &mut Desk<'_>,
     heir: RecordId,
-    Due { from, fields, noted, seen, merger }: &Due,
+    due: &Due,
     cause: &EncodedChange,
     made_at: TimestampMs,
 ) -> Result<bool, OfficeError> {
-    let draws = Arc::new(draws(desk, [*from, heir], *seen, cause)?);
+    let Due { fields, noted, seen, merger } = due;
+    // The merge may be of this very transaction: then the record is as it is now.
+    let seen = (*seen <= desk.tx.position()?).then_some(*seen);
+    let draws = Arc::new(draws(desk, heir, due, seen, cause)?);
     let writer = desk.device().clone();
     let now_ms = desk.now_ms();
     let author = if writer.is_office {
@@ -239,8 +242,6 @@ fn write(
     } else {
         author_in(&mut *desk.tx, &writer.user, writer.user_record, draws, now_ms)?
     };
-    // The merge may be of this very transaction: then the record is as it is now.
-    let seen = (*seen <= desk.tx.position()?).then_some(*seen);
     let mut base = Base::load(&*desk.tx, heir, seen, &author)?;
     let shown = record::to_json(base.entity, heir, &base.documents);
     let fields = super::edit::without_shown(&base, heir, fields);
