@@ -65,9 +65,6 @@ pub(crate) struct Letters {
     pub(crate) gone: BTreeSet<char>,
 }
 
-/// Key of an operation; its edit and count.
-type OwnOp = (String, (u32, i64));
-
 /// Everything that users were promised.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -85,6 +82,8 @@ pub(crate) struct Ledger {
     /// Devices that were put back with the token that tells copies apart: they use numbers again, and
     /// learn of it from the server.
     pub(crate) forking: BTreeSet<ActorPrefix>,
+    /// Flat changes that the server wrote itself.
+    pub(crate) of_office: BTreeSet<ChangeHash>,
     /// Whether a server may be older than an app.
     is_mixed: bool,
     /// Whether a user is editing right now; other new edits are a device's own.
@@ -94,8 +93,8 @@ pub(crate) struct Ledger {
     known: BTreeSet<ChangeHash>,
     /// Edit and count of an operation; more than one where a device used a number again.
     ops: BTreeMap<(DocumentId, OpId), Vec<(u32, i64)>>,
-    /// What an operation is on one device alone, until that writes it anew: its key, edit and count.
-    own_ops: BTreeMap<(String, DocumentId, OpId), OwnOp>,
+    /// What an operation is on one device alone, until that writes it anew.
+    own_ops: BTreeMap<(String, DocumentId, OpId), (u32, i64)>,
     numbers: BTreeMap<(DocumentId, ActorId, u64), ChangeHash>,
 }
 
@@ -142,6 +141,7 @@ impl Ledger {
         bytes: &[u8],
     ) -> Result<(), Failure> {
         let encoded = crdt::decode(bytes)?;
+        self.of_office.insert(encoded.hash);
         if self.known.insert(encoded.hash) {
             self.note_number(document, &encoded);
             self.note_flat("", document, entity, &encoded);
@@ -174,9 +174,12 @@ impl Ledger {
     ) {
         let number = number_of(encoded.change.time_ms);
         let is_forking = self.forking.contains(&encoded.change.actor.prefix());
-        // What is written anew has other operations from here on.
-        self.own_ops.retain(|(holder, id, _), (_, (of, _))| {
-            holder != device || id != document || *of != number
+        let is_author = self.authors.contains(&encoded.change.actor.prefix());
+        let is_anew = !self.is_editing && is_author;
+        // What is written anew has other operations from here on. Where all of a document is, each other
+        // one is what the server has by its name.
+        self.own_ops.retain(|(holder, id, _), (of, _)| {
+            holder != device || id != document || !(is_anew || *of == number)
         });
         let mut wrote = BTreeMap::new();
         for (id, op) in encoded.change.ops_with_ids() {
@@ -186,30 +189,28 @@ impl Ledger {
                 Action::Put(_) | Action::Delete => 0,
             };
             let pred = op.pred.iter();
-            let key = Some(op.key.as_str());
-            let before =
-                pred.filter_map(|id| self.op(device, document, *id, key).first()).next_back();
+            let before = pred.filter_map(|id| self.op(device, document, *id).first()).next_back();
             let cells = match &op.action {
                 Action::Put(Value::Text(text)) if op.key.rsplit('/').next() == Some(GONE) => {
                     op_ids_from_text(text)
                 }
                 Action::Put(_) | Action::Delete => Vec::new(),
             };
-            let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>, key| {
-                ids.flat_map(|id| ledger.op(device, document, id, key))
+            let edits_of = |ledger: &Self, ids: &mut dyn Iterator<Item = OpId>| {
+                ids.flat_map(|id| ledger.op(device, document, id))
                     .map(|(number, _)| *number)
                     .collect()
             };
             let done = Wrote {
                 is_delete: op.action == Action::Delete,
-                seen: edits_of(self, &mut seen.copied(), key),
-                cells: edits_of(self, &mut cells.into_iter(), None),
+                seen: edits_of(self, &mut seen.copied()),
+                cells: edits_of(self, &mut cells.into_iter()),
                 step: count - before.map_or(0, |(_, count)| *count),
             };
             wrote.insert(plain_key(entity, &op.key), done);
             if is_forking {
                 let own = (device.to_owned(), document.clone(), id);
-                self.own_ops.insert(own, (op.key.clone(), (number, count)));
+                self.own_ops.insert(own, (number, count));
                 // Which of them others will have seen only the server decides.
                 self.ops.entry((document.clone(), id)).or_default().push((number, count));
             } else {
@@ -220,23 +221,11 @@ impl Ledger {
         if self.is_editing {
             self.authors.insert(encoded.change.actor.prefix());
         }
-        let is_anew = !self.is_editing && self.authors.contains(&encoded.change.actor.prefix());
         self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
     }
 
-    /// The edits that an operation is, as a device has it; under a key, if one is asked for. What a device
-    /// wrote itself by a number that it used twice stands under its own key alone: elsewhere the operation
-    /// is what the server has by that name.
-    fn op(
-        &self,
-        device: &str,
-        document: &DocumentId,
-        id: OpId,
-        key: Option<&str>,
-    ) -> &[(u32, i64)] {
-        if let Some((of, own)) = self.own_ops.get(&(device.to_owned(), document.clone(), id))
-            && key.is_none_or(|key| key == of)
-        {
+    fn op(&self, device: &str, document: &DocumentId, id: OpId) -> &[(u32, i64)] {
+        if let Some(own) = self.own_ops.get(&(device.to_owned(), document.clone(), id)) {
             return std::slice::from_ref(own);
         }
         self.ops.get(&(document.clone(), id)).map_or(&[], Vec::as_slice)

@@ -43,6 +43,11 @@ pub(super) const WRITTEN_TWICE: &str = "passage_written_twice";
 /// A change waits on one of those.
 pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";
 
+/// The server handed an edit on to the record into which its own was merged, and does so again when the edit
+/// comes back, on the record as it is then: that may be another change. Only its name is excused; the document
+/// is asked for every edit.
+pub(super) const GOES_ON_AGAIN: &str = "goes_on_again";
+
 /// The entity of users.
 const USER: &str = "user";
 
@@ -89,6 +94,10 @@ impl Excused {
                 // A change that is refused when it is sent again holds up its group, and in each document
                 // what follows that: all of it is written anew when the recovery is over.
                 NOBODY_HAS_IT
+            } else if world.ledger.of_office.contains(hash) {
+                excused.changes.insert(*hash);
+                excused.count(GOES_ON_AGAIN);
+                continue;
             } else {
                 continue;
             };
