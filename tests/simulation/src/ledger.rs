@@ -174,13 +174,9 @@ impl Ledger {
     ) {
         let number = number_of(encoded.change.time_ms);
         let is_forking = self.forking.contains(&encoded.change.actor.prefix());
-        let is_author = self.authors.contains(&encoded.change.actor.prefix());
-        let is_anew = !self.is_editing && is_author;
-        // What is written anew has other operations from here on. Where all of a document is, each other
-        // one is what the server has by its name.
-        self.own_ops.retain(|(holder, id, _), (of, _)| {
-            holder != device || id != document || !(is_anew || *of == number)
-        });
+        // What is written anew has other operations from here on.
+        self.own_ops
+            .retain(|(holder, id, _), (of, _)| holder != device || id != document || *of != number);
         let mut wrote = BTreeMap::new();
         for (id, op) in encoded.change.ops_with_ids() {
             let seen = op.pred.iter();
@@ -221,6 +217,7 @@ impl Ledger {
         if self.is_editing {
             self.authors.insert(encoded.change.actor.prefix());
         }
+        let is_anew = !self.is_editing && self.authors.contains(&encoded.change.actor.prefix());
         self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
     }
 
@@ -285,8 +282,15 @@ impl Ledger {
 
     /// A device is about to be thrown away and replaced by a copy in which edits from `next_edit`
     /// on are missing: those that the server has not acknowledged go with it.
-    pub(crate) fn note_end(&mut self, replica: &Replica, next_edit: u32) -> Result<(), Failure> {
+    pub(crate) fn note_end(
+        &mut self,
+        device: &str,
+        replica: &Replica,
+        next_edit: u32,
+    ) -> Result<(), Failure> {
         self.note_inbox(replica)?;
+        // What it wrote by numbers that it used twice it knows no more.
+        self.own_ops.retain(|(holder, ..), (number, _)| holder != device || *number < next_edit);
         let conn = replica.store().conn();
         let mut texts = BTreeSet::new();
         for own in outbox::waiting(conn, 0, usize::MAX)? {

@@ -69,7 +69,7 @@ impl World {
             return Ok(None);
         }
         let Some(backup) = device.backup.clone() else { return Ok(None) };
-        self.ledger.note_end(device.replica()?, backup.next_edit)?;
+        self.ledger.note_end(&device.name, device.replica()?, backup.next_edit)?;
         Ok(Some(backup))
     }
 
