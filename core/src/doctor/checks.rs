@@ -199,8 +199,11 @@ fn outbox_check(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
 
 fn standing(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     let mut found = Vec::new();
-    if let Err(error) = meta::cursor(conn) {
-        found.push(Finding::problem(Kind::Cursor, Some(Fix::ForgetCursor)).named(error));
+    match meta::cursor(conn) {
+        Err(error) if error.is_damage() => {
+            found.push(Finding::problem(Kind::Cursor, Some(Fix::ForgetCursor)).named(error));
+        }
+        cursor => drop(cursor?),
     }
     let off_ms = credentials::clock_offset(conn)?.saturating_abs();
     if off_ms > CLOCK_OFF_MS {
@@ -239,4 +242,26 @@ fn other_process(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     drop(begun);
     conn.busy_timeout(crate::store::BUSY_TIMEOUT).map_err(StoreError::from)?;
     Ok(is_busy.then(|| Finding::notice(Kind::OtherProcess)).into_iter().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was a problem of the pages, for which writing the store anew was offered.
+    #[test]
+    fn a_database_that_cannot_be_read_now_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("some.db");
+        let (reading, writing) =
+            (Connection::open(&file).unwrap(), Connection::open(&file).unwrap());
+        writing.execute_batch("CREATE TABLE one (two); BEGIN EXCLUSIVE").unwrap();
+        reading.busy_timeout(std::time::Duration::ZERO).unwrap();
+        for checked in [pages(&reading), standing(&reading)] {
+            let Err(ReplicaError::Store(error)) = checked else { panic!("{checked:?}") };
+            assert!(!error.is_damage(), "{error}");
+        }
+        writing.execute_batch("COMMIT").unwrap();
+        assert_eq!(pages(&reading).unwrap(), []);
+    }
 }
