@@ -288,7 +288,7 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
     };
     let begun = Instant::now();
     let swept =
-        sweep(&settings, &mut output::show_path, &mut |found| output::show_found(*seed, found));
+        sweep(&settings, &mut output::show_walk(), &mut |found| output::show_found(*seed, found));
     let swept = match swept {
         Ok(swept) => swept,
         Err(error) => {

@@ -21,4 +21,4 @@ mod sweep;
 #[cfg(test)]
 mod files;
 
-pub use sweep::{FaultSettings, Found, Swept, path_names, sweep};
+pub use sweep::{FaultSettings, Found, Swept, Walked, path_names, sweep};

@@ -59,7 +59,7 @@ pub mod command;
 
 pub use access::{Asked, ask_many, ask_town, run_many_phones, run_phones};
 pub use event::Event;
-pub use faults::{FaultSettings, Found, Swept, path_names, sweep};
+pub use faults::{FaultSettings, Found, Swept, Walked, path_names, sweep};
 pub use model::{ModelReport, Reach, run_model};
 pub use plan::{Check, Kind, Outcome, STEPS_MAX, Sabotage, Settings, Steps};
 pub use report::{Bound, Report, run_many};

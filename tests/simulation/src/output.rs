@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::{Asked, Found, ModelReport, Outcome, Replayed, Report, Shrunk, Swept, kill::Killed};
+use crate::{
+    Asked, Found, ModelReport, Outcome, Replayed, Report, Shrunk, Swept, Walked, kill::Killed,
+};
 
 /// How often it is shown how far the work is.
 const SHOWN_EVERY: Duration = Duration::from_secs(5);
@@ -205,9 +207,21 @@ pub(crate) fn show_model(report: &ModelReport, is_json: bool) {
     println!("took        {:.1} s", Duration::from_millis(report.took_ms).as_secs_f64());
 }
 
-/// Shows which storage path is walked next.
-pub(crate) fn show_path(name: &str, operations: usize, cases: usize) {
-    eprintln!("{name}: {operations} operations, {cases} cases");
+/// Shows which storage path is walked, and now and then how far.
+pub(crate) fn show_walk() -> impl FnMut(Walked) {
+    let (mut shown, mut is_shown) = (Instant::now(), false);
+    move |Walked { path, operations, cases, done }| {
+        if done == 0 {
+            eprintln!("{path}: {operations} operations, {cases} cases");
+        } else if shown.elapsed() >= SHOWN_EVERY {
+            eprint!("\r{path}: {done} of {cases}");
+            (shown, is_shown) = (Instant::now(), true);
+        }
+        if done == cases && is_shown {
+            eprintln!();
+            is_shown = false;
+        }
+    }
 }
 
 /// Shows a case in which a promise was broken, and how to repeat it.

@@ -11,7 +11,7 @@ const POINTS: u64 = 2;
 
 fn walk(settings: &FaultSettings) -> Swept {
     let mut found = Vec::new();
-    let swept = sweep(settings, &mut |_, _, _| (), &mut |one| found.push(one.clone())).unwrap();
+    let swept = sweep(settings, &mut |_| (), &mut |one| found.push(one.clone())).unwrap();
     assert!(found.is_empty(), "seed {SEED}: {found:#?}");
     assert!(swept.faults > 0, "{swept:?}");
     swept

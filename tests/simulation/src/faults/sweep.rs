@@ -6,8 +6,8 @@ use std::{
     num::NonZero,
     path::Path,
     sync::{
-        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
     thread,
 };
@@ -132,21 +132,34 @@ impl Swept {
     }
 }
 
+/// How far a path was walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Walked {
+    /// The path.
+    pub path: &'static str,
+    /// What it asks of the disk when nothing fails.
+    pub operations: usize,
+    /// How often it is walked.
+    pub cases: usize,
+    /// How often it was; 0 when it begins.
+    pub done: usize,
+}
+
 /// The names of all paths.
 #[must_use]
 pub fn path_names() -> Vec<&'static str> {
     paths::all().map(|path| path.name).collect()
 }
 
-/// Walks them. `tell` hears of each path, how many operations it has and how many cases are walked;
-/// `each` of each case in which a promise was broken.
+/// Walks them. `tell` hears of each path and of each case that is over, `each` of those in which a
+/// promise was broken.
 ///
 /// # Errors
 ///
 /// Fails when a town cannot be built or a path does not end well undisturbed.
 pub fn sweep(
     settings: &FaultSettings,
-    tell: &mut dyn FnMut(&str, usize, usize),
+    tell: &mut dyn FnMut(Walked),
     each: &mut dyn FnMut(&Found),
 ) -> Result<Swept, Failure> {
     let folder = tempfile::Builder::new().prefix("outrider-faults").tempdir()?;
@@ -160,7 +173,7 @@ pub fn sweep(
     Ok(swept)
 }
 
-type Told<'t> = (&'t mut dyn FnMut(&str, usize, usize), &'t mut dyn FnMut(&Found));
+type Told<'t> = (&'t mut dyn FnMut(Walked), &'t mut dyn FnMut(&Found));
 
 fn walk(
     settings: &FaultSettings,
@@ -173,10 +186,18 @@ fn walk(
     let home = folder.path().join(path.name);
     let prepared = Prepared::new(path, base, &home)?;
     let (cases, points) = cases_of(settings, &prepared.operations);
-    tell(path.name, prepared.operations.len(), cases.len());
+    let walked = Walked {
+        path: path.name,
+        operations: prepared.operations.len(),
+        cases: cases.len(),
+        done: 0,
+    };
+    tell(walked);
     swept.paths += 1;
     swept.points += points;
-    for (case, judged) in run_all(&prepared, &cases, settings.seed, &home)? {
+    for (case, judged) in run_all(&prepared, &cases, settings.seed, &home, &mut |done| {
+        tell(Walked { done, ..walked })
+    })? {
         swept.add(&judged);
         if !judged.found.is_empty() {
             let operation = usize::try_from(case.at)
@@ -237,30 +258,40 @@ fn is_worth_it(mode: Mode, operation: Operation) -> bool {
     mode.fits(operation) && (mode != Mode::Power || changes)
 }
 
-/// Runs cases, as many at once as the machine has cores; in order of the cases.
+/// Runs cases, as many at once as the machine has cores; in order of the cases. `tell` hears how
+/// many are over.
 fn run_all(
     prepared: &Prepared,
     cases: &[Case],
     seed: u64,
     home: &Path,
+    tell: &mut dyn FnMut(usize),
 ) -> Result<Vec<(Case, Judged)>, Failure> {
-    let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<usize, Result<Judged, Failure>>> = Mutex::default();
+    let next = &AtomicUsize::new(0);
+    let (judging, judged) = mpsc::channel();
+    let mut done = BTreeMap::new();
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(|| {
+            let judging = judging.clone();
+            scope.spawn(move || {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(number) else { break };
                     let place = place(home, number);
                     let judged = prepared.run(*case, seed, &place);
                     let _ = fs::remove_dir_all(&place);
-                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(number, judged);
+                    if judging.send((number, judged)).is_err() {
+                        break;
+                    }
                 }
             });
         }
+        drop(judging);
+        for (number, judged) in judged {
+            done.insert(number, judged);
+            tell(done.len());
+        }
     });
-    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     cases
         .iter()
         .copied()
