@@ -17,6 +17,7 @@
 //! [`erased`] takes off what was erased.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     thread,
     time::{Duration, Instant},
@@ -186,13 +187,14 @@ impl From<rusqlite::Error> for StoreError {
 impl StoreError {
     /// Why the file at `path` cannot be opened.
     fn opening(path: &Path, source: rusqlite::Error) -> Self {
+        let is_denied = match source.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => true,
+            // SQLite says so too when the disk fails.
+            Some(ErrorCode::CannotOpen) => is_kept_from_us(path),
+            Some(_) | None => false,
+        };
         let path = path.to_owned();
-        match source.sqlite_error_code() {
-            Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
-                Self::Denied { path, source }
-            }
-            Some(_) | None => Self::Open { path, source },
-        }
+        if is_denied { Self::Denied { path, source } } else { Self::Open { path, source } }
     }
 
     /// Whether it is damage of what is stored, and not of the database as a whole or of the question.
@@ -338,6 +340,21 @@ impl Store {
             Some(_) | None => error.into(),
         })
     }
+}
+
+/// Whether the system keeps a file from this user.
+#[must_use]
+pub fn is_denied(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
+/// Whether the system keeps this user from writing to a file, or from making one beside it, as its journal is.
+fn is_kept_from_us(path: &Path) -> bool {
+    let file = fs::OpenOptions::new().read(true).write(true).open(path).map(drop);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let beside = tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop);
+    [file, beside].iter().any(|tried| tried.as_ref().is_err_and(is_denied))
 }
 
 /// Whether the file holds something that is no device's store. Nothing is written to find out.

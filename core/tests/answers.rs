@@ -6,7 +6,7 @@
 mod pair;
 
 use outrider_core::{
-    crdt::{self, Action, Edit, Stamp, State},
+    crdt::{self, Action, Edit, EncodedChange, OpId, Stamp, State},
     ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
         Replica,
@@ -123,6 +123,52 @@ fn what_a_copy_has_the_number_of_is_written_anew_only_where_it_still_stands() {
     take(&mut replica, "short_name", "A");
     let shown = replica.get(record).unwrap().unwrap();
     assert_eq!((&shown["short_name"], &shown["industry"]), (&json!("A"), &json!("energy")));
+}
+
+/// What follows such a number goes with it; what came before stays, and what waits goes on from both.
+#[test]
+fn what_follows_a_number_that_a_copy_has_is_written_anew_with_it() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+    let mut theirs = State::default();
+    for change in replica.next_push(0).unwrap().unwrap().request.groups.remove(0).changes {
+        theirs.apply(&crdt::decode(&change.bytes).unwrap());
+    }
+    let early = acknowledge(&mut replica);
+    replica.update(record, &fields(json!({ "short_name": "A" }))).unwrap();
+    let pushed = replica.next_push(0).unwrap().unwrap().request.groups.remove(0).changes.remove(0);
+    let mut copys = crdt::decode(&pushed.bytes).unwrap().change;
+    copys.ops[0].action = Action::Put("Theirs".into());
+    let parted = acknowledge(&mut replica);
+    replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
+    let followed = acknowledge(&mut replica);
+    replica.update(record, &fields(json!({ "short_name": "B" }))).unwrap();
+    let waited = waiting(&replica);
+    let forked = Answer { hash: parted[0], outcome: Outcome::Forked };
+    assert_eq!(replica.take_resent(&PushResponse::new(vec![forked])).unwrap(), 1);
+    let resent = replica.next_resend(0).unwrap().unwrap();
+    assert_eq!(hashes(&resent), early, "it came before");
+    let actor = copys.actor;
+    theirs.apply(&crdt::encode(copys));
+    replica.take_frames(&[whole(record, &theirs)], true).unwrap();
+    let anew = replica.next_push(0).unwrap().unwrap().request.groups;
+    let anew = anew.iter().flat_map(|group| &group.changes);
+    let anew: Vec<_> = anew.map(|change| crdt::decode(&change.bytes).unwrap()).collect();
+    let keys: Vec<_> = anew.iter().map(|one| one.change.ops[0].key.as_str()).collect();
+    assert_eq!(keys, ["short_name", "industry", "short_name"]);
+    let old = [parted, followed, waited].concat();
+    for EncodedChange { change, hash, .. } in &anew {
+        assert!(!old.contains(hash) && change.actor != actor);
+        assert!(change.deps.iter().all(|dep| !old.contains(dep)), "the server has none of these");
+    }
+    let first = OpId { counter: anew[0].change.start_op, actor: anew[0].change.actor };
+    assert_eq!(anew[0].change.ops[0].pred, [], "its author never saw the copy's");
+    assert_eq!(anew[2].change.ops[0].pred, [first]);
+    let shown = replica.get(record).unwrap().unwrap();
+    assert_eq!((&shown["short_name"], &shown["industry"]), (&json!("B"), &json!("energy")));
+    let [conflict] = replica.conflicts(Some(record)).unwrap().try_into().unwrap();
+    let values = conflict.values.into_iter().map(|one| one.value).collect::<Vec<_>>();
+    assert_eq!((conflict.key.as_str(), values), ("short_name", vec![json!("Theirs"), json!("B")]));
 }
 
 /// The server's copy of a record.

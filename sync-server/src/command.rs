@@ -10,7 +10,10 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand};
-use outrider_core::time::{Clock, SystemClock, to_rfc3339};
+use outrider_core::{
+    store::is_denied,
+    time::{Clock, SystemClock, to_rfc3339},
+};
 use serde_json::{Value as Json, json};
 use tokio::runtime;
 
@@ -43,6 +46,9 @@ mod rules;
 /// What to do about a file that the system keeps from this user.
 const DENIED: &str = "; it belongs to another user, or is read-only: give the data folder and what is in \
                       it to the user who runs the server, or run it as their owner";
+/// The same, where it may also be the disk.
+const CANNOT_OPEN: &str = "; if it belongs to another user, or is read-only, give the data folder and what is \
+                           in it to the user who runs the server; else look after the disk";
 /// Threads for work that blocks, beyond the jobs and streams that the limits allow.
 const SPARE_THREADS: u32 = 16;
 
@@ -378,25 +384,27 @@ fn draw() -> Result<[u8; 16], getrandom::Error> {
 
 fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    let mut is_kept_out = is_denied(error);
+    let mut advice = advice_for(error);
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(": ");
         text.push_str(&error.to_string());
-        is_kept_out |= is_denied(error);
+        advice = advice.or_else(|| advice_for(error));
         cause = error.source();
     }
-    if is_kept_out {
-        text.push_str(DENIED);
-    }
+    text.push_str(advice.unwrap_or_default());
     text
 }
 
-/// Whether the system keeps a file from this user.
-fn is_denied(error: &(dyn Error + 'static)) -> bool {
+/// What to do when the system keeps a file from this user, or seems to.
+fn advice_for(error: &(dyn Error + 'static)) -> Option<&'static str> {
     use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
     if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
-        return matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly));
+        return match error.sqlite_error_code()? {
+            PermissionDenied | ReadOnly => Some(DENIED),
+            CannotOpen => Some(CANNOT_OPEN),
+            _ => None,
+        };
     }
-    error.downcast_ref::<io::Error>().is_some_and(outrider_core::replica::error::is_denied)
+    error.downcast_ref::<io::Error>().is_some_and(is_denied).then_some(DENIED)
 }

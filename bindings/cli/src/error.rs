@@ -6,13 +6,9 @@ use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     keys::KeyStoreError,
-    replica::{
-        ReplicaError, WipeError,
-        copy::CopyError,
-        error::{advice_for, is_denied},
-    },
+    replica::{ReplicaError, WipeError, copy::CopyError, error::advice_for},
     schema::Language,
-    store::{SealError, StoreError},
+    store::{SealError, StoreError, is_denied},
     transfer::{ImportError, export, own::OwnError},
 };
 

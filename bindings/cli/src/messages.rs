@@ -7,9 +7,9 @@ pub(crate) mod past;
 mod seal;
 
 use outrider_core::{
-    replica::{ReplicaError, error::is_denied, session::Summary},
+    replica::{ReplicaError, session::Summary},
     schema::Language,
-    store::StoreError,
+    store::{StoreError, is_denied},
     transfer::export,
 };
 

@@ -7,20 +7,13 @@ use crate::{
     crdt::{TextError, WriteError},
     domain::{edit::EditError, merge::MergeError, taps::TapError},
     ids::RecordId,
-    store::StoreError,
+    store::{StoreError, is_denied},
     sync::{codec::CodecError, key::KeyError},
 };
 
 /// What to do about a file that the system keeps from this user.
 const DENIED: &str = "; it belongs to another user, or is read-only: give it to the user who runs this \
                       program, or run it as its owner";
-
-/// Whether the system keeps a file from this user.
-#[must_use]
-pub fn is_denied(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
-}
 
 /// What follows the words of a failure with a file, for people; empty if nothing is known.
 #[must_use]
