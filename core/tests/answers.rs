@@ -9,7 +9,7 @@ use outrider_core::{
     crdt::{self, Action, Edit, EncodedChange, OpId, Stamp, State},
     ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
-        Replica,
+        Replica, ReplicaError,
         push::{PUSH_BYTES_MAX, PushBatch},
     },
     sync::frame::{
@@ -148,6 +148,11 @@ fn what_follows_a_number_that_a_copy_has_is_written_anew_with_it() {
     assert_eq!(replica.take_resent(&PushResponse::new(vec![forked])).unwrap(), 1);
     let resent = replica.next_resend(0).unwrap().unwrap();
     assert_eq!(hashes(&resent), early, "it came before");
+    let shows = |replica: &Replica| {
+        let shown = replica.get(record).unwrap().unwrap();
+        ["company_name", "industry", "short_name"].map(|field| shown[field].clone())
+    };
+    assert_eq!(shows(&replica), ["Acme", "energy", "B"], "until the server's copy comes");
     let actor = copys.actor;
     theirs.apply(&crdt::encode(copys));
     replica.take_frames(&[whole(record, &theirs)], true).unwrap();
@@ -164,11 +169,33 @@ fn what_follows_a_number_that_a_copy_has_is_written_anew_with_it() {
     let first = OpId { counter: anew[0].change.start_op, actor: anew[0].change.actor };
     assert_eq!(anew[0].change.ops[0].pred, [], "its author never saw the copy's");
     assert_eq!(anew[2].change.ops[0].pred, [first]);
-    let shown = replica.get(record).unwrap().unwrap();
-    assert_eq!((&shown["short_name"], &shown["industry"]), (&json!("B"), &json!("energy")));
+    assert_eq!(shows(&replica), ["Acme", "energy", "B"]);
     let [conflict] = replica.conflicts(Some(record)).unwrap().try_into().unwrap();
     let values = conflict.values.into_iter().map(|one| one.value).collect::<Vec<_>>();
     assert_eq!((conflict.key.as_str(), values), ("short_name", vec![json!("Theirs"), json!("B")]));
+}
+
+/// Where the device stands may be forgotten; what it holds stays, and so does its digest.
+#[test]
+fn a_cursor_that_is_forgotten_leaves_the_digest_of_what_is_held() {
+    type Forget = fn(&mut Replica) -> Result<(), ReplicaError>;
+    for forget in [Replica::reset_cursor as Forget, Replica::forget_cursor] {
+        let (_folder, mut replica) = enrolled(7, "Anna");
+        let mut theirs = State::default();
+        let stamp = Stamp { actor: ActorId([2; 16]), time_ms: 0, message: None };
+        let edit = Edit { key: "company_name".to_owned(), action: Action::Put("Acme".into()) };
+        crdt::write(&mut theirs, &mut None, stamp, vec![edit]).unwrap();
+        replica.take_frames(&[whole(RecordId::new(1, [1; 10]), &theirs)], true).unwrap();
+        let before = replica.pull_request(1).unwrap();
+        forget(&mut replica).unwrap();
+        let after = replica.pull_request(1).unwrap();
+        assert_ne!(before.held, [0; 16]);
+        assert_eq!(
+            (after.held, after.position, after.is_cursor_lost),
+            (before.held, 0, Some(true))
+        );
+        assert!(replica.next_resend(0).unwrap().is_none(), "nothing was acknowledged");
+    }
 }
 
 /// The server's copy of a record.

@@ -507,3 +507,12 @@ fn nobody_else_may_read_what_is_stored() {
         assert_eq!(mode(&file), 0, "{}", file.display());
     }
 }
+
+/// SQLite says the same of a disk that fails.
+#[test]
+fn what_cannot_be_opened_is_not_said_to_be_anothers() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("outrider.db")).unwrap();
+    let error = Replica::open(folder.path(), options(1)).unwrap_err().to_string();
+    assert!(error.contains("cannot open") && !error.contains("belongs to"), "{error}");
+}
