@@ -206,9 +206,17 @@ fn a_head_that_does_not_fit_is_noted_with_its_device() {
     assert!(device.parse::<uuid::Uuid>().map(DeviceId).is_ok());
 }
 
+/// An office whose server has stopped: it signs heads of its own, a minute from each other.
+fn closed() -> Office {
+    let mut office = Office::open(&[]);
+    office.tell_to_stop();
+    office.wait();
+    office
+}
+
 /// Ten lines, a head that a device has, ten more lines.
 fn witnessed() -> (Office, AuditHead) {
-    let office = Office::open(&[]);
+    let office = closed();
     add_lines(&office, 10);
     let head = newest_head(office.storage.as_ref(), &key(&office), NOW).unwrap().unwrap();
     assert_eq!(head.number, 10);
@@ -258,8 +266,7 @@ fn a_chain_that_is_made_anew_is_found_by_heads_alone() {
     let (office, head) = witnessed();
     tamper(&office, "UPDATE audit SET action = 'x' WHERE id = 5");
     rewrite_from(&office, 5);
-    // On a slow machine another head was made meanwhile.
-    assert_eq!(codes(&check(&office, &[])).first(), Some(&("head_differs", 10)));
+    assert_eq!(codes(&check(&office, &[])), [("head_differs", 10)]);
     tamper(&office, "DELETE FROM audit_head");
     assert!(check(&office, &[]).ok, "who has the server alone can hide it there");
     assert_eq!(codes(&check(&office, &[head])), [("device_head_differs", 10)], "but not here");
@@ -282,7 +289,7 @@ fn a_tail_that_is_cut_is_found_by_heads_alone() {
 
 #[test]
 fn a_head_made_while_another_waited_to_make_one_stands_for_both() {
-    let office = Office::open(&[]);
+    let office = closed();
     add_lines(&office, 10);
     let (key, later) = (key(&office), NOW + 10 * HEAD_EVERY_MS);
     let mut write = office.storage.write().unwrap();
