@@ -97,6 +97,9 @@ struct FaultsArgs {
     /// Fail about so many operations of each path, in place of every so many
     #[arg(long)]
     points: Option<u64>,
+    /// The first operation of a path that fails
+    #[arg(long)]
+    min_index: Option<u64>,
     /// The last operation of a path that fails
     #[arg(long)]
     max_index: Option<u64>,
@@ -270,7 +273,8 @@ pub fn main() -> ExitCode {
 }
 
 fn fail_disks(args: &FaultsArgs) -> ExitCode {
-    let FaultsArgs { seed, paths, every, max_index, points, mode, at, lasting, .. } = args;
+    let FaultsArgs { seed, paths, every, min_index, max_index, points, mode, at, lasting, .. } =
+        args;
     let known = path_names();
     if let Some(name) = paths.iter().find(|name| !known.contains(&name.as_str())) {
         output::show_broken(&format!("there is no path {name}; there are {}", known.join(", ")));
@@ -280,6 +284,7 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
         seed: *seed,
         paths: paths.clone(),
         every: *every,
+        min_index: *min_index,
         max_index: *max_index,
         points: *points,
         mode: *mode,

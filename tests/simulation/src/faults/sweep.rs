@@ -32,6 +32,8 @@ pub struct FaultSettings {
     pub paths: Vec<String>,
     /// Every how many operations one fails.
     pub every: u64,
+    /// The first operation that fails; all if none.
+    pub min_index: Option<u64>,
     /// The last operation that fails; all if none.
     pub max_index: Option<u64>,
     /// About how many operations of each path fail, in place of `every`.
@@ -52,6 +54,7 @@ impl FaultSettings {
             seed,
             paths: Vec::new(),
             every: 1,
+            min_index: None,
             max_index: None,
             points: None,
             mode: None,
@@ -225,11 +228,11 @@ fn cases_of(settings: &FaultSettings, operations: &[Done]) -> (Vec<Case>, u64) {
     // The power fails when it is all over, too.
     let end = operations.len() as u64 + 1;
     let numbered = numbered.chain([(end, None)]);
-    let last = settings.max_index.unwrap_or(u64::MAX);
+    let wanted = settings.min_index.unwrap_or(0)..=settings.max_index.unwrap_or(u64::MAX);
     let every = settings.points.map_or(settings.every, |points| end / points.max(1)).max(1);
     let is_wanted = |at: u64| match settings.at {
         Some(only) => at == only,
-        None => at <= last && (at.is_multiple_of(every) || at == end),
+        None => wanted.contains(&at) && (at.is_multiple_of(every) || at == end),
     };
     let mut points = 0;
     let mut cases = Vec::new();
