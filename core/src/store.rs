@@ -113,7 +113,7 @@ pub enum StoreError {
         why: String,
     },
     /// The file cannot be opened.
-    #[error("cannot open {path}: {source}")]
+    #[error("cannot open {path}: {source}. Try again; if it stays so, look after the disk")]
     Open {
         /// Which file.
         path: PathBuf,
