@@ -45,25 +45,36 @@ pub enum RecoveryError {
     Storage(#[from] StorageError),
 }
 
-/// Takes note of a pull by a device whose cursor the feed never had: the data was put back.
+/// Takes note of a pull by a device whose cursor the feed never had, or had not before: the data was
+/// put back.
 ///
 /// # Errors
 ///
 /// Fails when the storage does.
 pub(crate) fn note_unknown(
     storage: &dyn Storage,
+    device: DeviceId,
     request: &PullRequest,
+    is_cursor_known: bool,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    let last = storage.read()?.recovery()?;
+    let (last, had_come_back) = {
+        let read = storage.read()?;
+        let last = read.recovery()?;
+        let number = last.map_or(0, |last| last.number);
+        (last, read.returned(number)?.contains_key(&device))
+    };
     let (number, recovered) = (last.map_or(0, |last| last.number), request.recovered.unwrap_or(0));
+    // Who had come back in the last one had a cursor of this feed then: the data was put back once more.
+    let is_put_back_again = had_come_back && !is_cursor_known;
     // Who was away during the last one comes back from before it, and tells of no other.
-    if number > recovered {
+    if number > recovered && !is_put_back_again {
         return Ok(());
     }
+    let known = number.max(recovered);
     match last.filter(StoredRecovery::is_open) {
-        Some(open) => renumber(storage, &open, recovered, now_ms),
-        None => open(storage, recovered, now_ms),
+        Some(open) => renumber(storage, &open, known, now_ms),
+        None => open(storage, known, now_ms),
     }
 }
 

@@ -335,10 +335,9 @@ fn in_chinese(error: &CliError) -> Option<String> {
             "无法写入 {}（{source}）：该文件或其目录属于其他用户，或为只读。请把二者交给运行本程序的用户，或以其所有者身份运行；没有作任何更改",
             path.display()
         ),
-        CliError::Replica(ReplicaError::Store(StoreError::Open { path, source })) => format!(
-            "无法打开 {}（{source}）。请重试；如果仍然如此，请检查磁盘",
-            path.display()
-        ),
+        CliError::Replica(ReplicaError::Store(StoreError::Open { path, source })) => {
+            format!("无法打开 {}（{source}）。请重试；如果仍然如此，请检查磁盘", path.display())
+        }
         CliError::Replica(ReplicaError::Folder { path, source })
         | CliError::File { path, source } => format!(
             "无法使用 {}：{source}{}",

@@ -367,6 +367,45 @@ fn what_one_brings_lets_another_bring_what_follows_it() {
     town.settle();
 }
 
+/// The backup was made while Carl was waited for, and the others had come back; so it said when it was put back
+/// too, and what Anna had written on top of Ben's was written anew before he was heard of.
+#[test]
+fn who_had_come_back_before_a_backup_is_waited_for_when_it_is_put_back() {
+    for (is_over, first) in [(false, 0), (false, 2), (true, 0)] {
+        let mut town = Town::open();
+        let carl = town.world.phone("carl");
+        town.phones.push(carl);
+        let system = town.world.author(office::SYSTEM_USER);
+        let other = town.world.create(&system, "customer", json!({ "company_name": "Beta" }));
+        town.sync_all();
+        let before = town.world.back_up();
+        town.office_writes(town.customer, json!({ "short_name": "of the office" }));
+        town.sync_all();
+        town.world.restore(&before, false);
+        for at in [0, 1, 0, 1] {
+            town.sync(at);
+        }
+        if is_over {
+            recovery::close(&town.world.storage, NOW).unwrap();
+        }
+        let backup = town.world.back_up();
+        for (at, name) in [(1, "by ben"), (0, "by anna")] {
+            town.phones[at].update(other, json!({ "short_name": name }));
+            assert_eq!(town.sync(at).waiting, 0);
+            town.sync(1 - at);
+        }
+        town.world.restore(&backup, false);
+        for at in [first, 0, 2, 0] {
+            // Carl, who was the last to be waited for, brings back what the office wrote.
+            let told = town.sync(at);
+            assert!(at == 2 || told.recovered == 0, "{is_over} {first}: {told:?}");
+        }
+        town.settle();
+        let authors = town.authors(other, "short_name");
+        assert_eq!(authors[..2], ["anna", "ben"], "{is_over} {first}: {authors:?}");
+    }
+}
+
 /// The server's clock jumped by ten years: everybody else was taken for lost, and the first device
 /// that came back wrote anew what Ben had on his.
 #[test]
