@@ -110,7 +110,7 @@ pub fn pull(
     note_erasures(storage, device, request, issuer.now_ms)?;
     let is_cursor_known = knows(&*storage.read()?, request)?;
     if !is_cursor_known || request.is_cursor_lost == Some(true) {
-        recovery::note_unknown(storage, device.id, request, is_cursor_known, issuer.now_ms)?;
+        recovery::note_unknown(storage, device.id, request, issuer.now_ms)?;
     }
     if is_cursor_known && request.position > 0 && request.has_tried.unwrap_or(true) {
         // Apps from before there was such a member are taken at their first word.

@@ -55,18 +55,16 @@ pub(crate) fn note_unknown(
     storage: &dyn Storage,
     device: DeviceId,
     request: &PullRequest,
-    is_cursor_known: bool,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    let (last, had_come_back) = {
+    // Who had come back in the last one has lost its cursor since: the data was put back once more.
+    let (last, is_put_back_again) = {
         let read = storage.read()?;
         let last = read.recovery()?;
         let number = last.map_or(0, |last| last.number);
         (last, read.returned(number)?.contains_key(&device))
     };
     let (number, recovered) = (last.map_or(0, |last| last.number), request.recovered.unwrap_or(0));
-    // Who had come back in the last one had a cursor of this feed then: the data was put back once more.
-    let is_put_back_again = had_come_back && !is_cursor_known;
     // Who was away during the last one comes back from before it, and tells of no other.
     if number > recovered && !is_put_back_again {
         return Ok(());
