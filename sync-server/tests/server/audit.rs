@@ -184,7 +184,10 @@ fn a_head_that_does_not_fit_is_noted_with_its_device() {
     let office = Office::open(&[]);
     let (token, device) = office.enrolled();
     add_lines(&office, 5);
-    let head = pull(&office, &token, None).1.unwrap();
+    // The server signs heads of its own, a minute from each other: its first one may be of before these lines.
+    let later = NOW + 10 * HEAD_EVERY_MS;
+    let head = newest_head(office.storage.as_ref(), &key(&office), later).unwrap().unwrap();
+    assert!(head.number >= 5);
     tamper(&office, "UPDATE audit SET code = 'nothing happened' WHERE id = 3");
     rewrite_from(&office, 3);
     pull(&office, &token, Some(head.clone()));
@@ -202,7 +205,7 @@ fn a_head_that_does_not_fit_is_noted_with_its_device() {
     pull(&office, &token, Some(beyond));
     found(3);
     assert_eq!(office.audit("audit_rewritten")[2], (Some(device.clone()), "cut".to_owned()));
-    assert_eq!(check(&office, &[]).problems.len(), 1, "its own head tells the server too");
+    assert!(!check(&office, &[]).ok, "its own head tells the server too");
     assert!(device.parse::<uuid::Uuid>().map(DeviceId).is_ok());
 }
 
