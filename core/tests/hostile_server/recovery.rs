@@ -3,7 +3,7 @@
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{Clock, State, TextDocument},
+    crdt::{Action, Clock, Edit, State, TextDocument},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::session::Session,
     sync::{
@@ -17,7 +17,8 @@ use outrider_core::{
 };
 
 use crate::world::{
-    World, document, end, greeting, hello, notes, other_digest, put, stream_of, world, write,
+    World, document, document_of, end, greeting, hello, notes, other_digest, put, stream_of, world,
+    write,
 };
 
 /// What a server says whose recovery is over.
@@ -87,6 +88,28 @@ fn of_a_record_that_began_anew_nothing_is_written_anew() {
     assert_eq!(world.shown(record, "company_name"), "Anew");
     assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
     assert_eq!(world.replica.recovered().unwrap(), 1);
+}
+
+/// Of a part of which nothing is left there is nothing to write anew.
+#[test]
+fn a_part_that_was_emptied_and_lost_is_nowhere() {
+    let mut world = world();
+    let record = world.record;
+    let mut emptied = State::default();
+    write(&mut emptied, 2, vec![put("credit_limit", "100 CNY")]);
+    let removed = Edit { key: "credit_limit".to_owned(), action: Action::Delete };
+    write(&mut emptied, 3, vec![removed]);
+    let body = Body::State(emptied.to_bytes());
+    let frames = vec![hello(), document_of(record, Part::Restricted, body), end(Vec::new())];
+    world.pull(frames).unwrap();
+    let parts = |world: &World| world.replica.documents(record).unwrap().unwrap().1.flat.len();
+    assert_eq!(parts(&world), 2);
+    let held = digest::of_state(&DocumentId { record, part: Part::Main }, &world.state);
+    let main = (Part::Main, vec![(record, held)]);
+    let session = world.compared(vec![main, (Part::Restricted, Vec::new())]);
+    assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
+    assert_eq!(parts(&world), 1);
+    world.check();
 }
 
 #[test]

@@ -14,7 +14,7 @@ use outrider_core::{
 use super::{
     Desk, Judged, TEXT_CHANGES_MAX,
     access::Written,
-    entity_name,
+    empty_content, entity_name,
     staged::{Held, Staged, TriedGate},
 };
 use crate::storage::{Content, NewChange, StorageError, StoredRefusal, TextContent};
@@ -121,12 +121,9 @@ impl Desk<'_> {
         staged: &Staged,
     ) -> Result<TriedGate, StorageError> {
         let held = staged.documents.get(id).or_else(|| self.documents.get(id));
-        let saved = match held.map(|held| &held.content) {
-            None => Vec::new(),
-            Some(Content::Text(content)) => content.saved.clone(),
-            Some(Content::Flat(_)) => {
-                return Err(StorageError::Damaged(format!("{id} is no text")));
-            }
+        let content = held.map_or_else(|| empty_content(id), |held| held.content.clone());
+        let Content::Text(TextContent { saved, .. }) = content else {
+            return Err(StorageError::Damaged(format!("{id} is no text")));
         };
         let open = self.text_gate.take().filter(|(of, gate)| of == id && gate.is_at(&saved));
         let gate = open.map_or_else(|| TextGate::new(saved), |(_, gate)| gate);

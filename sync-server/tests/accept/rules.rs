@@ -1,7 +1,7 @@
 //! What is taken and what is refused, change by change.
 
 use outrider_core::{
-    crdt::{self, State, TextDocument},
+    crdt::{self, State, TextDocument, text::TEXT_BYTES_MAX},
     ids::DocumentId,
     sync::frame::{Outcome, PushChange},
 };
@@ -62,6 +62,23 @@ fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
     let again = world.push(1, vec![groups.last().unwrap().clone()]);
     assert_eq!(code(again.first().unwrap()), "too_long");
     assert_eq!(world.storage.read().unwrap().counts().unwrap().documents, 1);
+}
+
+/// Each by itself is within the limit.
+#[test]
+fn a_text_that_two_make_longer_than_it_may_be_is_refused_and_remembered() {
+    let world = world();
+    let mut text = TextDocument::new().unwrap();
+    let full = text.edit_in_steps(actor(1), 0, &"🛠".repeat(TEXT_BYTES_MAX / 4)).unwrap();
+    let full = full.into_iter().map(|step| vec![change("customer", "notes", step.bytes)]);
+    for outcome in world.push(1, full.collect()) {
+        assert_eq!(outcome, Outcome::Applied);
+    }
+    let more = TextDocument::new().unwrap().edit(actor(2), 0, "x").unwrap().unwrap().bytes;
+    for _ in 0..2 {
+        let answers = world.push(2, vec![vec![change("customer", "notes", more.clone())]]);
+        assert_eq!(code(answers.first().unwrap()), "text_too_long");
+    }
 }
 
 /// A restored server may not know how often a record began anew: its devices ask again later.
