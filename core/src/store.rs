@@ -378,7 +378,7 @@ fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
 fn write_ahead(conn: &Connection) -> rusqlite::Result<()> {
     let begun = Instant::now();
     loop {
-        match conn.pragma_update(None, "journal_mode", "WAL") {
+        match use_log(conn) {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && begun.elapsed() < BUSY_TIMEOUT =>
@@ -388,6 +388,26 @@ fn write_ahead(conn: &Connection) -> rusqlite::Result<()> {
             done => return done,
         }
     }
+}
+
+/// Switches to the write-ahead log, or fails.
+///
+/// SQLite answers first and writes then: who reads the answer alone goes on with the old journal when the disk
+/// failed, and with that one `synchronous=FULL` lets a loss of power take the last transaction.
+///
+/// # Errors
+///
+/// Fails when the database does, or goes on without the log.
+pub fn use_log(conn: &Connection) -> rusqlite::Result<()> {
+    let mut switch = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let answers: rusqlite::Result<Vec<String>> = switch.query_map([], |row| row.get(0))?.collect();
+    let answers = answers?;
+    if answers == ["wal"] {
+        return Ok(());
+    }
+    let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+    let words = format!("the write-ahead log cannot be used, the journal is {answers:?}");
+    Err(rusqlite::Error::SqliteFailure(failed, Some(words)))
 }
 
 fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {

@@ -516,3 +516,10 @@ fn what_cannot_be_opened_is_not_said_to_be_anothers() {
     let error = Replica::open(folder.path(), options(1)).unwrap_err().to_string();
     assert!(error.contains("cannot open") && !error.contains("belongs to"), "{error}");
 }
+
+#[test]
+fn a_database_that_cannot_have_the_write_ahead_log_is_not_gone_on_with() {
+    let conn = rusqlite::Connection::open_in_memory().unwrap();
+    let error = outrider_core::store::use_log(&conn).unwrap_err().to_string();
+    assert!(error.contains("write-ahead log") && error.contains("memory"), "{error}");
+}

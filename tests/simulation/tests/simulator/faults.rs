@@ -33,3 +33,12 @@ fn an_erasure_that_is_done_is_not_told_as_a_failure() {
     let mode = Some(Mode::Full);
     walk(&FaultSettings { paths, mode, points: Some(40), ..FaultSettings::all(SEED) });
 }
+
+/// Whoever makes a store goes from one journal to another: a disk that failed there left the old one, and
+/// the power took what was acknowledged.
+#[test]
+fn nothing_is_lost_where_a_store_begins() {
+    let paths = vec!["device-open".to_owned(), "server-open".to_owned()];
+    let (mode, max_index) = (Some(Mode::SyncFails), Some(24));
+    walk(&FaultSettings { paths, mode, max_index, ..FaultSettings::all(SEED) });
+}
