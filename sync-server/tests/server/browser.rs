@@ -1,6 +1,6 @@
 //! A browser without a script: keeps cookies, follows nothing by itself, reads forms.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::ErrorKind};
 
 use outrider_sync_server::accounts::{self, ensure_administrator};
 
@@ -21,6 +21,7 @@ pub(crate) struct Browser<'o> {
 /// What the server answered.
 #[derive(Debug)]
 pub(crate) struct Seen {
+    /// 0 where it hung up before everything was sent.
     pub(crate) status: u16,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) text: String,
@@ -43,6 +44,9 @@ impl Seen {
         fields_of(main)
     }
 }
+
+/// What a connection fails with that the other side has closed.
+const HUNG_UP: [ErrorKind; 2] = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
 
 impl<'o> Browser<'o> {
     /// A browser that nobody uses yet.
@@ -159,7 +163,14 @@ impl<'o> Browser<'o> {
                 request = request.header("origin", origin);
             }
         }
-        let mut response = agent.run(request.body(body).unwrap()).unwrap();
+        let mut response = match agent.run(request.body(body).unwrap()) {
+            Ok(response) => response,
+            // The server may hang up before a body that is too large has been sent, and its answer is lost then.
+            Err(ureq::Error::Io(error)) if HUNG_UP.contains(&error.kind()) => {
+                return Seen { status: 0, headers: BTreeMap::new(), text: String::new() };
+            }
+            Err(error) => panic!("{path}: {error}"),
+        };
         for cookie in response.headers().get_all("set-cookie") {
             let (name, rest) = cookie.to_str().unwrap().split_once('=').unwrap();
             let value = rest.split(';').next().unwrap();
