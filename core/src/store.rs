@@ -11,16 +11,15 @@
 //! files said, [`watch`] which records were written, [`index`] keeps what records are found by,
 //! [`quarantine`] keeps what was found damaged, which [`checksum`] tells.
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
-//! [`seal`] encrypts the file, `engine` checks the SQLite that is linked.
+//! [`seal`] encrypts the file, `engine` checks the SQLite that is linked, [`journal`] switches to the
+//! write-ahead log.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
 //! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here,
 //! [`erased`] takes off what was erased.
 
 use std::{
-    fs, io,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
@@ -34,12 +33,14 @@ use crate::{
 pub mod checksum;
 pub mod copy;
 pub mod credentials;
+mod denied;
 pub mod document;
 mod engine;
 pub mod erased;
 pub mod imports;
 pub mod inbox;
 pub mod index;
+pub mod journal;
 pub mod lease;
 pub mod likeness;
 pub mod meta;
@@ -61,6 +62,7 @@ pub mod undo;
 pub mod watch;
 pub mod witness;
 
+pub use denied::is_denied;
 pub use seal::SealError;
 
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
@@ -80,8 +82,6 @@ const ADDS_SUMS: &str = include_str!("store/migrations/0008_damage.sql");
 const APPLICATION_ID: i32 = 0x4f52_6476;
 /// How long to wait for another process that writes.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long it waits before it tries again what SQLite does not wait for.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Prepared statements that are kept; every entity has a few of its own.
 const STATEMENTS_MAX: usize = 256;
 /// How the file is opened.
@@ -190,7 +190,7 @@ impl StoreError {
         let is_denied = match source.sqlite_error_code() {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => true,
             // SQLite says so too when the disk fails.
-            Some(ErrorCode::CannotOpen) => is_kept_from_us(path),
+            Some(ErrorCode::CannotOpen) => denied::is_kept_from_us(path),
             Some(_) | None => false,
         };
         let path = path.to_owned();
@@ -342,28 +342,13 @@ impl Store {
     }
 }
 
-/// Whether the system keeps a file from this user.
-#[must_use]
-pub fn is_denied(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
-}
-
-/// Whether the system keeps this user from writing to a file, or from making one beside it, as its journal is.
-fn is_kept_from_us(path: &Path) -> bool {
-    let file = fs::OpenOptions::new().read(true).write(true).open(path).map(drop);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let beside = tempfile::tempfile_in(folder.unwrap_or(Path::new("."))).map(drop);
-    [file, beside].iter().any(|tried| tried.as_ref().is_err_and(is_denied))
-}
-
-/// Whether the file holds something that is no device's store. Nothing is written to find out.
 /// Makes an empty database that only its owner may read; SQLite gives its journal the same rights. What
 /// cannot be made, opening will say.
 fn make_private(path: &Path) {
     let _ = private().create_new(true).open(path);
 }
 
+/// Whether the file holds something that is no device's store. Nothing is written to find out.
 fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     // Both are asked at one moment: beside us another process may be making the file.
@@ -373,47 +358,9 @@ fn is_foreign(conn: &Connection) -> rusqlite::Result<bool> {
     Ok(mark != APPLICATION_ID && (mark != 0 || tables > 0))
 }
 
-/// Switches to the write-ahead log. While another process does so too, SQLite says that it is busy and
-/// does not wait by itself.
-fn write_ahead(conn: &Connection) -> rusqlite::Result<()> {
-    let begun = Instant::now();
-    loop {
-        match use_log(conn) {
-            Err(error)
-                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
-                    && begun.elapsed() < BUSY_TIMEOUT =>
-            {
-                thread::sleep(BUSY_PAUSE);
-            }
-            done => return done,
-        }
-    }
-}
-
-/// Switches to the write-ahead log, or fails.
-///
-/// SQLite answers first and writes then: who reads the answer alone goes on with the old journal when the disk
-/// failed, and with that one `synchronous=FULL` lets a loss of power take the last transaction.
-///
-/// # Errors
-///
-/// Fails when the database does, or goes on without the log.
-pub fn use_log(conn: &Connection) -> rusqlite::Result<()> {
-    let mut switch = conn.prepare("PRAGMA journal_mode = WAL")?;
-    let answers: rusqlite::Result<Vec<String>> = switch.query_map([], |row| row.get(0))?.collect();
-    let answers = answers?;
-    // What is in memory alone has neither.
-    if answers == ["wal"] || answers == ["memory"] {
-        return Ok(());
-    }
-    let failed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
-    let words = format!("the write-ahead log cannot be used, the journal is {answers:?}");
-    Err(rusqlite::Error::SqliteFailure(failed, Some(words)))
-}
-
 fn prepare(conn: &Connection, durability: Durability) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
-    write_ahead(conn)?;
+    journal::write_ahead(conn)?;
     let synchronous = match durability {
         Durability::Full => "FULL",
         Durability::None => "OFF",

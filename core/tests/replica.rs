@@ -516,14 +516,3 @@ fn what_cannot_be_opened_is_not_said_to_be_anothers() {
     let error = Replica::open(folder.path(), options(1)).unwrap_err().to_string();
     assert!(error.contains("cannot open") && !error.contains("belongs to"), "{error}");
 }
-
-/// Here because its files cannot be mapped into memory.
-#[test]
-#[cfg(unix)]
-fn a_database_that_cannot_have_the_write_ahead_log_is_not_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, flags) = (folder.path().join("some.db"), rusqlite::OpenFlags::default());
-    let conn = rusqlite::Connection::open_with_flags_and_vfs(file, flags, "unix-dotfile").unwrap();
-    let error = outrider_core::store::use_log(&conn).unwrap_err().to_string();
-    assert!(error.contains("write-ahead log") && error.contains("delete"), "{error}");
-}

@@ -400,12 +400,10 @@ fn with_causes(error: &(dyn Error + 'static)) -> String {
 fn advice_for(error: &(dyn Error + 'static)) -> Option<&'static str> {
     use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
     if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
-        let code = error.sqlite_error_code()?;
-        let is_kept_out = matches!(code, PermissionDenied | ReadOnly);
-        return if is_kept_out {
-            Some(DENIED)
-        } else {
-            (code == CannotOpen).then_some(CANNOT_OPEN)
+        return match error.sqlite_error_code() {
+            Some(PermissionDenied | ReadOnly) => Some(DENIED),
+            Some(CannotOpen) => Some(CANNOT_OPEN),
+            Some(_) | None => None,
         };
     }
     error.downcast_ref::<io::Error>().is_some_and(is_denied).then_some(DENIED)

@@ -45,7 +45,7 @@ pub enum RecoveryError {
     Storage(#[from] StorageError),
 }
 
-/// Takes note of a pull by a device whose cursor the feed never had, or had not before: the data was
+/// Takes note of a pull by a device that has lost its cursor because the feed never had it: the data was
 /// put back.
 ///
 /// # Errors
@@ -57,14 +57,13 @@ pub(crate) fn note_unknown(
     request: &PullRequest,
     now_ms: TimestampMs,
 ) -> Result<(), StorageError> {
-    // Who had come back in the last one has lost its cursor since: the data was put back once more.
-    let (last, is_put_back_again) = {
-        let read = storage.read()?;
-        let last = read.recovery()?;
-        let number = last.map_or(0, |last| last.number);
-        (last, read.returned(number)?.contains_key(&device))
-    };
-    let (number, recovered) = (last.map_or(0, |last| last.number), request.recovered.unwrap_or(0));
+    let read = storage.read()?;
+    let last = read.recovery()?;
+    let number = last.map_or(0, |last| last.number);
+    let recovered = request.recovered.unwrap_or(0);
+    // Who had come back in the last one had a cursor of this feed then: the data was put back once more.
+    let is_put_back_again = read.returned(number)?.contains_key(&device);
+    drop(read);
     // Who was away during the last one comes back from before it, and tells of no other.
     if number > recovered && !is_put_back_again {
         return Ok(());

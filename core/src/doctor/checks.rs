@@ -197,14 +197,18 @@ fn outbox_check(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     Ok([damaged, strays, own].into_iter().filter(|found| found.count > 0).collect())
 }
 
-fn standing(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
-    let mut found = Vec::new();
+fn cursor(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     match meta::cursor(conn) {
+        Ok(_) => Ok(Vec::new()),
         Err(error) if error.is_damage() => {
-            found.push(Finding::problem(Kind::Cursor, Some(Fix::ForgetCursor)).named(error));
+            Ok(vec![Finding::problem(Kind::Cursor, Some(Fix::ForgetCursor)).named(error)])
         }
-        cursor => drop(cursor?),
+        Err(error) => Err(error.into()),
     }
+}
+
+fn standing(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
+    let mut found = cursor(conn)?;
     let off_ms = credentials::clock_offset(conn)?.saturating_abs();
     if off_ms > CLOCK_OFF_MS {
         let minutes = off_ms.unsigned_abs() / 60_000;
@@ -257,7 +261,7 @@ mod tests {
             (Connection::open(&file).unwrap(), Connection::open(&file).unwrap());
         writing.execute_batch("CREATE TABLE one (two); BEGIN EXCLUSIVE").unwrap();
         reading.busy_timeout(std::time::Duration::ZERO).unwrap();
-        for checked in [pages(&reading), standing(&reading)] {
+        for checked in [pages(&reading), cursor(&reading)] {
             let Err(ReplicaError::Store(error)) = checked else { panic!("{checked:?}") };
             assert!(!error.is_damage(), "{error}");
         }

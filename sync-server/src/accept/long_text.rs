@@ -121,10 +121,11 @@ impl Desk<'_> {
         staged: &Staged,
     ) -> Result<TriedGate, StorageError> {
         let held = staged.documents.get(id).or_else(|| self.documents.get(id));
-        let content = held.map_or_else(|| empty_content(id), |held| held.content.clone());
-        let Content::Text(TextContent { saved, .. }) = content else {
+        let fresh = empty_content(id);
+        let Content::Text(content) = held.map_or(&fresh, |held| &held.content) else {
             return Err(StorageError::Damaged(format!("{id} is no text")));
         };
+        let saved = content.saved.clone();
         let open = self.text_gate.take().filter(|(of, gate)| of == id && gate.is_at(&saved));
         let gate = open.map_or_else(|| TextGate::new(saved), |(_, gate)| gate);
         let ty = entity.field(id.part.as_str()).map(|field| &field.ty);

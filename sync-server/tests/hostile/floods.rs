@@ -23,6 +23,8 @@ const SYNCS: usize = 5;
 const THREADS: usize = 4;
 /// What a flood holds open, at most.
 const HELD_MAX: usize = 150;
+/// How often the same is tried, where one thing may overtake another.
+const TRIES: usize = 20;
 /// Pause of a flood between two of its acts: it shares the machine with what it attacks.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -135,11 +137,11 @@ fn bodies_of_one_device_are_bounded() {
         code
     };
     // Where the short body comes before one that is held, that one is turned away: it comes again.
-    let taken = (0..200).take_while(|_| {
+    let taken = (0..TRIES).take_while(|_| {
         hold(&server.address, &mut held, &begin);
         answer() != "busy"
     });
-    assert!((1..200).contains(&taken.count()));
+    assert!((1..TRIES).contains(&taken.count()), "one fits beside a short body, and not many do");
     held.clear();
     assert!((0..200).any(|_| answer() == "message_malformed"));
 }

@@ -221,6 +221,7 @@ impl Ledger {
         self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
     }
 
+    /// The edits that an operation is, as a device has it.
     fn op(&self, device: &str, document: &DocumentId, id: OpId) -> &[(u32, i64)] {
         if let Some(own) = self.own_ops.get(&(device.to_owned(), document.clone(), id)) {
             return std::slice::from_ref(own);

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use outrider_core::store::use_log;
+use outrider_core::store::journal;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, limits::Limit};
 
 use super::{Doing, Durability, migrate};
@@ -75,7 +75,7 @@ fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite:
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 0)?;
     conn.set_limit(Limit::SQLITE_LIMIT_LENGTH, VALUE_BYTES_MAX)?;
-    use_log(conn)?;
+    journal::write_ahead(conn)?;
     // In WAL mode anything less than FULL loses acknowledged commits with the power.
     let synchronous = match durability {
         Durability::Synced => "FULL",

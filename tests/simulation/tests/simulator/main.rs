@@ -1,8 +1,7 @@
 //! Short forms of what the program does for hours. One binary, so that what keeps one core busy runs beside
-//! the rest.
+//! the rest; disks that fail have one of their own, because they are the whole process's.
 
 mod access;
-mod faults;
 mod model;
 mod replay;
 mod sync;

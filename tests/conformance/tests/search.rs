@@ -28,8 +28,8 @@ use outrider_sync_server::storage::Storage;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
-const WORLD: &str = include_str!("../../search/world.toml");
-const QUERIES: &str = include_str!("../../search/queries.toml");
+const WORLD: &str = include_str!("../search/world.toml");
+const QUERIES: &str = include_str!("../search/queries.toml");
 
 #[derive(Deserialize)]
 struct Records {

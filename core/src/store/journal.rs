@@ -1,0 +1,66 @@
+//! Switching to the write-ahead log.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, Error, ErrorCode, Result, ffi};
+
+use super::BUSY_TIMEOUT;
+
+/// Pause before trying again to switch to the write-ahead log.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+/// Switches to the write-ahead log, or fails. While another process does so too, SQLite says that it is
+/// busy and does not wait by itself.
+///
+/// # Errors
+///
+/// Fails when the database does, when it goes on without the log, or when others are at it for longer than
+/// 10 s.
+pub fn write_ahead(conn: &Connection) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        match switch(conn) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && begun.elapsed() < BUSY_TIMEOUT =>
+            {
+                thread::sleep(BUSY_PAUSE);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// SQLite answers first and writes then: who reads the answer alone goes on with the old journal when the
+/// disk failed, and with that one `synchronous=FULL` lets a loss of power take the last transaction.
+fn switch(conn: &Connection) -> Result<()> {
+    let mut switch = conn.prepare("PRAGMA journal_mode = WAL")?;
+    let answers: Vec<String> = switch.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+    // What is in memory alone has neither.
+    if answers == ["wal"] || answers == ["memory"] {
+        return Ok(());
+    }
+    let words = format!("the write-ahead log cannot be used, the journal is {answers:?}");
+    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(words)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::OpenFlags;
+
+    use super::*;
+
+    /// Here because its files cannot be mapped into memory.
+    #[test]
+    #[cfg(unix)]
+    fn a_database_that_cannot_have_the_write_ahead_log_is_not_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, flags) = (folder.path().join("some.db"), OpenFlags::default());
+        let conn = Connection::open_with_flags_and_vfs(file, flags, "unix-dotfile").unwrap();
+        let error = write_ahead(&conn).unwrap_err().to_string();
+        assert!(error.contains("write-ahead log") && error.contains("delete"), "{error}");
+    }
+}
