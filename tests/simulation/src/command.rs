@@ -301,6 +301,12 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if swept.cases == 0 {
+        output::show_broken(
+            "no operation is within these bounds; leave out --min-index, --max-index or --at",
+        );
+        return ExitCode::FAILURE;
+    }
     if args.errors {
         output::show_errors(&swept);
     }
