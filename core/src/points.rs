@@ -38,6 +38,10 @@ pub const POINTS: &[&str] = &[
     "device.seal.marked",
     "device.seal.before_name",
     "device.seal.named",
+    // What can be read of a torn store takes its place.
+    "device.salvage.drafted",
+    "device.salvage.linked",
+    "device.salvage.named",
     // A device is enrolled, and gets its tokens.
     "device.enroll.before_commit",
     "device.enroll.after_commit",
@@ -109,6 +113,10 @@ pub const POINTS: &[&str] = &[
     "server.erase.before_commit",
     "server.erase.before_sweep",
     "server.erase.after_sweep",
+    // What can be read of torn data takes its place.
+    "server.salvage.drafted",
+    "server.salvage.linked",
+    "server.salvage.named",
     // Backups are made and put back.
     "server.backup_key.begun",
     "server.person_keys.begun",

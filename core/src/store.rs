@@ -12,7 +12,7 @@
 //! [`quarantine`] keeps what was found damaged, which [`checksum`] tells.
 //! [`search`] and [`near`] find them, [`saved`] keeps lists.
 //! [`seal`] encrypts the file, `engine` checks the SQLite that is linked, [`journal`] switches to the
-//! write-ahead log.
+//! write-ahead log, [`hold`] keeps others out of a file that another one is to replace.
 //! [`likeness`] finds those that may be the same, [`redirect`] follows those that were merged,
 //! [`witness`] remembers where the audit of the server stood, [`standing`] says why records are here,
 //! [`erased`] takes off what was erased.
@@ -37,6 +37,7 @@ mod denied;
 pub mod document;
 mod engine;
 pub mod erased;
+pub mod hold;
 pub mod imports;
 pub mod inbox;
 pub mod index;
@@ -152,6 +153,12 @@ pub enum StoreError {
         "{0} is no device's store (a server keeps its data in such a file too); name another folder"
     )]
     Foreign(PathBuf),
+    /// Another file is to take the place of this one, and others have it open; or it was just replaced.
+    #[error(
+        "another program has {0} open; end that program (such as `outrider sync --watch`) and try again, \
+         nothing was changed"
+    )]
+    InUse(PathBuf),
     /// A change of this device is not as it was stored.
     #[error(
         "an edit of this device (number {id}) is damaged: {why}; run `outrider sync`, which writes it anew from the record"
@@ -294,6 +301,7 @@ impl Store {
             Ok(true) if seal::is_moved(&conn) => {
                 return Err(SealError::Sealed(path.to_owned()).into());
             }
+            Ok(true) if hold::is_replaced(&conn) => return Err(StoreError::InUse(path.to_owned())),
             Ok(true) => return Err(StoreError::Foreign(path.to_owned())),
             Ok(false) => {}
         }

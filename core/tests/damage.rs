@@ -334,7 +334,8 @@ fn what_can_be_read_of_a_torn_file_is_copied_into_a_new_one() {
         std::fs::write(&path, &bytes).unwrap();
         let saved = outrider_core::doctor::salvage(folder.path(), &options(2), 1_780_000_000_001);
         let saved = saved.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-        assert_eq!(std::fs::read(&saved.kept_in).unwrap(), bytes, "the old file is kept");
+        let kept = std::fs::read(&saved.kept_in).unwrap();
+        assert_eq!(kept[100..], bytes[100..], "the old file is kept, but for its mark");
         let replica = Replica::open(folder.path(), options(3)).unwrap();
         let here = ids.iter().filter(|id| replica.get(**id).is_ok_and(|found| found.is_some()));
         let here = here.count();
@@ -355,6 +356,44 @@ fn what_can_be_read_of_a_torn_file_is_copied_into_a_new_one() {
             .all(|id| waiting.contains(id));
         assert!(are_waiting, "seed {seed}");
     }
+}
+
+/// Whoever had the old file open went on writing into it, and nobody read that any more.
+#[test]
+fn what_somebody_has_open_is_not_replaced_and_what_was_replaced_is_not_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(DATABASE_FILE);
+    let salvage = || outrider_core::doctor::salvage(folder.path(), &options(2), 1_780_000_000_001);
+    let mut replica = enrolled(folder.path());
+    let create = |replica: &mut Replica, name: &str| {
+        replica.create("customer", &fields(json!({ "company_name": name }))).unwrap()
+    };
+    let acme = create(&mut replica, "Acme");
+    let error = salvage().unwrap_err();
+    assert!(error.to_string().contains("end that program"), "{error}");
+    let brown = create(&mut replica, "Brown");
+    drop(replica);
+    let saved = salvage().unwrap();
+    let mut replica = Replica::open(folder.path(), options(3)).unwrap();
+    for record in [acme, brown] {
+        assert!(replica.get(record).unwrap().is_some());
+    }
+    create(&mut replica, "Cole");
+    drop(replica);
+    // As somebody who opened the file before and waited for it.
+    let other = tempfile::tempdir().unwrap();
+    let here = other.path().join(DATABASE_FILE);
+    std::fs::copy(&saved.kept_in, &here).unwrap();
+    let kept = std::fs::read(&here).unwrap();
+    let error = Replica::open(other.path(), options(4)).unwrap_err();
+    assert!(error.to_string().contains("try again"), "{error}");
+    assert_eq!(std::fs::read(&here).unwrap(), kept);
+    // What is no database any more has a log that says what it was: SQLite would take that away.
+    std::fs::write(&path, b"torn").unwrap();
+    let log = folder.path().join(format!("{DATABASE_FILE}-wal"));
+    std::fs::write(&log, b"log").unwrap();
+    assert!(salvage().is_err());
+    assert_eq!(std::fs::read(&log).unwrap(), b"log");
 }
 
 /// Words, names, numbers, addresses, tokens, keys: nothing of it is in a file for support.

@@ -29,7 +29,7 @@ use crate::{
     tls::{self, PinnedCa, TlsError},
 };
 
-/// Bytes of a request's header, at most.
+/// Bytes of a request's header, at most; a last piece that is read may be as long again.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Fields of a request's header, at most.
 const HEADER_FIELDS_MAX: usize = 64;

@@ -461,7 +461,7 @@ fn store_code(error: &StoreError) -> &'static str {
         StoreError::Seal(SealError::Corrupt { .. }) => "corrupt",
         StoreError::Seal(SealError::Sealed(_)) => "encrypted",
         StoreError::Seal(SealError::NoCipher) => "no_encryption",
-        StoreError::Seal(SealError::InUse(_)) => "in_use",
+        StoreError::InUse(_) => "in_use",
         StoreError::Denied { .. } => "denied",
         _ => "database",
     }

@@ -172,7 +172,7 @@ fn both(word: Word) -> (&'static str, &'static str) {
 /// What a session did.
 pub(crate) fn summary(summary: &Summary, language: Language) -> String {
     let Summary { pushed, refused, pulled, left, repaired, is_server_restored, .. } = summary;
-    let Summary { erased, erased_values, recovered, waiting, .. } = summary;
+    let Summary { erased, erased_values, recovered, waiting, forked, is_copy, .. } = summary;
     let parts = match language {
         Language::En => [
             (true, format!("sent {pushed} changes, received {pulled} documents")),
@@ -181,6 +181,17 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
             (*erased > 0, format!("{erased} records were erased, as the law demands")),
             (*erased_values > 0, format!("{erased_values} values that you typed went with them")),
             (*repaired > 0, format!("{repaired} documents were repaired")),
+            (
+                *is_copy,
+                "this store is a copy or was put back: it goes on under a name of its own, nothing is lost"
+                    .to_owned(),
+            ),
+            (
+                *forked > 0,
+                format!(
+                    "{forked} changes were written anew, for a copy of this device had used their numbers"
+                ),
+            ),
             (*is_server_restored, "the server was restored and got back what it lacked".to_owned()),
             (
                 *is_server_restored && *waiting > 0,
@@ -198,6 +209,8 @@ pub(crate) fn summary(summary: &Summary, language: Language) -> String {
             (*erased > 0, format!("{erased} 条记录已依法删除")),
             (*erased_values > 0, format!("您录入的 {erased_values} 项内容随之删除")),
             (*repaired > 0, format!("修复了 {repaired} 份文档")),
+            (*is_copy, "本机数据是副本或由备份恢复：已以新的身份继续，没有丢失内容".to_owned()),
+            (*forked > 0, format!("{forked} 项修改已重新写入，因为本设备的副本用过相同的编号")),
             (*is_server_restored, "服务器曾从备份恢复，缺少的内容已补发".to_owned()),
             (*is_server_restored && *waiting > 0, format!("{waiting} 项修改需等待其他设备同步")),
             (*recovered > 0, format!("{recovered} 份文档含有服务器丢失的内容，已重新发送")),
@@ -331,6 +344,10 @@ fn in_chinese(error: &CliError) -> Option<String> {
             "一个 CSV 文件只能包含一个实体；请分别写入，或使用其他格式".to_owned()
         }
         CliError::Replica(ReplicaError::Store(StoreError::Seal(error))) => seal::in_chinese(error),
+        CliError::Replica(ReplicaError::Store(StoreError::InUse(path))) => format!(
+            "另一程序正在使用 {}；请结束该程序（例如 `outrider sync --watch`）后重试，没有作任何更改",
+            path.display()
+        ),
         CliError::Replica(ReplicaError::Store(StoreError::Denied { path, source })) => format!(
             "无法写入 {}（{source}）：该文件或其目录属于其他用户，或为只读。请把二者交给运行本程序的用户，或以其所有者身份运行；没有作任何更改",
             path.display()
@@ -348,6 +365,18 @@ fn in_chinese(error: &CliError) -> Option<String> {
                 ""
             }
         ),
+        CliError::Replica(ReplicaError::Store(StoreError::TooNew { found, known })) => format!(
+            "本机数据由较新的应用写入（版本 {found}，本应用最高支持 {known}）；请重新安装较新的应用"
+        ),
+        CliError::Replica(ReplicaError::Protocol(words)) => {
+            format!(
+                "服务器的答复不符合协议（{words}）；请更新应用，若仍如此请联系办公室；没有丢失任何内容"
+            )
+        }
+        CliError::Server { code, .. } if code == "protocol" => {
+            "服务器使用另一版本的协议；请更新应用，或请办公室更新服务器；没有丢失任何内容"
+                .to_owned()
+        }
         CliError::NoHome
         | CliError::Usage(_)
         | CliError::Server { .. }
@@ -361,4 +390,77 @@ fn in_chinese(error: &CliError) -> Option<String> {
         | CliError::OutputClosed
         | CliError::Output(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: [Language; 2] = [Language::En, Language::Zh];
+
+    fn is_chinese(text: &str) -> bool {
+        text.chars().any(|letter| ('\u{4e00}'..='\u{9fff}').contains(&letter))
+    }
+
+    /// What happens to a device or its server over the years ends with a sentence of its own.
+    #[test]
+    fn whatever_a_session_met_is_said_in_both_languages() {
+        let quiet = Summary::default();
+        let restored = Summary { is_server_restored: true, ..quiet.clone() };
+        let stories = [
+            Summary { is_copy: true, ..quiet.clone() },
+            Summary { forked: 2, ..quiet.clone() },
+            Summary { refused: 2, ..quiet.clone() },
+            Summary { left: 2, ..quiet.clone() },
+            Summary { erased: 2, ..quiet.clone() },
+            Summary { erased_values: 2, ..quiet.clone() },
+            Summary { repaired: 2, ..quiet.clone() },
+            Summary { recovered: 2, ..quiet.clone() },
+            restored.clone(),
+            Summary { waiting: 2, ..restored },
+        ];
+        for language in BOTH {
+            let said: Vec<String> = stories.iter().map(|one| summary(one, language)).collect();
+            for (story, words) in stories.iter().zip(&said) {
+                assert_ne!(*words, summary(&quiet, language), "{story:?}");
+                assert_eq!(said.iter().filter(|other| *other == words).count(), 1, "{words}");
+                assert_eq!(is_chinese(words), language == Language::Zh, "{words}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stops_a_device_is_said_in_both_languages() {
+        let server = |code: &str| CliError::Server {
+            status: 400,
+            code: code.to_owned(),
+            message: "this server speaks another protocol; update the app or the server".to_owned(),
+        };
+        let barred = |code: &str| CliError::Barred {
+            code: code.to_owned(),
+            message: String::new(),
+            sent: Some(2),
+        };
+        let stops: [CliError; 8] = [
+            ReplicaError::from(StoreError::TooNew { found: 9, known: 8 }).into(),
+            ReplicaError::from(StoreError::InUse("outrider.db".into())).into(),
+            ReplicaError::Protocol("version 9 needs a newer app".to_owned()).into(),
+            ReplicaError::Locked { days: 30 }.into(),
+            server("protocol"),
+            barred("device_revoked"),
+            CliError::Wiped,
+            CliError::TokenRefused("401".to_owned()),
+        ];
+        let next = [
+            ["install", "end that program", "app", "sync", "update", "", "", "enroll"],
+            ["安装", "结束", "更新", "sync", "更新", "", "", "enroll"],
+        ];
+        for (language, next) in BOTH.into_iter().zip(next) {
+            for (stop, next) in stops.iter().zip(next) {
+                let words = of_error(stop, language);
+                assert!(!words.is_empty() && words.contains(next), "{words}");
+                assert_eq!(is_chinese(&words), language == Language::Zh, "{words}");
+            }
+        }
+    }
 }

@@ -14,7 +14,8 @@ use crate::{crdt::OpId, ids::ActorId};
 /// What changed in a document since a clock that the receiver is known to cover.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Delta {
-    /// What the receiver must have seen.
+    /// What the receiver must have seen; the last operation of an actor is that or an earlier one, for its
+    /// next change begins behind what it had seen of others.
     pub base: Clock,
     /// Generation, heads, clock and highest counter of the sender; of its keys only those that
     /// changed since `base`, an empty list for one that holds nothing any more.
@@ -109,8 +110,13 @@ impl State {
             Ordering::Less => return DeltaOutcome::NeedsWhole,
             Ordering::Equal => {}
         }
-        let is_parted = parted_clocks(&self.clock, &delta.base).next().is_some();
-        if is_parted || self.is_parted(&delta.state) || !covers_clock(&self.clock, &delta.base) {
+        let is_longer = |(actor, base): (&ActorId, &Seen)| {
+            self.clock.get(actor).is_some_and(|own| own.seq == base.seq && own.op > base.op)
+        };
+        if delta.base.iter().any(is_longer)
+            || self.is_parted(&delta.state)
+            || !covers_clock(&self.clock, &delta.base)
+        {
             return DeltaOutcome::NeedsWhole;
         }
         for (key, theirs) in &delta.state.keys {

@@ -7,7 +7,6 @@
 
 use std::{
     collections::BTreeSet,
-    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -16,15 +15,20 @@ use serde::Serialize;
 
 use crate::{
     replica::{DATABASE_FILE, Options, ReplicaError},
-    store::{Store, StoreError, seal},
+    store::{Store, StoreError, hold, journal, seal},
     sync::{digest, frame::Digest},
-    time::{TimestampMs, to_rfc3339},
+    time::TimestampMs,
 };
 
-/// What SQLite keeps beside a database.
-const BESIDE: [&str; 3] = ["", "-wal", "-shm"];
-/// Name of the file that is being written.
-const DRAFT: &str = "outrider.db.salvage";
+mod replace;
+
+pub use replace::{ReplaceError, ReplacePoints, Replacement};
+
+/// The points at which a crash is tried.
+const POINTS: ReplacePoints =
+    ["device.salvage.drafted", "device.salvage.linked", "device.salvage.named"];
+/// What is said when nothing is left.
+const NOTHING: &str = "nothing can be read of it; put back a copy of the folder, or enroll anew";
 /// Tables that are made anew from others, and settings that the copy must not have: it is another
 /// copy, whose rows nobody made yet.
 const NOT_COPIED: [&str; 3] = ["instance", "schema_version", "held"];
@@ -49,53 +53,34 @@ pub struct Salvaged {
     pub kept_in: PathBuf,
 }
 
-/// Copies what can be read of the store in `folder` into a new file, which takes its place. Nobody may
-/// have it open.
+/// Copies what can be read of the store in `folder` into a new file, which takes its place.
+///
+/// Of the old one only the mark that says what the file is becomes another, so that nothing writes to it
+/// any more.
 ///
 /// # Errors
 ///
-/// Fails when nothing can be read or the new file cannot be written; everything is as before then.
+/// Fails when somebody else has it open, nothing can be read or the new file cannot be written; everything
+/// is as before then.
 pub fn salvage(
     folder: &Path,
     options: &Options,
     now_ms: TimestampMs,
 ) -> Result<Salvaged, ReplicaError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| ReplicaError::Folder { path, source }
-    };
-    let (torn, draft) = (folder.join(DATABASE_FILE), folder.join(DRAFT));
-    for end in BESIDE {
-        remove_if_there(&beside(&draft, end)).map_err(failed(&draft))?;
+    let path = folder.join(DATABASE_FILE);
+    if options.keys.is_none() && !hold::begins_well(&path) {
+        return Err(StoreError::Damaged(NOTHING.to_owned()).into());
     }
-    let tables = copy_readable(&torn, &draft, options)?;
-    let time = to_rfc3339(now_ms).replace([':', '.'], "");
-    let kept_in = folder.join(format!("{DATABASE_FILE}.torn-{time}"));
-    // The log first: without it the old file is what it was, with it the new one would not be.
-    for end in ["-wal", "-shm", ""] {
-        let from = beside(&torn, end);
-        if from.exists() {
-            fs::rename(&from, beside(&kept_in, end)).map_err(failed(&from))?;
-        }
-    }
-    fs::rename(&draft, &torn).map_err(failed(&torn))?;
-    if let Ok(folder) = fs::File::open(folder) {
-        // Not every system syncs folders.
-        let _ = folder.sync_all();
-    }
+    let replacement = Replacement::begin(folder, open_torn(&path, options)?).map_err(failed)?;
+    let tables = copy_readable(&replacement, options)?;
+    let kept_in = replacement.finish(now_ms, POINTS).map_err(failed)?;
     Ok(Salvaged { tables, kept_in })
 }
 
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
+fn failed(error: ReplaceError) -> ReplicaError {
+    match error {
+        ReplaceError::Store(error) => error.into(),
+        ReplaceError::File { path, source } => ReplicaError::Folder { path, source },
     }
 }
 
@@ -113,17 +98,16 @@ fn open_torn(path: &Path, options: &Options) -> Result<Connection, StoreError> {
 }
 
 fn copy_readable(
-    torn: &Path,
-    draft: &Path,
+    replacement: &Replacement,
     options: &Options,
 ) -> Result<Vec<SavedTable>, ReplicaError> {
-    let old = open_torn(torn, options)?;
+    let draft = replacement.draft();
     let mut store = match &options.keys {
         None => Store::open(draft, options.durability)?,
         Some(keys) => Store::open_known(draft, options.durability, keys.as_ref())?,
     };
     let tx = store.begin()?;
-    let saved = copy_tables(&old, &tx)?;
+    let saved = copy_tables(replacement.old(), &tx)?;
     for key in NOT_COPIED {
         tx.execute("DELETE FROM meta WHERE key = ?1", [key]).map_err(StoreError::from)?;
     }
@@ -140,14 +124,10 @@ fn copy_readable(
     crate::store::meta::set_held(&tx, &held)?;
     tx.commit().map_err(StoreError::from)?;
     if saved.iter().all(|table| table.rows == 0) {
-        let words = "nothing can be read of it; put back a copy of the folder, or enroll anew";
-        return Err(StoreError::Damaged(words.to_owned()).into());
+        return Err(StoreError::Damaged(NOTHING.to_owned()).into());
     }
     // One file that stands for itself.
-    store
-        .conn()
-        .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
-        .map_err(StoreError::from)?;
+    journal::fold(store.conn()).map_err(StoreError::from)?;
     Ok(saved)
 }
 

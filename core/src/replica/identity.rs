@@ -13,12 +13,12 @@ use p256::ecdsa::SigningKey;
 use rand::{Rng, RngExt, rngs::StdRng};
 use rusqlite::Connection;
 
-use super::{ReplicaError, provisional_prefix};
+use super::{Replica, ReplicaError, provisional_prefix};
 use crate::{
     ids::{ActorId, from_hex, to_hex},
     keys::sync_folder,
     points,
-    store::{document, meta},
+    store::{StoreError, document, meta},
 };
 
 /// Reads the private key beside the database, or draws one and writes it there.
@@ -105,5 +105,22 @@ pub(super) fn recognise(
     meta::set_instance(conn, token)?;
     meta::set_actor(conn, actor)?;
     document::forget_own(conn)?;
+    if known.is_some() {
+        meta::set_copy(conn, true)?;
+    }
     Ok(actor)
+}
+
+impl Replica {
+    /// Whether this store is a copy or was put back, and its owner was not told yet.
+    pub(super) fn is_copy(&self) -> Result<bool, ReplicaError> {
+        Ok(meta::is_copy(self.store.conn())?)
+    }
+
+    /// Its owner was told.
+    pub(super) fn forget_copy(&mut self) -> Result<(), ReplicaError> {
+        let tx = self.store.begin()?;
+        meta::set_copy(&tx, false)?;
+        Ok(tx.commit().map_err(StoreError::from)?)
+    }
 }

@@ -83,6 +83,8 @@ pub struct Summary {
     pub erased_values: u64,
     /// Documents that differed and were fetched again.
     pub repaired: u64,
+    /// Whether this store is a copy of a device's, or was put back: it goes on under a name of its own.
+    pub is_copy: bool,
     /// Whether the server turned out to be restored from a backup.
     pub is_server_restored: bool,
     /// Documents of which something was written anew because the server had lost it for good.
@@ -207,6 +209,7 @@ impl Session {
         }
         if !self.is_begun {
             self.is_begun = true;
+            self.summary.is_copy = replica.is_copy()?;
             self.summary.mended = replica.mend_outbox()?;
             if let Some(after) = replica.resend_after()? {
                 self.phase = Phase::Resend { after };
@@ -228,7 +231,12 @@ impl Session {
                 }
                 Phase::Check { after } => self.check(after)?,
                 Phase::Fetch => self.fetch(replica)?,
-                Phase::Done => return Ok(None),
+                Phase::Done => {
+                    if self.summary.is_copy {
+                        replica.forget_copy()?;
+                    }
+                    return Ok(None);
+                }
             };
             if let Some(request) = request {
                 self.summary.requests += 1;

@@ -1,4 +1,4 @@
-//! Switching to the write-ahead log.
+//! Switching to the write-ahead log, and away from it.
 
 use std::{
     thread,
@@ -44,6 +44,21 @@ fn switch(conn: &Connection) -> Result<()> {
         return Ok(());
     }
     let words = format!("the write-ahead log cannot be used, the journal is {answers:?}");
+    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(words)))
+}
+
+/// Folds the log into the file, which stands for itself then and may be given another name.
+///
+/// # Errors
+///
+/// Fails when the database does, or others have it open.
+pub fn fold(conn: &Connection) -> Result<()> {
+    let mut switch = conn.prepare("PRAGMA journal_mode = DELETE")?;
+    let answers: Vec<String> = switch.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
+    if answers == ["delete"] {
+        return Ok(());
+    }
+    let words = format!("the log cannot be folded into the file, the journal is {answers:?}");
     Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(words)))
 }
 

@@ -47,6 +47,9 @@ pub struct Cursor {
     pub held: Digest,
 }
 
+/// The setting of a store that was found to be a copy.
+const COPY: &str = "is_copy";
+
 pub(super) fn get<T: rusqlite::types::FromSql>(
     conn: &Connection,
     key: &str,
@@ -123,6 +126,28 @@ pub fn instance(conn: &Connection) -> Result<Option<[u8; 16]>, StoreError> {
 /// Fails when the database does.
 pub fn set_instance(conn: &Connection, token: [u8; 16]) -> Result<(), StoreError> {
     set(conn, "instance", &token)
+}
+
+/// Whether the store was found to be a copy or put back, and its owner was not told of it yet.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn is_copy(conn: &Connection) -> Result<bool, StoreError> {
+    Ok(get::<Vec<u8>>(conn, COPY)?.is_some())
+}
+
+/// Notes that the store is a copy, or that its owner knows.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn set_copy(conn: &Connection, is_copy: bool) -> Result<(), StoreError> {
+    if is_copy {
+        return set(conn, COPY, &[]);
+    }
+    conn.execute("DELETE FROM meta WHERE key = ?1", [COPY])?;
+    Ok(())
 }
 
 /// The version of the schema that made the rows.

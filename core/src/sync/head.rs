@@ -130,6 +130,12 @@ mod tests {
         assert!(!AuditHead { number: 6, ..head.clone() }.is_signed_by(&public));
         assert!(!AuditHead { hash: [2; 32], ..head.clone() }.is_signed_by(&public));
         assert!(!AuditHead { at: 8, ..head.clone() }.is_signed_by(&public));
+        for (bytes, is_sound) in [(SIGNATURE_BYTES_MAX, true), (SIGNATURE_BYTES_MAX + 1, false)] {
+            assert_eq!(
+                AuditHead { signature: vec![0; bytes], ..head.clone() }.is_sound(),
+                is_sound
+            );
+        }
         let file = HeadsFile::new(std::slice::from_ref(&head));
         let text = serde_json::to_string(&file).unwrap();
         let read: HeadsFile = serde_json::from_str(&text).unwrap();

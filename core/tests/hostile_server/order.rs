@@ -5,12 +5,13 @@ use outrider_core::{
     replica::session::{PULL_BUDGET_BYTES, REQUESTS_MAX, Session},
     sync::{
         codec::{MESSAGE_BYTES_MAX, unpack},
-        frame::{Body, Hello, PROTOCOL_VERSION, PullFrame, PullRequest},
+        frame::{Body, Hello, PROTOCOL_VERSION, PullFrame, PullRequest, StreamDigest},
     },
 };
+use serde_json::json;
 
 use crate::world::{
-    document, document_of, end, greeting, hello, notes, other_digest, stream_of, world,
+    document, document_of, end, greeting, hello, notes, other_digest, stream, stream_of, world,
 };
 
 #[test]
@@ -75,4 +76,60 @@ fn a_conversation_that_never_ends_is_ended() {
     assert!(error.to_string().contains("never ends"), "{error}");
     assert_eq!(session.summary().requests, REQUESTS_MAX);
     world.check();
+}
+
+/// An answer whose end never came is gone on with: what began before it counts from where it began, and what
+/// had ended before stays so.
+#[test]
+fn an_answer_that_breaks_off_is_gone_on_with_from_where_it_was() {
+    let mut world = world();
+    world.replica.reset_cursor().unwrap();
+    let other = RecordId::new(2, [2; 10]);
+    for (pass, begun, reached) in [(0, 5, None), (1, 5, Some(5)), (1, 9, Some(5))] {
+        let begin = PullFrame::Hello(Hello { position: Some(begun), ..greeting() });
+        let PullFrame::Document(mut frame) = document(other, Body::State(world.state.to_bytes()))
+        else {
+            panic!("no document")
+        };
+        frame.pass = pass;
+        world.replica.take_frames(&[begin, PullFrame::Document(frame)], false).unwrap();
+        let progress = world.replica.pull_request(1).unwrap().progress.unwrap();
+        assert_eq!((progress.pass, progress.record, progress.reached), (pass, other, reached));
+    }
+}
+
+/// What an erasure took that the office never had is counted.
+#[test]
+fn an_erasure_says_how_much_went_that_was_not_sent() {
+    let mut world = world();
+    let typed = json!({ "company_name": "Brown", "industry": "retail" });
+    world.replica.update(world.record, typed.as_object().unwrap()).unwrap();
+    let frames = [hello(), PullFrame::Erase(1, world.record), end(Vec::new())];
+    let effect = world.replica.take_frames(&frames, false).unwrap();
+    assert_eq!(effect.erased, (1, 2));
+    assert_eq!(effect.documents, 0);
+}
+
+/// Of a stream it is told whether it differs, however the server counts, and once.
+#[test]
+fn a_stream_differs_by_its_digest_or_by_its_count() {
+    let world = world();
+    let held = stream(Part::Main);
+    let same = StreamDigest {
+        stream: held.clone(),
+        digest: world.replica.pull_request(1).unwrap().held,
+        count: 1,
+    };
+    let differing = |theirs: Vec<StreamDigest>| world.replica.differing_streams(&theirs).unwrap();
+    assert_eq!(differing(vec![same.clone()]), []);
+    assert_eq!(
+        differing(vec![StreamDigest { count: 2, ..same.clone() }]),
+        std::slice::from_ref(&held)
+    );
+    assert_eq!(
+        differing(vec![StreamDigest { digest: [9; 16], ..same.clone() }]),
+        std::slice::from_ref(&held)
+    );
+    assert_eq!(differing(vec![same, other_digest(Part::Main)]), [], "once is enough");
+    assert_eq!(differing(Vec::new()), [held], "the server lost it");
 }

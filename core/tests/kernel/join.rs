@@ -67,6 +67,25 @@ fn a_delta_needs_its_base() {
     assert_eq!(reader, writer.state);
 }
 
+/// What a server says of an actor's last operation is where its next change begins, less one: behind
+/// operations of others that it had seen. Devices fetched every such record whole.
+#[test]
+fn a_base_says_what_an_operation_was_at_most() {
+    let mut writer = Peer::new(actor(1, 0));
+    writer.write(vec![put("name", "Ada")]);
+    let reader = writer.state.clone();
+    let mut base = reader.clock.clone();
+    writer.write(vec![put("name", "Bob")]);
+    let last = base.get_mut(&actor(1, 0)).unwrap();
+    last.op += 7;
+    let delta = writer.state.delta(base.clone(), ["name"]);
+    assert_eq!(reader.clone().join_delta(&delta), DeltaOutcome::Joined);
+    // A copy of this device wrote more under this number.
+    base.get_mut(&actor(1, 0)).unwrap().op -= 8;
+    let delta = writer.state.delta(base, ["name"]);
+    assert_eq!(reader.clone().join_delta(&delta), DeltaOutcome::NeedsWhole);
+}
+
 #[test]
 fn a_delta_carries_keys_that_are_empty_now() {
     let mut writer = Peer::new(actor(1, 0));

@@ -62,8 +62,8 @@ fn a_store_in_use_is_left_alone() {
     }
     let (home, before) = plain();
     let mut open = home.plain();
-    let error = home.error();
-    assert!(matches!(error, SealError::InUse(_)), "{error:?}");
+    let error = home.open().unwrap_err();
+    assert!(matches!(error, ReplicaError::Store(StoreError::InUse(_))), "{error:?}");
     assert!(error.to_string().contains("end that program"), "{error}");
     write_canaries(&mut open, 1);
     assert_ne!(held(&mut open), before);

@@ -19,6 +19,7 @@ use crate::{
     ledger::LEDGER_FILE,
     lock::lock,
     storage::sqlite::{
+        SqliteStorage,
         repair::{Repair, Repaired, repair},
         verify::{Findings, Subject, care, verify},
     },
@@ -88,6 +89,10 @@ pub fn examine(args: &DoctorArgs) -> Result<bool, Box<dyn Error>> {
                 continue;
             }
             done.push(repair(&place.data, what, &findings, SystemClock.now_ms())?);
+            if what == Repair::Salvage {
+                // Opening makes its rows anew.
+                drop(SqliteStorage::open_with_ledger(&place.data, Some(&ledger))?);
+            }
             findings = check()?;
         }
         found = told(&findings, &place.data, is_zh);

@@ -75,7 +75,7 @@ fn flat(
     Ok(vec![Body::Delta(state.delta(base_clock(state, &changes), keys).to_bytes())])
 }
 
-/// The document's clock before `changes`.
+/// The document's clock before `changes`; what an actor's last operation was is known as "before that" alone.
 fn base_clock(state: &State, changes: &[StoredChange]) -> Clock {
     let mut clock = state.clock.clone();
     for change in changes {

@@ -104,7 +104,7 @@ fn bodies(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     let group = PushGroup { changes: vec![nothing; GROUP_CHANGES_MAX] };
     push("1,000 groups of 64", body(liar, vec![group; 1_000]));
     let large = |n: u64| of_customer(record(n), Part::Main, noise(16 << 10, n));
-    push("1,000 changes of 16 KiB that are none", body(liar, apart((0..500).map(large))));
+    push("500 changes of 16 KiB that are none", body(liar, apart((0..500).map(large))));
     let long = PushChange { entity: "x".repeat(8 << 20), ..large(1) };
     push("an entity's name of 8 MiB", body(liar, apart([long])));
 }

@@ -13,9 +13,15 @@ use std::{
 };
 
 use minicbor::bytes::ByteVec;
-use outrider_core::sync::codec::pack;
+use outrider_core::{
+    ids::{ChangeHash, Part},
+    sync::codec::pack,
+};
 
-use crate::world::{Server, TYPE, post};
+use crate::{
+    changes::{ByHand, apart, of_customer, record},
+    world::{Server, TYPE, post},
+};
 
 /// Conversations of the honest device during a flood.
 const SYNCS: usize = 5;
@@ -234,4 +240,80 @@ fn readers_that_do_not_read() {
         );
         hold(address, held, &begin);
     });
+}
+
+/// Each is kept for nobody, and is answered that it waits.
+#[test]
+fn changes_whose_dependencies_never_come() {
+    const AT_ONCE: u64 = 400;
+    let server = Server::start(&[]);
+    let liar = server.liar();
+    let numbers = AtomicU64::new(0);
+    let pushed = flood(&server, move |address, _| {
+        let from = numbers.fetch_add(AT_ONCE, Ordering::Relaxed);
+        let orphans = (from..from + AT_ONCE).map(|number| {
+            let mut hash = [0xdd; 32];
+            hash[..8].copy_from_slice(&number.to_be_bytes());
+            let by_hand = ByHand::named(liar.actor(number as u32), "Orphan");
+            let orphan = ByHand { deps: vec![ChangeHash(hash)], start_op: 9, ..by_hand };
+            of_customer(record(1), Part::Main, orphan.bytes())
+        });
+        let body = pack(&liar.signed(apart(orphans))).unwrap();
+        let answer = post(address, "/v1/push", &liar.token, TYPE, &body);
+        assert!(answer.status == 200 || answer.code() == "busy", "{answer:?}");
+    });
+    assert!(pushed * AT_ONCE >= 20_000, "{pushed}");
+}
+
+/// Ten thousand of anything within one another.
+#[test]
+fn messages_within_messages() {
+    let server = Server::start(&[]);
+    let token = server.liar().token;
+    let zstd = |plain: &[u8]| zstd::bulk::compress(plain, 1).unwrap();
+    let arrays = zstd(&[0x81; 10_000]);
+    let unknown = zstd(&[vec![0x98, 30], vec![0x02, 0x80], vec![0x81; 10_000]].concat());
+    let json = format!("{}{}", r#"{"code":"#, "[".repeat(10_000));
+    flood(&server, move |address, _| {
+        for path in ["/v1/push", "/v1/pull", "/v1/check", "/v1/fetch"] {
+            for body in [&arrays, &unknown] {
+                let answer = post(address, path, &token, TYPE, body);
+                assert!(
+                    matches!(answer.code().as_str(), "message_malformed" | "busy"),
+                    "{answer:?}"
+                );
+            }
+        }
+        let answer = post(address, "/v1/enroll", "", "application/json", json.as_bytes());
+        assert!((400..500).contains(&answer.status), "{answer:?}");
+    });
+}
+
+/// A head at its limits is read; one field or some bytes more are refused with words, and nobody waits.
+#[test]
+fn heads_of_requests_have_limits() {
+    const FIELDS_MAX: usize = 64;
+    const BYTES_MAX: usize = 64 * 1024;
+    let server = Server::start(&[]);
+    let status = |fields: usize, bytes: usize| {
+        let mut stream = server.connect().unwrap();
+        let mut head = "GET /health HTTP/1.1\r\nhost: office\r\nconnection: close\r\n".to_owned();
+        for number in 3..fields {
+            head.push_str(&format!("x-{number}: y\r\n"));
+        }
+        head.push_str("x-last: ");
+        head.push_str(&"y".repeat(bytes.saturating_sub(head.len() + 4)));
+        head.push_str("\r\n\r\n");
+        // It may hang up before all was sent.
+        let _ = stream.write_all(head.as_bytes());
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    assert_eq!(status(FIELDS_MAX, 0), "200");
+    assert_eq!(status(FIELDS_MAX + 1, 0), "431");
+    assert_eq!(status(4, BYTES_MAX - 16), "200");
+    // It is looked at after each piece that was read, of which the last may be as long again.
+    assert_eq!(status(4, 2 * BYTES_MAX + 1_024), "431");
+    assert_eq!(status(4, 100), "200", "and goes on");
 }

@@ -314,3 +314,40 @@ fn a_damaged_phone_gets_its_record_back_with_its_edits_on_top() {
     let held = ben.replica.pull_request(0).unwrap().held;
     assert_eq!(held, anna.replica.pull_request(0).unwrap().held);
 }
+
+/// The pages of documents were torn, those of their history were not: they were lost for good.
+#[test]
+fn documents_that_are_gone_come_back_from_their_history() {
+    let world = World::open();
+    let mut anna = world.phone("anna");
+    let [first, second] = ["Acme", "Brown"].map(|name| customer(&mut anna, name));
+    world.sync(&mut anna);
+    anna.replica.update(first, &fields(json!({ "employees": 13 }))).unwrap();
+    world.sync(&mut anna);
+    let conn = disk(&world);
+    let all = "SELECT group_concat(one) FROM (
+        SELECT hex(content) || hex(digest) || position || hex(family) || entity AS one
+        FROM document ORDER BY record, part)";
+    let before: String = conn.query_row(all, [], |row| row.get(0)).unwrap();
+    let documents = count(&conn, "SELECT count(*) FROM document");
+    for record in [first, second] {
+        conn.execute("DELETE FROM document WHERE record = ?1", [record.as_bytes()]).unwrap();
+        conn.execute("DELETE FROM customer WHERE id = ?1", [record.as_bytes()]).unwrap();
+    }
+    assert!(count(&conn, "SELECT count(*) FROM document") < documents);
+    let found = check(&world);
+    assert!(found.problem_count >= 4, "{:?}", found.problems);
+    let data = world.folder.path().join("server");
+    let done = repair(&data, Repair::Documents, &found, NOW).unwrap();
+    assert_eq!((done.repaired, done.lost), (4, 0));
+    let after: String = conn.query_row(all, [], |row| row.get(0)).unwrap();
+    assert_eq!(after, before);
+    assert_eq!(check(&world).problem_count, 0, "{:?}", check(&world).problems);
+    let mut ben = world.phone("ben");
+    world.sync(&mut ben);
+    assert_eq!(ben.replica.get(first).unwrap(), anna.replica.get(first).unwrap());
+    assert_eq!(
+        ben.replica.text(second, "notes").unwrap(),
+        anna.replica.text(second, "notes").unwrap()
+    );
+}

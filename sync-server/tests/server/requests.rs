@@ -12,7 +12,7 @@ use outrider_core::{
         sign,
     },
 };
-
+use outrider_sync_server::body::QUESTION_BYTES_MAX;
 use serde_json::{Value, json};
 
 use crate::world::{Answer, Office, signing_key};
@@ -168,6 +168,33 @@ fn a_push_must_be_its_devices_own_and_within_limits() {
     }
 }
 
+/// What is just within the limits of a push and of a question is looked at, one more is not.
+#[test]
+fn requests_at_their_limits_are_read() {
+    let office = Office::open(&[]);
+    let (token, device) = office.enrolled();
+    let device: DeviceId = device.parse().unwrap();
+    let mut groups = vec![group(GROUP_CHANGES_MAX); PUSH_CHANGES_MAX / GROUP_CHANGES_MAX];
+    groups.push(group(PUSH_CHANGES_MAX % GROUP_CHANGES_MAX));
+    let answer = push(&office, &token, &signed(device, groups.clone()));
+    assert_eq!(answer.status, 200);
+    let answers: PushResponse = codec::unpack(&answer.body, 1 << 20).unwrap();
+    assert_eq!(answers.answers.len(), PUSH_CHANGES_MAX);
+    groups.push(group(1));
+    let answer = push(&office, &token, &signed(device, groups));
+    assert_eq!(answer.error(), (413, "too_many_changes".to_owned()));
+
+    // Bytes in CBOR have a head of five.
+    let question =
+        |bytes: usize| codec::pack(&minicbor::bytes::ByteVec::from(vec![0; bytes - 5])).unwrap();
+    for path in ["/v1/pull", "/v1/check", "/v1/fetch"] {
+        let within = office.post(path, &token, TYPE, &question(QUESTION_BYTES_MAX));
+        assert_eq!(within.error(), (400, "message_malformed".to_owned()), "{path}");
+        let beyond = office.post(path, &token, TYPE, &question(QUESTION_BYTES_MAX + 1));
+        assert_eq!(beyond.error(), (413, "message_too_large".to_owned()), "{path}");
+    }
+}
+
 /// A thousand compressed changes of a few hundred bytes each were 300 MB once the server had read
 /// them, and stayed in its memory until the commit.
 #[test]
@@ -217,7 +244,9 @@ fn a_check_and_a_fetch_are_answered() {
     let name = DocumentName { record: RecordId::new(1, [1; 10]), part: Part::Main };
     let request =
         |count: usize| codec::pack(&FetchRequest { documents: vec![name.clone(); count] }).unwrap();
-    assert_eq!(office.post("/v1/fetch", &token, TYPE, &request(1)).status, 200);
+    for count in [1, FETCH_DOCUMENTS_MAX] {
+        assert_eq!(office.post("/v1/fetch", &token, TYPE, &request(count)).status, 200);
+    }
     let answer = office.post("/v1/fetch", &token, TYPE, &request(FETCH_DOCUMENTS_MAX + 1));
     assert_eq!(answer.error(), (413, "too_many_documents".to_owned()));
 }

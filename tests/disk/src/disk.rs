@@ -111,12 +111,14 @@ impl Disk {
             Keep::Sectors(seed) => Some(Chance(seed)),
         };
         let mut state = self.0.state();
-        // What somebody else than SQLite removed stays away, alone or with its folder.
-        state.shadows.retain(|path, shadow| {
+        // What somebody else than SQLite removed stays away, alone or with its folder; and what somebody
+        // else put in its place stays, which they synced.
+        state.shadows.retain(|path, (number, shadow)| {
             let has_folder = path.parent().is_some_and(Path::exists);
-            has_folder && (path.exists() || shadow.is_removed())
+            let is_same = number_of(path).is_none_or(|there| number.is_none_or(|one| one == there));
+            has_folder && is_same && (path.exists() || shadow.is_removed())
         });
-        for (path, shadow) in &mut state.shadows {
+        for (path, (_, shadow)) in &mut state.shadows {
             let content = shadow.after_power(|| chance.as_mut().is_some_and(Chance::flip));
             put(path, content.as_deref())
                 .map_err(|source| DiskError::File { path: path.clone(), source })?;
@@ -160,7 +162,16 @@ struct State {
     plan: Option<Plan>,
     faults: u64,
     done: Vec<Done>,
-    shadows: BTreeMap<PathBuf, Shadow>,
+    /// With the number that the system gave the file, once it was open.
+    shadows: BTreeMap<PathBuf, (Option<FileNumber>, Shadow)>,
+}
+
+/// What tells a file from another one that takes its name.
+pub(crate) type FileNumber = u64;
+
+/// The number of the file that has this name now.
+pub(crate) fn number_of(path: &Path) -> Option<FileNumber> {
+    fs::metadata(path).ok().map(|known| std::os::unix::fs::MetadataExt::ino(&known))
 }
 
 /// Who watches the file, if anybody does.
@@ -185,14 +196,38 @@ impl Watched {
         Some(plan.mode)
     }
 
-    /// Notes what happens to a file. The first time, what is there counts as durable: nothing in this
-    /// process has it open then, so that reading it releases nobody's locks.
-    pub(crate) fn note(&self, path: &Path, what: impl FnOnce(&mut Shadow)) {
+    /// A file is about to be opened. The first time, what is there counts as durable: nothing in this
+    /// process has it open then, so that reading it releases nobody's locks. So it is with a file that
+    /// somebody else than SQLite gave its name.
+    pub(crate) fn begin(&self, path: &Path) {
         let mut state = self.state();
-        if !state.shadows.contains_key(path) {
-            state.shadows.insert(path.to_owned(), Shadow::of(fs::read(path).ok()));
+        let known = state.shadows.get(path).and_then(|(number, _)| *number);
+        let there = number_of(path);
+        let is_another = matches!((known, there), (Some(known), Some(there)) if known != there);
+        if is_another || !state.shadows.contains_key(path) {
+            state.shadows.insert(path.to_owned(), (there, Shadow::of(fs::read(path).ok())));
         }
-        if let Some(shadow) = state.shadows.get_mut(path) {
+    }
+
+    /// It was opened; returns its number.
+    pub(crate) fn opened(&self, path: &Path) -> Option<FileNumber> {
+        let number = number_of(path);
+        if let Some((known, _)) = self.state().shadows.get_mut(path) {
+            *known = number;
+        }
+        number
+    }
+
+    /// Notes what happens to a file, unless another one has its name by now.
+    pub(crate) fn note(
+        &self,
+        path: &Path,
+        number: Option<FileNumber>,
+        what: impl FnOnce(&mut Shadow),
+    ) {
+        if let Some((known, shadow)) = self.state().shadows.get_mut(path)
+            && (number.is_none() || *known == number)
+        {
             what(shadow);
         }
     }
@@ -204,7 +239,7 @@ impl Watched {
         let mut state = self.state();
         let neighbours =
             state.shadows.iter_mut().filter(|(other, _)| other.parent() == path.parent());
-        neighbours.for_each(|(_, shadow)| shadow.sync_name());
+        neighbours.for_each(|(_, (_, shadow))| shadow.sync_name());
     }
 }
 

@@ -19,7 +19,7 @@ use std::{
 use rusqlite::ffi;
 
 use crate::{
-    disk::{Watched, watcher_of},
+    disk::{FileNumber, Watched, watcher_of},
     fault::{Mode, Operation},
     shadow::Shadow,
 };
@@ -43,6 +43,8 @@ struct File {
 struct Watch {
     disk: Arc<Watched>,
     path: PathBuf,
+    /// What tells the file from another one that takes its name.
+    number: Option<FileNumber>,
     /// Whether its first sync syncs the folder, too: SQLite does so with logs that it creates.
     syncs_folder: AtomicBool,
 }
@@ -167,7 +169,8 @@ unsafe extern "C" fn open(
     let path = unsafe { path_of(name) };
     let is_log = flags & LOGS != 0 && flags & ffi::SQLITE_OPEN_CREATE != 0;
     let watch = path.and_then(|path| {
-        Some(Watch { disk: watcher_of(&path)?, path, syncs_folder: AtomicBool::new(is_log) })
+        let disk = watcher_of(&path)?;
+        Some(Watch { disk, path, number: None, syncs_folder: AtomicBool::new(is_log) })
     });
     let ours = file.cast::<File>();
     // SAFETY: SQLite gives as much room as `szOsFile` says; without methods the file counts as not open.
@@ -179,7 +182,7 @@ unsafe extern "C" fn open(
         if disk.ask(Operation::Open, path).is_some() {
             return ffi::SQLITE_CANTOPEN;
         }
-        disk.note(path, |_| ());
+        disk.begin(path);
     }
     let vfs = REAL.load(Ordering::Acquire);
     // SAFETY: the real VFS gets its own structure and the room behind ours, which is as large as it asked.
@@ -194,7 +197,9 @@ unsafe extern "C" fn open(
             return code;
         }
         (*ours).base.pMethods = &raw const METHODS;
-        (*ours).watch = watch.map_or(ptr::null_mut(), |watch| Box::into_raw(Box::new(watch)));
+        let opened = |watch: Watch| Watch { number: watch.disk.opened(&watch.path), ..watch };
+        (*ours).watch =
+            watch.map_or(ptr::null_mut(), |watch| Box::into_raw(Box::new(opened(watch))));
         code
     }
 }
@@ -211,13 +216,13 @@ unsafe extern "C" fn delete(
         if disk.ask(Operation::Delete, path).is_some() {
             return ffi::SQLITE_IOERR_DELETE;
         }
-        disk.note(path, |_| ());
+        disk.begin(path);
     }
     let vfs = REAL.load(Ordering::Acquire);
     // SAFETY: the real VFS gets its own structure. The folder is not synced: the shadow stands for that.
     let code = unsafe { (*vfs).xDelete.map_or(ffi::SQLITE_ERROR, |delete| delete(vfs, name, 0)) };
     if let Some((disk, path)) = watch.filter(|_| code == ffi::SQLITE_OK) {
-        disk.note(&path, |shadow| shadow.delete(syncs_folder != 0));
+        disk.note(&path, None, |shadow| shadow.delete(syncs_folder != 0));
     }
     code
 }
@@ -291,7 +296,7 @@ unsafe extern "C" fn write(
         (watch_of(file), std::slice::from_raw_parts(buffer.cast::<u8>(), length))
     };
     if let (Some(watch), Ok(at), ffi::SQLITE_OK) = (watch, usize::try_from(at), code) {
-        watch.disk.note(&watch.path, |shadow| shadow.write(at, bytes));
+        watch.disk.note(&watch.path, watch.number, |shadow| shadow.write(at, bytes));
     }
     failure.unwrap_or(code)
 }
@@ -305,7 +310,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, size: ffi::sqlite3_i
     // SAFETY: the file is open.
     let watch = unsafe { watch_of(file) };
     if let (Some(watch), Ok(size), ffi::SQLITE_OK) = (watch, usize::try_from(size), code) {
-        watch.disk.note(&watch.path, |shadow| shadow.truncate(size));
+        watch.disk.note(&watch.path, watch.number, |shadow| shadow.truncate(size));
     }
     code
 }
@@ -318,14 +323,14 @@ unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, flags: c_int) -> c_int {
     };
     match watch.disk.ask(Operation::Sync, &watch.path) {
         None => {
-            watch.disk.note(&watch.path, Shadow::sync);
+            watch.disk.note(&watch.path, watch.number, Shadow::sync);
             if watch.syncs_folder.swap(false, Ordering::Relaxed) {
                 watch.disk.note_folder(&watch.path);
             }
         }
         Some(Mode::SyncLies) => {}
         Some(Mode::SyncFails) => {
-            watch.disk.note(&watch.path, Shadow::forget);
+            watch.disk.note(&watch.path, watch.number, Shadow::forget);
             return ffi::SQLITE_IOERR_FSYNC;
         }
         Some(Mode::Error | Mode::Full | Mode::Short | Mode::Power) => {

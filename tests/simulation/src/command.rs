@@ -173,7 +173,7 @@ struct KillArgs {
     #[arg(long)]
     no_points: bool,
     /// How often a point in a loop is tried: at the first step, the second, and so on
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 20)]
     times: usize,
     /// The program `outrider`, built without `--release`, which has no points [default: beside this
     /// program]

@@ -12,6 +12,7 @@ mod dump;
 mod town;
 
 mod device;
+mod mend;
 mod office;
 mod paths;
 

@@ -19,6 +19,7 @@
 //! * `shrink`: a run that fails, made smaller. * `report`: many runs, in numbers. * `output`, `command`: the program.
 //! * `model`: everything that can happen within bounds, and samples of it on the real code.
 //! * `faults`: disks that fail, below SQLite.
+//! * `older`: data as an older version wrote them.
 //! * [`kill`]: real processes that are killed; chance alone can be repeated there.
 
 mod dice;
@@ -53,6 +54,7 @@ mod faults;
 pub mod kill;
 mod model;
 
+mod older;
 mod output;
 
 pub mod command;

@@ -34,10 +34,6 @@ pub(super) fn in_chinese(error: &SealError) -> String {
             "本程序不支持加密；请使用带 `sqlcipher` 功能的版本，或不要指定密钥；没有打开任何文件"
                 .to_owned()
         }
-        SealError::InUse(path) => format!(
-            "要加密 {}，但另一程序正在使用它；请结束该程序（例如 `outrider sync --watch`）后重试，没有作任何更改",
-            path.display()
-        ),
         SealError::File { path, source } => format!("无法使用 {}：{source}", path.display()),
     }
 }

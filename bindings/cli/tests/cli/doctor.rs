@@ -128,3 +128,55 @@ fn a_bundle_is_shown_written_once_and_can_be_read_again() {
     assert!(!format!("{structure:?}").contains("Kanarienvogel"));
     assert_eq!(device.fail(&["bundle", "--out", place]).1, "file_exists");
 }
+
+/// Pages of the server's file are torn: it serves what it can read, says what to do, and after that has
+/// everything again, from its own pages and from the devices.
+#[test]
+fn a_torn_file_of_a_server_is_served_as_far_as_it_can_be_read_and_salvaged() {
+    const PAGE: usize = 4_096;
+    let server = Server::start();
+    let device = server.device("anna");
+    let lines: String = (0..300)
+        .map(|number| {
+            let fields = json!({ "company_name": format!("Acme {number}") });
+            format!("{}\n", json!({ "do": "create", "entity": "customer", "fields": fields }))
+        })
+        .collect();
+    assert_eq!(device.feed(&["batch"], &lines).code, 0);
+    device.json(&["sync"]);
+    let data = server.data.path().to_owned();
+    let copy = tempfile::tempdir().unwrap();
+    let conn = Connection::open(data.join("outrider.db")).unwrap();
+    conn.pragma_update_and_check(None, "wal_checkpoint", "TRUNCATE", |_| Ok(())).unwrap();
+    // Pages of the documents, not those that say what the tables are.
+    let pages: Vec<u32> = conn
+        .prepare("SELECT pageno FROM dbstat WHERE name = 'document' AND pagetype = 'leaf'")
+        .and_then(|mut query| query.query_map([], |row| row.get(0))?.collect())
+        .unwrap();
+    drop(conn);
+    for entry in fs::read_dir(&data).unwrap().flatten() {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let file = copy.path().join("outrider.db");
+    let mut bytes = fs::read(&file).unwrap();
+    for page in pages.iter().skip(2).step_by(5) {
+        let at = usize::try_from(page - 1).unwrap() * PAGE;
+        bytes[at..at + 64].fill(0xff);
+    }
+    fs::write(&file, &bytes).unwrap();
+    let place = copy.path().to_str().unwrap().to_owned();
+    let doctor = |more: &[&str]| {
+        let args = [&["server", "doctor", "--data", &place] as &[&str], more].concat();
+        finish(program(copy.path()).args(args), "")
+    };
+    let told = doctor(&[]);
+    assert!(told.code == 1 && told.stdout.contains("--fix salvage"), "{told:?}");
+    let told = doctor(&["--language", "zh"]);
+    assert!(told.code == 1 && told.stdout.contains("损坏"), "{told:?}");
+    let done = doctor(&["--fix", "salvage", "--fix", "documents", "--yes"]);
+    assert!(done.stdout.contains("are in the new file"), "{done:?}");
+    let kept = fs::read_dir(copy.path()).unwrap().flatten();
+    let kept = kept.filter(|entry| entry.file_name().to_string_lossy().contains(".torn-")).count();
+    assert_eq!(kept, 1);
+    assert_eq!(doctor(&[]).code, 0, "{:?}", doctor(&[]));
+}

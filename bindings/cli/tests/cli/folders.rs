@@ -7,7 +7,7 @@ use std::{
 
 use outrider_sync_server::storage::sqlite::SqliteStorage;
 
-use crate::support::{finish, program};
+use crate::support::{Device, Server, finish, program};
 
 #[test]
 fn a_device_leaves_the_data_of_a_server_alone() {
@@ -77,4 +77,32 @@ fn a_server_that_is_refused_has_not_touched_the_data() {
     assert_eq!(second.code, 1);
     assert!(second.stderr.contains("another server uses"), "{second:?}");
     assert!(fs::read(&database).unwrap() == before, "it is as it was");
+}
+
+/// Whoever puts a phone back from a copy, or goes on with a second one, is told once.
+#[test]
+fn who_goes_on_from_a_copy_is_told_so_once_and_both_go_on() {
+    let server = Server::start();
+    let device = server.device("anna");
+    let record = device.create(&["customer", "company_name=Acme"]);
+    device.json(&["sync"]);
+    let copies = [("en", "is a copy or was put back"), ("zh", "副本")].map(|(language, words)| {
+        let copy = Device::bare();
+        for entry in fs::read_dir(device.home.path()).unwrap().flatten() {
+            if entry.file_name() != "instance" {
+                fs::copy(entry.path(), copy.home.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let set = ["edit", &record, &format!("wechat=from-{language}")];
+        assert_eq!(copy.run(&set).code, 0, "{:?}", copy.run(&set));
+        let said = copy.run(&["--language", language, "sync"]);
+        assert!(said.code == 0 && said.stdout.contains(words), "{said:?}");
+        let again = copy.run(&["--language", language, "sync"]);
+        assert!(again.code == 0 && !again.stdout.contains(words), "{again:?}");
+        copy
+    });
+    device.json(&["sync"]);
+    let conflicts = device.run(&["conflicts"]).stdout;
+    assert!(conflicts.contains("from-en") && conflicts.contains("from-zh"), "{conflicts}");
+    drop(copies);
 }

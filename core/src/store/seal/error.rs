@@ -66,10 +66,4 @@ pub enum SealError {
          key: nothing was opened"
     )]
     NoCipher,
-    /// The file is to be encrypted, and others have it open.
-    #[error(
-        "{0} is to be encrypted, and another program has it open; end that program (such as `outrider \
-         sync --watch`) and try again, nothing was changed"
-    )]
-    InUse(PathBuf),
 }

@@ -25,7 +25,7 @@ use super::{Form, SealError, connect, form_of, is_unreadable, key_spec};
 use crate::{
     keys::{StoreKey, private, sync_folder},
     points,
-    store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, is_foreign},
+    store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, hold::hold, is_foreign},
 };
 
 /// What the name of the encrypted copy ends with until it takes the place of the plain file.
@@ -93,28 +93,6 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 fn mark_of(conn: &Connection) -> rusqlite::Result<i32> {
     conn.pragma_query_value(None, "application_id", |row| row.get(0))
-}
-
-/// Makes sure that nobody else has the file open, and that nobody opens it until this ends.
-fn hold(plain: &Connection, path: &Path) -> Result<(), StoreError> {
-    let in_use = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-            StoreError::from(SealError::InUse(path.to_owned()))
-        }
-        Some(_) | None => error.into(),
-    };
-    plain.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
-    plain.pragma_update(None, "synchronous", "FULL")?;
-    plain.pragma_update(None, "fullfsync", true)?;
-    // Who has a connection keeps the log; without it there is one file, and one lock on it.
-    let mode: String = plain
-        .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
-        .map_err(in_use)?;
-    if !mode.eq_ignore_ascii_case("delete") {
-        return Err(SealError::InUse(path.to_owned()).into());
-    }
-    plain.execute_batch("BEGIN EXCLUSIVE; COMMIT").map_err(in_use)?;
-    Ok(())
 }
 
 fn write_copy(plain: &Connection, draft: &Path, key: &StoreKey) -> Result<(), StoreError> {

@@ -24,12 +24,12 @@ use outrider_core::{
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Doing, document, rows, stream::StreamChanges, to_sql};
-use crate::storage::{Content, StorageError, StoredDocument, TextContent};
+use crate::storage::{Content, StorageError, StoredDocument, TextContent, access::alone};
 
 const DOING: &str = "making a damaged document anew";
 
 /// What the row of a damaged document still says.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Remains {
     entity: Option<String>,
     family: Option<RecordId>,
@@ -170,21 +170,22 @@ fn generation_of(
     known.find(fits).unwrap_or(first)
 }
 
-/// Whose the feed says that a document is: its entity and its family.
+/// Whose the feed says that a document is: its entity and its family, not the unit of the record alone.
 fn place_of(
     conn: &Connection,
     id: &DocumentId,
 ) -> Result<Option<(String, RecordId)>, StorageError> {
     conn.prepare_cached(
         "SELECT r.entity, r.family FROM record_feed r
-         WHERE r.record = ?1 AND r.part = ?2 AND r.gone = 0
+         WHERE r.record = ?1 AND r.part = ?2 AND r.gone = 0 AND r.family <> ?3
            AND EXISTS (SELECT 1 FROM family_feed f WHERE f.family = r.family)
          ORDER BY r.position DESC LIMIT 1",
     )
     .doing(DOING)?
-    .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| {
-        Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?)))
-    })
+    .query_row(
+        params![id.record.as_bytes(), id.part.as_str(), alone(id.record).as_bytes()],
+        |row| Ok((row.get(0)?, RecordId::from_bytes(row.get(1)?))),
+    )
     .optional()
     .doing(DOING)
 }
@@ -247,13 +248,70 @@ pub(super) fn remake(
         streams.add(&stored.entity, &id.part, &digest);
         streams.write(conn)?;
     }
+    show(conn, id, &stored)?;
+    Ok(Healed::Rebuilt(why))
+}
+
+/// Writes the typed rows of a document that was made anew, and what it is found by.
+pub(super) fn show(
+    conn: &Connection,
+    id: &DocumentId,
+    stored: &StoredDocument,
+) -> Result<(), StorageError> {
     rows::project(conn, id, &stored.entity, &stored.content)?;
     if let Some(entity) = Schema::current().entity(&stored.entity) {
         let mut changed = Changed::default();
         changed.note(entity, id.record);
         rows::index(conn, &changed)?;
     }
-    Ok(Healed::Rebuilt(why))
+    Ok(())
+}
+
+/// Documents of which there are changes, and nothing else any more: their own pages were torn.
+pub(super) fn missing(conn: &Connection) -> Result<Vec<DocumentId>, StorageError> {
+    let mut query = conn
+        .prepare(
+            "SELECT DISTINCT c.record, c.part FROM change c
+             LEFT JOIN document d ON d.record = c.record AND d.part = c.part
+             WHERE d.record IS NULL ORDER BY c.record, c.part",
+        )
+        .doing(DOING)?;
+    let mut rows = query.query([]).doing(DOING)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().doing(DOING)? {
+        found.push(document::id_of(row)?);
+    }
+    Ok(found)
+}
+
+/// Makes a missing document anew from its history, where the feed says that it stands; none if one of the two
+/// does not say enough.
+pub(super) fn bring_back(
+    conn: &Connection,
+    id: &DocumentId,
+) -> Result<Option<StoredDocument>, StorageError> {
+    let remains = Remains::default();
+    let (Some(changes), Some((entity, family))) = (history(conn, id)?, place_of(conn, id)?) else {
+        return Ok(None);
+    };
+    let Some(content) = content_of(id, &changes.bytes, &remains) else { return Ok(None) };
+    let (generation, heads) = match &content {
+        Content::Flat(state) => (state.generation, state.head_hashes()),
+        Content::Text(text) => (text.generation, text.heads.clone()),
+    };
+    let digest = digest::of_document(id, generation, &heads);
+    let position = u64::try_from(changes.position).unwrap_or(0);
+    let unit = alone(id.record);
+    let is_alone = conn
+        .prepare_cached("SELECT 1 FROM record_feed WHERE record = ?1 AND part = ?2 AND family = ?3")
+        .and_then(|mut query| {
+            query.exists(params![id.record.as_bytes(), id.part.as_str(), unit.as_bytes()])
+        })
+        .doing(DOING)?;
+    let place = (entity.as_str(), family, is_alone.then_some(unit));
+    document::write(conn, id, place, &content, &digest, position)?;
+    // The streams counted it all the time, unless it was re-rooted; `verify` tells.
+    Ok(Some(StoredDocument { entity, family, content, position }))
 }
 
 /// Writes the columns of a document's changes anew from their bytes; how many were wrong. A change

@@ -5,15 +5,16 @@
 //! derived goes into the table `quarantine` first. Each may be run again.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     str::FromStr,
+    time::Duration,
 };
 
 use outrider_core::{
-    doctor::salvage::{SavedTable, copy_tables},
+    doctor::salvage::{ReplaceError, ReplacePoints, Replacement, SavedTable, copy_tables},
     ids::DocumentId,
-    time::{TimestampMs, to_rfc3339},
+    store::{StoreError, hold, journal},
+    time::TimestampMs,
 };
 use rusqlite::{Connection, OpenFlags, params};
 use serde::Serialize;
@@ -27,6 +28,11 @@ use super::{
 use crate::storage::{AuditLine, SCOPE_ALL, StorageError};
 
 const DOING: &str = "repairing the database";
+/// How long others are waited for who have the database open.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The points at which a crash is tried.
+const POINTS: ReplacePoints =
+    ["server.salvage.drafted", "server.salvage.linked", "server.salvage.named"];
 
 /// A repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -192,6 +198,15 @@ fn remake_documents(
             Healed::Lost(_) | Healed::Known => lost += 1,
         }
     }
+    for id in heal::missing(conn)? {
+        match heal::bring_back(conn, &id)? {
+            Some(stored) => {
+                heal::show(conn, &id, &stored)?;
+                remade += 1;
+            }
+            None => lost += 1,
+        }
+    }
     Ok((remade, lost))
 }
 
@@ -278,33 +293,26 @@ fn count_streams(conn: &Connection) -> Result<u64, StorageError> {
 
 /// Copies every row that can be read into a new file, which takes the old one's place.
 fn salvage(folder: &Path, now_ms: TimestampMs) -> Result<Repaired, StorageError> {
+    const NOTHING: &str = "nothing can be read of the database; put back a backup with `restore`";
     let path = folder.join(DATABASE_FILE);
-    let draft = folder.join(format!("{DATABASE_FILE}.salvage"));
-    let open = |path: &Path| {
-        let path = path.display().to_string();
-        move |source| StorageError::Open { path, source }
-    };
-    let with = |path: &Path, end: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(end);
-        PathBuf::from(name)
-    };
-    for end in ["", "-wal", "-shm"] {
-        match fs::remove_file(with(&draft, end)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(open(&draft)(error));
-            }
-            Ok(()) | Err(_) => {}
-        }
+    if !hold::begins_well(&path) {
+        return Err(StorageError::Damaged(NOTHING.to_owned()));
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let old = Connection::open_with_flags(&path, flags).doing(DOING)?;
+    old.busy_timeout(PATIENCE).doing(DOING)?;
+    let replacement = Replacement::begin(folder, old).map_err(replacing)?;
     let tables = {
-        let new = connection::open(&draft, connection::Role::Writer, Durability::Synced)?;
+        let role = connection::Role::Writer;
+        let new = connection::open(replacement.draft(), role, Durability::Synced)?;
         migrate::make_tables(&new)?;
         new.pragma_update(None, "foreign_keys", false).doing(DOING)?;
         new.execute_batch("BEGIN IMMEDIATE").doing(DOING)?;
-        let tables = copy_tables(&old, &new).map_err(rows::asked)?;
+        let tables = copy_tables(replacement.old(), &new).map_err(rows::asked)?;
+        // Of documents on torn pages the history may be whole.
+        for id in heal::missing(&new)? {
+            heal::bring_back(&new, &id)?;
+        }
         // Rows and scopes are made anew by the server that opens it.
         new.execute_batch(
             "UPDATE meta SET schema_version = 0;
@@ -313,25 +321,26 @@ fn salvage(folder: &Path, now_ms: TimestampMs) -> Result<Repaired, StorageError>
              COMMIT;",
         )
         .doing(DOING)?;
-        new.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).doing(DOING)?;
+        journal::fold(&new).doing(DOING)?;
         tables
     };
-    drop(old);
     if tables.iter().all(|table| table.rows == 0) {
-        let words = "nothing can be read of the database; put back a backup with `restore`";
-        return Err(StorageError::Damaged(words.to_owned()));
+        return Err(StorageError::Damaged(NOTHING.to_owned()));
     }
-    let time = to_rfc3339(now_ms).replace([':', '.'], "");
-    let kept_in = folder.join(format!("{DATABASE_FILE}.torn-{time}"));
-    for end in ["-wal", "-shm", ""] {
-        let from = with(&path, end);
-        if from.exists() {
-            fs::rename(&from, with(&kept_in, end)).map_err(open(&from))?;
-        }
-    }
-    fs::rename(&draft, &path).map_err(open(&path))?;
-    crate::durable::sync_folder_of(&path).map_err(open(&path))?;
+    let kept_in = Some(replacement.finish(now_ms, POINTS).map_err(replacing)?);
     let repaired = tables.iter().map(|table| table.rows).sum();
     let lost = tables.iter().filter(|table| table.is_torn).count() as u64;
-    Ok(Repaired { repair: Repair::Salvage, repaired, lost, kept_in: Some(kept_in), tables })
+    Ok(Repaired { repair: Repair::Salvage, repaired, lost, kept_in, tables })
+}
+
+fn replacing(error: ReplaceError) -> StorageError {
+    match error {
+        ReplaceError::Store(StoreError::InUse(path)) => {
+            StorageError::InUse { path: path.display().to_string() }
+        }
+        ReplaceError::Store(error) => rows::asked(error),
+        ReplaceError::File { path, source } => {
+            StorageError::Open { path: path.display().to_string(), source }
+        }
+    }
 }

@@ -94,6 +94,7 @@ pub(super) fn asked(error: StoreError) -> StorageError {
         | StoreError::DamagedChange { .. }
         | StoreError::TooNew { .. }
         | StoreError::Foreign(_)
+        | StoreError::InUse(_)
         | StoreError::OldSqlite(_)
         | StoreError::Seal(_)
         | StoreError::Damaged(_)) => damaged(other),

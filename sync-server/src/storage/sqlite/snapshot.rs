@@ -4,10 +4,11 @@
 //! `VACUUM INTO` reads within one transaction, so the copy is consistent while the server writes
 //! on, and it holds no free pages: what was erased is not in it.
 
-use std::{io::Read as _, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use outrider_core::{
     ids::{ChangeHash, RecordId},
+    store::{hold, journal},
     sync::digest,
     time::TimestampMs,
 };
@@ -16,9 +17,6 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
 pub use super::backups::BACKUPS_KEPT;
 use super::{DATABASE_FILE, Doing, Durability, backups, connection, feed, ledger, migrate, to_sql};
 use crate::{ledger::Reached, storage::StorageError};
-
-/// What each database of SQLite begins with.
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What a copy of the database holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,19 +220,14 @@ pub fn forget_ledger(folder: &Path) -> Result<(), StorageError> {
 pub fn retire(folder: &Path) -> Result<bool, StorageError> {
     const PATIENCE: Duration = Duration::from_secs(2);
     let file = folder.join(DATABASE_FILE);
-    // Of a file that is no database SQLite would take the log away, which may be all there is.
-    let begins_well = std::fs::File::open(&file).is_ok_and(|mut file| {
-        let mut magic = [0; SQLITE_MAGIC.len()];
-        file.read_exact(&mut magic).is_ok() && magic == *SQLITE_MAGIC
-    });
-    if !begins_well {
+    if !hold::begins_well(&file) {
         return Ok(false);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let retired = Connection::open_with_flags(&file, flags).and_then(|conn| {
         conn.busy_timeout(PATIENCE)?;
         // Only the last connection may leave this mode, and it takes the log away.
-        conn.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+        journal::fold(&conn)
     });
     match retired {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {

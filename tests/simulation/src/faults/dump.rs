@@ -53,10 +53,12 @@ impl Dump {
         told.collect()
     }
 
-    /// Rows that both `before` and `after` have and this has not.
-    pub(super) fn missing(&self, before: &Self, after: &Self) -> Vec<String> {
+    /// Rows that both `before` and `after` have and this has not, of all tables or of those that are named.
+    pub(super) fn missing(&self, before: &Self, after: &Self, of: Option<&[&str]>) -> Vec<String> {
         let none = BTreeSet::new();
-        let told = before.0.iter().filter_map(|(name, rows)| {
+        let tables = before.0.iter();
+        let asked = tables.filter(|(name, _)| of.is_none_or(|of| of.contains(&name.as_str())));
+        let told = asked.filter_map(|(name, rows)| {
             let (here, after) =
                 (self.0.get(name).unwrap_or(&none), after.0.get(name).unwrap_or(&none));
             let gone = rows.iter().filter(|row| after.contains(row) && !here.contains(row)).count();

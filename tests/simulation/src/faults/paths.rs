@@ -57,6 +57,8 @@ pub(super) struct StoragePath {
     pub(super) act: fn(&mut Town) -> Result<String, Failure>,
     /// Whether phones hold what the server holds at the end; else they only agree with each other.
     pub(super) is_seen_by_all: bool,
+    /// Whether what follows from documents, or is known of the server, is not there meanwhile and made anew.
+    pub(super) leaves_rows: bool,
 }
 
 impl StoragePath {
@@ -73,6 +75,7 @@ impl StoragePath {
             prepare: nothing,
             act,
             is_seen_by_all: true,
+            leaves_rows: false,
         }
     }
 
@@ -96,6 +99,10 @@ impl StoragePath {
         Self { side: Side::Phone(NEWCOMER), ..self }
     }
 
+    pub(super) const fn leaving_rows(self) -> Self {
+        Self { leaves_rows: true, ..self }
+    }
+
     pub(super) const fn hidden_from_phones(self) -> Self {
         Self { is_seen_by_all: false, ..self }
     }
@@ -105,9 +112,9 @@ fn nothing(_: &mut Town) -> Result<(), Failure> {
     Ok(())
 }
 
-/// All of them: those of phones, then those of the server.
+/// All of them: those of phones, those of the server, and those on which something is made good.
 pub(super) fn all() -> impl Iterator<Item = &'static StoragePath> {
-    super::device::PATHS.iter().chain(super::office::PATHS)
+    super::device::PATHS.iter().chain(super::office::PATHS).chain(super::mend::PATHS)
 }
 
 /// Leaves nothing of a folder.

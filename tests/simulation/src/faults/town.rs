@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    ffi::OsString,
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
@@ -45,6 +46,9 @@ const ROUNDS_MAX: usize = 8;
 const BUDGET_BYTES: u64 = 1 << 30;
 /// The name of the person at the office.
 const CLERK: &str = "Zhao";
+/// The name of the server's folder, and how those of phones begin.
+const SERVER_FOLDER: &str = "server";
+const PHONE_PREFIX: &str = "phone-";
 
 /// What is known of a town beside its files.
 #[derive(Debug, Clone)]
@@ -76,6 +80,8 @@ pub(super) struct Town {
     storage: Option<SqliteStorage>,
     replicas: Vec<Option<Replica>>,
     draws: Arc<Draws>,
+    /// The town of which this is a copy, and what of it was not needed yet.
+    source: Option<(PathBuf, BTreeSet<OsString>)>,
 }
 
 impl Town {
@@ -85,7 +91,8 @@ impl Town {
         let bytes = facts.seed.wrapping_add(facts.phase << 32).to_le_bytes();
         seed.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         let replicas = (0..PHONES).map(|_| None).collect();
-        Self { home, facts, storage: None, replicas, draws: Arc::new(Draws::from_seed(seed)) }
+        let draws = Arc::new(Draws::from_seed(seed));
+        Self { home, facts, storage: None, replicas, draws, source: None }
     }
 
     /// Builds a town in which a little happened.
@@ -155,6 +162,42 @@ impl Town {
         Ok(Self::at(home, Facts { phase: facts.phase + 1, ..facts.clone() }))
     }
 
+    /// As [`copied`](Self::copied), but a phone and the server come when they are first opened.
+    pub(super) fn copied_by_need(
+        from: &Path,
+        facts: &Facts,
+        home: PathBuf,
+    ) -> Result<Self, Failure> {
+        let mut town = Self::at(home, Facts { phase: facts.phase + 1, ..facts.clone() });
+        fs::create_dir_all(&town.home)?;
+        let mut later: BTreeSet<OsString> = BTreeSet::new();
+        for entry in fs::read_dir(from)? {
+            let (name, path) = entry.map(|entry| (entry.file_name(), entry.path()))?;
+            let is_home = [SERVER_FOLDER, PHONE_PREFIX]
+                .iter()
+                .any(|begin| name.to_string_lossy().starts_with(begin));
+            if is_home {
+                later.insert(name);
+            } else if path.is_dir() {
+                copy_tree(&path, &town.home.join(name))?;
+            } else {
+                fs::copy(&path, town.home.join(name))?;
+            }
+        }
+        town.source = Some((from.to_owned(), later));
+        Ok(town)
+    }
+
+    /// Copies the folder of a phone or the server, unless that was done.
+    pub(super) fn bring(&mut self, folder: &Path) -> Result<(), Failure> {
+        if let (Some((from, later)), Some(name)) = (&mut self.source, folder.file_name())
+            && later.remove(name)
+        {
+            copy_tree(&from.join(name), folder)?;
+        }
+        Ok(())
+    }
+
     /// The same of a town of which nothing is open.
     pub(super) fn copy_to(&self, home: PathBuf) -> Result<Self, Failure> {
         Self::copied(&self.home, &self.facts, home)
@@ -169,22 +212,23 @@ impl Town {
     /// Another process goes on with the same files.
     pub(super) fn reopened(mut self) -> Self {
         self.close();
-        let Self { home, facts, .. } = self;
+        let Self { home, facts, source, .. } = self;
         let facts = Facts { phase: facts.phase + 1, ..facts };
-        Self::at(home, facts)
+        Self { source, ..Self::at(home, facts) }
     }
 
     /// The folder of a phone.
     pub(super) fn phone_folder(&self, at: usize) -> PathBuf {
-        self.home.join(format!("phone-{at}"))
+        self.home.join(format!("{PHONE_PREFIX}{at}"))
     }
 
     /// The folder of the server.
     pub(super) fn data(&self) -> PathBuf {
-        self.home.join("server")
+        self.home.join(SERVER_FOLDER)
     }
 
-    fn options(&self, at: usize) -> Options {
+    /// How a phone is opened.
+    pub(super) fn options(&self, at: usize) -> Options {
         let seed = self.facts.seed.wrapping_add(self.facts.phase * 1_000).wrapping_add(at as u64);
         let clock = Arc::new(ManualClock::at(self.facts.now_ms));
         Options { clock, seed: Some(seed), durability: Durability::Full, keys: None }
@@ -193,6 +237,7 @@ impl Town {
     /// A phone, opened as it is for users.
     pub(super) fn replica(&mut self, at: usize) -> Result<&mut Replica, Failure> {
         let (folder, options) = (self.phone_folder(at), self.options(at));
+        self.bring(&folder)?;
         let place = self.replicas.get_mut(at).ok_or("there is no such phone")?;
         if place.is_none() {
             *place = Some(Replica::open(&folder, options)?);
@@ -210,6 +255,7 @@ impl Town {
     /// The server's storage, opened as the server does.
     pub(super) fn storage(&mut self) -> Result<&SqliteStorage, Failure> {
         if self.storage.is_none() {
+            self.bring(&self.data())?;
             self.storage = Some(SqliteStorage::open(&self.data())?);
         }
         self.storage.as_ref().ok_or_else(|| "the server is not open".into())

@@ -12,6 +12,7 @@ use crate::Failure;
 mod begin;
 mod keep;
 mod leave;
+mod mend;
 mod older;
 
 /// What came of a story.
@@ -33,6 +34,7 @@ const STORIES: &[(&str, &[Story])] = &[
     ("device.store", &[begin::device, older::device]),
     ("device.keep", &[leave::seal]),
     ("device.seal", &[leave::seal]),
+    ("device.salvage", &[mend::device]),
     ("device.enroll", &[begin::enrolment]),
     ("device.import", &[begin::import]),
     ("device.cursor", &[keep::restored]),
@@ -44,6 +46,7 @@ const STORIES: &[(&str, &[Story])] = &[
     ("device.wipe.key_zeroed", &[leave::sealed_wipe]),
     ("device.wipe", &[leave::wiped]),
     ("device", &[begin::device]),
+    ("server.salvage", &[mend::server]),
     ("server.migrate", &[begin::server, older::server]),
     ("server.ledger", &[begin::server]),
     ("server.file", &[begin::server]),
@@ -92,6 +95,10 @@ fn tell(story: Story, ground: &Ground, point: &'static str, times_max: usize, co
         for words in count.killed.found.iter_mut().skip(found) {
             words.push_str(&format!(" (after {point}:{time})"));
         }
+    }
+    // Whoever asks for more than the first asks for all.
+    if times_max > 1 {
+        count.stuck(format!("{point} is reached more than {times_max} times: ask for more"));
     }
 }
 

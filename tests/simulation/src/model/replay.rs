@@ -208,4 +208,74 @@ mod tests {
         }
         assert!(Search::run(&base, Broken::Nothing, true).found.is_empty());
     }
+    fn plain(slot: Slot) -> Event {
+        Event::Write { slot, document: 0, kind: Kind::Plain }
+    }
+
+    fn during(slot: Slot) -> Event {
+        Event::WriteDuring { slot, document: 0, kind: Kind::Plain }
+    }
+
+    fn talk(slot: Slot) -> Event {
+        Event::Sync { slot }
+    }
+
+    /// Found by a long search (`model --operations 6 --replay 500 --seed 1 --long`): whoever had seen others and
+    /// wrote on made every other device fetch the record whole, for the server says what an operation was at
+    /// most.
+    #[test]
+    fn who_goes_on_after_others_is_joined_and_not_fetched_whole() {
+        let kinds = &[Kind::Plain];
+        let bounds = Bounds { devices: 3, kinds, accidents: &[], edits: 9, operations: 9, ..BASE };
+        let few = Bounds { states_max: 1_000, ..bounds.clone() };
+        let mut search = Search::run(&few, Broken::Nothing, true);
+        let traces = [
+            vec![
+                plain(0),
+                plain(1),
+                during(0),
+                talk(0),
+                talk(2),
+                plain(2),
+                talk(2),
+                talk(1),
+                talk(0),
+                plain(0),
+                plain(0),
+                talk(0),
+                talk(1),
+            ],
+            vec![
+                plain(0),
+                plain(0),
+                talk(0),
+                talk(1),
+                plain(1),
+                talk(1),
+                during(2),
+                during(2),
+                talk(1),
+                talk(2),
+                during(1),
+            ],
+            vec![
+                plain(0),
+                plain(1),
+                talk(0),
+                talk(2),
+                plain(2),
+                talk(1),
+                talk(0),
+                plain(0),
+                talk(2),
+                talk(1),
+                plain(1),
+                talk(1),
+                during(0),
+            ],
+        ];
+        for events in traces {
+            assert_eq!(replay(&mut search, &bounds, &events, 1), None);
+        }
+    }
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use super::{Findings, Progress, REPORT_EVERY, Subject, count};
 use crate::storage::{
     Content, StorageError, StoredChange, TextContent,
-    sqlite::{Doing, change, document},
+    sqlite::{Doing, change, document, heal},
 };
 
 const DOING: &str = "checking documents";
@@ -49,17 +49,8 @@ pub(super) fn check(
 
 /// Changes of documents that are not there, and how many changes there are in all.
 fn check_orphans(conn: &Connection, findings: &mut Findings) -> Result<(), StorageError> {
-    let mut query = conn
-        .prepare(
-            "SELECT DISTINCT c.record, c.part FROM change c
-             LEFT JOIN document d ON d.record = c.record AND d.part = c.part
-             WHERE d.record IS NULL ORDER BY c.record, c.part",
-        )
-        .doing(DOING)?;
-    let mut rows = query.query([]).doing(DOING)?;
-    while let Some(row) = rows.next().doing(DOING)? {
-        let id = document::id_of(row)?;
-        findings.add(Subject::History, id, "has changes, but there is no such document");
+    for id in heal::missing(conn)? {
+        findings.add(Subject::Document, id, "has changes, but there is no such document");
     }
     let (counted, noted) = conn
         .query_row("SELECT (SELECT count(*) FROM change), changes FROM counter", [], |row| {

@@ -169,7 +169,7 @@ fn each_kind_of_damage_is_found_and_named() {
             Subject::Document,
             "notes",
         ),
-        (format!("DELETE FROM document WHERE {first}"), Subject::History, &record),
+        (format!("DELETE FROM document WHERE {first}"), Subject::Document, &record),
         // Histories.
         (
             format!(
