@@ -258,6 +258,17 @@ impl Store {
         Self::begin_with(conn, path, durability, false)
     }
 
+    /// An empty store that is never on disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails when SQLite does.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        engine::check()?;
+        let conn = Connection::open_in_memory_with_flags(FLAGS)?;
+        Self::begin_with(conn, Path::new(":memory:"), Durability::None, false)
+    }
+
     /// As [`Self::open`], encrypted with the key that `keys` has; `fresh` becomes the key of a store
     /// that has none. A store that is plain is encrypted first.
     ///

@@ -9,9 +9,7 @@ use crate::{
     crdt::TextDocument,
     ids::DocumentId,
     replica::{Replica, ReplicaError, decode_own, heal::digest_of, project_stored},
-    store::{
-        Durability, Store, StoreError, credentials, document, inbox, meta, outbox, quarantine, rows,
-    },
+    store::{Store, StoreError, credentials, document, inbox, meta, outbox, quarantine, rows},
     sync::{digest, frame::Digest},
     time::{DAY_MS, TimestampMs},
 };
@@ -146,9 +144,8 @@ fn row_check(replica: &Replica) -> Result<Vec<Finding>, ReplicaError> {
 
 /// Rows, as text, that are there and should not be, or the other way round; each record once.
 pub(super) fn differing_rows(replica: &Replica) -> Result<Vec<String>, ReplicaError> {
-    const IN_MEMORY: &str = ":memory:";
     let schema = replica.schema();
-    let mut store = Store::open(std::path::Path::new(IN_MEMORY), Durability::None)?;
+    let mut store = Store::in_memory()?;
     let tx = store.begin()?;
     rows::create_tables(&tx, schema).map_err(StoreError::from)?;
     let mut awaited = BTreeSet::new();

@@ -4,7 +4,7 @@ use std::{fs::File, io::Read as _, path::Path};
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::StoreError;
+use super::{StoreError, journal};
 
 /// The first bytes of every plain database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -36,13 +36,8 @@ pub fn hold(conn: &Connection, path: &Path) -> Result<(), StoreError> {
     conn.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(())).map_err(in_use)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(in_use)?;
     conn.pragma_update(None, "fullfsync", true).map_err(in_use)?;
-    // Who has a connection keeps the log; without it there is one file, and one lock on it.
-    let mode: String = conn
-        .pragma_update_and_check(None, "journal_mode", "DELETE", |row| row.get(0))
-        .map_err(in_use)?;
-    if !mode.eq_ignore_ascii_case("delete") {
-        return Err(StoreError::InUse(path.to_owned()));
-    }
+    // Without the log there is one file, and one lock on it.
+    journal::fold(conn).map_err(in_use)?;
     conn.execute_batch("BEGIN EXCLUSIVE; COMMIT").map_err(in_use)
 }
 

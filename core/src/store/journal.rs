@@ -58,8 +58,9 @@ pub fn fold(conn: &Connection) -> Result<()> {
     if answers == ["delete"] {
         return Ok(());
     }
+    // Who has a connection keeps the log.
     let words = format!("the log cannot be folded into the file, the journal is {answers:?}");
-    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(words)))
+    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(words)))
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ use crate::{
     time::TimestampMs,
 };
 
+/// The setting of a store that was found to be a copy.
+const COPY: &str = "is_copy";
+
 /// What enrolment gave.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Enrolment {
@@ -46,9 +49,6 @@ pub struct Cursor {
     /// Digest over all confirmed documents.
     pub held: Digest,
 }
-
-/// The setting of a store that was found to be a copy.
-const COPY: &str = "is_copy";
 
 pub(super) fn get<T: rusqlite::types::FromSql>(
     conn: &Connection,

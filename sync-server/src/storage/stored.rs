@@ -3,6 +3,7 @@
 use outrider_core::{
     crdt::{Clock, EncodedChange, State},
     ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
+    sync::{digest, frame::Digest},
     time::TimestampMs,
 };
 
@@ -92,6 +93,17 @@ pub enum Content {
     Flat(State),
     /// A long text.
     Text(TextContent),
+}
+
+impl Content {
+    /// What tells the document as it is now from what it was: made of its generation and its heads.
+    #[must_use]
+    pub fn digest(&self, id: &DocumentId) -> Digest {
+        match self {
+            Self::Flat(state) => digest::of_document(id, state.generation, &state.head_hashes()),
+            Self::Text(text) => digest::of_document(id, text.generation, &text.heads),
+        }
+    }
 }
 
 /// A long text as the server holds it.

@@ -1,12 +1,12 @@
 //! Care of the lists: they are a cache of the documents.
 
-use std::{collections::BTreeSet, path::Path};
+use std::collections::BTreeSet;
 
 use outrider_core::{
     crdt::TextDocument,
     replica::{Replica, ReplicaError},
     store::{
-        Durability, Store, StoreError,
+        Store, StoreError,
         document::{self, decode_state},
         rows,
     },
@@ -22,8 +22,6 @@ use crate::{
 
 /// How often a check begins again because another process wrote meanwhile.
 const CHECKS_MAX: usize = 5;
-/// SQLite's name for a database that is never on disk.
-const IN_MEMORY: &str = ":memory:";
 
 /// Makes the rows anew.
 pub(crate) fn rebuild(context: &Context, output: &mut Output) -> Result<(), CliError> {
@@ -75,7 +73,7 @@ fn answer(
 /// The rows that the documents make, in a database that is never on disk.
 fn project(replica: &Replica) -> Result<Vec<String>, CliError> {
     let schema = replica.schema();
-    let mut store = Store::open(Path::new(IN_MEMORY), Durability::None)?;
+    let mut store = Store::in_memory()?;
     let tx = store.begin()?;
     rows::create_tables(&tx, schema).map_err(StoreError::from)?;
     document::for_each(replica.store().conn(), |id, entity, state| {

@@ -50,9 +50,8 @@ fn damage_is_explained_in_both_languages_and_repaired_by_name() {
     assert!(device.run(&["--language", "zh", "status"]).stdout.contains("损坏: "));
 }
 
-#[test]
-fn a_torn_file_is_said_to_be_one_and_salvaged() {
-    let device = Device::new();
+/// Makes so many customers that they fill many pages.
+fn create_many(device: &Device) {
     let lines: String = (0..300)
         .map(|number| {
             let fields = json!({ "company_name": format!("Acme {number}") });
@@ -60,6 +59,12 @@ fn a_torn_file_is_said_to_be_one_and_salvaged() {
         })
         .collect();
     assert_eq!(device.feed(&["batch"], &lines).code, 0);
+}
+
+#[test]
+fn a_torn_file_is_said_to_be_one_and_salvaged() {
+    let device = Device::new();
+    create_many(&device);
     disk(&device).pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(())).unwrap();
     let path = device.home.path().join(DATABASE_FILE);
     let mut bytes = fs::read(&path).unwrap();
@@ -136,13 +141,7 @@ fn a_torn_file_of_a_server_is_served_as_far_as_it_can_be_read_and_salvaged() {
     const PAGE: usize = 4_096;
     let server = Server::start();
     let device = server.device("anna");
-    let lines: String = (0..300)
-        .map(|number| {
-            let fields = json!({ "company_name": format!("Acme {number}") });
-            format!("{}\n", json!({ "do": "create", "entity": "customer", "fields": fields }))
-        })
-        .collect();
-    assert_eq!(device.feed(&["batch"], &lines).code, 0);
+    create_many(&device);
     device.json(&["sync"]);
     let data = server.data.path().to_owned();
     let copy = tempfile::tempdir().unwrap();

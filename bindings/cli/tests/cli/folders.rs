@@ -106,3 +106,17 @@ fn who_goes_on_from_a_copy_is_told_so_once_and_both_go_on() {
     assert!(conflicts.contains("from-en") && conflicts.contains("from-zh"), "{conflicts}");
     drop(copies);
 }
+
+/// Rows are compared with those of a database that is in memory alone; a file of its name was left wherever
+/// somebody looked.
+#[test]
+fn looking_at_a_store_leaves_no_file_where_one_stands() {
+    let device = Device::new();
+    device.create(&["customer", "company_name=Acme"]);
+    let here = tempfile::tempdir().unwrap();
+    for args in [&["doctor"] as &[&str], &["check"]] {
+        let done = finish(program(device.home.path()).current_dir(&here).args(args), "");
+        assert_eq!(done.code, 0, "{done:?}");
+        assert_eq!(fs::read_dir(&here).unwrap().count(), 0, "{args:?}");
+    }
+}

@@ -116,7 +116,8 @@ impl Replacement {
         points::reach(named);
         let folder = path.parent().unwrap_or(Path::new("."));
         sync_folder(folder).map_err(failed(folder))?;
-        // Who opened the old file meanwhile waits for it still. If this fails nobody did.
+        // Who opened the old file meanwhile waits for it still, and sees the mark. The new one has its place
+        // whether or not the disk takes that.
         let _ = hold::mark_replaced(&old);
         Ok(kept_in)
     }

@@ -5,7 +5,7 @@ use outrider_core::{
     ids::{ChangeHash, DocumentId, HASH_BYTES, Part, RecordId},
     schema::Schema,
     store::checksum::sum_of,
-    sync::{digest, frame::Digest},
+    sync::frame::Digest,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -154,11 +154,7 @@ pub(super) fn put(
     position: u64,
 ) -> Result<(), StorageError> {
     let before = find_before(conn, id)?;
-    let (generation, heads) = match content {
-        Content::Flat(state) => (state.generation, state.head_hashes()),
-        Content::Text(text) => (text.generation, text.heads.clone()),
-    };
-    let digest = digest::of_document(id, generation, &heads);
+    let digest = content.digest(id);
     if let Some(before) = &before {
         streams.remove(&before.entity, &id.part, &before.digest);
         if before.entity != entity || before.family != family {

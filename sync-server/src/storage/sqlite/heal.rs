@@ -235,11 +235,7 @@ pub(super) fn remake(
     };
     let remains = remains_of(conn, id)?;
     put_aside(conn, id, &why, now_ms, Some(now_ms))?;
-    let (generation, heads) = match &stored.content {
-        Content::Flat(state) => (state.generation, state.head_hashes()),
-        Content::Text(text) => (text.generation, text.heads.clone()),
-    };
-    let digest = digest::of_document(id, generation, &heads);
+    let digest = stored.content.digest(id);
     let place = (stored.entity.as_str(), stored.family, remains.alone);
     document::write(conn, id, place, &stored.content, &digest, stored.position)?;
     if let Some(before) = remains.digest.filter(|before| *before != digest) {
@@ -295,11 +291,7 @@ pub(super) fn bring_back(
         return Ok(None);
     };
     let Some(content) = content_of(id, &changes.bytes, &remains) else { return Ok(None) };
-    let (generation, heads) = match &content {
-        Content::Flat(state) => (state.generation, state.head_hashes()),
-        Content::Text(text) => (text.generation, text.heads.clone()),
-    };
-    let digest = digest::of_document(id, generation, &heads);
+    let digest = content.digest(id);
     let position = u64::try_from(changes.position).unwrap_or(0);
     let unit = alone(id.record);
     let is_alone = conn

@@ -81,7 +81,7 @@ fn age(town: &mut Town) -> Result<(), Failure> {
     Ok(())
 }
 
-fn open(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn open(town: &mut Town) -> Result<String, Failure> {
     Ok(town.replica(EDITOR)?.list("customer", &Query::default())?.records.len().to_string())
 }
 
@@ -217,7 +217,7 @@ fn colleague_edits(town: &mut Town) -> Result<(), Failure> {
     town.sync(COLLEAGUE).map(drop)
 }
 
-fn sync(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn sync(town: &mut Town) -> Result<String, Failure> {
     town.sync(EDITOR)?;
     Ok(String::new())
 }

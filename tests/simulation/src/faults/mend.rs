@@ -10,28 +10,26 @@ use outrider_core::{
     store::query::Query,
 };
 use outrider_sync_server::{
-    backup::{self, BackupOrder, PERSON_KEYS_DAYS, RestoreOrder},
+    backup::{self, RestoreOrder},
     devices,
     ledger::LEDGER_FILE,
-    storage::{
-        Storage as _,
-        sqlite::{
-            repair::{Repair, repair},
-            verify,
-        },
+    storage::sqlite::{
+        repair::{Repair, repair},
+        verify,
     },
 };
 use rusqlite::{Connection, params};
 
 use super::{
-    device::edit_offline,
+    device::{self, edit_offline},
+    office::{self, BACKUPS},
     paths::{Steps, StoragePath},
     town::{COLLEAGUE, EDITOR, NEWCOMER, Town},
 };
 use crate::{Failure, older};
 
 pub(super) const PATHS: &[StoragePath] = &[
-    StoragePath::on_phone("device-older", Steps::Several, open_phone)
+    StoragePath::on_phone("device-older", Steps::Several, device::open)
         .after(age_phone)
         .beginning_closed(),
     StoragePath::on_phone("device-heal", Steps::Several, look).after(flip_on_phone),
@@ -41,13 +39,13 @@ pub(super) const PATHS: &[StoragePath] = &[
         .beginning_closed()
         .leaving_rows(),
     // Where it stood in the server's feed is forgotten first.
-    StoragePath::on_phone("device-resend", Steps::Several, sync)
+    StoragePath::on_phone("device-resend", Steps::Several, device::sync)
         .after(put_server_back)
         .leaving_rows(),
-    StoragePath::on_server("server-older", Steps::Drawn, open_server)
+    StoragePath::on_server("server-older", Steps::Drawn, office::open)
         .after(age_server)
         .beginning_closed(),
-    StoragePath::on_server("server-heal", Steps::Drawn, pull).after(flip_on_server),
+    StoragePath::on_server("server-heal", Steps::Drawn, office::pull).after(flip_on_server),
     // An error while it looks is told as something that was found, and counted.
     StoragePath::on_server("server-mend", Steps::Drawn, mend_server)
         .after(damage_server)
@@ -55,11 +53,13 @@ pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_server("server-salvage", Steps::Drawn, salvage_server)
         .beginning_closed()
         .leaving_rows(),
-    StoragePath::on_server("server-recover", Steps::Several, sync).after(put_server_back),
+    StoragePath::on_server("server-recover", Steps::Several, device::sync).after(put_server_back),
     StoragePath::on_server("server-restore", Steps::Drawn, restore)
         .after(back_up)
         .beginning_closed(),
 ];
+/// The name of the backup that is put back.
+const CHOSEN: &str = "chosen.age";
 /// What a row says that was changed behind everybody's back.
 const WRONG_ROWS: &str = "UPDATE customer SET industry = 'nonsense'";
 
@@ -73,14 +73,6 @@ fn age_server(town: &mut Town) -> Result<(), Failure> {
     town.storage()?;
     town.close();
     older::age_server(&town.data())
-}
-
-fn open_phone(town: &mut Town) -> Result<String, Failure> {
-    Ok(town.replica(EDITOR)?.list("customer", &Query::default())?.records.len().to_string())
-}
-
-fn open_server(town: &mut Town) -> Result<String, Failure> {
-    Ok(town.storage()?.read()?.devices()?.len().to_string())
 }
 
 /// Flips a bit of what is stored of the customer.
@@ -142,31 +134,21 @@ fn mend_server(town: &mut Town) -> Result<String, Failure> {
     for what in [Repair::History, Repair::Documents, Repair::Rows, Repair::Feed] {
         repair(&data, what, &found, now_ms)?;
     }
-    open_server(town)
+    office::open(town)
 }
 
 fn salvage_phone(town: &mut Town) -> Result<String, Failure> {
     town.close();
     let (folder, now_ms) = (town.phone_folder(EDITOR), town.tick());
     doctor::salvage(&folder, &town.options(EDITOR), now_ms)?;
-    open_phone(town)
+    device::open(town)
 }
 
 fn salvage_server(town: &mut Town) -> Result<String, Failure> {
     town.close();
     let (data, now_ms) = (town.data(), town.tick());
     repair(&data, Repair::Salvage, &verify::Findings::default(), now_ms)?;
-    open_server(town)
-}
-
-fn pull(town: &mut Town) -> Result<String, Failure> {
-    town.sync(NEWCOMER)?;
-    Ok(String::new())
-}
-
-fn sync(town: &mut Town) -> Result<String, Failure> {
-    town.sync(EDITOR)?;
-    Ok(String::new())
+    office::open(town)
 }
 
 /// Nobody waits for a phone that never comes.
@@ -194,21 +176,8 @@ fn put_server_back(town: &mut Town) -> Result<(), Failure> {
 
 fn back_up(town: &mut Town) -> Result<(), Failure> {
     leave_newcomer_out(town)?;
-    let now_ms = town.tick();
-    let (data, to) = (town.data(), town.home.join("backups"));
-    let recipient = backup::parse_recipient(&town.facts.recipient)?;
-    town.storage()?;
-    let order = BackupOrder {
-        data: &data,
-        to: &to,
-        recipients: &[recipient],
-        ledger: None,
-        person_keys_days: PERSON_KEYS_DAYS,
-        tenant: "",
-        now_ms,
-    };
-    let made = backup::create(&order, &mut |_, _, _| ())?;
-    fs::copy(&made.path, town.home.join(BACKUP))?;
+    let made = office::make_backup(town)?;
+    fs::rename(made, town.home.join(BACKUPS).join(CHOSEN))?;
     edit_offline(town)?;
     for at in [EDITOR, COLLEAGUE] {
         town.sync(at)?;
@@ -216,13 +185,10 @@ fn back_up(town: &mut Town) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The backup that is put back.
-const BACKUP: &str = "backups/chosen.age";
-
 fn restore(town: &mut Town) -> Result<String, Failure> {
     town.close();
     let now_ms = town.tick();
-    let (data, file) = (town.data(), town.home.join(BACKUP));
+    let (data, file) = (town.data(), town.home.join(BACKUPS).join(CHOSEN));
     let identities = backup::read_identities(&town.home.join("backup.key"))?;
     let order = RestoreOrder {
         backup: &file,
@@ -236,5 +202,5 @@ fn restore(town: &mut Town) -> Result<String, Failure> {
         now_ms,
     };
     backup::restore(&order, &mut |_, _, _| ())?;
-    open_server(town)
+    office::open(town)
 }

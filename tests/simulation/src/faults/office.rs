@@ -1,6 +1,10 @@
 //! The storage paths of the server.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use outrider_core::{schema::Schema, store::query::Query};
 use outrider_sync_server::{
@@ -43,6 +47,8 @@ pub(super) const PATHS: &[StoragePath] = &[
 ];
 /// A server's key that is the same in every run.
 const KEY: [u8; 32] = [7; 32];
+/// Where backups go.
+pub(super) const BACKUPS: &str = "backups";
 
 /// A new server; nobody knows it yet.
 fn forget_store(town: &mut Town) -> Result<(), Failure> {
@@ -51,7 +57,7 @@ fn forget_store(town: &mut Town) -> Result<(), Failure> {
     empty(&town.data())
 }
 
-fn open(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn open(town: &mut Town) -> Result<String, Failure> {
     Ok(town.storage()?.read()?.devices()?.len().to_string())
 }
 
@@ -72,7 +78,7 @@ fn push(town: &mut Town) -> Result<String, Failure> {
     Ok(String::new())
 }
 
-fn pull(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn pull(town: &mut Town) -> Result<String, Failure> {
     town.sync(NEWCOMER)?;
     Ok(String::new())
 }
@@ -156,8 +162,23 @@ fn revoke(town: &mut Town) -> Result<String, Failure> {
 
 /// A backup has its name when it is whole; what is no backup does not look like one.
 fn back_up(town: &mut Town) -> Result<String, Failure> {
+    let made = make_backup(town);
+    for path in backups_in(&town.home.join(BACKUPS))? {
+        backup::check_file(&path, &mut |_, _, _| ())
+            .map_err(|error| format!("a backup that is none: {error}"))?;
+    }
+    let identities = backup::read_identities(&town.home.join("backup.key"))?;
+    let restored = town.home.join("restored");
+    fs::create_dir_all(&restored)?;
+    let held = backup::open_into(&made?, &identities, &restored, &mut |_, _, _| ())?;
+    fs::remove_dir_all(&restored)?;
+    Ok(held.position.to_string())
+}
+
+/// Makes a backup of the server that runs; where it lies.
+pub(super) fn make_backup(town: &mut Town) -> Result<PathBuf, Failure> {
     let now_ms = town.tick();
-    let (data, to) = (town.data(), town.home.join("backups"));
+    let (data, to) = (town.data(), town.home.join(BACKUPS));
     let recipient = backup::parse_recipient(&town.facts.recipient)?;
     town.storage()?;
     let order = BackupOrder {
@@ -169,20 +190,10 @@ fn back_up(town: &mut Town) -> Result<String, Failure> {
         tenant: "",
         now_ms,
     };
-    let made = backup::create(&order, &mut |_, _, _| ());
-    for path in backups_in(&to)? {
-        backup::check_file(&path, &mut |_, _, _| ())
-            .map_err(|error| format!("a backup that is none: {error}"))?;
-    }
-    let identities = backup::read_identities(&town.home.join("backup.key"))?;
-    let restored = town.home.join("restored");
-    fs::create_dir_all(&restored)?;
-    let held = backup::open_into(&made?.path, &identities, &restored, &mut |_, _, _| ())?;
-    fs::remove_dir_all(&restored)?;
-    Ok(held.position.to_string())
+    Ok(backup::create(&order, &mut |_, _, _| ())?.path)
 }
 
-fn backups_in(folder: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
+fn backups_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for entry in entries {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Count,
     device::Device,
-    ground::word_of,
+    ground::{NAMES, word_of},
     office::Office,
     process::{finish, words_of},
     promises::Promises,
@@ -53,6 +53,14 @@ pub(super) fn look(
         }
     }
     look_at_devices(office, promises, count)
+}
+
+/// Every record that the ground laid is in these rows.
+pub(super) fn check_names(rows: Option<Vec<String>>, count: &mut Count) {
+    let all = rows.unwrap_or_default().join("\n");
+    for name in NAMES.iter().filter(|name| !all.contains(*name)) {
+        count.lost(format!("the records named {name}"));
+    }
 }
 
 /// Whoever had no answer shows the code again, and is let in.

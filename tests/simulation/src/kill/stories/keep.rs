@@ -13,7 +13,7 @@ use crate::{
     Failure,
     kill::{
         Count,
-        ground::{CANARY, GONE, Ground, LATE, NAMES, USERS, text, word_of},
+        ground::{CANARY, GONE, Ground, LATE, USERS, text, word_of},
         office::Office,
         process::{finish, kill_at, words_of},
         verdict,
@@ -154,11 +154,9 @@ fn check_backups(
 fn check_restored(office: &mut Office, count: &mut Count) -> Result<(), Failure> {
     office.start(None)?;
     let devices = USERS.map(|user| office.device(user));
-    let all =
-        verdict::settle(office, &devices, count)?.unwrap_or_default().join("\n").to_lowercase();
-    for name in NAMES.iter().filter(|name| !all.contains(&name.to_lowercase())) {
-        count.lost(format!("the records named {name}"));
-    }
+    let rows = verdict::settle(office, &devices, count)?;
+    let all = rows.iter().flatten().map(|row| row.to_lowercase()).collect::<String>();
+    verdict::check_names(rows, count);
     if !all.contains(CANARY) {
         count.lost("a person".to_owned());
     }

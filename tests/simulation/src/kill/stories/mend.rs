@@ -5,7 +5,7 @@ use crate::{
     Failure,
     kill::{
         Count,
-        ground::{Ground, NAMES, USERS},
+        ground::{Ground, USERS},
         office::Office,
         process::{finish, kill_at, words_of},
         verdict,
@@ -49,10 +49,6 @@ pub(super) fn server(ground: &Ground, point: &str, count: &mut Count) -> Result<
 
 fn check(office: &Office, count: &mut Count) -> Result<(), Failure> {
     let devices = USERS.map(|user| office.device(user));
-    let all = verdict::settle(office, &devices, count)?.unwrap_or_default();
-    let all = all.join("\n").to_lowercase();
-    for name in NAMES.iter().filter(|name| !all.contains(&name.to_lowercase())) {
-        count.lost(format!("the records named {name}"));
-    }
+    verdict::check_names(verdict::settle(office, &devices, count)?, count);
     Ok(())
 }

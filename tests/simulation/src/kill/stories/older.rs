@@ -5,7 +5,7 @@ use crate::{
     Failure,
     kill::{
         Count,
-        ground::{Ground, NAMES, USERS},
+        ground::{Ground, USERS},
         process::kill_at,
         verdict,
     },
@@ -19,7 +19,7 @@ pub(super) fn server(ground: &Ground, point: &str, count: &mut Count) -> Result<
     let is_reached = office.kill_at_start(point)?;
     office.start(None)?;
     let devices = USERS.map(|user| office.device(user));
-    check(&verdict::settle(&office, &devices, count)?.unwrap_or_default(), count);
+    verdict::check_names(verdict::settle(&office, &devices, count)?, count);
     Ok(is_reached.into())
 }
 
@@ -36,13 +36,6 @@ pub(super) fn device(ground: &Ground, point: &str, count: &mut Count) -> Result<
         count.lost("rows of a device that was brought up to date".to_owned());
     }
     office.start(None)?;
-    check(&verdict::settle(&office, &devices, count)?.unwrap_or_default(), count);
+    verdict::check_names(verdict::settle(&office, &devices, count)?, count);
     Ok(is_reached.into())
-}
-
-fn check(rows: &[String], count: &mut Count) {
-    let all = rows.join("\n");
-    for name in NAMES.iter().filter(|name| !all.contains(*name)) {
-        count.lost(format!("the records named {name}"));
-    }
 }
