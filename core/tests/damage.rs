@@ -6,7 +6,7 @@
 use std::{path::Path, sync::Arc};
 
 use outrider_core::{
-    doctor::{Fix, Kind},
+    doctor::{Fix, Kind, salvage::copy_tables},
     ids::{ActorPrefix, DeviceId, DocumentId, Part, RecordId},
     replica::{DATABASE_FILE, Options, Replica, ReplicaError},
     store::{document, meta::Enrolment, query::Query},
@@ -356,6 +356,32 @@ fn what_can_be_read_of_a_torn_file_is_copied_into_a_new_one() {
             .all(|id| waiting.contains(id));
         assert!(are_waiting, "seed {seed}");
     }
+}
+
+/// Rows for which the new file had no room were left out, and it took the old one's place all the same.
+#[test]
+fn a_copy_that_finds_no_room_is_none_and_a_row_that_breaks_a_rule_is_left_out() {
+    let made = |rows: u32| {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE said (name TEXT, what BLOB NOT NULL)").unwrap();
+        for number in 0..rows {
+            let row = params![number.to_string(), vec![7_u8; 2_000]];
+            conn.execute("INSERT INTO said VALUES (?1, ?2)", row).unwrap();
+        }
+        conn
+    };
+    let (old, new) = (made(100), made(0));
+    new.execute_batch(
+        "CREATE TRIGGER odd BEFORE INSERT ON said WHEN new.name = '7'
+        BEGIN SELECT raise(ABORT, 'a rule'); END",
+    )
+    .unwrap();
+    let saved = copy_tables(&old, &new).unwrap();
+    assert_eq!((saved[0].rows, saved[0].is_torn), (99, false));
+    let full = made(0);
+    full.pragma_update(None, "max_page_count", 20).unwrap();
+    let error = copy_tables(&old, &full).unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
 }
 
 /// Whoever had the old file open went on writing into it, and nobody read that any more.

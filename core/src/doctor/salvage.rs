@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
+use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter, types::Value};
 use serde::Serialize;
 
 use crate::{
@@ -176,9 +176,12 @@ fn copy_table(old: &Connection, new: &Connection, table: &str) -> Result<SavedTa
     let insert = format!("INSERT OR REPLACE INTO {table} ({list}) VALUES ({marks})");
     let has_rowid = old.prepare(&format!("SELECT rowid FROM {table} LIMIT 0")).is_ok();
     let mut take = |row: Vec<Value>| -> Result<(), StoreError> {
-        // A row that breaks a rule of its table says nothing any more.
-        if let Ok(count) = new.prepare_cached(&insert)?.execute(params_from_iter(row)) {
-            saved.rows += count as u64;
+        match new.prepare_cached(&insert)?.execute(params_from_iter(row)) {
+            Ok(count) => saved.rows += count as u64,
+            // A row that breaks a rule of its table says nothing any more.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {}
+            // One that found no room would be missing, and nobody told.
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     };
