@@ -9,11 +9,12 @@ use outrider_core::{
     crdt::{self, Action, Edit, EncodedChange, OpId, Stamp, State},
     ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
-        Replica, ReplicaError,
+        Replica, ReplicaError, Writer,
         push::{PUSH_BYTES_MAX, PushBatch},
     },
     sync::frame::{
-        Answer, Body, DocumentFrame, FeedPoint, Outcome, PullFrame, PushChange, PushResponse,
+        Answer, Body, DocumentFrame, FeedPoint, Outcome, PUSH_CHANGES_MAX, PullFrame, PushChange,
+        PushResponse,
     },
 };
 use pair::{enrolled, fields};
@@ -69,6 +70,37 @@ fn what_waits_goes_up_in_messages_of_a_bounded_size_and_each_tap_in_one() {
     }
     assert_eq!(messages, 2);
     assert_eq!(sent, waiting(&replica), "everything once, in the order of writing");
+}
+
+/// At the limit of one message nothing is left out, and beyond it what was written in one tap waits whole.
+#[test]
+fn a_message_has_as_many_changes_as_it_may_and_no_part_of_a_tap() {
+    const TAP: usize = 3;
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let create = |writer: &mut Writer<'_>| {
+        writer.create("customer", None, &fields(json!({ "company_name": "Acme" }))).map(drop)
+    };
+    let counts = |replica: &Replica| {
+        let (mut after, mut counts) = (0, Vec::new());
+        while let Some(batch) = replica.next_push(after).unwrap() {
+            assert_eq!(hashes(&batch).len(), batch.count);
+            counts.push(batch.count);
+            after = batch.last_id;
+        }
+        counts
+    };
+    let singles = |writer: &mut Writer<'_>| (1..PUSH_CHANGES_MAX).try_for_each(|_| create(writer));
+    replica.transaction(singles).unwrap();
+    assert_eq!(counts(&replica), [PUSH_CHANGES_MAX - 1]);
+    let tap =
+        |writer: &mut Writer<'_>| writer.group(|writer| (0..TAP).try_for_each(|_| create(writer)));
+    replica.transaction(tap).unwrap();
+    assert_eq!(counts(&replica), [PUSH_CHANGES_MAX - 1, TAP]);
+    let (_folder, mut replica) = enrolled(8, "Ben");
+    replica.transaction(|writer| singles(writer).and_then(|()| create(writer))).unwrap();
+    assert_eq!(counts(&replica), [PUSH_CHANGES_MAX]);
+    replica.transaction(create).unwrap();
+    assert_eq!(counts(&replica), [PUSH_CHANGES_MAX, 1]);
 }
 
 /// A part of what was written into a record, taken out of it, would leave the rest without what it

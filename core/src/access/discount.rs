@@ -56,10 +56,9 @@ fn is_of_a_line(column: &str) -> bool {
 }
 
 fn rows_of<'a>(entity: &'a Entity, after: &'a State) -> impl Iterator<Item = (&'a Field, Row<'a>)> {
-    let priced = entity.fields.iter().filter(|field| {
-        field.kind == Kind::Rows && field.column(PRICE).is_some() && field.column(QTY).is_some()
-    });
-    priced.flat_map(|field| after.rows(&field.name).into_iter().map(move |row| (field, row)))
+    // What has no price or no quantity adds nothing.
+    let lines = entity.fields.iter().filter(|field| field.kind == Kind::Rows);
+    lines.flat_map(|field| after.rows(&field.name).into_iter().map(move |row| (field, row)))
 }
 
 fn cell<'a>(row: &Row<'a>, column: &str) -> Option<&'a Value> {

@@ -108,7 +108,6 @@ impl Grant {
         let level = self.bare_level(entity, operation, part);
         match operation {
             Operation::Create | Operation::Import => level,
-            Operation::Read if part == PartKind::Main => level,
             Operation::Read => level.min(self.bare_level(entity, Operation::Read, PartKind::Main)),
             Operation::Edit
             | Operation::Archive

@@ -1,5 +1,8 @@
 //! What the ready roles come to, and the rules of deciding.
 
+mod edges;
+mod records;
+
 use std::collections::BTreeSet;
 
 use rust_decimal::Decimal;

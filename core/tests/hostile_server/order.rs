@@ -3,6 +3,7 @@
 use outrider_core::{
     ids::{Part, RecordId},
     replica::session::{PULL_BUDGET_BYTES, REQUESTS_MAX, Session},
+    store::document as stored,
     sync::{
         codec::{MESSAGE_BYTES_MAX, unpack},
         frame::{Body, Hello, PROTOCOL_VERSION, PullFrame, PullRequest, StreamDigest},
@@ -108,6 +109,26 @@ fn an_erasure_says_how_much_went_that_was_not_sent() {
     let effect = world.replica.take_frames(&frames, false).unwrap();
     assert_eq!(effect.erased, (1, 2));
     assert_eq!(effect.documents, 0);
+}
+
+/// It is kept for a newer app, and said.
+#[test]
+fn a_record_of_an_entity_that_this_app_does_not_know_is_counted() {
+    let mut world = world();
+    let frame = |entity: &str, record| {
+        let PullFrame::Document(mut frame) = document(record, Body::State(world.state.to_bytes()))
+        else {
+            panic!("no document")
+        };
+        frame.entity = entity.to_owned();
+        PullFrame::Document(frame)
+    };
+    let (known, unknown) = (RecordId::new(2, [2; 10]), RecordId::new(2, [3; 10]));
+    let frames = [hello(), frame("customer", known), frame("rocket", unknown), end(Vec::new())];
+    let effect = world.replica.take_frames(&frames, false).unwrap();
+    assert_eq!((effect.documents, effect.unknown), (2, 1));
+    let kept = stored::load_all(world.replica.store().conn(), unknown).unwrap();
+    assert_eq!(kept.len(), 1, "it is kept");
 }
 
 /// Of a stream it is told whether it differs, however the server counts, and once.

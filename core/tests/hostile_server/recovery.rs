@@ -3,22 +3,23 @@
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{Action, Clock, Edit, State, TextDocument},
+    crdt::{self, Action, Clock, Edit, State, TextDocument},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::session::Session,
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         digest,
         frame::{
-            Body, CheckResponse, Digest, DocumentDigest, DocumentName, FetchRequest, Hello,
-            PullFrame, PushResponse, Recovery,
+            Answer, Body, CheckResponse, Digest, DocumentDigest, DocumentName, FeedPoint,
+            FetchRequest, Hello, Outcome, PullFrame, PushRequest, PushResponse, Recovery,
         },
     },
 };
+use serde_json::json;
 
 use crate::world::{
-    World, document, document_of, end, greeting, hello, notes, other_digest, put, stream_of, world,
-    write,
+    World, document, document_of, end, fields, greeting, hello, notes, other_digest, put,
+    stream_of, world, write,
 };
 
 /// What a server says whose recovery is over.
@@ -220,4 +221,68 @@ fn what_is_fetched_says_nothing_of_backups() {
     assert_eq!(world.fetched(&mut session, frames), [world.name()]);
     assert_eq!(world.replica.status().unwrap().backed_up, None);
     world.check();
+}
+
+/// Joined at once, what another device wrote anew of it would stand there twice.
+#[test]
+fn what_a_pull_brings_of_a_record_that_lost_something_waits_until_that_is_written_anew() {
+    let mut theirs = State::default();
+    write(&mut theirs, 2, vec![put("short_name", "Theirs")]);
+    let mut text = TextDocument::new().unwrap();
+    let typed = text.edit(ActorId([2; 16]), 5, "Typed.").unwrap().unwrap();
+    let part = theirs.delta(Clock::new(), ["short_name"]);
+    let bodies = [Body::State(theirs.to_bytes()), Body::Delta(part.to_bytes())];
+    for body in bodies {
+        let mut world = world();
+        let record = world.record;
+        let frames = vec![PullFrame::Hello(told()), document(record, body), end(Vec::new())];
+        world.pull(frames).unwrap();
+        assert_eq!(world.shown(record, "short_name"), json!(null), "it waits");
+        let mut session = world.compared(vec![(Part::Main, vec![(record, [8; 16])])]);
+        let whole = document(record, Body::State(theirs.to_bytes()));
+        assert_eq!(world.fetched(&mut session, vec![whole]), [world.name()]);
+        assert_eq!(world.shown(record, "short_name"), "Theirs");
+        assert_eq!(world.shown(record, "company_name"), "Acme", "written anew");
+        assert_eq!(world.replica.status().unwrap().waiting, 1);
+        world.check();
+    }
+    let mut world = world();
+    let record = world.record;
+    let (pieces, held) = note_in_pieces(&mut world, 2);
+    let theirs = document(record, Body::Text(vec![ByteVec::from(typed.bytes)]));
+    world.pull(vec![PullFrame::Hello(told()), theirs, end(Vec::new())]).unwrap();
+    assert_eq!(world.shown(record, "notes"), held, "it waits");
+    let mut session = compared_notes(&mut world);
+    world.fetched(&mut session, pieces);
+    assert_eq!(world.shown(record, "notes"), held);
+    assert_eq!(world.replica.status().unwrap().waiting, 1, "the passage that was lost");
+    world.check();
+}
+
+/// It goes up once more as it was, and is not written anew.
+#[test]
+fn what_a_device_wrote_itself_and_the_server_lacks_is_sent_again() {
+    let mut world = world();
+    let made = world.replica.create("customer", &fields(json!({ "company_name": "Mine" })));
+    let made = made.unwrap();
+    let sent = world.replica.outbox(10).unwrap().remove(0).hash;
+    let applied = Answer { hash: sent, outcome: Outcome::Applied };
+    let reached = Some(FeedPoint { position: 5, digest: [1; 16] });
+    let response = PushResponse { reached, ..PushResponse::new(vec![applied]) };
+    world.replica.take_push_response(&response).unwrap();
+    let held =
+        digest::of_state(&DocumentId { record: world.record, part: Part::Main }, &world.state);
+    let mut session = world.compared(vec![(Part::Main, vec![(world.record, held)])]);
+    let request = session.next(&mut world.replica).unwrap().unwrap();
+    assert_eq!(request.path, "/v1/push");
+    let asked: PushRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
+    assert_eq!(asked.is_again, Some(true));
+    let changes = asked.groups.iter().flat_map(|group| &group.changes);
+    let again: Vec<_> = changes.map(|change| crdt::header(&change.bytes).unwrap().hash).collect();
+    assert_eq!(again, [sent]);
+    let duplicate = Answer { hash: sent, outcome: Outcome::Duplicate };
+    let answer = pack(&PushResponse::new(vec![duplicate])).unwrap();
+    session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    assert_eq!(world.shown(made, "company_name"), "Mine");
+    assert_eq!(world.replica.status().unwrap().waiting, 0, "nothing is written anew");
 }

@@ -118,13 +118,23 @@ impl Device {
 
     /// The process ends, and begins again.
     pub(crate) fn reopen(&mut self, seed: u64) -> Result<(), Failure> {
-        self.talk = None;
-        self.replica = None;
+        self.reopen_as(seed, Durability::None)
+    }
+
+    /// The same; where the disk itself fails, commits wait for it.
+    pub(crate) fn reopen_as(&mut self, seed: u64, durability: Durability) -> Result<(), Failure> {
+        self.close();
         self.version.enter();
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        let options = Options { clock, seed: Some(seed), durability: Durability::None, keys: None };
+        let options = Options { clock, seed: Some(seed), durability, keys: None };
         self.replica = Some(Replica::open(&self.folder, options)?);
         Ok(())
+    }
+
+    /// The process ends.
+    pub(crate) fn close(&mut self) {
+        self.talk = None;
+        self.replica = None;
     }
 
     pub(crate) fn replica(&self) -> Result<&Replica, Failure> {

@@ -48,6 +48,14 @@ pub enum Event {
     DeviceDisk,
     /// The disk of the server is full for a moment.
     ServerDisk,
+    /// The disk of a device fails for a moment, or its power.
+    DeviceBreaks,
+    /// The disk of the server fails for a moment, or its power.
+    ServerBreaks,
+    /// A stored document of a device has a bit the other way.
+    DeviceRots,
+    /// A stored document of the server has a bit the other way.
+    ServerRots,
     /// The office turns a device away for good.
     Revoke,
     /// The office erases a person.
@@ -64,8 +72,8 @@ pub enum Event {
 const WHOLE: usize = 1_000;
 
 /// Each kind with its name, and its weight in runs that sync and in runs that restore.
-const TABLE: [(Event, &str, usize, usize); 25] = [
-    (Event::Edit, "edit", 244, 216),
+const TABLE: [(Event, &str, usize, usize); 29] = [
+    (Event::Edit, "edit", 222, 196),
     (Event::OfficeEdit, "office-edit", 25, 20),
     (Event::Talk, "talk", 440, 440),
     (Event::Replay, "replay", 60, 40),
@@ -85,6 +93,10 @@ const TABLE: [(Event, &str, usize, usize); 25] = [
     (Event::Years, "years", 2, 4),
     (Event::DeviceDisk, "device-disk", 36, 30),
     (Event::ServerDisk, "server-disk", 12, 12),
+    (Event::DeviceBreaks, "device-breaks", 12, 10),
+    (Event::ServerBreaks, "server-breaks", 4, 4),
+    (Event::DeviceRots, "device-rots", 4, 4),
+    (Event::ServerRots, "server-rots", 2, 2),
     (Event::Revoke, "revoke", 1, 8),
     (Event::Erase, "erase", 3, 12),
     (Event::Merge, "merge", 6, 4),

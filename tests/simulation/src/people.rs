@@ -229,8 +229,14 @@ impl Desk<'_> {
         }
         let after: String = letters.into_iter().collect();
         let fields = Map::from_iter([(field.to_owned(), after.as_str().into())]);
-        self.device.replica_mut()?.update(record, &fields)?;
+        let updated = self.device.replica_mut()?.update(record, &fields);
         let document = DocumentId { record, part: Part::Text(field.to_owned()) };
+        if let Err(error) = updated {
+            // When the power fails at this moment the disk may have it all the same.
+            let kept: String = after.chars().filter(|letter| before.contains(*letter)).collect();
+            self.ledger.note_text(&document, &before, &kept);
+            return Err(error.into());
+        }
         self.ledger.note_text(&document, &before, &after);
         Ok(format!("edits {field} of {record}"))
     }

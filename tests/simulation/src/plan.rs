@@ -35,6 +35,16 @@ pub enum Sabotage {
     DamageDocument,
     /// A row of the server is changed.
     ChangeRow,
+    /// A device loses a document and does not know it.
+    LoseDocument,
+    /// A device asks for everything again, every time.
+    ForgetCursor,
+    /// Nobody is told what was refused.
+    EmptyInbox,
+    /// An edit is never sent.
+    KeepEdit,
+    /// An edit is never sent, and the one that follows it waits.
+    LoseFirstEdit,
 }
 
 /// How a run is made.

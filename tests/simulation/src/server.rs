@@ -61,8 +61,19 @@ impl Server {
         now_ms: TimestampMs,
         dice: &mut Dice,
     ) -> Result<Self, Failure> {
+        Self::open_as(folder, version, now_ms, dice, false)
+    }
+
+    /// The same; where the disk itself fails, commits wait for it.
+    fn open_as(
+        folder: PathBuf,
+        version: Version,
+        now_ms: TimestampMs,
+        dice: &mut Dice,
+        is_synced: bool,
+    ) -> Result<Self, Failure> {
         version.enter();
-        let storage = SqliteStorage::open_for_test(&folder, true)?;
+        let storage = SqliteStorage::open_for_test(&folder, !is_synced)?;
         let draws = Arc::new(Draws::from_seed(dice.bytes()));
         // As a server does before it listens.
         office::replay_erasures_with(&storage, &draws, now_ms)?;
@@ -105,6 +116,20 @@ impl Server {
     pub(crate) fn restart(self, dice: &mut Dice) -> Result<Self, Failure> {
         let folder = self.folder.clone();
         self.close().open_in(folder, dice)
+    }
+
+    /// The process ends; another one begins when what happens `meanwhile` to its folder is over.
+    pub(crate) fn restart_after(
+        self,
+        dice: &mut Dice,
+        is_synced: bool,
+        meanwhile: impl FnOnce(&Path) -> Result<(), Failure>,
+    ) -> Result<Self, Failure> {
+        let folder = self.folder.clone();
+        let Closed { version, withheld, now_ms } = self.close();
+        meanwhile(&folder)?;
+        let server = Self::open_as(folder, version, now_ms, dice, is_synced)?;
+        Ok(Self { withheld, ..server })
     }
 
     /// Copies the data, as a nightly backup does.

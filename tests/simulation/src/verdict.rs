@@ -118,8 +118,10 @@ pub(crate) fn judge(world: &mut World, moves: bool) -> Result<(), Failure> {
         let words = format!("after {QUIET_ROUNDS_MAX} rounds something still moves");
         verdict.add(Check::Alive, words);
     }
+    world.sabotage_devices()?;
     converged::judge(world, &office, &apart, &mut verdict)?;
     durable::judge(world, &office, &excused, &mut verdict);
+    world.sabotage_queues()?;
     queue::judge(world, &office, &mut apart, &mut verdict)?;
     world.sabotage_data()?;
     for device in &world.devices {

@@ -5,7 +5,7 @@
 //! smaller (`shrink`).
 //!
 //! * `scene`: what may happen in this run at all. * `talk`: sessions over the network. * `device`:
-//!   accidents of devices. * `house`: what happens to the server, and what the office decides.
+//!   accidents of devices. * `disk`: disks that fail and rot. * `house`: what happens to the server, and what the office decides.
 //! * `calm`: the network heals.
 
 use std::{
@@ -36,6 +36,7 @@ use crate::{
 
 mod calm;
 mod device;
+mod disk;
 mod house;
 mod replay;
 mod sabotage;
@@ -43,6 +44,7 @@ mod scene;
 mod talk;
 
 pub(crate) use calm::QUIET_ROUNDS_MAX;
+use disk::Failing;
 pub(crate) use scene::Scene;
 pub(crate) use talk::Acknowledged;
 use talk::OldRequest;
@@ -132,6 +134,8 @@ pub(crate) struct World {
     seen_changes: i64,
     /// How the server's history is read beside its process.
     watch: Option<Connection>,
+    /// Whose disk fails just now: what they say then is no finding.
+    failing: Option<Failing>,
     pub(crate) sabotage: Option<Sabotage>,
     pub(crate) out: Outcome,
 }
@@ -169,6 +173,7 @@ impl World {
             erased: BTreeSet::new(),
             seen_changes: 0,
             watch: None,
+            failing: None,
             sabotage: settings.sabotage,
             out: Outcome { seed, ..Outcome::default() },
             folder,
@@ -305,6 +310,10 @@ impl World {
             Event::Years => self.go_away_for_years(at),
             Event::DeviceDisk => self.fill_disk(at),
             Event::ServerDisk => self.fill_disk_of_server(at),
+            Event::DeviceBreaks => self.break_disk(at),
+            Event::ServerBreaks => self.break_disk_of_server(at),
+            Event::DeviceRots => self.rot(at),
+            Event::ServerRots => self.rot_at_the_server(),
             Event::Revoke => self.revoke(at),
             Event::Erase => self.erase(),
             Event::UpgradeApp => self.upgrade_app(at),

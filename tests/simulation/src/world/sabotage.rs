@@ -1,15 +1,49 @@
 //! What a run is made to do wrong with data at rest, so that tests see that the verdict finds it.
 
+use outrider_core::store::outbox;
 use rusqlite::Connection;
+use serde_json::{Map, json};
 
 use super::World;
 use crate::{Failure, device::Device, plan::Sabotage};
 
 impl World {
+    /// Does what was ordered to devices when everybody has synced.
+    pub(crate) fn sabotage_devices(&mut self) -> Result<(), Failure> {
+        match self.sabotage {
+            Some(Sabotage::LoseDocument) => {
+                let sql = "DELETE FROM document
+                           WHERE rowid = (SELECT max(rowid) FROM document WHERE part = 'main')";
+                Ok(Connection::open(self.victim()?.folder().join(Device::DATABASE))?
+                    .execute_batch(sql)?)
+            }
+            Some(Sabotage::ForgetCursor) => Ok(self.victim()?.replica_mut()?.reset_cursor()?),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Does what was ordered to what waits when everybody has synced.
+    pub(crate) fn sabotage_queues(&mut self) -> Result<(), Failure> {
+        let loses_first = match self.sabotage {
+            Some(Sabotage::KeepEdit) => false,
+            Some(Sabotage::LoseFirstEdit) => true,
+            Some(_) | None => return Ok(()),
+        };
+        let replica = self.victim()?.replica_mut()?;
+        let named = |name: &str| Map::from_iter([("company_name".to_owned(), json!(name))]);
+        let made = replica.create("customer", &named("Acme"))?;
+        if loses_first {
+            replica.update(made, &named("Beta"))?;
+            let conn = replica.store().conn();
+            let first = outbox::waiting(conn, 0, 1)?.pop().ok_or("nothing waits")?;
+            outbox::replace(conn, first.id, None)?;
+        }
+        Ok(())
+    }
+
     /// Does the damage that was ordered, if it is one to data at rest.
     pub(crate) fn sabotage_data(&self) -> Result<(), Failure> {
         match self.sabotage {
-            None | Some(Sabotage::LosePushes | Sabotage::IgnorePolicy) => Ok(()),
             Some(Sabotage::ChangeAudit) => {
                 let sql = "UPDATE audit SET at = at + 1
                            WHERE id = (SELECT min(id) FROM audit WHERE action = 'applied')";
@@ -24,7 +58,21 @@ impl World {
                 let sql = "UPDATE document SET state = x'ff' WHERE part = 'main'";
                 Ok(Connection::open(path)?.execute_batch(sql)?)
             }
+            Some(Sabotage::EmptyInbox) => {
+                for device in &self.devices {
+                    let path = device.replica()?.folder().join(Device::DATABASE);
+                    Connection::open(path)?.execute_batch("DELETE FROM inbox")?;
+                }
+                Ok(())
+            }
+            Some(_) | None => Ok(()),
         }
+    }
+
+    /// Somebody who was not turned away.
+    fn victim(&mut self) -> Result<&mut Device, Failure> {
+        let mut devices = self.devices.iter_mut();
+        devices.find(|device| !device.is_revoked).ok_or_else(|| "there is no device".into())
     }
 
     fn change_server(&self, sql: &str) -> Result<(), Failure> {

@@ -137,11 +137,16 @@ impl World {
                 self.out.fault("server_disk_full");
                 return Ok(None);
             }
+            Err(_) if self.is_server_disk_failing() => return Ok(None),
             answered => answered?,
         };
         if path == PUSH {
             self.check_taken(body, &answer)?;
-            self.note_forwarded()?;
+            match self.note_forwarded() {
+                // Another time: nothing is known to have been looked at.
+                Err(_) if self.is_server_disk_failing() => self.watch = None,
+                noted => noted?,
+            }
         }
         Ok(Some(answer))
     }
@@ -263,6 +268,7 @@ impl World {
         }
         let named = if downward == Downward::Arrives { named } else { Vec::new() };
         let received = self.receive(at, arrived, named);
+        let is_disk_failing = self.is_disk_failing();
         let device = self.device(at)?;
         match received {
             Ok(()) if downward == Downward::Arrives => {}
@@ -272,6 +278,7 @@ impl World {
                 self.note(at, "has no room on its disk");
                 self.out.fault("device_disk_full");
             }
+            Err(error) if is_disk_failing => return Err(error),
             Err(_) if downward != Downward::Arrives => device.talk = None,
             Err(error) => {
                 device.talk = None;

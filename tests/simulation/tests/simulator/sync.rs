@@ -109,6 +109,31 @@ fn a_changed_audit_is_found() {
 }
 
 #[test]
+fn a_device_that_lacks_a_document_is_found() {
+    finds(Sabotage::LoseDocument, Check::Convergent);
+}
+
+#[test]
+fn a_device_that_never_comes_to_rest_is_found() {
+    finds(Sabotage::ForgetCursor, Check::Alive);
+}
+
+#[test]
+fn a_refusal_that_nobody_is_told_is_found() {
+    finds(Sabotage::EmptyInbox, Check::Accounted);
+}
+
+#[test]
+fn an_edit_that_is_never_sent_is_found() {
+    finds(Sabotage::KeepEdit, Check::NoDeadQueue);
+}
+
+#[test]
+fn an_edit_that_waits_on_what_nobody_sends_is_found() {
+    finds(Sabotage::LoseFirstEdit, Check::Fair);
+}
+
+#[test]
 fn a_failing_run_is_made_smaller() {
     let failed = finds(Sabotage::LosePushes, Check::Durable);
     let settings = Settings { sabotage: Some(Sabotage::LosePushes), ..short(Kind::Sync) };
