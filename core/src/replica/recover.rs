@@ -22,7 +22,7 @@ use crate::{
     store::{
         StoreError,
         document::{self, StoredDocument},
-        meta,
+        erased, meta,
         outbox::{self, NewOwnChange},
         standing,
     },
@@ -52,6 +52,7 @@ impl Replica {
     }
 
     /// Writes documents anew that the server does not have at all; says of how many something was left to write.
+    /// Of an erased record nothing is: what is left of it goes.
     pub(super) fn recover_whole(
         &mut self,
         names: &BTreeSet<DocumentName>,
@@ -65,6 +66,12 @@ impl Replica {
                     let id = DocumentId { record: name.record, part: name.part.clone() };
                     let Some(stored) = document::load(writer.tx, &id)? else { continue };
                     let entity = stored.entity;
+                    if erased::is_erased(writer.tx, id.record)? {
+                        // What erasing left of a record that was made after the backup.
+                        let entity = writer.schema.entity(&entity);
+                        writer.drop_lost(&id, entity, stored.digest)?;
+                        continue;
+                    }
                     anew += u64::from(if id.part.is_flat() {
                         writer.recover_flat(&id, &entity, State::default())?
                     } else {

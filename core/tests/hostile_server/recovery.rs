@@ -259,6 +259,28 @@ fn what_a_pull_brings_of_a_record_that_lost_something_waits_until_that_is_writte
     world.check();
 }
 
+/// The record was made and erased after the backup: the ledger says that it is erased, and nothing is left of it.
+#[test]
+fn what_erasing_left_of_a_record_that_the_server_lacks_is_let_go() {
+    let mut world = world();
+    let record = RecordId::new(2, [2; 10]);
+    let mut left = State { generation: 1, ..State::default() };
+    write(&mut left, 2, vec![put("owner_id", &world.record.to_string())]);
+    let whole = document(record, Body::State(left.to_bytes()));
+    let frames = vec![hello(), PullFrame::Erase(1, record), whole, end(Vec::new())];
+    world.pull(frames).unwrap();
+    let parts = |world: &World| world.replica.documents(record).unwrap().is_some();
+    assert!(parts(&world));
+    let held =
+        digest::of_state(&DocumentId { record: world.record, part: Part::Main }, &world.state);
+    let session = world.compared(vec![(Part::Main, vec![(world.record, held)])]);
+    assert_eq!(world.finish(session), ["/v1/pull"], "there is nothing to send");
+    assert!(!parts(&world));
+    let only = world.replica.pull_request(1).unwrap().held;
+    assert_eq!(only, held, "what is held is what the server has");
+    world.check();
+}
+
 /// It goes up once more as it was, and is not written anew.
 #[test]
 fn what_a_device_wrote_itself_and_the_server_lacks_is_sent_again() {

@@ -74,6 +74,8 @@ pub(crate) struct Device {
     pub(crate) away_until: usize,
     /// Whether the office turned it away for good.
     pub(crate) is_revoked: bool,
+    /// Whether a bit of what it stores was ever the other way.
+    pub(crate) has_rotted: bool,
     folder: PathBuf,
     clock: Arc<ManualClock>,
     replica: Option<Replica>,
@@ -103,6 +105,7 @@ impl Device {
             version,
             away_until: 0,
             is_revoked: false,
+            has_rotted: false,
             folder,
             clock: Arc::new(ManualClock::at(EPOCH_MS)),
             replica: None,
@@ -218,6 +221,7 @@ impl Device {
         copy(from, &to)?;
         let mut twin = Self::open_as(format!("{}'", self.name), to, self.version, seed)?;
         (twin.id, twin.skew_ms, twin.passed_ms) = (self.id, self.skew_ms, self.passed_ms);
+        twin.has_rotted = self.has_rotted;
         Ok(twin)
     }
 }

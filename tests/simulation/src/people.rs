@@ -11,7 +11,7 @@ use outrider_core::{
     ids::{DocumentId, Part, RecordId},
     replica::{ReplicaError, Writer},
     schema::{Entity, Field, Schema},
-    store::outbox,
+    store::{StoreError, outbox},
 };
 use serde_json::{Map, Value as Json};
 
@@ -61,7 +61,7 @@ impl Desk<'_> {
                     let words = "an edit that its author was told is not kept is in the outbox";
                     self.ledger.broken.push(format!("{}: {words}", self.device.name));
                 }
-                told(error)?
+                told(error, self.device.has_rotted)?
             }
         };
         self.ledger.is_editing = true;
@@ -263,9 +263,9 @@ impl Desk<'_> {
 }
 
 /// What somebody is told whose edit is not kept: that the device is locked, the record erased, that two
-/// records cannot be merged, or that only a newer app knows what this is.
-/// Whatever else fails is not to fail.
-fn told(error: Failure) -> Result<String, Failure> {
+/// records cannot be merged, that only a newer app knows what this is, or that it has rotted and waits for the
+/// server's copy. Whatever else fails is not to fail.
+fn told(error: Failure, has_rotted: bool) -> Result<String, Failure> {
     match error.downcast_ref::<ReplicaError>() {
         Some(
             ReplicaError::Locked { .. }
@@ -273,6 +273,9 @@ fn told(error: Failure) -> Result<String, Failure> {
             | ReplicaError::Merge(_)
             | ReplicaError::UnknownEntity { .. },
         ) => Ok(format!("is told: {}", chain(&*error))),
+        Some(ReplicaError::Store(StoreError::DamagedDocument { .. })) if has_rotted => {
+            Ok(format!("is told: {}", chain(&*error)))
+        }
         Some(_) | None => Err(error),
     }
 }

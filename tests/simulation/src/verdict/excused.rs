@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
-    crdt::{self, State},
-    ids::{ChangeHash, DocumentId, Part, RecordId},
+    crdt,
+    ids::{ChangeHash, DocumentId, RecordId},
     store::{
         document,
         outbox::{self, OwnChange},
@@ -31,12 +31,6 @@ pub(super) const FOLLOWS_WHAT_IS_GONE: &str = "follows_what_is_gone";
 /// A change that had been acknowledged was refused when it was sent again, and its author was not
 /// told: that happens when the recovery is over, not before.
 pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
-/// A record was made and erased after the backup: the restored server knows that it is erased and has
-/// nothing of it, and devices keep what erasing left of it, which holds nothing personal.
-///
-/// To be mended in the product: a device that is told that a record is erased, and of which the server
-/// has no document, is to take off what is left.
-pub(super) const ERASED_SHELL: &str = "shell_of_what_was_erased";
 /// A passage of a long text that two devices wrote anew after a restore, because each held more than
 /// one passage that the other lacked.
 pub(super) const WRITTEN_TWICE: &str = "passage_written_twice";
@@ -103,19 +97,6 @@ impl Excused {
             };
             excused.add(id, *hash, reason);
         }
-        for device in world.devices.iter().filter(|device| !device.is_revoked) {
-            document::for_each(conn(device)?, |id, _, state| {
-                let is_left = id.part == Part::Main
-                    && world.is_erased(id)
-                    && !office.documents.contains_key(id)
-                    && State::from_bytes(state).is_ok_and(|state| state.generation > 0);
-                if is_left {
-                    excused.documents.insert(id.clone(), ERASED_SHELL);
-                    excused.count(ERASED_SHELL);
-                }
-                Ok(())
-            })?;
-        }
         excused.spread(world)?;
         Ok(excused)
     }
@@ -123,9 +104,7 @@ impl Excused {
     /// What need not be the same everywhere: when the recovery is over, what is gone is written anew, and
     /// everybody agrees on that.
     pub(super) fn of_agreement(&self, is_recovering: bool) -> Self {
-        let is_apart = |reason: &&'static str| is_recovering || *reason == ERASED_SHELL;
-        let documents = self.documents.iter().filter(|(_, reason)| is_apart(reason));
-        let documents = documents.map(|(id, reason)| (id.clone(), *reason)).collect();
+        let documents = if is_recovering { self.documents.clone() } else { BTreeMap::new() };
         Self { documents, ..Self::default() }
     }
 

@@ -21,8 +21,8 @@ impl World {
         for at in 0..self.devices.len() {
             self.enrol(at)?;
         }
-        for _ in 0..QUIET_ROUNDS_MAX {
-            let mut is_quiet = true;
+        for round in 0..QUIET_ROUNDS_MAX {
+            let mut is_quiet = round > 0;
             for at in 0..self.devices.len() {
                 let budget_bytes = if self.dice.percent(50) { 1 } else { 1 << 30 };
                 if self.device(at)?.is_revoked {
@@ -33,6 +33,10 @@ impl World {
                 let what = format!("syncs: {summary:?}");
                 self.note(at, &what);
                 is_quiet &= summary.requests == 1 && summary.pulled == 0 && summary.pushed == 0;
+                if round == 0 {
+                    // What has rotted is found when it is read: everybody looks at everything.
+                    self.device(at)?.replica_mut()?.rebuild_rows()?;
+                }
             }
             if is_quiet {
                 return Ok(false);

@@ -150,6 +150,7 @@ impl World {
         }
         device.close();
         let is_flipped = flip(&device.folder().join(Device::DATABASE), OF_DEVICE, &mut dice)?;
+        device.has_rotted |= is_flipped;
         device.reopen(seed)?;
         if is_flipped {
             self.out.fault("device_rots");

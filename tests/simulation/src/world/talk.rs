@@ -278,8 +278,8 @@ impl World {
                 self.note(at, "has no room on its disk");
                 self.out.fault("device_disk_full");
             }
-            Err(error) if is_disk_failing => return Err(error),
             Err(_) if downward != Downward::Arrives => device.talk = None,
+            Err(error) if is_disk_failing => return Err(error),
             Err(error) => {
                 device.talk = None;
                 let what = format!(
