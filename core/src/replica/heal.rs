@@ -7,11 +7,16 @@
 //! server's copy, onto which they are laid again. Nothing else stops meanwhile. Edits whose bytes are
 //! damaged are mended by [`mend`](super::mend).
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{Replica, ReplicaError, Writer, flat::decode_own, rebuild::project_stored};
 use crate::{
-    crdt::{self, State, TextDocument, text::accept},
+    crdt::{
+        self, State, TextDocument,
+        text::{accept, first_change},
+    },
     ids::{DocumentId, RecordId},
     schema::Schema,
     store::{
@@ -118,13 +123,24 @@ fn confirmed_of(
         }
         Some(_) | None => {}
     }
-    // Perhaps nobody else ever wrote here: then the digest says so.
-    let own = replay(id, acknowledged)?;
+    // Perhaps nobody else ever wrote here: then nothing of it follows what is not ours, and the digest, which
+    // is of the last changes, says that these are ours.
+    let own = follow_each_other(acknowledged).then(|| replay(id, acknowledged)).flatten()?;
     let is_known = match pieces.digest {
         Some(digest) => digest_of(id, &own) == Some(digest),
         None => acknowledged.is_empty() && pieces.had_confirmed && !waiting.is_empty(),
     };
     is_known.then_some(own)
+}
+
+/// Whether changes follow nothing but one another.
+fn follow_each_other(changes: &[OwnChange]) -> bool {
+    let mut known = BTreeSet::from([first_change().hash]);
+    changes.iter().all(|own| {
+        let Ok(header) = crdt::header(&own.bytes) else { return false };
+        known.insert(header.hash);
+        header.deps.iter().all(|dep| known.contains(dep))
+    })
 }
 
 /// What changes alone come to.
@@ -201,7 +217,7 @@ pub(crate) fn digest_of(id: &DocumentId, confirmed: &[u8]) -> Option<Digest> {
         return (!state.is_empty()).then(|| digest::of_state(id, &state));
     }
     let heads = TextDocument::load(confirmed).ok()?.heads();
-    (heads != [crdt::text::first_change().hash]).then(|| digest::of_document(id, 0, &heads))
+    (heads != [first_change().hash]).then(|| digest::of_document(id, 0, &heads))
 }
 
 /// Replaces a document's digest in the digest over all of them.
