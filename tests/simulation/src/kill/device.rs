@@ -26,6 +26,8 @@ impl Device {
 
     pub(super) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
+        // A program that encrypts keeps keys by the place of the folder, and grounds are copied.
+        command.env("OUTRIDER_KEY_FILE", "plain");
         command.arg("--home").arg(&self.home).arg("--json").args(args);
         command
     }
