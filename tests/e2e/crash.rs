@@ -7,7 +7,7 @@ use outrider_sim::kill::{KillOrder, Victims, run_kills};
 use crate::world::OUTRIDER;
 
 /// Rounds of one test; more with `OUTRIDER_KILLS`.
-const ROUNDS: u64 = 40;
+const ROUNDS: u64 = 16;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

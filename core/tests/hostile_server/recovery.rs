@@ -171,7 +171,10 @@ fn a_lost_passage_is_written_anew_once_however_many_pieces_its_note_has() {
     let mut world = world();
     let (pieces, typed) = note_in_pieces(&mut world, PIECES);
     let mut session = compared_notes(&mut world);
-    world.fetched(&mut session, pieces);
+    // Another document says that this one is over.
+    let other = document(RecordId::new(2, [2; 10]), Body::State(world.state.to_bytes()));
+    world.fetched(&mut session, [pieces, vec![other]].concat());
+    assert_eq!(session.summary().recovered, 1);
     assert_eq!(world.shown(world.record, "notes"), typed);
     assert_eq!(world.replica.status().unwrap().waiting, 1, "one passage");
     world.check();

@@ -30,7 +30,7 @@ fn nothing_is_lost_in_small_runs() {
 #[test]
 fn nothing_is_lost_in_whole_runs() {
     let report = all_is_well(FIRST_SEED + 100, 3, &Settings::of(Kind::Sync));
-    assert!(report.edits > 1_000, "{report:?}");
+    assert!(report.edits > 800, "{report:?}");
 }
 
 /// Every run restores its server, announced or not, while devices are enrolled and turned away, persons
