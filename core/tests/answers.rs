@@ -230,6 +230,24 @@ fn a_cursor_that_is_forgotten_leaves_the_digest_of_what_is_held() {
     }
 }
 
+/// What waits stays with its record, and the server counts nothing any more among what is held here.
+#[test]
+fn who_is_turned_away_keeps_what_waits_and_counts_as_holding_nothing() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let mut theirs = State::default();
+    let stamp = Stamp { actor: ActorId([2; 16]), time_ms: 0, message: None };
+    let edit = Edit { key: "company_name".to_owned(), action: Action::Put("Acme".into()) };
+    crdt::write(&mut theirs, &mut None, stamp, vec![edit]).unwrap();
+    let (kept, gone) = (RecordId::new(1, [1; 10]), RecordId::new(1, [2; 10]));
+    replica.take_frames(&[whole(kept, &theirs), whole(gone, &theirs)], true).unwrap();
+    replica.update(kept, &fields(json!({ "industry": "energy" }))).unwrap();
+    assert_eq!(replica.let_go().unwrap(), 1);
+    assert!(replica.get(gone).unwrap().is_none());
+    assert_eq!(replica.get(kept).unwrap().unwrap()["industry"], "energy");
+    let asked = replica.pull_request(1).unwrap();
+    assert_eq!((asked.held, asked.position), ([0; 16], 0));
+}
+
 /// The server's copy of a record.
 fn whole(record: RecordId, state: &State) -> PullFrame {
     PullFrame::Document(Box::new(DocumentFrame {

@@ -302,6 +302,8 @@ fn what_a_device_wrote_itself_and_the_server_lacks_is_sent_again() {
     assert_eq!(request.path, "/v1/push");
     let asked: PushRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
     assert_eq!(asked.is_again, Some(true));
+    let seen = asked.held.map(|held| (held.position, held.digest));
+    assert_eq!(seen, Some((5, [1; 16])), "what its author had before their eyes");
     let changes = asked.groups.iter().flat_map(|group| &group.changes);
     let again: Vec<_> = changes.map(|change| crdt::header(&change.bytes).unwrap().hash).collect();
     assert_eq!(again, [sent]);
