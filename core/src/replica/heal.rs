@@ -295,6 +295,27 @@ impl Replica {
         Ok(())
     }
 
+    /// Waits no longer for documents that the server turned out not to have, or not to show to this device, and
+    /// of which nothing is left here but what was put aside.
+    pub(super) fn await_no_longer(
+        &mut self,
+        missed: &BTreeSet<DocumentName>,
+    ) -> Result<(), ReplicaError> {
+        if missed.is_empty() {
+            return Ok(());
+        }
+        self.exchange(|writer| {
+            for name in missed {
+                let id = DocumentId { record: name.record, part: name.part.clone() };
+                if document::load(writer.tx, &id)?.is_none() {
+                    quarantine::close(writer.tx, &id, writer.now_ms)?;
+                }
+            }
+            writer.has_awaited.set(None);
+            Ok(())
+        })
+    }
+
     /// How much was found damaged, and how much of it waits for the server's copy.
     ///
     /// # Errors

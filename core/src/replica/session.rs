@@ -144,6 +144,8 @@ pub struct Session {
     hello: Option<Hello>,
     to_check: VecDeque<Stream>,
     to_fetch: Vec<DocumentName>,
+    /// Documents that wait for the server's copy, and that no answer has brought yet.
+    missed: BTreeSet<DocumentName>,
     /// How often streams were compared.
     checks: u8,
     /// The recovery of the server that is over, after which nothing was written anew yet.
@@ -183,6 +185,7 @@ impl Session {
             hello: None,
             to_check: VecDeque::new(),
             to_fetch: Vec::new(),
+            missed: BTreeSet::new(),
             checks: 0,
             recovery: None,
             lost: BTreeSet::new(),
@@ -469,6 +472,7 @@ impl Session {
                 let name = DocumentName { record: document.record, part: document.part.clone() };
                 if !effect.needs_whole.contains(&name) {
                     self.lost.remove(&name);
+                    self.missed.remove(&name);
                 }
             }
         }

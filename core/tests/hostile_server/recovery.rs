@@ -5,7 +5,7 @@ use minicbor::bytes::ByteVec;
 use outrider_core::{
     crdt::{self, Action, Clock, Edit, State, TextDocument},
     ids::{ActorId, DocumentId, Part, RecordId},
-    replica::session::Session,
+    replica::{DATABASE_FILE, session::Session},
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         digest,
@@ -281,6 +281,32 @@ fn what_erasing_left_of_a_record_that_the_server_lacks_is_let_go() {
     assert!(!parts(&world));
     let only = world.replica.pull_request(1).unwrap().held;
     assert_eq!(only, held, "what is held is what the server has");
+    world.check();
+}
+
+/// A device asked for it in every conversation, for ever.
+#[test]
+fn what_is_damaged_here_and_lost_there_is_awaited_until_the_recovery_is_over() {
+    let mut world = world();
+    let (record, folder) = (world.record, world.replica.folder().to_owned());
+    let disk = rusqlite::Connection::open(folder.join(DATABASE_FILE)).unwrap();
+    disk.execute_batch("UPDATE document SET state = zeroblob(length(state))").unwrap();
+    assert!(world.replica.get(record).is_err(), "it waits");
+    let open = Hello { recovery: Some(Recovery { number: 1, is_closed: false }), ..greeting() };
+    for (hello, awaited) in [(open, 1), (told(), 0)] {
+        let frames = vec![PullFrame::Hello(hello), end(Vec::new())];
+        let mut session = world.pull(frames).unwrap();
+        assert_eq!(world.fetched(&mut session, Vec::new()), [world.name()]);
+        world.finish(session);
+        assert_eq!(world.replica.quarantined().unwrap().awaited, awaited);
+    }
+    assert!(world.replica.get(record).unwrap().is_none());
+    let session = world.pull(vec![hello(), end(Vec::new())]).unwrap();
+    assert_eq!(world.finish(session), [""; 0], "there is nothing to ask for");
+    assert_eq!(world.replica.quarantined().unwrap().kept, 1, "what was found is kept aside");
+    // It comes from somebody after all.
+    let whole = document(record, Body::State(world.state.to_bytes()));
+    world.pull(vec![hello(), whole, end(Vec::new())]).unwrap();
     world.check();
 }
 

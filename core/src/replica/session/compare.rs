@@ -29,6 +29,7 @@ impl Session {
         }
         // What was found damaged here and could not be made anew.
         let awaited = replica.awaited()?;
+        self.missed = awaited.iter().cloned().collect();
         self.fetch_too(awaited)?;
         // After a recovery once more: what was sent again has arrived or never will.
         let checks_max = if self.recovery.is_some() { 2 } else { 1 };
@@ -110,6 +111,12 @@ impl Session {
         // What the server did not send it does not have at all.
         let lost = std::mem::take(&mut self.lost);
         self.summary.recovered += replica.recover_whole(&lost)?;
+        let missed = std::mem::take(&mut self.missed);
+        let told = self.hello.as_ref().and_then(|hello| hello.recovery);
+        if told.is_none_or(|told| told.is_closed) {
+            // Until a recovery is over somebody else may bring it.
+            replica.await_no_longer(&missed)?;
+        }
         if !self.asked.is_empty() {
             // What the server turned out to lack goes up once more.
             return Ok(Phase::ResendAsked);

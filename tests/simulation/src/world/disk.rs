@@ -97,6 +97,9 @@ impl World {
     /// The server's disk fails while a device syncs.
     pub(super) fn break_disk_of_server(&mut self, at: usize) -> Result<(), Failure> {
         let accident = Accident::draw(&mut self.dice);
+        if self.device(at)?.is_revoked {
+            return Ok(());
+        }
         let mut over = None;
         self.replace_server(|server, dice| {
             server.restart_after(dice, true, |folder| {
