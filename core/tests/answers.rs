@@ -10,7 +10,7 @@ use outrider_core::{
     ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
         Replica, ReplicaError, Writer,
-        push::{PUSH_BYTES_MAX, PushBatch},
+        push::{PUSH_BYTES_MAX, PushBatch, PushEffect},
     },
     sync::frame::{
         Answer, Body, DocumentFrame, FeedPoint, Outcome, PUSH_CHANGES_MAX, PullFrame, PushChange,
@@ -246,6 +246,67 @@ fn who_is_turned_away_keeps_what_waits_and_counts_as_holding_nothing() {
     assert_eq!(replica.get(kept).unwrap().unwrap()["industry"], "energy");
     let asked = replica.pull_request(1).unwrap();
     assert_eq!((asked.held, asked.position), ([0; 16], 0));
+}
+
+/// Each answer is counted once as what it is; who is asked to come back at once does.
+#[test]
+fn what_answers_did_is_counted() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    for number in 0..9 {
+        let named = json!({ "company_name": format!("Acme {number}") });
+        replica.create("customer", &fields(named)).unwrap();
+    }
+    let outcomes = [
+        Outcome::Applied,
+        Outcome::Duplicate,
+        Outcome::Erased,
+        Outcome::Erased,
+        Outcome::Pending(Vec::new()),
+        Outcome::Pending(Vec::new()),
+        Outcome::Retry(60_000),
+        Outcome::Forked,
+        Outcome::Refused("not_permitted".into(), Vec::new()),
+    ];
+    let sent = waiting(&replica);
+    let mut take = |hashes: &[ChangeHash], outcomes: &[Outcome]| {
+        let answers = hashes.iter().zip(outcomes);
+        let answers =
+            answers.map(|(hash, outcome)| Answer { hash: *hash, outcome: outcome.clone() });
+        let response = PushResponse::new(answers.collect());
+        replica.take_push_response(&response).unwrap().0
+    };
+    let quiet =
+        PushEffect { applied: 1, duplicates: 1, refused: 2, waiting: 3, ..PushEffect::default() };
+    assert_eq!(take(&sent[..7], &outcomes[..7]), quiet);
+    let anew = PushEffect { refused: 1, forked: 1, is_round_needed: true, ..PushEffect::default() };
+    assert_eq!(take(&sent[7..], &outcomes[7..]), anew);
+    let at_once = PushEffect { waiting: 2, is_round_needed: true, ..PushEffect::default() };
+    assert_eq!(take(&sent[4..6], &[Outcome::Retry(0), Outcome::Retry(60_000)]), at_once);
+    assert_eq!(waiting(&replica).len(), 4, "three that wait, and one that was written anew");
+}
+
+/// It came late by the network, somebody wrote on after it, and what follows both is answered as applied.
+#[test]
+fn what_the_author_wrote_before_is_confirmed_with_what_follows_others() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+    let mut theirs = State::default();
+    for change in replica.next_push(0).unwrap().unwrap().request.groups.remove(0).changes {
+        theirs.apply(&crdt::decode(&change.bytes).unwrap());
+    }
+    let stamp = Stamp { actor: ActorId([2; 16]), time_ms: 0, message: None };
+    let edit = Edit { key: "short_name".to_owned(), action: Action::Put("A".into()) };
+    crdt::write(&mut theirs, &mut None, stamp, vec![edit]).unwrap();
+    replica.take_frames(&[whole(record, &theirs)], true).unwrap();
+    replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
+    let sent = waiting(&replica);
+    let last = *sent.last().unwrap();
+    let applied = Answer { hash: last, outcome: Outcome::Applied };
+    replica.take_push_response(&PushResponse::new(vec![applied])).unwrap();
+    assert_eq!(waiting(&replica), [], "of {sent:?}");
+    let shown = replica.get(record).unwrap().unwrap();
+    let shown = ["company_name", "short_name", "industry"].map(|field| shown[field].clone());
+    assert_eq!(shown, ["Acme", "A", "energy"]);
 }
 
 /// The server's copy of a record.

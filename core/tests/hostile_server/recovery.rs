@@ -6,6 +6,7 @@ use outrider_core::{
     crdt::{self, Action, Clock, Edit, State, TextDocument},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::{DATABASE_FILE, session::Session},
+    store::document as stored,
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         digest,
@@ -177,6 +178,15 @@ fn a_lost_passage_is_written_anew_once_however_many_pieces_its_note_has() {
     assert_eq!(session.summary().recovered, 1);
     assert_eq!(world.shown(world.record, "notes"), typed);
     assert_eq!(world.replica.status().unwrap().waiting, 1, "one passage");
+    let text = |bytes: &[u8]| TextDocument::load(bytes).unwrap();
+    let held = stored::load_all(world.replica.store().conn(), world.record).unwrap();
+    let held = held.into_iter().find(|(part, _)| *part == notes()).unwrap().1;
+    let confirmed = text(&held.confirmed.unwrap());
+    assert_eq!(confirmed.text().unwrap(), typed.strip_suffix("lost").unwrap(), "the server's");
+    let anew = text(&held.state).changes_since(&confirmed.heads()).unwrap();
+    let push = world.replica.next_push(0).unwrap().unwrap().request;
+    let sent = push.groups.iter().flat_map(|group| &group.changes).map(|change| &change.bytes);
+    assert!(anew.iter().map(|change| &change.bytes).eq(sent), "it stands on the server's");
     world.check();
 }
 
@@ -282,6 +292,38 @@ fn what_erasing_left_of_a_record_that_the_server_lacks_is_let_go() {
     let only = world.replica.pull_request(1).unwrap().held;
     assert_eq!(only, held, "what is held is what the server has");
     world.check();
+}
+
+#[test]
+fn what_the_server_lacks_whole_is_written_anew() {
+    let mut world = world();
+    let mut session = world.compared(vec![(Part::Main, Vec::new())]);
+    let request = session.next(&mut world.replica).unwrap().unwrap();
+    assert_eq!(request.path, "/v1/push");
+    assert_eq!(session.summary().recovered, 1);
+    assert_eq!(world.shown(world.record, "company_name"), "Acme");
+    assert_eq!(world.replica.status().unwrap().waiting, 1);
+    assert_eq!(world.replica.recovered().unwrap(), 1);
+    // It is over: what is told of it once more changes nothing.
+    world.replica.reset_cursor().unwrap();
+    world.replica.take_frames(&[PullFrame::Hello(told())], false).unwrap();
+    let asked = world.replica.pull_request(1).unwrap();
+    assert_eq!(asked.is_cursor_lost, Some(true), "for another reason than that recovery");
+}
+
+/// What lacks nothing of what is held, and what is not held at all, waits for nothing.
+#[test]
+fn what_a_pull_brings_of_what_lost_nothing_is_there_at_once() {
+    let mut world = world();
+    let (record, other) = (world.record, RecordId::new(2, [2; 10]));
+    let mut theirs = world.state.clone();
+    write(&mut theirs, 2, vec![put("short_name", "Theirs")]);
+    let state = |record| document(record, Body::State(theirs.to_bytes()));
+    let frames = vec![PullFrame::Hello(told()), state(record), state(other), end(Vec::new())];
+    world.pull(frames).unwrap();
+    for record in [record, other] {
+        assert_eq!(world.shown(record, "short_name"), "Theirs");
+    }
 }
 
 /// A device asked for it in every conversation, for ever.
