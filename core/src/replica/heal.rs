@@ -308,7 +308,11 @@ impl Replica {
             for name in missed {
                 let id = DocumentId { record: name.record, part: name.part.clone() };
                 if document::load(writer.tx, &id)?.is_none() {
+                    let entity = quarantine::entity_of(writer.tx, &id)?;
                     quarantine::close(writer.tx, &id, writer.now_ms)?;
+                    // Its row showed what there had been.
+                    let entity = entity.and_then(|name| writer.schema.entity(&name));
+                    writer.drop_document(&id, entity)?;
                 }
             }
             writer.has_awaited.set(None);

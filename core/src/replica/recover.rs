@@ -21,7 +21,7 @@ use crate::{
     schema::Entity,
     store::{
         StoreError,
-        document::{self, StoredDocument},
+        document::StoredDocument,
         erased, meta,
         outbox::{self, NewOwnChange},
         standing,
@@ -64,7 +64,7 @@ impl Replica {
                 let mut anew = 0;
                 for name in page {
                     let id = DocumentId { record: name.record, part: name.part.clone() };
-                    let Some(stored) = document::load(writer.tx, &id)? else { continue };
+                    let Some(stored) = writer.stored(&id)? else { continue };
                     let entity = stored.entity;
                     if erased::is_erased(writer.tx, id.record)? {
                         // What erasing left of a record that was made after the backup.
@@ -125,7 +125,7 @@ impl Writer<'_> {
         arrived: &State,
     ) -> Result<bool, ReplicaError> {
         if !id.part.is_flat() {
-            return Ok(document::load(self.tx, id)?.is_some());
+            return Ok(self.stored(id)?.is_some());
         }
         let known = self.load_flat(id)?;
         let confirmed = known.map(|known| known.confirmed.unwrap_or(known.state));
@@ -182,7 +182,7 @@ impl Writer<'_> {
         entity: &str,
         changes: &[&[u8]],
     ) -> Result<bool, ReplicaError> {
-        let stored = document::load(self.tx, id)?;
+        let stored = self.stored(id)?;
         let Some(stored) = stored else {
             self.merge_text(id, entity, changes)?;
             return Ok(false);

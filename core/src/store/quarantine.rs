@@ -107,6 +107,20 @@ pub fn close(conn: &Connection, id: &DocumentId, now_ms: TimestampMs) -> Result<
     Ok(())
 }
 
+/// The entity of a document of which something was put aside.
+///
+/// # Errors
+///
+/// Fails when the database does.
+pub fn entity_of(conn: &Connection, id: &DocumentId) -> Result<Option<String>, StoreError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT entity FROM quarantine WHERE record = ?1 AND part = ?2 ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![id.record.as_bytes(), id.part.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
 /// Whether a document waits for the server's copy.
 ///
 /// # Errors

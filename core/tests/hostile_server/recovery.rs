@@ -61,6 +61,7 @@ impl World {
             paths.push(request.path);
             let answer = match request.path {
                 "/v1/pull" => stream_of(&[PullFrame::Hello(told()), end(Vec::new())]),
+                "/v1/fetch" => stream_of(&[end(Vec::new())]),
                 _ => pack(&PushResponse::new(Vec::new())).unwrap(),
             };
             session.receive(&mut self.replica, &mut answer.as_slice()).unwrap();
@@ -205,6 +206,31 @@ fn a_note_that_breaks_off_while_it_is_fetched_is_left_as_it_is() {
     world.fetched(&mut session, pieces);
     assert_eq!(world.shown(world.record, "notes"), typed);
     assert_eq!(world.replica.status().unwrap().waiting, 1);
+}
+
+/// It broke off every conversation after a server was put back, for ever.
+#[test]
+fn a_note_that_is_damaged_does_not_stop_a_recovery() {
+    for is_there in [true, false] {
+        let mut world = world();
+        let record = world.record;
+        let (pieces, typed) = note_in_pieces(&mut world, 2);
+        let disk = world.replica.folder().join(DATABASE_FILE);
+        let rot = "UPDATE document SET state = zeroblob(length(state)) WHERE part = 'notes'";
+        rusqlite::Connection::open(disk).unwrap().execute_batch(rot).unwrap();
+        let theirs = pieces[..usize::from(is_there)].to_vec();
+        let frames = [vec![PullFrame::Hello(told())], theirs, vec![end(Vec::new())]].concat();
+        world.pull(frames).unwrap();
+        let mut session = compared_notes(&mut world);
+        let pieces = if is_there { pieces } else { Vec::new() };
+        world.fetched(&mut session, pieces);
+        world.finish(session);
+        let left = typed.strip_suffix("lost").unwrap();
+        let expected = if is_there { json!(left) } else { json!(null) };
+        assert_eq!(world.shown(record, "notes"), expected, "what can be had");
+        assert_eq!(world.replica.quarantined().unwrap().awaited, 0);
+        world.check();
+    }
 }
 
 /// A part of a record does not say what the server lacks of it.
