@@ -2,7 +2,7 @@
 
 use outrider_core::{
     ids::{Part, RecordId},
-    replica::session::{PULL_BUDGET_BYTES, REQUESTS_MAX, Session},
+    replica::session::{REQUESTS_MAX, Session},
     store::document as stored,
     sync::{
         codec::{MESSAGE_BYTES_MAX, unpack},
@@ -25,7 +25,7 @@ fn an_answer_to_nothing_is_not_read_and_the_conversation_goes_on() {
     assert_eq!(session.summary().bytes_down, 0);
     let request = session.next(&mut world.replica).unwrap().unwrap();
     let asked: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
-    assert_eq!((request.path, asked.budget_bytes), ("/v1/pull", PULL_BUDGET_BYTES));
+    assert_eq!((request.path, asked.budget_bytes), ("/v1/pull", 256 << 20));
     session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
     let again = session.receive(&mut world.replica, &mut answer.as_slice()).unwrap_err();
     assert!(again.to_string().contains("nothing was asked"), "{again}");

@@ -12,7 +12,8 @@ use outrider_core::{
         digest,
         frame::{
             Answer, Body, CheckResponse, Digest, DocumentDigest, DocumentName, FeedPoint,
-            FetchRequest, Hello, Outcome, PullFrame, PushRequest, PushResponse, Recovery,
+            FetchRequest, Hello, Outcome, PullFrame, PullRequest, PushRequest, PushResponse,
+            Recovery,
         },
     },
 };
@@ -185,6 +186,7 @@ fn a_lost_passage_is_written_anew_once_however_many_pieces_its_note_has() {
     let confirmed = text(&held.confirmed.unwrap());
     assert_eq!(confirmed.text().unwrap(), typed.strip_suffix("lost").unwrap(), "the server's");
     let anew = text(&held.state).changes_since(&confirmed.heads()).unwrap();
+    assert_eq!(held.own.map(|own| own.hash), anew.last().map(|last| last.hash));
     let push = world.replica.next_push(0).unwrap().unwrap().request;
     let sent = push.groups.iter().flat_map(|group| &group.changes).map(|change| &change.bytes);
     assert!(anew.iter().map(|change| &change.bytes).eq(sent), "it stands on the server's");
@@ -318,6 +320,28 @@ fn what_erasing_left_of_a_record_that_the_server_lacks_is_let_go() {
     let only = world.replica.pull_request(1).unwrap().held;
     assert_eq!(only, held, "what is held is what the server has");
     world.check();
+}
+
+/// A server that waits for what devices bring is told that there is nothing.
+#[test]
+fn who_has_nothing_to_bring_back_says_so() {
+    let mut world = world();
+    let recovery = Some(Recovery { number: 1, is_closed: false });
+    let open = PullFrame::Hello(Hello { recovery, ..greeting() });
+    let mut session = world.pull(vec![open.clone(), end(vec![other_digest(Part::Main)])]).unwrap();
+    assert_eq!(session.next(&mut world.replica).unwrap().unwrap().path, "/v1/check");
+    let held =
+        digest::of_state(&DocumentId { record: world.record, part: Part::Main }, &world.state);
+    let documents = vec![DocumentDigest { record: world.record, digest: held }];
+    let page = pack(&CheckResponse { backed_up: None, documents }).unwrap();
+    session.receive(&mut world.replica, &mut page.as_slice()).unwrap();
+    let request = session.next(&mut world.replica).unwrap().unwrap();
+    assert_eq!(request.path, "/v1/pull");
+    let asked: PullRequest = unpack(&request.body, MESSAGE_BYTES_MAX).unwrap();
+    assert_eq!(asked.has_tried, Some(true));
+    let answer = stream_of(&[open, end(Vec::new())]);
+    session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    assert!(session.next(&mut world.replica).unwrap().is_none(), "once");
 }
 
 #[test]
