@@ -2,11 +2,14 @@
 
 use outrider_core::{
     ids::{Part, RecordId},
-    replica::session::{REQUESTS_MAX, Session},
+    replica::session::{REQUESTS_MAX, ROUNDS_MAX, Session},
     store::document as stored,
     sync::{
-        codec::{MESSAGE_BYTES_MAX, unpack},
-        frame::{Body, Hello, PROTOCOL_VERSION, PullFrame, PullRequest, StreamDigest},
+        codec::{MESSAGE_BYTES_MAX, pack, unpack},
+        frame::{
+            Answer, Body, Hello, Outcome, PROTOCOL_VERSION, PullFrame, PullRequest, PushResponse,
+            StreamDigest,
+        },
     },
 };
 use serde_json::json;
@@ -77,6 +80,25 @@ fn a_conversation_that_never_ends_is_ended() {
     assert!(error.to_string().contains("never ends"), "{error}");
     assert_eq!(session.summary().requests, REQUESTS_MAX);
     world.check();
+}
+
+/// What it does not take goes on waiting, and the rest of the conversation is not kept back for it.
+#[test]
+fn a_server_that_asks_to_come_back_at_once_is_believed_so_often() {
+    let mut world = world();
+    let named = json!({ "company_name": "Waiting" });
+    world.replica.create("customer", named.as_object().unwrap()).unwrap();
+    let hash = world.replica.outbox(1).unwrap()[0].hash;
+    let at_once = pack(&PushResponse::new(vec![Answer { hash, outcome: Outcome::Retry(0) }]));
+    let at_once = at_once.unwrap();
+    let mut session = Session::new();
+    let mut pushes = 0;
+    while session.next(&mut world.replica).unwrap().unwrap().path == "/v1/push" {
+        session.receive(&mut world.replica, &mut at_once.as_slice()).unwrap();
+        pushes += 1;
+    }
+    assert_eq!(pushes, ROUNDS_MAX + 1);
+    assert_eq!(world.replica.status().unwrap().waiting, 1);
 }
 
 /// An answer whose end never came is gone on with: what began before it counts from where it began, and what
