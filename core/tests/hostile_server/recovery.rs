@@ -3,10 +3,11 @@
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
+    access::{Grant, Scope},
     crdt::{self, Action, Clock, Edit, State, TextDocument},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::{DATABASE_FILE, session::Session},
-    store::document as stored,
+    store::{document as stored, meta},
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         digest,
@@ -320,6 +321,30 @@ fn what_erasing_left_of_a_record_that_the_server_lacks_is_let_go() {
     let only = world.replica.pull_request(1).unwrap().held;
     assert_eq!(only, held, "what is held is what the server has");
     world.check();
+}
+
+/// A server that was put back may not know yet where a record stands: while it waits for what devices bring, that is
+/// as it was.
+#[test]
+fn where_a_record_stands_is_forgotten_by_a_whole_pull_but_not_while_a_recovery_is_open() {
+    let open = Some(Recovery { number: 1, is_closed: false });
+    for (recovery, left) in [(open, 1), (None, 0)] {
+        let mut world = world();
+        let grant = Grant { own: [Scope::User(world.record)].into(), ..Grant::open() };
+        meta::set_grant(world.replica.store().conn(), &grant.to_bytes()).unwrap();
+        world.pull(vec![hello(), end(Vec::new())]).unwrap();
+        let enter = PullFrame::Enter(world.record, Scope::User(world.record).to_string());
+        world.pull(vec![hello(), enter, end(Vec::new())]).unwrap();
+        let scopes = |world: &World| -> u32 {
+            let conn = world.replica.store().conn();
+            conn.query_row("SELECT count(*) FROM unit_scope", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(scopes(&world), 1);
+        world.replica.reset_cursor().unwrap();
+        let begin = PullFrame::Hello(Hello { recovery, ..greeting() });
+        world.replica.take_frames(&[begin, end(Vec::new())], false).unwrap();
+        assert_eq!(scopes(&world), left, "{recovery:?}");
+    }
 }
 
 /// A server that waits for what devices bring is told that there is nothing.
