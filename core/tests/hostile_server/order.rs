@@ -2,7 +2,7 @@
 
 use outrider_core::{
     ids::{Part, RecordId},
-    replica::session::{REQUESTS_MAX, ROUNDS_MAX, Session},
+    replica::session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary},
     store::document as stored,
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
@@ -99,6 +99,35 @@ fn a_server_that_asks_to_come_back_at_once_is_believed_so_often() {
     }
     assert_eq!(pushes, ROUNDS_MAX + 1);
     assert_eq!(world.replica.status().unwrap().waiting, 1);
+}
+
+/// What a person is told at the end is what happened, over all rounds.
+#[test]
+fn a_conversation_sums_up_what_its_answers_did() {
+    let mut world = world();
+    for name in ["A", "B", "C", "D"] {
+        let named = json!({ "company_name": name });
+        world.replica.create("customer", named.as_object().unwrap()).unwrap();
+    }
+    let hashes: Vec<_> = world.replica.outbox(4).unwrap().iter().map(|own| own.hash).collect();
+    let refused = Outcome::Refused("not_permitted".to_owned(), Vec::new());
+    let first = [Outcome::Applied, Outcome::Duplicate, refused, Outcome::Pending(Vec::new())];
+    let rounds = [
+        hashes.iter().copied().zip(first).collect::<Vec<_>>(),
+        vec![(hashes[3], Outcome::Applied)],
+    ];
+    let mut session = Session::new();
+    for answers in rounds {
+        assert_eq!(session.next(&mut world.replica).unwrap().unwrap().path, "/v1/push");
+        let answers = answers.into_iter().map(|(hash, outcome)| Answer { hash, outcome });
+        let answer = pack(&PushResponse::new(answers.collect())).unwrap();
+        session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    }
+    assert_eq!(session.next(&mut world.replica).unwrap().unwrap().path, "/v1/pull");
+    let Summary { pushed, applied, duplicates, refused, forked, waiting, requests, .. } =
+        session.summary().clone();
+    assert_eq!((pushed, requests), (5, 3));
+    assert_eq!((applied, duplicates, refused, forked, waiting), (2, 1, 1, 0, 1));
 }
 
 /// An answer whose end never came is gone on with: what began before it counts from where it began, and what
