@@ -3,15 +3,17 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+#[path = "support/pair.rs"]
+mod pair;
+
 use std::{path::Path, sync::Arc};
 
 use outrider_core::{
-    crdt::{self, Action, Edit, Stamp, State, TextDocument},
     doctor::{Fix, Kind, salvage::copy_tables},
-    ids::{ActorId, ActorPrefix, DeviceId, DocumentId, Part, RecordId},
+    ids::{ActorPrefix, DeviceId, DocumentId, Part, RecordId},
     replica::{DATABASE_FILE, Options, Replica, ReplicaError},
     store::{document, meta::Enrolment, query::Query},
-    sync::frame::{Answer, Body, DocumentFrame, FeedPoint, Outcome, PullFrame, PushResponse},
+    sync::frame::{Answer, DocumentName, FeedPoint, Outcome, PushResponse},
     time::ManualClock,
 };
 use rusqlite::{Connection, params};
@@ -135,41 +137,16 @@ fn what_was_confirmed_is_made_anew_where_nobody_else_wrote() {
 /// for nothing, and never came back.
 #[test]
 fn what_was_written_on_top_of_others_is_not_taken_for_all_there_is() {
-    for is_flat in [true, false] {
+    for part in [Part::Main, "notes".parse().unwrap()] {
+        let (_folder, mut ben) = pair::enrolled(5, "Ben");
+        let theirs = json!({ "company_name": "Acme", "industry": "energy", "notes": "Theirs." });
+        let record = ben.create("customer", &fields(theirs)).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let mut replica = enrolled(folder.path());
-        let record = RecordId::new(1, [5; 10]);
-        let mut theirs = State::default();
-        let stamp = Stamp { actor: ActorId([5; 16]), time_ms: 0, message: None };
-        let edit =
-            |key: &str, text: &str| Edit { key: key.to_owned(), action: Action::Put(text.into()) };
-        let edits = vec![edit("company_name", "Acme"), edit("industry", "energy")];
-        crdt::write(&mut theirs, &mut None, stamp, edits).unwrap();
-        let mut text = TextDocument::new().unwrap();
-        let typed = text.edit(ActorId([5; 16]), 5, "Theirs.").unwrap().unwrap();
-        let frame = |part: Part, body| {
-            PullFrame::Document(Box::new(DocumentFrame {
-                record,
-                part,
-                entity: "customer".to_owned(),
-                family: record,
-                family_position: 1,
-                pass: 1,
-                body,
-                provenance: Vec::new(),
-                unit: None,
-            }))
-        };
-        let notes: Part = "notes".parse().unwrap();
-        let frames = [
-            frame(Part::Main, Body::State(theirs.to_bytes())),
-            frame(notes.clone(), Body::Text(vec![typed.bytes.into()])),
-        ];
-        replica.take_frames(&frames, true).unwrap();
+        pair::bring(&ben, (5, "Ben"), &mut replica, record);
         let mine = json!({ "employees": 12, "notes": "Theirs. Mine." });
         replica.update(record, &fields(mine)).unwrap();
         acknowledge(&mut replica, 1);
-        let part = if is_flat { Part::Main } else { notes };
         let (id, conn) = (DocumentId { record, part }, disk(folder.path()));
         let mut flipped = bytes_of(&conn, &id, "state");
         let last = flipped.len() - 1;
@@ -177,7 +154,7 @@ fn what_was_written_on_top_of_others_is_not_taken_for_all_there_is() {
         put(&conn, &id, "state", &flipped);
         assert!(replica.get(record).is_ok());
         assert_eq!(replica.quarantined().unwrap().awaited, 1, "{id}: the server has all of it");
-        assert_eq!(replica.awaited().unwrap().len(), 1);
+        assert_eq!(replica.awaited().unwrap(), [DocumentName::from(&id)]);
     }
 }
 

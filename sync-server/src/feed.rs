@@ -14,7 +14,6 @@
 
 use outrider_core::{
     access::Grant,
-    ids::DocumentId,
     sync::{
         digest,
         frame::{
@@ -303,7 +302,7 @@ pub fn fetch(
     for name in request.documents.iter().take(FETCH_DOCUMENTS_MAX) {
         // With the user's eyes: what may not be read is not there.
         let tx = storage.read_as(&grant)?;
-        let id = DocumentId { record: name.record, part: name.part.clone() };
+        let id = name.id();
         let Some(stored) = walk::readable(&*tx, &id)? else { continue };
         for scope in view::scopes_for(&*tx, &grant, id.record)? {
             emit(PullFrame::Enter(scope.0, scope.1))?;

@@ -306,7 +306,7 @@ impl Replica {
         }
         self.exchange(|writer| {
             for name in missed {
-                let id = DocumentId { record: name.record, part: name.part.clone() };
+                let id = name.id();
                 if document::load(writer.tx, &id)?.is_none() {
                     let entity = quarantine::entity_of(writer.tx, &id)?;
                     quarantine::close(writer.tx, &id, writer.now_ms)?;
@@ -335,8 +335,8 @@ impl Replica {
     ///
     /// Fails when the store does.
     pub fn awaited(&self) -> Result<Vec<DocumentName>, ReplicaError> {
-        let ids = quarantine::awaited(self.store.conn())?.into_iter();
-        Ok(ids.map(|id| DocumentName { record: id.record, part: id.part }).collect())
+        let ids = quarantine::awaited(self.store.conn())?;
+        Ok(ids.iter().map(DocumentName::from).collect())
     }
 }
 

@@ -326,7 +326,7 @@ impl Replica {
         &self,
         name: &DocumentName,
     ) -> Result<Vec<crate::ids::ChangeHash>, ReplicaError> {
-        let id = DocumentId { record: name.record, part: name.part.clone() };
+        let id = name.id();
         Ok(outbox::acknowledged_of(self.store.conn(), &id)?)
     }
 }
@@ -384,7 +384,7 @@ impl Writer<'_> {
         if matches!(frame.body, Body::Text(_)) == id.part.is_flat() {
             return Err(ReplicaError::Protocol(format!("a body that does not fit {id}")));
         }
-        let name = DocumentName { record: id.record, part: id.part.clone() };
+        let name = DocumentName::from(&id);
         if is_held_back && self.waits_for_recovery(&id, &frame.body)? {
             return Ok(());
         }

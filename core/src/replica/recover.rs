@@ -63,7 +63,7 @@ impl Replica {
             anew += self.exchange(|writer| {
                 let mut anew = 0;
                 for name in page {
-                    let id = DocumentId { record: name.record, part: name.part.clone() };
+                    let id = name.id();
                     let Some(stored) = writer.stored(&id)? else { continue };
                     let entity = stored.entity;
                     if erased::is_erased(writer.tx, id.record)? {

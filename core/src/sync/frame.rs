@@ -12,7 +12,7 @@ use minicbor::{Decode, Encode};
 pub use super::head::AuditHead;
 use crate::{
     crdt::{op::CHANGE_OPS_MAX, text::TEXT_CHANGES_MAX},
-    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, Part, RecordId},
+    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
 };
 
 /// The version that this code speaks.
@@ -577,6 +577,20 @@ pub struct DocumentName {
     /// Its part.
     #[n(1)]
     pub part: Part,
+}
+
+impl DocumentName {
+    /// The document of this name.
+    #[must_use]
+    pub fn id(&self) -> DocumentId {
+        DocumentId { record: self.record, part: self.part.clone() }
+    }
+}
+
+impl From<&DocumentId> for DocumentName {
+    fn from(id: &DocumentId) -> Self {
+        Self { record: id.record, part: id.part.clone() }
+    }
 }
 
 /// Asks for whole documents; the answer has the frames of a pull.

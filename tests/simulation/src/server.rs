@@ -114,8 +114,7 @@ impl Server {
 
     /// The process ends and begins again.
     pub(crate) fn restart(self, dice: &mut Dice) -> Result<Self, Failure> {
-        let folder = self.folder.clone();
-        self.close().open_in(folder, dice)
+        self.restart_after(dice, false, |_| Ok(()))
     }
 
     /// The process ends; another one begins when what happens `meanwhile` to its folder is over.
@@ -126,18 +125,14 @@ impl Server {
         meanwhile: impl FnOnce(&Path) -> Result<(), Failure>,
     ) -> Result<Self, Failure> {
         let folder = self.folder.clone();
-        let Closed { version, withheld, now_ms } = self.close();
+        let closed = self.close();
         meanwhile(&folder)?;
-        let server = Self::open_as(folder, version, now_ms, dice, is_synced)?;
-        Ok(Self { withheld, ..server })
+        closed.open_as(folder, dice, is_synced)
     }
 
     /// Copies the data, as a nightly backup does.
     pub(crate) fn back_up(self, to: &Path, dice: &mut Dice) -> Result<Self, Failure> {
-        let folder = self.folder.clone();
-        let closed = self.close();
-        copy_files(&folder, to)?;
-        closed.open_in(folder, dice)
+        self.restart_after(dice, false, |folder| copy_files(folder, to))
     }
 
     /// The disk is lost; the server goes on from a copy of its data, with the ledger as it is.
@@ -316,8 +311,12 @@ struct Closed {
 
 impl Closed {
     fn open_in(self, folder: PathBuf, dice: &mut Dice) -> Result<Server, Failure> {
+        self.open_as(folder, dice, false)
+    }
+
+    fn open_as(self, folder: PathBuf, dice: &mut Dice, is_synced: bool) -> Result<Server, Failure> {
         let Self { version, withheld, now_ms } = self;
-        let server = Server::open(folder, version, now_ms, dice)?;
+        let server = Server::open_as(folder, version, now_ms, dice, is_synced)?;
         Ok(Server { withheld, ..server })
     }
 }

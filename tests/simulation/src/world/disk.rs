@@ -47,12 +47,22 @@ impl Accident {
         self.plan.mode == Mode::Power
     }
 
-    /// Nothing that happens from now on reaches the disk; everything on it is closed by `close`.
-    fn cut(&self, disk: &Disk, close: impl FnOnce()) -> Result<(), Failure> {
-        disk.begin(Some(Plan { mode: Mode::Power, at: 1, is_lasting: true }));
-        close();
+    /// It is over; where it was the power, nothing reaches the disk any more until [`end`](Self::end).
+    fn stop(&self, disk: &Disk) {
+        if self.is_of_power() {
+            disk.begin(Some(Plan { mode: Mode::Power, at: 1, is_lasting: true }));
+        } else {
+            disk.heal();
+        }
+    }
+
+    /// Everything on the disk is closed: it becomes what it holds.
+    fn end(&self, disk: &Disk) -> Result<(), Failure> {
         disk.heal();
-        Ok(disk.cut_power(self.keep)?)
+        if self.is_of_power() {
+            disk.cut_power(self.keep)?;
+        }
+        Ok(())
     }
 }
 
@@ -78,11 +88,10 @@ impl World {
         let is_broken = disk.faults() > 0;
         let device = self.device(at)?;
         device.talk = None;
-        if accident.is_of_power() {
-            accident.cut(&disk, || device.close())?;
-        }
-        disk.heal();
+        accident.stop(&disk);
         if !accident.goes_on {
+            device.close();
+            accident.end(&disk)?;
             device.reopen(then)?;
         }
         self.note(at, &format!("had a disk that failed: {:?} {is_broken}", accident.plan));
@@ -117,20 +126,12 @@ impl World {
             self.out.fault("server_disk_fails");
         }
         done?;
-        if accident.is_of_power() {
-            disk.begin(Some(Plan { mode: Mode::Power, at: 1, is_lasting: true }));
-        } else {
-            disk.heal();
-        }
-        self.watch = None;
+        accident.stop(&disk);
         if accident.goes_on {
             return Ok(());
         }
         self.replace_server(|server, dice| {
-            server.restart_after(dice, false, |_| match accident.is_of_power() {
-                true => accident.cut(&disk, || ()),
-                false => Ok(()),
-            })
+            server.restart_after(dice, false, |_| accident.end(&disk))
         })
     }
 

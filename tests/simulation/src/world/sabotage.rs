@@ -1,4 +1,4 @@
-//! What a run is made to do wrong with data at rest, so that tests see that the verdict finds it.
+//! What a run is made to do wrong when everybody has synced, so that tests see that the verdict finds it.
 
 use outrider_core::store::outbox;
 use rusqlite::Connection;
