@@ -6,7 +6,7 @@
 mod pair;
 
 use outrider_core::{
-    crdt::{self, Action, Edit, EncodedChange, OpId, Stamp, State},
+    crdt::{self, Action, Edit, EncodedChange, OpId, Stamp, State, TextDocument},
     ids::{ActorId, ChangeHash, Part, RecordId},
     replica::{
         Replica, ReplicaError, Writer,
@@ -300,25 +300,56 @@ fn what_the_author_wrote_before_is_confirmed_with_what_follows_others() {
     replica.take_frames(&[whole(record, &theirs)], true).unwrap();
     replica.update(record, &fields(json!({ "industry": "energy" }))).unwrap();
     let sent = waiting(&replica);
-    let last = *sent.last().unwrap();
-    let applied = Answer { hash: last, outcome: Outcome::Applied };
+    assert_eq!(sent.len(), 2, "the first one was never answered");
+    let applied = Answer { hash: sent[1], outcome: Outcome::Applied };
     replica.take_push_response(&PushResponse::new(vec![applied])).unwrap();
-    assert_eq!(waiting(&replica), [], "of {sent:?}");
+    assert_eq!(waiting(&replica), []);
     let shown = replica.get(record).unwrap().unwrap();
     let shown = ["company_name", "short_name", "industry"].map(|field| shown[field].clone());
     assert_eq!(shown, ["Acme", "A", "energy"]);
 }
 
+/// As above, of a text.
+#[test]
+fn what_the_author_typed_before_is_confirmed_with_what_follows_others() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let named = json!({ "company_name": "Acme" });
+    let record = replica.create("customer", &fields(named)).unwrap();
+    acknowledge(&mut replica);
+    let mut type_in = |replica: &mut Replica, notes: &str| {
+        replica.update(record, &fields(json!({ "notes": notes }))).unwrap();
+        let mut group = replica.next_push(0).unwrap().unwrap().request.groups.pop().unwrap();
+        group.changes.pop().unwrap().bytes
+    };
+    let first = type_in(&mut replica, "Mine.");
+    let mut theirs = TextDocument::from_changes(&[&first]).unwrap();
+    let second = theirs.edit(ActorId([2; 16]), 5, "Mine. Theirs.").unwrap().unwrap().bytes;
+    let body = Body::Text(vec![first.into(), second.into()]);
+    replica.take_frames(&[frame(record, "notes".parse().unwrap(), body)], true).unwrap();
+    type_in(&mut replica, "Mine. Theirs. More.");
+    let sent = waiting(&replica);
+    assert_eq!(sent.len(), 2, "the first one was never answered");
+    let applied = Answer { hash: sent[1], outcome: Outcome::Applied };
+    replica.take_push_response(&PushResponse::new(vec![applied])).unwrap();
+    assert_eq!(waiting(&replica), []);
+    assert_eq!(replica.get(record).unwrap().unwrap()["notes"], "Mine. Theirs. More.");
+}
+
 /// The server's copy of a record.
 fn whole(record: RecordId, state: &State) -> PullFrame {
+    frame(record, Part::Main, Body::State(state.to_bytes()))
+}
+
+/// The server's copy of a part of a record.
+fn frame(record: RecordId, part: Part, body: Body) -> PullFrame {
     PullFrame::Document(Box::new(DocumentFrame {
         record,
-        part: Part::Main,
+        part,
         entity: "customer".to_owned(),
         family: record,
         family_position: 1,
         pass: 1,
-        body: Body::State(state.to_bytes()),
+        body,
         provenance: Vec::new(),
         unit: None,
     }))

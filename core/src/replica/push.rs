@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, ReplicaError, Writer};
 use crate::{
-    crdt::{ChangeHeader, State, header},
+    crdt::{State, header},
     ids::{ChangeHash, DocumentId, bytes_from_hex},
     points,
     store::{
@@ -356,12 +356,12 @@ impl Writer<'_> {
         let read = |own: &OwnChange| {
             header(&own.bytes).map_err(|error| StoreError::damaged("a waiting change", error))
         };
-        let ChangeHeader { actor, seq, deps, .. } = read(own)?;
-        let mut followed: BTreeSet<ChangeHash> = deps.into_iter().collect();
+        // An author's last change is named too, whatever followed it meanwhile.
+        let mut followed: BTreeSet<ChangeHash> = read(own)?.deps.into_iter().collect();
         let mut found = Vec::new();
         for earlier in outbox::waiting_before(self.tx, own)? {
             let change = read(&earlier)?;
-            if followed.contains(&change.hash) || (change.actor == actor && change.seq < seq) {
+            if followed.contains(&change.hash) {
                 followed.extend(change.deps);
                 found.push(earlier);
             }
