@@ -316,7 +316,7 @@ fn what_the_author_typed_before_is_confirmed_with_what_follows_others() {
     let named = json!({ "company_name": "Acme" });
     let record = replica.create("customer", &fields(named)).unwrap();
     acknowledge(&mut replica);
-    let mut type_in = |replica: &mut Replica, notes: &str| {
+    let type_in = |replica: &mut Replica, notes: &str| {
         replica.update(record, &fields(json!({ "notes": notes }))).unwrap();
         let mut group = replica.next_push(0).unwrap().unwrap().request.groups.pop().unwrap();
         group.changes.pop().unwrap().bytes
