@@ -16,7 +16,7 @@ use outrider_core::{
     time::{Clock, ManualClock, TimestampMs},
 };
 
-use crate::{Failure, dice::Dice, versions::Version, world::Acknowledged};
+use crate::{Failure, dice::Dice, fresh, versions::Version, world::Acknowledged};
 
 /// Times of edits are told apart by what is left of them after division by this.
 pub(crate) const TICKS: i64 = 1_000_000;
@@ -110,6 +110,7 @@ impl Device {
             clock: Arc::new(ManualClock::at(EPOCH_MS)),
             replica: None,
         };
+        fresh::device(&device.folder, version)?;
         device.reopen(seed)?;
         Ok(device)
     }

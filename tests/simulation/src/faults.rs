@@ -8,7 +8,7 @@
 //! Devices and server are opened by the code that users' are, with `synchronous=FULL`; what fails is below
 //! SQLite (`outrider_disk`). Files that do not go through SQLite (keys, ledger, marks) are in `files`.
 
-mod dump;
+pub(crate) mod dump;
 mod town;
 
 mod device;

@@ -10,7 +10,7 @@
 //!
 //! * `dice`, `trace`: chance that can be repeated, and a digest of what happened.
 //! * `plan`, `event`: how a run is made, what may happen in it, and what came of it.
-//! * `versions`: apps and servers of several versions, in one process.
+//! * `versions`, `fresh`: apps and servers of several versions in one process, and stores in which nothing happened yet.
 //! * `server`, `device`, `link`: who talks, and over what.
 //! * `hand`: what people type. * `people`, `clerk`: what they do, in the field and in the office.
 //! * `ledger`: what they were promised.
@@ -28,6 +28,7 @@ mod trace;
 mod event;
 mod plan;
 
+mod fresh;
 mod versions;
 
 mod device;

@@ -37,7 +37,7 @@ use outrider_sync_server::{
     },
 };
 
-use crate::{Failure, device::copy_files, dice::Dice, versions::Version};
+use crate::{Failure, device::copy_files, dice::Dice, fresh, versions::Version};
 
 /// The server, and what stands between it and the network.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ impl Server {
         now_ms: TimestampMs,
         dice: &mut Dice,
     ) -> Result<Self, Failure> {
+        fresh::server(&folder, version)?;
         Self::open_as(folder, version, now_ms, dice, false)
     }
 

@@ -19,11 +19,11 @@ const PROBLEMS_MAX: usize = 5;
 
 /// The rows of all tables, each as a digest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Dump(BTreeMap<String, BTreeSet<u64>>);
+pub(crate) struct Dump(BTreeMap<String, BTreeSet<u64>>);
 
 impl Dump {
     /// Reads the database at `path`; nothing is in one that is not there.
-    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let Some(conn) = connect(path)? else { return Ok(Self::default()) };
         let mut names = conn.prepare(
             "SELECT name FROM pragma_table_list
@@ -40,8 +40,14 @@ impl Dump {
         Ok(Self(tables))
     }
 
+    /// How many rows there are.
+    #[cfg(test)]
+    pub(crate) fn rows(&self) -> usize {
+        self.0.values().map(BTreeSet::len).sum()
+    }
+
     /// The tables in which the two differ, with how many rows are here alone and there alone.
-    pub(super) fn difference(&self, other: &Self) -> Vec<String> {
+    pub(crate) fn difference(&self, other: &Self) -> Vec<String> {
         let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         let none = BTreeSet::new();
         let told = names.into_iter().filter_map(|name| {
