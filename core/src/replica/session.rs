@@ -334,9 +334,8 @@ impl Session {
     ) -> Result<(), ReplicaError> {
         // What comes of each the digests tell, unless another has its number.
         let response: PushResponse = read_message(body)?;
-        let parted = replica.take_resent(&response)?;
-        self.summary.forked += parted;
-        self.is_round_needed |= parted > 0;
+        // What waits is sent in any case when all of these went.
+        self.summary.forked += replica.take_resent(&response)?;
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }

@@ -11,6 +11,8 @@ mod raw;
 mod world;
 
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod digests;

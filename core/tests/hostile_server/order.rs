@@ -157,9 +157,13 @@ fn an_erasure_says_how_much_went_that_was_not_sent() {
     let typed = json!({ "company_name": "Brown", "industry": "retail" });
     world.replica.update(world.record, typed.as_object().unwrap()).unwrap();
     let frames = [hello(), PullFrame::Erase(1, world.record), end(Vec::new())];
-    let effect = world.replica.take_frames(&frames, false).unwrap();
-    assert_eq!(effect.erased, (1, 2));
-    assert_eq!(effect.documents, 0);
+    let mut session = Session::new();
+    for answer in [pack(&PushResponse::new(Vec::new())).unwrap(), stream_of(&frames)] {
+        session.next(&mut world.replica).unwrap();
+        session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    }
+    let summary = session.summary();
+    assert_eq!((summary.erased, summary.erased_values, summary.pulled), (1, 2, 0));
 }
 
 /// It is kept for a newer app, and said.
