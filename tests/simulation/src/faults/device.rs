@@ -23,7 +23,7 @@ use crate::Failure;
 /// What is imported.
 const ROWS: &str = "no,name,industry\n1,Bolt,retail\n2,Acme Pumps Ltd,retail\n3,Gear,retail\n";
 /// How its columns are read.
-const MAPPING: &str = r#"
+pub(super) const MAPPING: &str = r#"
 entity = "customer"
 source = "erp"
 key = "no"
@@ -62,7 +62,7 @@ pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_phone("device-copy", Steps::One, copy_store),
 ];
 
-fn forget_store(town: &mut Town) -> Result<(), Failure> {
+pub(super) fn forget_store(town: &mut Town) -> Result<(), Failure> {
     if let Some(known) = town.facts.known.get_mut(EDITOR) {
         *known = None;
     }
@@ -103,7 +103,7 @@ fn read(town: &mut Town) -> Result<String, Failure> {
     ))
 }
 
-fn create(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn create(town: &mut Town) -> Result<String, Failure> {
     let customer = json!({ "company_name": "Valve & Sons", "notes": "They called.", "tags": ["new"], "visits": 1 });
     Ok(town.replica(EDITOR)?.create("customer", &fields(&customer))?.to_string())
 }
@@ -181,7 +181,7 @@ fn edit_and_write_back(town: &mut Town) -> Result<String, Failure> {
     Ok(String::new())
 }
 
-fn import(town: &mut Town) -> Result<String, Failure> {
+pub(super) fn import(town: &mut Town) -> Result<String, Failure> {
     let file = town.home.join("erp.csv");
     fs::write(&file, ROWS)?;
     let mapping = Mapping::from_toml(MAPPING)?;
@@ -240,7 +240,7 @@ fn shut_out(town: &mut Town) -> Result<(), Failure> {
     Ok(())
 }
 
-fn erase_contact(town: &mut Town) -> Result<(), Failure> {
+pub(super) fn erase_contact(town: &mut Town) -> Result<(), Failure> {
     let (policy, author, now_ms, contact) =
         (town.policy()?, town.author()?, town.tick(), town.facts.contact);
     office::erase(town.storage()?, &policy, &author, contact, now_ms)?;

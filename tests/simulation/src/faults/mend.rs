@@ -152,7 +152,7 @@ fn salvage_server(town: &mut Town) -> Result<String, Failure> {
 }
 
 /// Nobody waits for a phone that never comes.
-fn leave_newcomer_out(town: &mut Town) -> Result<(), Failure> {
+pub(super) fn leave_newcomer_out(town: &mut Town) -> Result<(), Failure> {
     let now_ms = town.tick();
     if let Some(known) = town.facts.known.get_mut(NEWCOMER).and_then(Option::take) {
         devices::standing::revoke(town.storage()?, known.id, now_ms)?;

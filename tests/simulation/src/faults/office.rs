@@ -46,7 +46,7 @@ pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_server("server-close", Steps::Several, edit_and_close),
 ];
 /// A server's key that is the same in every run.
-const KEY: [u8; 32] = [7; 32];
+pub(super) const KEY: [u8; 32] = [7; 32];
 /// Where backups go.
 pub(super) const BACKUPS: &str = "backups";
 

@@ -114,7 +114,8 @@ fn nothing(_: &mut Town) -> Result<(), Failure> {
 
 /// All of them: those of phones, those of the server, and those on which something is made good.
 pub(super) fn all() -> impl Iterator<Item = &'static StoragePath> {
-    super::device::PATHS.iter().chain(super::office::PATHS).chain(super::mend::PATHS)
+    use super::{desk, device, member, mend, office};
+    [device::PATHS, member::PATHS, office::PATHS, desk::PATHS, mend::PATHS].into_iter().flatten()
 }
 
 /// Leaves nothing of a folder.
