@@ -263,21 +263,21 @@ impl Writer<'_> {
         arrived: State,
         bytes: &[u8],
     ) -> Result<(), ReplicaError> {
-        let Some(mut document) = self.load_flat(id)? else {
-            // There is nothing to join it with: it is stored as it came.
-            let document = FlatDocument { state: arrived, ..FlatDocument::new(id, entity) };
-            if self.is_awaited(id)? {
-                quarantine::close(self.tx, id, self.now_ms)?;
-            }
-            return self.store_merged(entity, document, Some(bytes));
-        };
+        let known = self.load_flat(id)?;
         if self.is_awaited(id)? {
+            let mut document = known.unwrap_or_else(|| FlatDocument::new(id, entity));
+            let arrived = self.with_acknowledged(id, arrived)?;
             let (state, is_waiting) = self.lay_waiting_on(id, &arrived)?;
             document.confirmed = is_waiting.then_some(arrived);
             (document.state, document.own) = (state, None);
             self.redraw_actor();
             return self.store_merged(entity, document, None);
         }
+        let Some(mut document) = known else {
+            // There is nothing to join it with: it is stored as it came.
+            let document = FlatDocument { state: arrived, ..FlatDocument::new(id, entity) };
+            return self.store_merged(entity, document, Some(bytes));
+        };
         if document.confirmed().is_parted(&arrived) {
             // While a recovery is open everything waits; what differs is looked at when it is over.
             let is_open = meta::recovery_told(self.tx)? > meta::recovered(self.tx)?;

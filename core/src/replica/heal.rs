@@ -399,6 +399,34 @@ impl Writer<'_> {
         heal(self.tx, self.schema, id, why, self.now_ms).map(drop)
     }
 
+    /// What this device has acknowledged of a document that waited for the server's copy. While the server is
+    /// being recovered its copy may lack it, and nobody else would know: the device that wrote it compares it and sends it again,
+    /// as of any other document.
+    pub(super) fn acknowledged_of(&self, id: &DocumentId) -> Result<Vec<OwnChange>, StoreError> {
+        if meta::recovery_told(self.tx)? <= meta::recovered(self.tx)? {
+            return Ok(Vec::new());
+        }
+        Ok(own_changes(self.tx, id)?.0)
+    }
+
+    /// The server's copy of such a document with that on top.
+    pub(super) fn with_acknowledged(
+        &self,
+        id: &DocumentId,
+        mut arrived: State,
+    ) -> Result<State, ReplicaError> {
+        let generation = arrived.generation;
+        for own in self.acknowledged_of(id)?.iter().filter(|own| own.generation == generation) {
+            let own = decode_own(own)?;
+            let seen = arrived.clock.get(&own.change.actor).map_or(0, |seen| seen.seq);
+            // What came before the first that is kept here, the server had in its backups.
+            if own.change.seq == seen + 1 {
+                arrived.apply(&own);
+            }
+        }
+        Ok(arrived)
+    }
+
     /// The state of a document that waited, now that the server's copy is here, with the edits that
     /// still wait on top.
     pub(super) fn lay_waiting_on(

@@ -24,7 +24,7 @@ use crate::{
         document::StoredDocument,
         erased, meta,
         outbox::{self, NewOwnChange},
-        standing,
+        quarantine, standing,
     },
     sync::frame::{Digest, DocumentName, Recovery},
 };
@@ -96,8 +96,9 @@ impl Writer<'_> {
         if told.number > meta::recovered(self.tx)? && meta::is_cursor_lost(self.tx)? {
             meta::set_cursor_lost(self.tx, false)?;
         }
-        // Whoever holds nothing has nothing to give back.
-        if meta::held(self.tx)? == Digest::default() {
+        // Whoever holds nothing has nothing to give back; of what is damaged there may be changes.
+        let is_nothing_held = meta::held(self.tx)? == Digest::default();
+        if is_nothing_held && quarantine::count(self.tx)?.awaited == 0 {
             meta::set_recovered(self.tx, told.number)?;
         }
         Ok(())

@@ -250,6 +250,12 @@ impl Writer<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+        for own in self.acknowledged_of(id)? {
+            // What does not fit yet follows what somebody else may still bring.
+            if let Ok(accepted) = accept(&confirmed, &own.bytes) {
+                confirmed = accepted.saved;
+            }
+        }
         let mut state = confirmed.clone();
         let mut is_whole = true;
         for own in &waiting {

@@ -1,22 +1,51 @@
 //! A server that lost what it had acknowledged: what is sent again in one conversation, and what follows.
 
+use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt,
-    ids::ChangeHash,
-    replica::session::{Session, Summary},
+    crdt::{self, TextDocument},
+    ids::{ActorId, ChangeHash, DocumentId, Part},
+    replica::{
+        DATABASE_FILE,
+        session::{Session, Summary},
+    },
+    store::meta,
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
-        frame::{Answer, Body, Hello, Outcome, PullFrame, PushRequest, PushResponse},
+        digest,
+        frame::{
+            Answer, Body, CheckResponse, Digest, DocumentDigest, Hello, Outcome, PullFrame,
+            PushRequest, PushResponse, Recovery, StreamDigest,
+        },
     },
 };
 use serde_json::json;
 
-use crate::world::{World, document, end, fields, greeting, hello, stream_of, world};
+use crate::world::{World, document, end, fields, greeting, hello, stream, stream_of, world};
 
 /// A push: whether its changes were acknowledged before, and which they are.
 type Pushed = (bool, Vec<ChangeHash>);
 
 impl World {
+    /// The digest of what the server has of the record.
+    fn digest(&self) -> Digest {
+        digest::of_state(&DocumentId { record: self.record, part: Part::Main }, &self.state)
+    }
+
+    /// What the server says of its customers.
+    fn stream(&self) -> StreamDigest {
+        let mut all = Digest::default();
+        digest::toggle(&mut all, &self.digest());
+        StreamDigest { stream: stream(Part::Main), digest: all, count: 1 }
+    }
+
+    /// What the device stores of the record has rotted, and somebody looks at it.
+    fn rot(&mut self) {
+        let database = self.replica.folder().join(DATABASE_FILE);
+        let disk = rusqlite::Connection::open(database).unwrap();
+        disk.execute_batch("UPDATE document SET state = zeroblob(length(state))").unwrap();
+        assert!(self.replica.get(self.record).is_err(), "it waits");
+    }
+
     /// Writes and sends one change that the server acknowledges.
     fn acknowledged(&mut self, fields_of: serde_json::Value) -> ChangeHash {
         self.replica.update(self.record, &fields(fields_of)).unwrap();
@@ -38,7 +67,10 @@ impl World {
         while let Some(request) = session.next(&mut self.replica).unwrap() {
             let answer = if request.path == "/v1/pull" {
                 let begin = hellos.next().map_or_else(hello, PullFrame::Hello);
-                stream_of(&[begin, end(Vec::new())])
+                stream_of(&[begin, end(vec![self.stream()])])
+            } else if request.path == "/v1/check" {
+                let documents = vec![DocumentDigest { record: self.record, digest: self.digest() }];
+                pack(&CheckResponse { backed_up: None, documents }).unwrap()
             } else if request.path == "/v1/fetch" {
                 stream_of(&[
                     document(self.record, Body::State(self.state.to_bytes())),
@@ -113,4 +145,94 @@ fn a_server_that_does_not_know_the_cursor_is_sent_everything_again() {
     assert_eq!(summary.expected, 0, "what follows such a hello is not read");
     assert_eq!(world.replica.status().unwrap().waiting, 0);
     assert_eq!(world.replica.get(world.record).unwrap().unwrap()["short_name"], "A");
+}
+
+/// A server that was put back.
+fn recovering(is_closed: bool) -> Hello {
+    Hello { recovery: Some(Recovery { number: 1, is_closed }), ..greeting() }
+}
+
+/// The copy of a damaged record came from a server that had lost what this device wrote there, and could not take
+/// it again yet. From then on they agreed, and it was never sent again.
+#[test]
+fn what_was_acknowledged_of_a_damaged_record_and_lost_there_is_sent_until_it_is_taken() {
+    let mut world = world();
+    let first = world.acknowledged(json!({ "short_name": "A" }));
+    let second = world.acknowledged(json!({ "industry": "energy" }));
+    world.rot();
+    let before = ChangeHash([7; 32]);
+    let (mut is_there, again) = (false, (true, vec![first, second]));
+    for _ in 0..2 {
+        let (pushes, _) = world.converse(vec![recovering(false)], |_, _| {
+            if is_there { Outcome::Applied } else { Outcome::Pending(vec![before]) }
+        });
+        assert_eq!(pushes, std::slice::from_ref(&again));
+        let shown = world.replica.get(world.record).unwrap().unwrap();
+        let shown = ["company_name", "short_name", "industry"].map(|field| shown[field].clone());
+        assert_eq!(shown, ["Acme", "A", "energy"]);
+        // Somebody else comes back.
+        is_there = true;
+    }
+    assert_eq!(world.replica.quarantined().unwrap().awaited, 0);
+    assert_eq!(world.converse(vec![recovering(false)], |_, _| Outcome::Applied).0, []);
+    world.check();
+}
+
+/// As above; when the recovery is over, and nobody brought what it follows, it is written anew.
+#[test]
+fn what_was_acknowledged_of_a_damaged_record_and_never_comes_back_is_written_anew() {
+    let mut world = world();
+    let first = world.acknowledged(json!({ "short_name": "A" }));
+    world.rot();
+    let before = ChangeHash([7; 32]);
+    let mut sent = Vec::new();
+    for hello in [recovering(false), recovering(true)] {
+        let (pushes, _) = world.converse(vec![hello.clone(), hello], |(_, hashes), _| {
+            if hashes.contains(&first) { Outcome::Pending(vec![before]) } else { Outcome::Applied }
+        });
+        sent.extend(pushes);
+    }
+    let (last, again) = sent.split_last().unwrap();
+    assert!(again.iter().all(|pushed| *pushed == (true, vec![first])), "{again:?}");
+    assert!(!last.0 && last.1 != [first], "{last:?}");
+    assert_eq!(world.state.survivors("short_name").len(), 1);
+    assert_eq!(world.replica.get(world.record).unwrap().unwrap()["short_name"], "A");
+}
+
+/// As above, of a long text.
+#[test]
+fn what_was_acknowledged_of_a_damaged_note_and_lost_there_stays() {
+    let mut world = world();
+    let mut text = TextDocument::new().unwrap();
+    let theirs = text.edit(ActorId([2; 16]), 5, "Theirs.").unwrap().unwrap();
+    let note = document(world.record, Body::Text(vec![ByteVec::from(theirs.bytes)]));
+    world.pull(vec![hello(), note.clone(), end(Vec::new())]).unwrap();
+    world.acknowledged(json!({ "notes": "Theirs. Mine." }));
+    world.acknowledged(json!({ "notes": "Theirs. Mine, twice." }));
+    world.rot();
+    let whole = document(world.record, Body::State(world.state.to_bytes()));
+    let frames = [PullFrame::Hello(recovering(false)), whole, note];
+    world.replica.take_frames(&frames, true).unwrap();
+    let shown = world.replica.get(world.record).unwrap().unwrap();
+    assert_eq!(shown["notes"], "Theirs. Mine, twice.");
+    assert_eq!(world.replica.quarantined().unwrap().awaited, 0);
+    assert_eq!(world.replica.status().unwrap().waiting, 0, "it was acknowledged");
+}
+
+/// When a recovery is over the server's copy is right: what it lacks was written anew, and counted, under
+/// another name.
+#[test]
+fn the_copy_of_a_damaged_record_is_taken_as_it_is_where_nothing_is_recovered() {
+    let mut world = world();
+    let first = world.acknowledged(json!({ "short_name": "A" }));
+    world.replica.take_frames(&[PullFrame::Hello(recovering(true))], false).unwrap();
+    meta::set_recovered(world.replica.store().conn(), 1).unwrap();
+    world.rot();
+    let mut converse = || {
+        world.converse(vec![recovering(true)], |_, _| Outcome::Pending(vec![ChangeHash([7; 32])])).0
+    };
+    assert_eq!(converse(), [(true, vec![first])]);
+    assert_eq!(converse(), []);
+    let shown = world.replica.get(world.record).unwrap().unwrap();
+    assert_eq!(shown["short_name"], serde_json::Value::Null);
 }
