@@ -165,14 +165,18 @@ impl Replica {
     ) -> Result<(PushEffect, BTreeSet<ChangeHash>), ReplicaError> {
         let taken = self.exchange(|writer| {
             let mut effect = PushEffect::default();
-            let mut asked = BTreeSet::new();
+            let (mut asked, mut is_put_off) = (BTreeSet::new(), false);
             for answer in &response.answers {
                 let Some(own) = outbox::by_hash(writer.tx, answer.hash)? else {
                     // An acknowledged change sent again, or one that was written anew meanwhile.
                     continue;
                 };
                 writer.take_answer(&own, &answer.outcome, &mut effect, &mut asked)?;
+                is_put_off |= answer.outcome == Outcome::Retry(0);
             }
+            // Where nothing moved all would be answered the same once more.
+            let moved = effect.applied + effect.duplicates + effect.refused + effect.forked;
+            effect.is_round_needed |= is_put_off && moved > 0;
             writer.note_places(response)?;
             points::reach("device.answers.before_commit");
             Ok((effect, asked))
@@ -330,10 +334,7 @@ impl Writer<'_> {
                     }
                 }
             }
-            Outcome::Retry(after_ms) => {
-                effect.waiting += 1;
-                effect.is_round_needed |= *after_ms == 0;
-            }
+            Outcome::Retry(_) => effect.waiting += 1,
         }
         Ok(())
     }

@@ -24,8 +24,8 @@ use crate::{
     sync::{
         codec::{FrameReader, pack},
         frame::{
-            DocumentName, End, Hello, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame, PullRequest,
-            PushResponse, Stream,
+            DocumentName, End, Hello, Outcome, PROTOCOL_VERSION, PUSH_CHANGES_MAX, PullFrame,
+            PullRequest, PushResponse, Stream,
         },
     },
 };
@@ -336,6 +336,11 @@ impl Session {
         let response: PushResponse = read_message(body)?;
         // What waits is sent in any case when all of these went.
         self.summary.forked += replica.take_resent(&response)?;
+        // What fits, and was held up by a member of its group that does not, goes once more without it: that may
+        // follow what nobody brings back.
+        let fits = response.answers.iter().filter(|answer| answer.outcome == Outcome::Retry(0));
+        let once = fits.map(|answer| answer.hash).filter(|hash| !self.was_asked.contains(hash));
+        self.asked.extend(once);
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }

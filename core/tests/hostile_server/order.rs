@@ -82,23 +82,35 @@ fn a_conversation_that_never_ends_is_ended() {
     world.check();
 }
 
-/// What it does not take goes on waiting, and the rest of the conversation is not kept back for it.
+/// What it does not take goes on waiting, and the rest of the conversation is not kept back for it: so often while
+/// something moves, and once where nothing does.
 #[test]
 fn a_server_that_asks_to_come_back_at_once_is_believed_so_often() {
-    let mut world = world();
-    let named = json!({ "company_name": "Waiting" });
-    world.replica.create("customer", named.as_object().unwrap()).unwrap();
-    let hash = world.replica.outbox(1).unwrap()[0].hash;
-    let at_once = pack(&PushResponse::new(vec![Answer { hash, outcome: Outcome::Retry(0) }]));
-    let at_once = at_once.unwrap();
-    let mut session = Session::new();
-    let mut pushes = 0;
-    while session.next(&mut world.replica).unwrap().unwrap().path == "/v1/push" {
-        session.receive(&mut world.replica, &mut at_once.as_slice()).unwrap();
-        pushes += 1;
+    for (moves, expected) in [(true, ROUNDS_MAX + 1), (false, 1)] {
+        let mut world = world();
+        let count = ROUNDS_MAX as usize + 10;
+        for number in 0..count {
+            let named = json!({ "company_name": format!("Waiting {number}") });
+            world.replica.create("customer", named.as_object().unwrap()).unwrap();
+        }
+        let mut session = Session::new();
+        let mut pushes = 0;
+        while session.next(&mut world.replica).unwrap().unwrap().path == "/v1/push" {
+            let waiting = world.replica.outbox(count).unwrap();
+            let outcome = |at: usize| match at {
+                0 if moves => Outcome::Applied,
+                _ => Outcome::Retry(0),
+            };
+            let answers = waiting.iter().enumerate();
+            let answers = answers.map(|(at, own)| Answer { hash: own.hash, outcome: outcome(at) });
+            let answer = pack(&PushResponse::new(answers.collect())).unwrap();
+            session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+            pushes += 1;
+        }
+        assert_eq!(pushes, expected);
+        let left = count - if moves { expected as usize } else { 0 };
+        assert_eq!(world.replica.status().unwrap().waiting, left as u64);
     }
-    assert_eq!(pushes, ROUNDS_MAX + 1);
-    assert_eq!(world.replica.status().unwrap().waiting, 1);
 }
 
 /// What a person is told at the end is what happened, over all rounds.

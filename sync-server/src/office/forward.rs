@@ -13,7 +13,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use outrider_core::{
-    crdt::{Action, EncodedChange, OpId, State, state::covers_op},
+    crdt::{Action, Edit, EncodedChange, OpId, State, state::covers_op},
     domain::{compose::Composer, merge::REDIRECT, record, values},
     ids::{ActorPrefix, DocumentId, Part, RecordId},
     schema::{Entity, Key, Kind, RowId, Schema},
@@ -258,8 +258,12 @@ fn write(
     }
     .compose(&fields)?;
     let mut changes = Vec::new();
-    for (part, edits) in plan.flat {
+    for (part, mut edits) in plan.flat {
         let Some(mut document) = base.flat.remove(&part) else { continue };
+        edits.retain(|edit| !is_said(&document.state, edit));
+        if edits.is_empty() {
+            continue;
+        }
         for edit in &edits {
             let field =
                 base.entity.field(&edit.key).filter(|field| shown.get(&field.name).is_some());
@@ -283,4 +287,13 @@ fn write(
     let answers = desk.forward_as(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
     let is_taken = answers.iter().all(|answer| answer.outcome == Outcome::Applied);
     if is_taken { Ok(true) } else { Err(OfficeError::TooLarge) }
+}
+
+/// Whether that alone stands there already, as when two merges crossed: whoever wrote it first goes on to have
+/// written it.
+fn is_said(state: &State, edit: &Edit) -> bool {
+    match (&edit.action, &state.survivors(&edit.key)[..]) {
+        (Action::Put(value), [only]) => only.value == *value,
+        _ => false,
+    }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use outrider_core::{domain::merge::MergeError, ids::RecordId};
+use outrider_core::{
+    crdt::OpId,
+    domain::merge::MergeError,
+    ids::{DocumentId, Part, RecordId},
+};
 use outrider_sync_server::{
     office::{self, OfficeError},
-    storage::Storage,
+    storage::{Content, Storage},
 };
 use serde_json::{Value as Json, json};
 
@@ -141,6 +145,45 @@ fn a_value_that_the_merger_had_not_seen_stays_beside_a_forwarded_one() {
         agree(&world, [&mut anna, &mut ben], survivor);
         assert_eq!(world.values(survivor, "phone"), ["111", "220"], "{is_edit_first}");
     }
+}
+
+/// Simulated (`sync --seed 1000990 --steps 400`): two merge the same two records into one another. What the second
+/// took over from the record that goes on came back to it, and replaced what it had been taken from.
+#[test]
+fn what_two_crossing_merges_took_over_is_not_written_again_where_it_came_from() {
+    for is_first in [true, false] {
+        let (world, mut anna, mut ben, one, other) = world();
+        let (rich, poor) = if is_first { (one, other) } else { (other, one) };
+        let number = json!({ "number": "+86 10 5555 0100", "label": "office" });
+        let more = json!({ "tags": ["vip"], "phones": { "add": [number] }, "website": "https://a.example" });
+        world.update(&world.author("wang"), rich, more, None).unwrap();
+        world.sync(&mut anna);
+        world.sync(&mut ben);
+        let before = written(&world, rich);
+        assert!(before.len() >= 4, "{before:?}");
+        anna.replica.merge(poor, rich, &none()).unwrap();
+        ben.replica.merge(rich, poor, &none()).unwrap();
+        world.sync(&mut anna);
+        let seen = agree(&world, [&mut anna, &mut ben], rich);
+        assert_eq!(
+            (&seen["tags"], &seen["website"]),
+            (&json!(["vip"]), &json!("https://a.example"))
+        );
+        assert_eq!(seen["phones"].as_array().map(Vec::len), Some(1));
+        assert_eq!(written(&world, rich), before, "{is_first}: nobody wrote anything else there");
+    }
+}
+
+/// Which operations say what tags, phones and website a record has.
+fn written(world: &World, record: RecordId) -> Vec<OpId> {
+    let id = DocumentId { record, part: Part::Main };
+    let Content::Flat(state) =
+        world.storage.read().unwrap().document(&id).unwrap().unwrap().content
+    else {
+        panic!("a text")
+    };
+    let keys = ["tags/", "phones/", "website"].map(|prefix| state.under(prefix));
+    keys.into_iter().flatten().flat_map(|(_, ops)| ops.iter().map(|op| op.id)).collect()
 }
 
 #[test]

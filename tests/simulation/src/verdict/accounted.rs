@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use automerge::{Automerge, ReadDoc};
 use outrider_core::{
     crdt::{self, Action, OpId, State, export::export, rows::GONE},
+    domain::merge::REDIRECT,
     ids::DocumentId,
     schema::Kind,
     value::Value,
@@ -130,7 +131,8 @@ impl Place<'_> {
             let is_well = is_refused
                 || self.edit.is_gone
                 || self.is_pointless(key, wrote)
-                || self.is_written_anew(key);
+                || self.is_written_anew(key)
+                || self.goes_on_with_the_merge(key);
             return (!is_well).then(|| "is neither at the server nor in an inbox".to_owned());
         };
         let is_of_older = self.ledger.of_older.contains(&(self.id.clone(), self.number));
@@ -162,6 +164,19 @@ impl Place<'_> {
             })
     }
 
+    /// An edit that went on to this record comes back to a server that was put back before the merge does: then it
+    /// goes on as a part of that.
+    fn goes_on_with_the_merge(&self, key: &str) -> bool {
+        let edits = || self.ledger.edits.iter().filter(|((id, _), _)| id != self.id);
+        let wrote = |number: u32, key: &str| {
+            edits().any(|((_, other), edit)| *other == number && edit.wrote.contains_key(key))
+        };
+        let versions = self.history.versions.keys().filter(|(_, of)| of == key);
+        self.is_restored
+            && wrote(self.number, key)
+            && versions.into_iter().any(|(number, _)| wrote(*number, REDIRECT))
+    }
+
     fn replaced_wrongly(&self, key: &str, version: OpId) -> Option<String> {
         let is_standing =
             self.state.is_some_and(|state| state.survivor_ids(key).contains(&version));
@@ -177,8 +192,10 @@ impl Place<'_> {
                 // stands, what goes on with a merge fills the gap, as the merge itself does.
                 let fills = |by: &u32| {
                     let edit = self.ledger.edits.get(&(self.id.clone(), *by));
+                    let written = self.history.versions.get(&(*by, key.to_owned()));
+                    let is_twice = written.is_some_and(|written| written.len() > 1);
                     self.history.cleared.contains(&version)
-                        && edit.is_some_and(|edit| !edit.wrote.contains_key(key))
+                        && edit.is_some_and(|edit| is_twice || !edit.wrote.contains_key(key))
                 };
                 let blind = by.iter().find(|by| {
                     **by != self.number
