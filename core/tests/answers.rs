@@ -80,15 +80,17 @@ fn a_message_has_as_many_changes_as_it_may_and_no_part_of_a_tap() {
     let create = |writer: &mut Writer<'_>| {
         writer.create("customer", None, &fields(json!({ "company_name": "Acme" }))).map(drop)
     };
-    let counts = |replica: &Replica| {
+    type Next = fn(&Replica, i64) -> Result<Option<PushBatch>, ReplicaError>;
+    let counts_of = |replica: &Replica, next: Next| {
         let (mut after, mut counts) = (0, Vec::new());
-        while let Some(batch) = replica.next_push(after).unwrap() {
+        while let Some(batch) = next(replica, after).unwrap() {
             assert_eq!(hashes(&batch).len(), batch.count);
             counts.push(batch.count);
             after = batch.last_id;
         }
         counts
     };
+    let counts = |replica: &Replica| counts_of(replica, Replica::next_push);
     let singles = |writer: &mut Writer<'_>| (1..PUSH_CHANGES_MAX).try_for_each(|_| create(writer));
     replica.transaction(singles).unwrap();
     assert_eq!(counts(&replica), [PUSH_CHANGES_MAX - 1]);
@@ -96,6 +98,9 @@ fn a_message_has_as_many_changes_as_it_may_and_no_part_of_a_tap() {
         |writer: &mut Writer<'_>| writer.group(|writer| (0..TAP).try_for_each(|_| create(writer)));
     replica.transaction(tap).unwrap();
     assert_eq!(counts(&replica), [PUSH_CHANGES_MAX - 1, TAP]);
+    while !acknowledge(&mut replica).is_empty() {}
+    let again = counts_of(&replica, Replica::next_resend);
+    assert_eq!(again, [PUSH_CHANGES_MAX - 1, TAP], "what is sent again goes the same way");
     let (_folder, mut replica) = enrolled(8, "Ben");
     replica.transaction(|writer| singles(writer).and_then(|()| create(writer))).unwrap();
     assert_eq!(counts(&replica), [PUSH_CHANGES_MAX]);
@@ -280,9 +285,34 @@ fn what_answers_did_is_counted() {
     assert_eq!(take(&sent[..7], &outcomes[..7]), quiet);
     let anew = PushEffect { refused: 1, forked: 1, is_round_needed: true, ..PushEffect::default() };
     assert_eq!(take(&sent[7..], &outcomes[7..]), anew);
-    let at_once = PushEffect { waiting: 2, is_round_needed: true, ..PushEffect::default() };
-    assert_eq!(take(&sent[4..6], &[Outcome::Retry(0), Outcome::Retry(60_000)]), at_once);
-    assert_eq!(waiting(&replica).len(), 4, "three that wait, and one that was written anew");
+    let nothing_moved = PushEffect { waiting: 2, ..PushEffect::default() };
+    assert_eq!(take(&sent[4..6], &[Outcome::Retry(0), Outcome::Retry(60_000)]), nothing_moved);
+    let later = PushEffect { waiting: 1, applied: 1, ..PushEffect::default() };
+    assert_eq!(take(&sent[5..7], &[Outcome::Retry(60_000), Outcome::Applied]), later);
+    assert_eq!(waiting(&replica).len(), 3, "two that wait, and one that was written anew");
+}
+
+/// What is put off is sent again at once where something moved, which leaves room for it; where nothing did it would be
+/// put off again.
+#[test]
+fn what_is_put_off_is_sent_again_where_something_moved() {
+    for (moved, is_round_needed) in [
+        (Outcome::Applied, true),
+        (Outcome::Duplicate, true),
+        (Outcome::Erased, true),
+        (Outcome::Retry(60_000), false),
+        (Outcome::Pending(Vec::new()), false),
+    ] {
+        let (_folder, mut replica) = enrolled(7, "Anna");
+        for _ in 0..2 {
+            replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+        }
+        let sent = waiting(&replica);
+        let answers = sent.into_iter().zip([moved.clone(), Outcome::Retry(0)]);
+        let answers = answers.map(|(hash, outcome)| Answer { hash, outcome }).collect();
+        let effect = replica.take_push_response(&PushResponse::new(answers)).unwrap().0;
+        assert_eq!(effect.is_round_needed, is_round_needed, "{moved:?}");
+    }
 }
 
 /// It came late by the network, somebody wrote on after it, and what follows both is answered as applied.

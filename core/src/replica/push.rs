@@ -175,7 +175,7 @@ impl Replica {
                 is_put_off |= answer.outcome == Outcome::Retry(0);
             }
             // Where nothing moved all would be answered the same once more.
-            let moved = effect.applied + effect.duplicates + effect.refused + effect.forked;
+            let moved = effect.applied + effect.duplicates + effect.refused;
             effect.is_round_needed |= is_put_off && moved > 0;
             writer.note_places(response)?;
             points::reach("device.answers.before_commit");

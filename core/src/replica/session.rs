@@ -485,9 +485,7 @@ impl Session {
         self.summary.left += effect.left;
         self.summary.erased += effect.erased.0;
         self.summary.erased_values += effect.erased.1;
-        if effect.erased.0 > 0 {
-            replica.sweep_erased()?;
-        }
+        replica.sweep_erased()?;
         if is_fetch {
             self.summary.repaired += effect.documents;
         } else {

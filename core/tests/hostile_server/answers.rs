@@ -9,7 +9,7 @@ use outrider_core::{
         session::{OVER_BUDGET_BYTES_MAX, Session},
     },
     sync::{
-        codec::{MESSAGE_BYTES_MAX, pack, unpack},
+        codec::{FrameReader, MESSAGE_BYTES_MAX, pack, unpack},
         frame::{
             Answer, Author, Body, FeedPoint, Outcome, PullFrame, PushChange, PushRequest,
             PushResponse, SignedGrant,
@@ -67,8 +67,23 @@ fn an_answer_that_never_ends_is_left_alone() {
     let most = 2 + OVER_BUDGET_BYTES_MAX as usize / 1_000_000;
     let frames =
         [vec![hello()], (0..most + 2).map(author).collect(), vec![end(Vec::new())]].concat();
-    let words = world.refused(frames);
+    let words = world.refused(frames.clone());
     assert!(words.contains("never ends"), "{words}");
+    // As much as it may be, to the byte.
+    let packed = stream_of(&frames);
+    let mut reader = FrameReader::new(packed.as_slice()).unwrap();
+    let mut bytes = 0;
+    for _ in &frames {
+        reader.read::<PullFrame>().unwrap();
+        bytes += reader.frame_bytes() as u64;
+    }
+    for (less, is_taken) in [(0, true), (1, false)] {
+        let mut world = crate::world::world();
+        let mut session = Session::with_budget(bytes - OVER_BUDGET_BYTES_MAX - less);
+        session.next(&mut world.replica).unwrap();
+        let taken = session.receive(&mut world.replica, &mut packed.as_slice());
+        assert_eq!(taken.is_ok(), is_taken, "{taken:?}");
+    }
 }
 
 /// Compressed bytes that never become any others.

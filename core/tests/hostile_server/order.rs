@@ -2,13 +2,16 @@
 
 use outrider_core::{
     ids::{Part, RecordId},
-    replica::session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary},
+    replica::{
+        pull::FRAMES_PER_TRANSACTION,
+        session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary},
+    },
     store::document as stored,
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         frame::{
-            Answer, Body, Hello, Outcome, PROTOCOL_VERSION, PullFrame, PullRequest, PushResponse,
-            StreamDigest,
+            Answer, Body, End, Hello, Outcome, PROTOCOL_VERSION, PullFrame, PullRequest,
+            PushResponse, StreamDigest,
         },
     },
 };
@@ -160,6 +163,45 @@ fn an_answer_that_breaks_off_is_gone_on_with_from_where_it_was() {
         let progress = world.replica.pull_request(1).unwrap().progress.unwrap();
         assert_eq!((progress.pass, progress.record, progress.reached), (pass, other, reached));
     }
+}
+
+/// An answer that says that there is more ends a part of a pull: where the next one begins is noted, and no
+/// further.
+#[test]
+fn a_part_of_a_pull_moves_no_cursor() {
+    let mut world = world();
+    let other = RecordId::new(2, [2; 10]);
+    let before = world.replica.pull_request(1).unwrap();
+    let PullFrame::End(whole) = end(Vec::new()) else { panic!("no end") };
+    let more = PullFrame::End(End { is_more: true, position: 9, reached: Some(7), ..whole });
+    let begin = PullFrame::Hello(Hello { position: Some(9), ..greeting() });
+    let state = document(other, Body::State(world.state.to_bytes()));
+    world.replica.take_frames(&[begin, state, more], false).unwrap();
+    let after = world.replica.pull_request(1).unwrap();
+    assert_eq!((after.position, after.digest), (before.position, before.digest));
+    let progress = after.progress.unwrap();
+    assert_eq!((progress.record, progress.reached), (other, Some(7)));
+    assert!(before.progress.is_none());
+}
+
+/// A first pull is long: what came before something that breaks a rule is kept, as far as whole transactions go.
+#[test]
+fn what_came_long_before_a_broken_frame_is_kept() {
+    let mut world = world();
+    let state = Body::State(world.state.to_bytes());
+    let records: Vec<_> =
+        (0..=FRAMES_PER_TRANSACTION as u64).map(|n| RecordId::new(n + 2, [2; 10])).collect();
+    let mut frames = vec![hello()];
+    frames.extend(records.iter().map(|record| document(*record, state.clone())));
+    frames.push(document_of(world.record, notes(), state));
+    let error = world.pull(frames).map(drop).unwrap_err();
+    assert!(error.to_string().contains("does not fit"), "{error}");
+    let is_here = |at: usize| world.replica.get(records[at]).unwrap().is_some();
+    assert!(
+        is_here(0) && is_here(FRAMES_PER_TRANSACTION - 2),
+        "with the hello that is one transaction"
+    );
+    assert!(!is_here(FRAMES_PER_TRANSACTION));
 }
 
 /// What an erasure took that the office never had is counted.

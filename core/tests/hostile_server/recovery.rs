@@ -200,9 +200,12 @@ fn a_note_that_breaks_off_while_it_is_fetched_is_left_as_it_is() {
     let (pieces, typed) = note_in_pieces(&mut world, 6);
     let mut session = compared_notes(&mut world);
     session.next(&mut world.replica).unwrap().unwrap();
-    // The frames of three pieces, and no end.
-    let answer = stream_of(&pieces[..3]);
+    // The frames of another record and of three pieces, and no end.
+    let other = RecordId::new(2, [2; 10]);
+    let whole = document(other, Body::State(world.state.to_bytes()));
+    let answer = stream_of(&[vec![whole], pieces[..3].to_vec()].concat());
     session.receive(&mut world.replica, &mut answer.as_slice()).unwrap_err();
+    assert_eq!(world.shown(other, "company_name"), "Acme", "what came before counts");
     assert_eq!(world.shown(world.record, "notes"), typed);
     assert_eq!(world.replica.status().unwrap().waiting, 0, "nobody knows yet what is lost");
     let mut session = compared_notes(&mut world);

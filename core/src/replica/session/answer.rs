@@ -12,7 +12,8 @@ pub(super) fn read_message<T: for<'b> minicbor::Decode<'b, ()>>(
     body: &mut dyn Read,
 ) -> Result<T, ReplicaError> {
     let mut bytes = Vec::new();
-    body.take(MESSAGE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(CodecError::from)?;
+    // A longer one is cut off, and cannot be read then.
+    body.take(MESSAGE_BYTES_MAX as u64).read_to_end(&mut bytes).map_err(CodecError::from)?;
     Ok(unpack(&bytes, MESSAGE_BYTES_MAX)?)
 }
 
