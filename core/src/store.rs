@@ -47,6 +47,7 @@ pub mod likeness;
 pub mod meta;
 pub mod near;
 pub mod outbox;
+pub mod pages;
 pub mod quarantine;
 pub mod query;
 pub mod redirect;

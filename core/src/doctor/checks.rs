@@ -9,7 +9,9 @@ use crate::{
     crdt::TextDocument,
     ids::DocumentId,
     replica::{Replica, ReplicaError, decode_own, heal::digest_of, project_stored},
-    store::{Store, StoreError, credentials, document, inbox, meta, outbox, quarantine, rows},
+    store::{
+        Store, StoreError, credentials, document, inbox, meta, outbox, pages, quarantine, rows,
+    },
     sync::{digest, frame::Digest},
     time::{DAY_MS, TimestampMs},
 };
@@ -18,8 +20,6 @@ use crate::{
 const WAITING_DAYS: i64 = 7;
 /// How far a clock may be off the office's before it is told.
 const CLOCK_OFF_MS: i64 = 10 * 60 * 1_000;
-/// SQLite's own check.
-const PAGE_LINES: &str = "PRAGMA integrity_check(100)";
 
 impl Replica {
     /// Looks for everything that may be wrong with this store.
@@ -31,7 +31,7 @@ impl Replica {
         let conn = self.store().conn();
         let mut found = Vec::new();
         let checks: [(Kind, Result<Vec<Finding>, ReplicaError>); 7] = [
-            (Kind::Pages, pages(conn)),
+            (Kind::Pages, page_check(conn)),
             (Kind::Documents, documents(self)),
             (Kind::Rows, row_check(self)),
             (Kind::Outbox, outbox_check(conn)),
@@ -53,15 +53,10 @@ impl Replica {
     }
 }
 
-fn pages(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
+fn page_check(conn: &Connection) -> Result<Vec<Finding>, ReplicaError> {
     let mut found = Finding::problem(Kind::Pages, Some(Fix::Salvage));
-    let mut query = conn.prepare(PAGE_LINES).map_err(StoreError::from)?;
-    let lines = query.query_map([], |row| row.get::<_, String>(0)).map_err(StoreError::from)?;
-    for line in lines {
-        let line = line.map_err(StoreError::from)?;
-        if line != "ok" {
-            found.add(line);
-        }
+    for line in pages::integrity_check(conn).map_err(StoreError::from)? {
+        found.add(line);
     }
     Ok(Vec::from_iter((found.count > 0).then_some(found)))
 }
@@ -258,11 +253,11 @@ mod tests {
             (Connection::open(&file).unwrap(), Connection::open(&file).unwrap());
         writing.execute_batch("CREATE TABLE one (two); BEGIN EXCLUSIVE").unwrap();
         reading.busy_timeout(std::time::Duration::ZERO).unwrap();
-        for checked in [pages(&reading), cursor(&reading)] {
+        for checked in [page_check(&reading), cursor(&reading)] {
             let Err(ReplicaError::Store(error)) = checked else { panic!("{checked:?}") };
             assert!(!error.is_damage(), "{error}");
         }
         writing.execute_batch("COMMIT").unwrap();
-        assert_eq!(pages(&reading).unwrap(), []);
+        assert_eq!(page_check(&reading).unwrap(), []);
     }
 }

@@ -184,10 +184,11 @@ impl Replica {
         let draft = folder.0.join(DATABASE_FILE);
         let manifest = decompress(from, &draft)?;
         let holding = copy::check(&draft).map_err(|error| {
-            if matches!(error, StoreError::TooNew { .. }) {
-                ReplicaError::from(error)
-            } else {
+            // A disk that fails here says nothing of the file.
+            if error.is_damage() || matches!(error, StoreError::Foreign(_)) {
                 damaged(from, error).into()
+            } else {
+                ReplicaError::from(error)
             }
         })?;
         if holding != manifest.holding {

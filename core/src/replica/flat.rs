@@ -22,7 +22,7 @@ use crate::{
         document::{self, StoredDocument, decode_state},
         inbox, index, meta,
         outbox::{self, NewOwnChange, OwnChange},
-        quarantine, rows,
+        rows,
         undo::Before,
     },
     sync::{digest, frame::Digest},

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags, params};
 use serde::{Deserialize, Serialize};
 
-use super::{APPLICATION_ID, MIGRATIONS, Store, StoreError};
+use super::{APPLICATION_ID, MIGRATIONS, Store, StoreError, pages};
 
 /// Settings that do not leave the device: who we are to the server, and which copy this is.
 const SECRETS: [&str; 2] = ["enrolment", "instance"];
@@ -85,9 +85,8 @@ pub fn check(path: &Path) -> Result<Holding, StoreError> {
     if found > known {
         return Err(StoreError::TooNew { found, known });
     }
-    let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(StoreError::Damaged(verdict));
+    if let Some(line) = pages::quick_check(&conn)?.into_iter().next() {
+        return Err(StoreError::Damaged(line));
     }
     holding(&conn)
 }

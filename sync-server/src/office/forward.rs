@@ -292,7 +292,7 @@ fn write(
 /// Whether that alone stands there already, as when two merges crossed: whoever wrote it first goes on to have
 /// written it.
 fn is_said(state: &State, edit: &Edit) -> bool {
-    match (&edit.action, &state.survivors(&edit.key)[..]) {
+    match (&edit.action, state.survivors(&edit.key)) {
         (Action::Put(value), [only]) => only.value == *value,
         _ => false,
     }

@@ -25,7 +25,7 @@ use super::{Form, SealError, connect, form_of, is_unreadable, key_spec};
 use crate::{
     keys::{StoreKey, private, sync_folder},
     points,
-    store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, hold::hold, is_foreign},
+    store::{APPLICATION_ID, BUSY_TIMEOUT, StoreError, hold::hold, is_foreign, pages},
 };
 
 /// What the name of the encrypted copy ends with until it takes the place of the plain file.
@@ -116,9 +116,8 @@ fn write_copy(plain: &Connection, draft: &Path, key: &StoreKey) -> Result<(), St
 /// Checks that the copy can be read with the key, whole, and holds as many rows of every table.
 fn prove(plain: &Connection, draft: &Path, key: &StoreKey) -> Result<(), StoreError> {
     let copy = connect(draft, FLAGS, key)?;
-    let verdict: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(StoreError::Damaged(verdict));
+    if let Some(line) = pages::quick_check(&copy)?.into_iter().next() {
+        return Err(StoreError::Damaged(line));
     }
     let mut pages = copy.prepare("PRAGMA cipher_integrity_check")?;
     if pages.query([])?.next()?.is_some() {

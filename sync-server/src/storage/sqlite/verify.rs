@@ -19,7 +19,7 @@ mod tests;
 
 use std::{fmt, path::Path};
 
-use outrider_core::time::TimestampMs;
+use outrider_core::{store::pages, time::TimestampMs};
 use rusqlite::Connection;
 use serde::Serialize;
 
@@ -188,13 +188,8 @@ fn check_pages(
     const DOING: &str = "checking the database's pages";
     progress("pages", 0, 1);
     findings.position = super::feed::position(conn)?;
-    let mut query = conn.prepare("PRAGMA integrity_check(100)").doing(DOING)?;
-    let lines = query.query_map([], |row| row.get::<_, String>(0)).doing(DOING)?;
-    for line in lines {
-        let line = line.doing(DOING)?;
-        if line != "ok" {
-            findings.add(Subject::Database, DATABASE_FILE, line);
-        }
+    for line in pages::integrity_check(conn).doing(DOING)? {
+        findings.add(Subject::Database, DATABASE_FILE, line);
     }
     let mut query = conn.prepare("PRAGMA foreign_key_check").doing(DOING)?;
     let tables = query.query_map([], |row| row.get::<_, String>(0)).doing(DOING)?;

@@ -112,7 +112,11 @@ fn approve(town: &mut Town) -> Result<String, Failure> {
     let storage = town.storage()?;
     let asked = storage.read()?.enrolment_requests()?;
     for request in asked {
-        standing::approve(storage, request.device, now_ms)?;
+        match standing::approve(storage, request.device, now_ms) {
+            // The ledger had let it in before the database could, and was followed meanwhile.
+            Ok(()) | Err(standing::DeviceError::NotWaiting) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     let devices = storage.read()?.devices()?;
     match devices.iter().filter(|contact| contact.device.public_key == key).count() {
@@ -178,7 +182,8 @@ fn make_account(town: &mut Town) -> Result<String, Failure> {
 fn sign_in(town: &mut Town) -> Result<String, Failure> {
     let now_ms = town.tick();
     let storage = town.storage()?;
-    accounts::begin_session(storage, ADMINISTRATOR, &SESSION, None, "a browser", now_ms)?;
+    let before = Some(&SESSION);
+    accounts::begin_session(storage, ADMINISTRATOR, &SESSION, before, "a browser", now_ms)?;
     let live = accounts::find_session(storage, &SESSION, now_ms + LATER_MS)?;
     accounts::end_session(storage, &SESSION, now_ms + LATER_MS)?;
     let left = storage.read()?.sessions_of(ADMINISTRATOR)?.len();
@@ -258,6 +263,7 @@ fn keep(town: &mut Town) -> Result<String, Failure> {
 }
 
 fn be_kept(town: &mut Town) -> Result<(), Failure> {
+    device::edit_offline(town)?;
     keep(town).map(drop)
 }
 
