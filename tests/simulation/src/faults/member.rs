@@ -20,7 +20,8 @@ use crate::Failure;
 
 pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_phone("device-enrol", Steps::One, enrol).after(begin_anew).hidden_from_phones(),
-    StoragePath::on_phone("device-tokens", Steps::Several, take_tokens),
+    StoragePath::on_phone("device-nonce", Steps::One, draw_nonce),
+    StoragePath::on_phone("device-tokens", Steps::One, take_tokens).after(ask_for_tokens),
     StoragePath::on_phone("device-contact", Steps::Several, note_contact),
     StoragePath::on_phone("device-ask", Steps::One, ask).after(be_refused),
     StoragePath::on_phone("device-dismiss", Steps::One, dismiss).after(be_refused),
@@ -64,9 +65,19 @@ fn enrol(town: &mut Town) -> Result<String, Failure> {
     Ok(replica.status()?.waiting.to_string())
 }
 
+/// Asked for again it is the same, until tokens came of it.
+fn draw_nonce(town: &mut Town) -> Result<String, Failure> {
+    let replica = town.replica(EDITOR)?;
+    let nonce = replica.exchange_nonce()?;
+    Ok((replica.exchange_nonce()? == nonce).to_string())
+}
+
+fn ask_for_tokens(town: &mut Town) -> Result<(), Failure> {
+    draw_nonce(town).map(drop)
+}
+
 fn take_tokens(town: &mut Town) -> Result<String, Failure> {
     let replica = town.replica(EDITOR)?;
-    replica.exchange_nonce()?;
     replica.take_tokens(&Tokens {
         token: "access".to_owned(),
         token_expires_at: 1,
