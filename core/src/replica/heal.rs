@@ -402,7 +402,7 @@ impl Writer<'_> {
     /// What this device has acknowledged of a document that waited for the server's copy. While the server is
     /// being recovered its copy may lack it, and nobody else would know: the device that wrote it compares it and sends it again,
     /// as of any other document.
-    pub(super) fn acknowledged_of(&self, id: &DocumentId) -> Result<Vec<OwnChange>, StoreError> {
+    pub(super) fn to_bring_back(&self, id: &DocumentId) -> Result<Vec<OwnChange>, StoreError> {
         if meta::recovery_told(self.tx)? <= meta::recovered(self.tx)? {
             return Ok(Vec::new());
         }
@@ -416,7 +416,7 @@ impl Writer<'_> {
         mut arrived: State,
     ) -> Result<State, ReplicaError> {
         let generation = arrived.generation;
-        for own in self.acknowledged_of(id)?.iter().filter(|own| own.generation == generation) {
+        for own in self.to_bring_back(id)?.iter().filter(|own| own.generation == generation) {
             let own = decode_own(own)?;
             let seen = arrived.clock.get(&own.change.actor).map_or(0, |seen| seen.seq);
             // What came before the first that is kept here, the server had in its backups.

@@ -250,7 +250,7 @@ impl Writer<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        for own in self.acknowledged_of(id)? {
+        for own in self.to_bring_back(id)? {
             // What does not fit yet follows what somebody else may still bring.
             if let Ok(accepted) = accept(&confirmed, &own.bytes) {
                 confirmed = accepted.saved;
