@@ -21,6 +21,7 @@ use self::answer::{Counted, read_message};
 use super::{Replica, ReplicaError, pull::FRAMES_PER_TRANSACTION};
 use crate::{
     ids::{ChangeHash, RecordId},
+    store::outbox,
     sync::{
         codec::{FrameReader, pack},
         frame::{
@@ -337,10 +338,13 @@ impl Session {
         // What waits is sent in any case when all of these went.
         self.summary.forked += replica.take_resent(&response)?;
         // What fits, and was held up by a member of its group that does not, goes once more without it: that may
-        // follow what nobody brings back.
-        let fits = response.answers.iter().filter(|answer| answer.outcome == Outcome::Retry(0));
-        let once = fits.map(|answer| answer.hash).filter(|hash| !self.was_asked.contains(hash));
-        self.asked.extend(once);
+        // follow what nobody brings back. Of ours alone: a server could name others for ever.
+        for answer in response.answers.iter().filter(|one| one.outcome == Outcome::Retry(0)) {
+            let is_ours = outbox::acknowledged(replica.store.conn(), answer.hash)?.is_some();
+            if is_ours && !self.was_asked.contains(&answer.hash) {
+                self.asked.insert(answer.hash);
+            }
+        }
         if let Phase::Resend { after } = self.phase {
             replica.note_resent(Some(after))?;
         }

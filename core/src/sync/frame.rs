@@ -4,16 +4,14 @@
 //! them for implementers. Nothing here is trusted: sizes are limited where bytes are read
 //! ([`codec`](super::codec)), contents where they are used.
 
+mod bounded;
 #[cfg(test)]
 mod tests;
 
 use minicbor::{Decode, Encode};
 
 pub use super::head::AuditHead;
-use crate::{
-    crdt::{op::CHANGE_OPS_MAX, text::TEXT_CHANGES_MAX},
-    ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId},
-};
+use crate::ids::{ActorId, ActorPrefix, ChangeHash, DeviceId, DocumentId, Part, RecordId};
 
 /// The version that this code speaks.
 pub const PROTOCOL_VERSION: u8 = 2;
@@ -72,7 +70,7 @@ pub struct PushChange {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub struct PushGroup {
     /// The changes, in the order in which they were written.
-    #[cbor(n(0), decode_with = "bounded_changes")]
+    #[cbor(n(0), decode_with = "bounded::changes")]
     pub changes: Vec<PushChange>,
 }
 
@@ -97,7 +95,7 @@ pub struct PushRequest {
     #[n(0)]
     pub version: u8,
     /// Groups in the order in which they were written.
-    #[cbor(n(1), decode_with = "bounded_groups")]
+    #[cbor(n(1), decode_with = "bounded::groups")]
     pub groups: Vec<PushGroup>,
     /// The author's device.
     #[n(2)]
@@ -125,67 +123,6 @@ impl PushRequest {
     }
 }
 
-/// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
-/// so that too many get a clear answer, and far less than two-byte groups, or changes of thirty
-/// bytes, would make of a message's memory.
-const PUSH_DECODED_MAX: usize = 10 * PUSH_CHANGES_MAX;
-/// Keys of one refusal that are decoded at all: of each operation of a change.
-const REFUSED_KEYS_DECODED_MAX: usize = CHANGE_OPS_MAX;
-/// Changes of a text in one frame that are decoded at all: as many as a text has.
-const FRAME_CHANGES_DECODED_MAX: usize = TEXT_CHANGES_MAX;
-
-/// Reads an array of at most `max`: an element that takes a byte on the wire takes many in memory.
-fn bounded<'b, T: Decode<'b, C>, C>(
-    d: &mut minicbor::Decoder<'b>,
-    ctx: &mut C,
-    max: usize,
-) -> Result<Vec<T>, minicbor::decode::Error> {
-    let count = d.array()?.filter(|count| *count <= max as u64);
-    let count = count.ok_or_else(|| minicbor::decode::Error::message("too many elements"))?;
-    (0..count).map(|_| d.decode_with(ctx)).collect()
-}
-
-/// Reads groups that have a bounded number of changes together.
-fn bounded_groups<C>(
-    d: &mut minicbor::Decoder<'_>,
-    ctx: &mut C,
-) -> Result<Vec<PushGroup>, minicbor::decode::Error> {
-    let count = d.array()?.filter(|count| *count <= PUSH_DECODED_MAX as u64);
-    let count = count.ok_or_else(|| minicbor::decode::Error::message("too many groups"))?;
-    let mut groups: Vec<PushGroup> = Vec::new();
-    let mut changes = 0;
-    for _ in 0..count {
-        let group: PushGroup = d.decode_with(ctx)?;
-        changes += group.changes.len();
-        if changes > PUSH_DECODED_MAX {
-            return Err(minicbor::decode::Error::message("too many changes"));
-        }
-        groups.push(group);
-    }
-    Ok(groups)
-}
-
-fn bounded_changes<C>(
-    d: &mut minicbor::Decoder<'_>,
-    ctx: &mut C,
-) -> Result<Vec<PushChange>, minicbor::decode::Error> {
-    bounded(d, ctx, PUSH_DECODED_MAX)
-}
-
-fn bounded_keys<C>(
-    d: &mut minicbor::Decoder<'_>,
-    ctx: &mut C,
-) -> Result<Vec<String>, minicbor::decode::Error> {
-    bounded(d, ctx, REFUSED_KEYS_DECODED_MAX)
-}
-
-fn bounded_texts<C>(
-    d: &mut minicbor::Decoder<'_>,
-    ctx: &mut C,
-) -> Result<Vec<minicbor::bytes::ByteVec>, minicbor::decode::Error> {
-    bounded(d, ctx, FRAME_CHANGES_DECODED_MAX)
-}
-
 /// What became of one change.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum Outcome {
@@ -200,7 +137,7 @@ pub enum Outcome {
     Pending(#[n(0)] Vec<ChangeHash>),
     /// It will never be applied: a code, and the keys that caused it (all if empty).
     #[n(3)]
-    Refused(#[n(0)] String, #[cbor(n(1), decode_with = "bounded_keys")] Vec<String>),
+    Refused(#[n(0)] String, #[cbor(n(1), decode_with = "bounded::keys")] Vec<String>),
     /// Another change has its actor and number.
     #[n(4)]
     Forked,
@@ -350,7 +287,7 @@ pub enum Body {
     Delta(#[cbor(n(0), with = "minicbor::bytes")] Vec<u8>),
     /// Changes of a long text, in an order in which they can be applied.
     #[n(2)]
-    Text(#[cbor(n(0), decode_with = "bounded_texts")] Vec<minicbor::bytes::ByteVec>),
+    Text(#[cbor(n(0), decode_with = "bounded::texts")] Vec<minicbor::bytes::ByteVec>),
 }
 
 /// Who wrote one of several concurrent values, and when.

@@ -1,5 +1,6 @@
 //! What is decoded at all has limits, and older members stay readable.
 
+use super::bounded::{FRAME_CHANGES_DECODED_MAX, PUSH_DECODED_MAX, REFUSED_KEYS_DECODED_MAX};
 use super::*;
 use crate::sync::codec::{from_cbor, to_cbor};
 

@@ -213,12 +213,9 @@ fn publish(town: &mut Town) -> Result<String, Failure> {
     Ok(storage.read()?.rules()?.number.to_string())
 }
 
-/// What is imported.
-const ROWS: &str = "no,name,industry\n1,Bolt,retail\n2,Acme Pumps Ltd,retail\n3,Gear,retail\n";
-
 fn import(town: &mut Town) -> Result<String, Failure> {
     let file = town.home.join("office.csv");
-    fs::write(&file, ROWS)?;
+    fs::write(&file, device::ROWS)?;
     let mapping = Mapping::from_toml(device::MAPPING)?;
     at_place(town, &mut |place| {
         let jobs = [Job::new(&mapping, &file)];

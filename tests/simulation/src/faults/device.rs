@@ -21,7 +21,8 @@ use super::{
 use crate::Failure;
 
 /// What is imported.
-const ROWS: &str = "no,name,industry\n1,Bolt,retail\n2,Acme Pumps Ltd,retail\n3,Gear,retail\n";
+pub(super) const ROWS: &str =
+    "no,name,industry\n1,Bolt,retail\n2,Acme Pumps Ltd,retail\n3,Gear,retail\n";
 /// How its columns are read.
 pub(super) const MAPPING: &str = r#"
 entity = "customer"

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use outrider_core::replica::DATABASE_FILE;
+use outrider_core::{replica::DATABASE_FILE, store::pages};
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::Failure;
@@ -105,9 +105,7 @@ fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
 /// What SQLite finds wrong with the pages, indexes and search tables of a database.
 pub(super) fn damage(path: &Path) -> Result<Vec<String>, Failure> {
     let Some(conn) = connect(path)? else { return Ok(Vec::new()) };
-    let mut check = conn.prepare("PRAGMA integrity_check")?;
-    let lines: Vec<String> = check.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(lines.into_iter().filter(|line| line != "ok").take(PROBLEMS_MAX).collect())
+    Ok(pages::integrity_check(&conn)?.into_iter().take(PROBLEMS_MAX).collect())
 }
 
 fn connect(path: &Path) -> Result<Option<Connection>, Failure> {
