@@ -45,6 +45,8 @@ pub enum Sabotage {
     KeepEdit,
     /// An edit is never sent, and the one that follows it waits.
     LoseFirstEdit,
+    /// A device writes the same passage into a long text twice.
+    WriteTwice,
 }
 
 /// How a run is made.

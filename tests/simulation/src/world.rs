@@ -191,6 +191,7 @@ impl World {
     /// The network heals, everybody syncs, and what is then there is judged.
     fn end(mut self, lived: Result<(), Failure>) -> Outcome {
         let ended = lived.and_then(|()| {
+            self.sabotage_texts()?;
             let moves = self.calm()?;
             verdict::judge(&mut self, moves)
         });

@@ -32,7 +32,7 @@ pub(super) const FOLLOWS_WHAT_IS_GONE: &str = "follows_what_is_gone";
 /// told: that happens when the recovery is over, not before.
 pub(super) const REFUSED_AGAIN: &str = "refused_again_untold";
 /// A passage of a long text that two devices wrote anew after a restore, because each held more than
-/// one passage that the other lacked.
+/// one passage that the other lacked. What one actor wrote twice is not excused.
 pub(super) const WRITTEN_TWICE: &str = "passage_written_twice";
 /// A change waits on one of those.
 pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";

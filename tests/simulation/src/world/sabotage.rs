@@ -1,13 +1,39 @@
 //! What a run is made to do wrong when everybody has synced, so that tests see that the verdict finds it.
 
-use outrider_core::store::outbox;
+use outrider_core::{
+    ids::{DocumentId, Part},
+    replica::typing::{Splice, TextEdit},
+    store::outbox,
+};
 use rusqlite::Connection;
 use serde_json::{Map, json};
 
 use super::World;
 use crate::{Failure, device::Device, plan::Sabotage};
 
+/// A letter that nobody types.
+const STRANGE: &str = "¤";
+
 impl World {
+    /// Does what was ordered to long texts before everybody syncs for the last time.
+    pub(crate) fn sabotage_texts(&mut self) -> Result<(), Failure> {
+        if self.sabotage != Some(Sabotage::WriteTwice) {
+            return Ok(());
+        }
+        let texts: Vec<DocumentId> = self.ledger.letters.keys().cloned().collect();
+        let insert = STRANGE.repeat(2);
+        let edit = TextEdit::Splices(vec![Splice { at: 0, delete: 0, insert }]);
+        let replica = self.victim()?.replica_mut()?;
+        for DocumentId { record, part } in texts {
+            if let Part::Text(field) = part
+                && replica.get(record)?.is_some()
+            {
+                replica.edit_text(record, &field, &edit, None)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Does what was ordered to devices when everybody has synced.
     pub(crate) fn sabotage_devices(&mut self) -> Result<(), Failure> {
         match self.sabotage {

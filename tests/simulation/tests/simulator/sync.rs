@@ -133,6 +133,17 @@ fn an_edit_that_waits_on_what_nobody_sends_is_found() {
     finds(Sabotage::LoseFirstEdit, Check::Fair);
 }
 
+/// That two wrote a passage anew is excused where a server was put back; that one did so twice is not.
+#[test]
+fn what_one_device_writes_twice_is_found_also_after_a_restore() {
+    let sabotage = Some(Sabotage::WriteTwice);
+    let settings = Settings { sabotage, steps: 250, ..Settings::of(Kind::Restore) };
+    let found = (FIRST_SEED..FIRST_SEED + 20).map(|seed| run(seed, &settings)).any(|outcome| {
+        outcome.restores > 0 && outcome.lost.iter().any(|told| told.contains("¤ is there 2 times"))
+    });
+    assert!(found, "nobody notices");
+}
+
 #[test]
 fn a_failing_run_is_made_smaller() {
     let failed = finds(Sabotage::LosePushes, Check::Durable);
