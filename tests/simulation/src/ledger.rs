@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
     crdt::{
-        self, Action, EncodedChange, OpId, TextDocument,
+        self, Action, Clock, EncodedChange, OpId, TextDocument,
         rows::{GONE, op_ids_from_text},
     },
     ids::{ActorId, ActorPrefix, ChangeHash, DocumentId},
@@ -233,6 +233,29 @@ impl Ledger {
     pub(crate) fn wrote_elsewhere(&self, document: &DocumentId, key: &str) -> bool {
         let mut edits = self.edits.iter().filter(|((of, _), _)| of != document);
         edits.any(|(_, edit)| edit.wrote.contains_key(key))
+    }
+
+    /// Whether anything that was written under a key was refused.
+    pub(crate) fn is_refused(&self, document: &DocumentId, key: &str) -> bool {
+        self.refused.iter().any(|(of, _, refused)| of == document && refused == key)
+    }
+
+    /// Whether an edit wrote a key of which nothing is in `clock`; what devices wrote anew is no edit.
+    pub(crate) fn is_written_unseen(
+        &self,
+        document: &DocumentId,
+        key: &str,
+        clock: &Clock,
+    ) -> bool {
+        let ops = self.ops.iter().filter(|((of, _), _)| of == document);
+        let seen: BTreeSet<u32> = ops
+            .filter(|((_, id), _)| clock.get(&id.actor).is_some_and(|seen| seen.op >= id.counter))
+            .flat_map(|(_, edits)| edits.iter().map(|(number, _)| *number))
+            .collect();
+        let mut edits = self.edits.iter().filter(|((of, _), _)| of == document);
+        edits.any(|((_, number), edit)| {
+            !edit.is_anew && !seen.contains(number) && edit.wrote.contains_key(key)
+        })
     }
 
     /// Takes note of a text as a device had it before and after an edit.

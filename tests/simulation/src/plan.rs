@@ -47,6 +47,8 @@ pub enum Sabotage {
     LoseFirstEdit,
     /// A device writes the same passage into a long text twice.
     WriteTwice,
+    /// A device replaces values that nobody wanted replaced.
+    Overwrite,
 }
 
 /// How a run is made.

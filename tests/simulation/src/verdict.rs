@@ -4,6 +4,7 @@
 //! * [`durable`]: what was acknowledged is at the server.
 //! * [`converged`]: every device holds what the server holds, and knows it.
 //! * [`queue`]: nothing waits for ever, and nothing waits on somebody else.
+//! * [`shown`]: what devices showed when a server was put back is there by its value.
 //! * [`accounted`], [`letters`]: every edit is where its author was promised it would be.
 //! * [`sound`]: everything reloads. * [`audited`]: the audit is whole and names what was taken.
 
@@ -32,6 +33,7 @@ mod queue;
 
 mod accounted;
 mod letters;
+pub(crate) mod shown;
 
 mod audited;
 mod sound;
@@ -130,6 +132,7 @@ pub(crate) fn judge(world: &mut World, moves: bool) -> Result<(), Failure> {
     {
         let tx = world.server()?.storage().read()?;
         accounted::judge(&*tx, world, &office, &excused, &mut verdict)?;
+        shown::judge(world, &office, &mut verdict)?;
         letters::judge(&*tx, world, &office, &mut excused, &mut verdict)?;
         audited::judge(&*tx, world, &office, &mut verdict)?;
     }

@@ -31,7 +31,7 @@ use crate::{
     plan::{Check, Outcome, STEPS_MAX, Sabotage, Settings},
     server::Server,
     trace::Trace,
-    verdict,
+    verdict::{self, shown::Shown},
 };
 
 mod calm;
@@ -124,6 +124,8 @@ pub(crate) struct World {
     pub(crate) acknowledged: BTreeSet<(DocumentId, ChangeHash)>,
     /// Changes that a server had when its disk was lost.
     pub(crate) once_there: BTreeSet<(DocumentId, ChangeHash)>,
+    /// What devices showed whenever the server was put back.
+    pub(crate) shown: Vec<Shown>,
     /// Documents of a group of which a member was refused so: nothing of it goes up again.
     pub(crate) held_up: BTreeSet<DocumentId>,
     /// Changes that were acknowledged and refused when they were sent again, each with the code.
@@ -168,6 +170,7 @@ impl World {
             backups: Vec::new(),
             acknowledged: BTreeSet::new(),
             once_there: BTreeSet::new(),
+            shown: Vec::new(),
             held_up: BTreeSet::new(),
             refused_again: BTreeMap::new(),
             erased: BTreeSet::new(),
@@ -191,7 +194,7 @@ impl World {
     /// The network heals, everybody syncs, and what is then there is judged.
     fn end(mut self, lived: Result<(), Failure>) -> Outcome {
         let ended = lived.and_then(|()| {
-            self.sabotage_texts()?;
+            self.sabotage_edits()?;
             let moves = self.calm()?;
             verdict::judge(&mut self, moves)
         });

@@ -20,9 +20,8 @@ use super::Office;
 use crate::{Failure, device::Device, world::World};
 
 /// A change went with the server's disk, and no device that is enrolled has it any more. Devices write
-/// what they hold of it anew when the recovery is over, as another change: by its name it stays gone.
-///
-/// Wider than it need be: where it was written anew, the values could be asked for.
+/// what they hold of it anew when the recovery is over, as another change: by its name it stays gone. Its
+/// value is asked for ([`shown`](super::shown)).
 pub(super) const NOBODY_HAS_IT: &str = "nobody_has_it";
 /// A change that a device has follows one that is gone, so the server cannot take it again.
 ///
@@ -43,7 +42,7 @@ pub(super) const WAITS_ON_IT: &str = "waits_on_what_is_gone";
 pub(super) const GOES_ON_AGAIN: &str = "goes_on_again";
 
 /// The entity of users.
-const USER: &str = "user";
+pub(super) const USER: &str = "user";
 
 /// Documents of which something is gone.
 #[derive(Debug, Default)]

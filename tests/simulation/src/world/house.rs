@@ -23,7 +23,7 @@ use crate::{
     Failure,
     device::{DAY_MS, draw_skew},
     dice::Dice,
-    verdict::history_of,
+    verdict::{history_of, shown::Shown},
 };
 
 /// Fields that the office withholds at once, at most.
@@ -91,6 +91,9 @@ impl World {
         self.out.fault("server_restored");
         let how = if is_announced { "and marked" } else { "as if nothing had happened" };
         self.trace.note(&format!("the server is restored from backup {place}, {how}"));
+        if self.scene.keeps_values() {
+            self.shown.push(Shown::read(&self.devices)?);
+        }
         let to = self.new_folder();
         self.replace_server(|server, dice| server.restore(&from, to, is_announced, dice))?;
         self.out.restores += 1;

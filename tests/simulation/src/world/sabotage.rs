@@ -3,10 +3,10 @@
 use outrider_core::{
     ids::{DocumentId, Part},
     replica::typing::{Splice, TextEdit},
-    store::outbox,
+    store::{outbox, query::Query},
 };
 use rusqlite::Connection;
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::World;
 use crate::{Failure, device::Device, plan::Sabotage};
@@ -15,11 +15,16 @@ use crate::{Failure, device::Device, plan::Sabotage};
 const STRANGE: &str = "¤";
 
 impl World {
-    /// Does what was ordered to long texts before everybody syncs for the last time.
-    pub(crate) fn sabotage_texts(&mut self) -> Result<(), Failure> {
-        if self.sabotage != Some(Sabotage::WriteTwice) {
-            return Ok(());
+    /// Does what was ordered before everybody syncs for the last time.
+    pub(crate) fn sabotage_edits(&mut self) -> Result<(), Failure> {
+        match self.sabotage {
+            Some(Sabotage::WriteTwice) => self.write_twice(),
+            Some(Sabotage::Overwrite) => self.overwrite(),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    fn write_twice(&mut self) -> Result<(), Failure> {
         let texts: Vec<DocumentId> = self.ledger.letters.keys().cloned().collect();
         let insert = STRANGE.repeat(2);
         let edit = TextEdit::Splices(vec![Splice { at: 0, delete: 0, insert }]);
@@ -30,6 +35,16 @@ impl World {
             {
                 replica.edit_text(record, &field, &edit, None)?;
             }
+        }
+        Ok(())
+    }
+
+    fn overwrite(&mut self) -> Result<(), Failure> {
+        let replica = self.victim()?.replica_mut()?;
+        let fields = Map::from_iter([("company_name".to_owned(), json!(STRANGE))]);
+        for listed in replica.list("customer", &Query::default())?.records {
+            let id = listed.get("id").and_then(Json::as_str).ok_or("a record without an id")?;
+            replica.update(id.parse()?, &fields)?;
         }
         Ok(())
     }

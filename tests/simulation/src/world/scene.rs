@@ -62,6 +62,12 @@ impl Scene {
         self.office_writes || self.phones_fail || self.things_end
     }
 
+    /// Whether what devices hold when the server's disk is lost stays, by its values: unless phones are replaced,
+    /// too, or something that they hold is withheld, or an app does not know it.
+    pub(super) fn keeps_values(self) -> bool {
+        !self.phones_fail && !self.policy_moves && !self.is_mixed
+    }
+
     pub(super) fn server_version(self) -> Version {
         if self.is_mixed { Version::Second } else { Version::First }
     }
