@@ -156,12 +156,22 @@ struct Rewriter {
     /// By new counter key: what it holds. Several old keys become one, when the author went on
     /// under another actor while changes waited.
     counted: BTreeMap<String, i64>,
-    /// The actors of the waiting changes.
-    authors: BTreeSet<ActorId>,
+    /// The actors of the waiting changes, each with the number of its first operation that waits.
+    authors: BTreeMap<ActorId, u64>,
+    /// Those of them by whose numbers the server has other changes: the device had been rolled back.
+    parted: BTreeSet<ActorId>,
 }
 
 impl Rewriter {
     fn new(confirmed: &State, pending: &[Pending], actor: ActorId) -> Self {
+        let waiting = || pending.iter().map(|waiting| &waiting.encoded.change);
+        let has_another = |change: &&Change| {
+            confirmed.clock.get(&change.actor).is_some_and(|seen| seen.seq >= change.seq)
+        };
+        let mut authors = BTreeMap::new();
+        for change in waiting() {
+            authors.entry(change.actor).or_insert(change.start_op);
+        }
         Self {
             actor,
             state: confirmed.clone(),
@@ -173,7 +183,8 @@ impl Rewriter {
             confirmed: confirmed.clock.clone(),
             counts: BTreeMap::new(),
             counted: BTreeMap::new(),
-            authors: pending.iter().map(|waiting| waiting.encoded.change.actor).collect(),
+            authors,
+            parted: waiting().filter(has_another).map(|change| change.actor).collect(),
         }
     }
 
@@ -294,18 +305,23 @@ impl Rewriter {
     }
 
     fn rename(&self, id: OpId) -> Option<OpId> {
+        let is_anothers = || {
+            let waits = |from: &u64| *from <= id.counter;
+            self.parted.contains(&id.actor) && self.authors.get(&id.actor).is_some_and(waits)
+        };
         match self.renamed.get(&id) {
             Some(new) => Some(*new),
-            None => covers_op(&self.confirmed, id).then_some(id),
+            None => (covers_op(&self.confirmed, id) && !is_anothers()).then_some(id),
         }
     }
 
     /// Of what waits nothing is left under the actors that wrote it; what was confirmed of them
-    /// stays.
+    /// stays, unless it is another's change by the same number, which the archiver had not seen.
     fn rename_clock(&self, mut archived: Archived) -> Archived {
-        for author in &self.authors {
+        for author in self.authors.keys() {
             let Some(saw) = archived.saw.get_mut(author) else { continue };
-            let known = self.confirmed.get(author).map_or(0, |seen| seen.op);
+            let is_known = !self.parted.contains(author);
+            let known = self.confirmed.get(author).filter(|_| is_known).map_or(0, |seen| seen.op);
             *saw = known.min(*saw);
         }
         archived.saw.retain(|_, saw| *saw > 0);

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use outrider_core::{
     crdt::{
         EncodedChange, Own, State, WriteError,
+        archive::{ARCHIVED, Archival},
         base::{Base, Pending, rewrite},
         decode, next_actor,
         op::{
@@ -18,7 +19,10 @@ use outrider_core::{
     ids::{ActorId, ChangeHash},
 };
 
-use super::world::{Peer, Server, actor, put, stamp};
+use super::{
+    device::Device,
+    world::{Peer, Server, actor, archived, put, stamp},
+};
 
 #[test]
 fn a_clock_set_wrong_keeps_no_change_from_being_taken() {
@@ -161,6 +165,60 @@ fn a_count_acknowledged_between_two_refusals_counts_once() {
     desk.refuse(actor(1, 2));
     desk.acknowledge();
     assert_eq!(desk.server.state.counter("visits"), 2);
+}
+
+/// A device that was rolled back uses a number again, and archives what it wrote by it: the first change by that
+/// number, which the server has, the archiver had not seen.
+#[test]
+fn who_archives_by_a_number_that_is_two_changes_has_not_seen_the_other_one() {
+    let mut server = Server::default();
+    server.accept(&Peer::new(actor(9, 0)).write(vec![put("name", "Ada")]));
+    let mut device = Device::new(1);
+    device.pull(&server);
+    let backup = device.clone();
+    server.accept(
+        &device.write(vec![put("name", "Bob"), put("priority", 3), put("amount", "CNY 1")], vec![]),
+    );
+    device = backup;
+    let again = device.write(vec![put("priority", 4)], vec![]);
+    let archiving = archived(&device.state).to_value();
+    device.write(vec![put(ARCHIVED, archiving)], vec![]);
+    assert!(server.state.clock.contains_key(&again.change.actor), "two changes by one number");
+    // Device and server parted: the document is fetched whole, and what waits is written anew.
+    device.confirmed = server.state.clone();
+    device.refuse(BTreeSet::new());
+    for (waiting, _) in &device.waiting {
+        server.accept(&waiting.encoded);
+    }
+    assert!(
+        matches!(server.state.archival(), Archival::Revived(_)),
+        "the first change was not seen"
+    );
+    assert_eq!(device.state.keys, server.state.keys);
+}
+
+/// The same with the removal of a row, of which what was refused is not there any more.
+#[test]
+fn who_removes_by_a_number_that_is_two_changes_removes_nothing_of_the_other_one() {
+    let mut server = Server::default();
+    let note = |text: &str| put("lines/row0000000/note", text);
+    server.accept(&Peer::new(actor(9, 0)).write(vec![put("name", "Ada"), note("old")]));
+    let mut device = Device::new(1);
+    device.pull(&server);
+    let backup = device.clone();
+    server.accept(&device.write(vec![put("lines/row0000000/qty", "7")], vec![]));
+    device = backup;
+    device.write(vec![note("refused"), put("priority", 4)], vec![]);
+    let removal = device.state.delete_row("lines", "row0000000").unwrap();
+    device.write(vec![removal], vec![]);
+    device.confirmed = server.state.clone();
+    device.refuse(["lines/row0000000/note".to_owned()].into());
+    for (waiting, _) in &device.waiting {
+        server.accept(&waiting.encoded);
+    }
+    let rows = server.state.rows("lines");
+    assert_eq!(rows.len(), 1, "what the other change wrote there was not seen: {rows:?}");
+    assert_eq!(device.state.keys, server.state.keys);
 }
 
 #[test]
