@@ -17,6 +17,7 @@ use super::{
     reader::{RowReader, blank},
 };
 
+pub mod archive;
 pub mod cards;
 mod delimiter;
 mod encoding;

@@ -1,10 +1,10 @@
 //! Files of every format and encoding, and what ends in a sentence instead.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
 
 use outrider_core::transfer::{
     Format, Job, Mapping, Table, TableOptions, import,
-    table::{COLUMNS_MAX, FILE_BYTES_MAX, cards, sheet},
+    table::{COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards},
 };
 use serde_json::json;
 
@@ -156,13 +156,13 @@ fn workbooks_give_dates_numbers_and_saved_values() {
 fn workbooks_that_burst_or_are_none_end_in_a_sentence() {
     let world = World::new();
     let path = world.path("bomb.xlsx");
-    let nothing = vec![b' '; usize::try_from(sheet::SHARED_BYTES_MAX).unwrap() + 1];
+    let nothing = vec![b' '; usize::try_from(limits::SHARED_BYTES_MAX).unwrap() + 1];
     archive(&path, &[("xl/sharedStrings.xml", nothing)]);
     assert!(fs::metadata(&path).unwrap().len() < 100_000);
     assert!(open(&path).unwrap_err().contains("unpacks to more than a workbook should"));
 
     let many: Vec<(String, Vec<u8>)> =
-        (0..=sheet::ENTRIES_MAX).map(|n| (format!("f{n}"), Vec::new())).collect();
+        (0..=limits::ENTRIES_MAX).map(|n| (format!("f{n}"), Vec::new())).collect();
     let many: Vec<(&str, Vec<u8>)> = many.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
     archive(&path, &many);
     assert!(open(&path).unwrap_err().contains("too many files"));
@@ -186,6 +186,110 @@ fn workbooks_that_burst_or_are_none_end_in_a_sentence() {
     );
     workbook(&path, &back);
     assert!(open(&path).unwrap_err().contains("not in order"));
+}
+
+/// A workbook with one cell, and with these files in place of or beside its own.
+fn workbook_with(path: &Path, others: &[(&str, String)]) {
+    let cell = r#"<c r="A1" t="s"><v>0</v></c>"#;
+    let sheet = format!(r#"<worksheet><sheetData><row r="1">{cell}</row></sheetData></worksheet>"#);
+    let texts = "<sst><si><t>company_name</t></si></sst>";
+    let mut files: BTreeMap<&str, Vec<u8>> = [
+        ("[Content_Types].xml", CONTENT_TYPES.into()),
+        ("_rels/.rels", RELS.into()),
+        ("xl/workbook.xml", WORKBOOK.into()),
+        ("xl/_rels/workbook.xml.rels", WORKBOOK_RELS.into()),
+        ("xl/sharedStrings.xml", texts.into()),
+        ("xl/worksheets/sheet1.xml", sheet.into_bytes()),
+    ]
+    .into();
+    files.extend(others.iter().map(|(name, text)| (*name, text.clone().into_bytes())));
+    archive(path, &files.into_iter().collect::<Vec<_>>());
+}
+
+const BURSTS: &str = "unpacks to more than a workbook should";
+
+/// The library would keep each of these in memory, or make room for it: the file is a few kilobytes.
+#[test]
+fn what_a_workbook_makes_of_a_few_kilobytes_is_bounded() {
+    let world = World::new();
+    let path = world.path("bomb.xlsx");
+    let try_with = |name: &str, text: String| {
+        workbook_with(&path, &[(name, text)]);
+        open(&path)
+    };
+    let number = |limit: u64| usize::try_from(limit).unwrap();
+    let piece = number(limits::PIECE_BYTES_MAX);
+    let sheet = |inside: &str| format!("<worksheet><sheetData>{inside}</sheetData></worksheet>");
+    let row = |cell: &str| format!(r#"<row r="1"><c r="A1" t="inlineStr">{cell}</c></row>"#);
+    let name = row("<is><t>company_name</t></is>");
+    let at = "xl/worksheets/sheet1.xml";
+    // Between two marks; the parser asks for some kilobytes at once.
+    let spaces = |count| sheet(&(" ".repeat(count) + &name));
+    assert!(try_with(at, spaces(piece - 20_000)).is_ok());
+    assert!(try_with(at, spaces(piece + 20_000)).unwrap_err().contains(BURSTS));
+    // A comment, and a mark itself.
+    let comment = sheet(&format!("<!--{}-->{name}", "<c>".repeat(piece / 3 + 10_000)));
+    assert!(try_with(at, comment).unwrap_err().contains(BURSTS));
+    let mark = sheet(&format!("<x y=\"{}\"/>{name}", "z".repeat(piece + 20_000)));
+    assert!(try_with(at, mark).unwrap_err().contains(BURSTS));
+    // A cell in many pieces.
+    let cell = |count: usize| sheet(&row(&format!("<is><t>{}</t></is>", "x<!---->".repeat(count))));
+    assert!(try_with(at, cell(piece / 8 + 10)).unwrap_err().contains(BURSTS));
+    // The shared texts: how many there are, how many there are said to be, how long one is.
+    let texts = "xl/sharedStrings.xml";
+    let many = |count: u64| format!("<sst>{}</sst>", "<si><t>n</t></si>".repeat(number(count)));
+    assert!(try_with(texts, many(limits::SHARED_TEXTS_MAX)).is_ok());
+    assert!(try_with(texts, many(limits::SHARED_TEXTS_MAX + 1)).unwrap_err().contains(BURSTS));
+    for count in
+        ["68719476736", "18446744073709551615", "0x7", "00000000000000000000000068719476736"]
+    {
+        let said = format!(r#"<sst count="1" uniqueCount="{count}"><si><t>n</t></si></sst>"#);
+        assert!(try_with(texts, said).unwrap_err().contains(BURSTS), "{count}");
+    }
+    let said =
+        format!(r#"<sst uniqueCount="{}"><si><t>n</t></si></sst>"#, limits::SHARED_TEXTS_MAX);
+    assert!(try_with(texts, said).is_ok());
+    let long = format!("<sst><si>{}</si></sst>", "<r><t>x</t></r>".repeat(piece / 15 + 10));
+    assert!(try_with(texts, long).unwrap_err().contains(BURSTS));
+    // Styles, each with copies of what it names.
+    let styles = |count: u64, font: usize| {
+        let (font, all) = ("f".repeat(font), "<xf fontId=\"0\"/>".repeat(number(count)));
+        format!(
+            r#"<styleSheet><fonts><font><name val="{font}"/></font></fonts><cellXfs>{all}</cellXfs></styleSheet>"#
+        )
+    };
+    let at = "xl/styles.xml";
+    assert!(try_with(at, styles(limits::STYLES_MAX, 400)).is_ok());
+    assert!(try_with(at, styles(limits::STYLES_MAX + 1, 400)).unwrap_err().contains(BURSTS));
+    assert!(try_with(at, styles(limits::STYLES_MAX, 600)).unwrap_err().contains(BURSTS));
+    let borders = "<border/>".repeat(number(limits::COMMON_ELEMENTS_MAX));
+    let borders = format!("<styleSheet><borders>{borders}</borders></styleSheet>");
+    assert!(try_with(at, borders).unwrap_err().contains(BURSTS));
+    let long = format!(
+        "<styleSheet>{}</styleSheet>",
+        "<!-- -->".repeat(number(limits::COMMON_BYTES_MAX) / 8)
+    );
+    assert!(try_with(at, long).unwrap_err().contains(BURSTS));
+    // A workbook where sheets are, which may be long.
+    for target in [
+        "xl/worksheets/workbook.xml",
+        "/xl/a/b.xml",
+        "xl/../a.xml",
+        "xl&#47;a&#47;b.xml",
+        "xl\\a\\b.xml",
+    ] {
+        let rels = RELS.replace("xl/workbook.xml", target);
+        let words = try_with("_rels/.rels", rels).unwrap_err();
+        assert!(words.contains("in a place where it should not be"), "{target}: {words}");
+    }
+    // What says that it is an archive and does not end as one.
+    let noise: Vec<u8> = b"PK\x03\x04"
+        .iter()
+        .copied()
+        .chain((0..200_000_u32).map(|n| (n.wrapping_mul(n) >> 7) as u8))
+        .collect();
+    fs::write(&path, noise).unwrap();
+    assert!(open(&path).unwrap_err().contains("it is no workbook"));
 }
 
 #[test]

@@ -1,31 +1,20 @@
 //! A sheet of a workbook as CSV, cell by cell.
 //!
 //! A workbook is a compressed archive of XML: a few kilobytes may unpack to gigabytes. So the
-//! archive is unpacked once into nothing, with limits, before the library sees it. Formulas are
+//! [`archive`] is looked at first, with limits, before the library sees it. Formulas are
 //! never reckoned: the value that the workbook was saved with counts.
 
-use std::{
-    fs::File,
-    io::{self, BufReader, Read},
-    path::Path,
-};
+use std::{fs::File, io::BufReader, path::Path};
 
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError, open_workbook};
 use tempfile::NamedTempFile;
-use zip::ZipArchive;
 
 use super::{
-    COLUMNS_MAX,
+    COLUMNS_MAX, archive,
     json::{Bounded, row_unwritten, unwritten},
 };
 use crate::transfer::error::ImportError;
 
-/// Files in the archive of a workbook, at most.
-pub const ENTRIES_MAX: usize = 10_000;
-/// Bytes that a workbook unpacks to, at most.
-pub const UNPACKED_BYTES_MAX: u64 = 1 << 30;
-/// Bytes of a workbook's shared texts and styles, at most: the library keeps them in memory.
-pub const SHARED_BYTES_MAX: u64 = 48 << 20;
 /// Rows of a sheet, at most: what the format has.
 pub const SHEET_ROWS_MAX: u32 = 1 << 20;
 
@@ -34,7 +23,7 @@ pub(in crate::transfer) fn to_csv(
     path: &Path,
     sheet: Option<&str>,
 ) -> Result<NamedTempFile, ImportError> {
-    check_size(path)?;
+    archive::check(path)?;
     let damaged = |error: XlsxError| ImportError::Workbook {
         path: path.to_owned(),
         problem: error.to_string().chars().take(200).collect(),
@@ -109,7 +98,7 @@ pub(in crate::transfer) fn to_csv(
 
 /// The names of the sheets that are tables.
 pub(in crate::transfer) fn names(path: &Path) -> Result<Vec<String>, ImportError> {
-    check_size(path)?;
+    archive::check(path)?;
     let damaged = |error: XlsxError| ImportError::Workbook {
         path: path.to_owned(),
         problem: error.to_string().chars().take(200).collect(),
@@ -138,34 +127,6 @@ fn sheet_name(
         wanted: wanted.unwrap_or_default().chars().take(80).collect(),
         found: sheets.iter().take(20).map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "),
     })
-}
-
-/// Unpacks the archive into nothing, to see that it does not burst.
-fn check_size(path: &Path) -> Result<(), ImportError> {
-    let wrong = |problem: &str| ImportError::Workbook {
-        path: path.to_owned(),
-        problem: problem.to_owned(),
-    };
-    let file =
-        File::open(path).map_err(|source| ImportError::Read { path: path.to_owned(), source })?;
-    let mut archive =
-        ZipArchive::new(BufReader::new(file)).map_err(|_| wrong("it is no workbook"))?;
-    if archive.len() > ENTRIES_MAX {
-        return Err(wrong("its archive has too many files"));
-    }
-    let mut left = UNPACKED_BYTES_MAX;
-    for at in 0..archive.len() {
-        let entry = archive.by_index(at).map_err(|_| wrong("its archive is damaged"))?;
-        let is_sheet = entry.name().is_ok_and(|name| name.starts_with("xl/worksheets/"));
-        let max = if is_sheet { left } else { left.min(SHARED_BYTES_MAX) };
-        let unpacked = io::copy(&mut entry.take(max + 1), &mut io::sink())
-            .map_err(|_| wrong("its archive is damaged"))?;
-        if unpacked > max {
-            return Err(wrong("it unpacks to more than a workbook should"));
-        }
-        left -= unpacked;
-    }
-    Ok(())
 }
 
 /// A cell as text that the types of fields read.
