@@ -8,7 +8,7 @@ use outrider_core::{
     access::Policy,
     crdt::{self, Action, Edit, EncodedChange, Own, Stamp, State, TextDocument},
     ids::{ActorId, ActorPrefix, DeviceId, DocumentId, Part, RecordId},
-    sync::frame::{Answer, Outcome, PushChange, PushGroup, PushRequest},
+    sync::frame::{Answer, FeedPoint, HeldView, Outcome, PushChange, PushGroup, PushRequest},
     value::Value,
 };
 use outrider_core_fuzz::{choices::Dice, lies};
@@ -110,12 +110,12 @@ impl World {
                 });
                 groups.push(PushGroup { changes: changes.collect() });
             }
-            let answers = self.push(liar as u8, &groups);
-            assert_eq!(
-                answers.len(),
-                groups.iter().map(|group| group.changes.len()).sum::<usize>()
-            );
-            check_again(&answers, &self.push(liar as u8, &groups));
+            let mut request = PushRequest::new(device(liar as u8).id, groups, Vec::new());
+            self.claim(dice, &mut request);
+            let answers = self.push(liar as u8, &request);
+            let sizes = request.groups.iter().map(|group| group.changes.len());
+            assert_eq!(answers.len(), sizes.sum::<usize>());
+            check_again(&answers, &self.push(liar as u8, &request));
         }
         for id in &documents {
             self.check(id);
@@ -225,10 +225,28 @@ impl World {
         bytes
     }
 
-    fn push(&self, by: u8, groups: &[PushGroup]) -> Vec<Answer> {
-        let device = device(by);
-        let request = PushRequest::new(device.id, groups.to_vec(), Vec::new());
-        accept::push(&self.storage, &Policy::open(), &device, &request, 1_700_000_000_000)
+    /// Says what its author saw, which place in the feed it was told, and that all was acknowledged before: now
+    /// and then truly.
+    fn claim(&self, dice: &mut Dice, request: &mut PushRequest) {
+        let mut place = || {
+            let read = self.storage.read().unwrap();
+            let reached = read.position().unwrap();
+            let position =
+                *dice.pick(&[0, reached / 2, reached, reached + 1, i64::MAX as u64, u64::MAX]);
+            let known = read.feed_digest(position).unwrap();
+            let digest = known.filter(|_| dice.percent(70)).unwrap_or([dice.byte(); 16]);
+            FeedPoint { position, digest }
+        };
+        let (held, pushed) = (place(), place());
+        let FeedPoint { position, digest } = held;
+        let held = HeldView { position, digest, grant: [dice.byte(); 16] };
+        request.held = dice.percent(50).then_some(held);
+        request.pushed = dice.percent(50).then_some(pushed);
+        request.is_again = dice.percent(30).then_some(true);
+    }
+
+    fn push(&self, by: u8, request: &PushRequest) -> Vec<Answer> {
+        accept::push(&self.storage, &Policy::open(), &device(by), request, 1_700_000_000_000)
             .unwrap()
             .answers
     }
@@ -263,7 +281,9 @@ impl World {
         let record = RecordId::new(1, [HONEST; 10]);
         let (part, entity) = (Part::Main, "customer".to_owned());
         let change = PushChange { record, part, entity, generation: 0, bytes };
-        let answers = self.push(HONEST, &[PushGroup { changes: vec![change] }]);
+        let groups = vec![PushGroup { changes: vec![change] }];
+        let request = PushRequest::new(device(HONEST).id, groups, Vec::new());
+        let answers = self.push(HONEST, &request);
         assert_eq!(answers[0].outcome, Outcome::Applied);
     }
 

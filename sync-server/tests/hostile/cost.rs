@@ -3,7 +3,7 @@
 //! `cargo test --release -p outrider-sync-server --test hostile -- --ignored --nocapture cost` prints
 //! the figures. Memory is asserted always, time in an optimised build alone.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io::Write as _};
 
 use minicbor::bytes::ByteVec;
 use outrider_core::{
@@ -18,10 +18,15 @@ use outrider_core::{
     },
 };
 
-use outrider_sync_server::accept::TEXT_CHANGES_MAX;
+use outrider_sync_server::{
+    accept::TEXT_CHANGES_MAX,
+    imports::UPLOAD_BYTES_MAX,
+    web::form::{FORM_BYTES_MAX, FORM_FIELDS_MAX},
+};
 
 use crate::{
     changes::{ByHand, apart, many_tags, noise, of_customer, put, record, write},
+    clerk::Clerk,
     raw::deflated,
     world::{Answer, Liar, Server},
 };
@@ -45,9 +50,21 @@ impl Figures {
         server: &mut Server,
         send: impl FnOnce(&Server) -> Vec<Answer>,
     ) {
+        self.measure_after(what, server, |_| {}, send);
+    }
+
+    /// The same, where a process that has done nothing yet does more than the input asks for.
+    fn measure_after(
+        &mut self,
+        what: &str,
+        server: &mut Server,
+        warm_up: impl FnOnce(&Server),
+        send: impl FnOnce(&Server) -> Vec<Answer>,
+    ) {
         server.restart();
         // What every process does once is not the input's.
         let _ = server.post("/v1/push", "none", b"x");
+        warm_up(server);
         server.forget_peak();
         let (idle, cpu) = (server.rss(), server.cpu_ms());
         let answers = send(server);
@@ -77,6 +94,10 @@ fn what_the_worst_inputs_cost() {
     let mut figures = Figures::default();
     bodies(&mut figures, &mut server, &liar);
     questions(&mut figures, &mut server, &liar);
+    let clerk = Clerk::sign_in(&server);
+    forms(&mut figures, &mut server, &clerk);
+    pages(&mut figures, &mut server, &clerk);
+    files(&mut figures, &mut server, &clerk);
     flat_changes(&mut figures, &mut server, &liar);
     long_past(&mut figures, &mut server, &liar);
     texts(&mut figures, &mut server, &liar);
@@ -87,6 +108,10 @@ fn what_the_worst_inputs_cost() {
 fn bodies(figures: &mut Figures, server: &mut Server, liar: &Liar) {
     let mut push = |what: &str, body: Vec<u8>| {
         figures.measure(what, server, |server| vec![server.post("/v1/push", &liar.token, &body)]);
+        let body = server.sealed(liar, &body);
+        figures.measure(&format!("sealed: {what}"), server, |server| {
+            vec![server.post("/v1/review", &liar.token, &body)]
+        });
     };
     push("8 MiB of noise", noise(8 << 20, 1));
     push("a bomb of 1 GiB", pack(&ByteVec::from(vec![0; 1 << 30])).unwrap());
@@ -151,6 +176,112 @@ fn questions(figures: &mut Figures, server: &mut Server, liar: &Liar) {
         vec![crate::world::post(&server.address, "/v1/enroll", "", kind, json.as_bytes())]
     });
 }
+
+/// Forms of the largest size.
+fn forms(figures: &mut Figures, server: &mut Server, clerk: &Clerk) {
+    let most = FORM_BYTES_MAX as usize - 1_000;
+    let new = "/records/customer/new";
+    let tags: String = "tags=x&".repeat(FORM_FIELDS_MAX - 10);
+    for (what, path, form) in [
+        ("a form with as many fields as there is room for", new, "x=&".repeat(most / 3)),
+        ("a form with 9,990 tags", new, format!("company_name=x&{tags}")),
+        ("a form with one value", new, format!("notes={}", "x".repeat(most - 6))),
+        ("a form of escapes", new, format!("notes={}", "%E4%B8%89".repeat(most / 9 - 1))),
+        ("a password of 4 MiB", "/sign-in", format!("login=admin&password={}", "x".repeat(most))),
+        (
+            "a filter's name of 4 MiB",
+            "/records/customer/filters",
+            format!("name={}", "x".repeat(most - 6)),
+        ),
+    ] {
+        let warm = |server: &Server| drop(clerk.get(server, new));
+        figures.measure_after(what, server, warm, |server| vec![clerk.send(server, path, &form)]);
+    }
+}
+
+/// Questions in addresses, as long as one may be.
+fn pages(figures: &mut Figures, server: &mut Server, clerk: &Clerk) {
+    let long = "%E4%B8%89".repeat(6_000);
+    let words = "%E4%B8%89+".repeat(5_000);
+    let quotes = "%22%28".repeat(9_000);
+    for (what, path) in [
+        ("a search for 6,000 signs", format!("/search?q={long}")),
+        ("a search for 5,000 words", format!("/search?q={words}")),
+        ("a search for quotes and brackets", format!("/search?q={quotes}")),
+        ("a list asked for 6,000 signs", format!("/records/customer?q={long}")),
+        ("a list with 9,000 filters", format!("/records/customer?{}", "f=x&".repeat(9_000))),
+        ("suggestions for 6,000 signs", format!("/suggest/customer?q={long}")),
+    ] {
+        let warm = |server: &Server| drop(clerk.get(server, "/records/customer"));
+        figures.measure_after(what, server, warm, |server| vec![clerk.get(server, &path)]);
+    }
+}
+
+/// Files of the largest size that are none, or of nothing; they are looked at, not imported.
+fn files(figures: &mut Figures, server: &mut Server, clerk: &Clerk) {
+    let most = UPLOAD_BYTES_MAX;
+    let of = |unit: &str| unit.repeat(most / unit.len()).into_bytes();
+    let header = |rest: &str| {
+        let head = "company_name,phone\n";
+        [head.as_bytes(), &rest.repeat((most - head.len()) / rest.len()).into_bytes()].concat()
+    };
+    let deep = format!("{}1", "[".repeat(most - 1));
+    for (what, name, file) in [
+        ("a table of one line of commas", "a.csv", of(",")),
+        ("a table of empty lines", "a.csv", of("\n")),
+        ("a table of short lines", "a.csv", header("a,1\n")),
+        ("a table of one value", "a.csv", header("x")),
+        ("a table with a quote that never ends", "a.csv", header("\"x\n")),
+        ("a card that never ends", "a.vcf", of("BEGIN:VCARD\nFN:x\n")),
+        ("a tree, 64 Mi deep", "a.json", deep.into_bytes()),
+        ("lines of JSON", "a.jsonl", of("{\"company_name\":\"x\"}\n")),
+        ("64 MiB of noise that say they are a sheet", "a.xlsx", noise(most, 3)),
+        ("a sheet that is a bomb", "a.xlsx", sheet_of_nothing()),
+    ] {
+        let warm = |server: &Server| drop(clerk.bring(server, "a.csv", b"company_name\nx\n"));
+        figures.measure_after(what, server, warm, |server| clerk.bring(server, name, &file));
+    }
+}
+
+/// A workbook that unpacks to as much as one may, and says nothing.
+fn sheet_of_nothing() -> Vec<u8> {
+    const PART: usize = 1 << 20;
+    let begin = "<worksheet xmlns=\"http://schemas.openxmlformats.org/spreadsheetml/2006/main\"><sheetData>";
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, text) in WORKBOOK {
+        zip.start_file(*name, options).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.start_file("xl/worksheets/sheet1.xml", options).unwrap();
+    zip.write_all(begin.as_bytes()).unwrap();
+    let nothing = vec![b' '; PART];
+    for _ in 0..(1 << 30) / PART - 1 {
+        zip.write_all(&nothing).unwrap();
+    }
+    zip.write_all(b"</sheetData></worksheet>").unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+/// The files of a workbook with one sheet, without that.
+const WORKBOOK: &[(&str, &str)] = &[
+    (
+        "[Content_Types].xml",
+        r#"<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Default Extension="xml" ContentType="application/xml"/></Types>"#,
+    ),
+    (
+        "_rels/.rels",
+        r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+    ),
+    (
+        "xl/workbook.xml",
+        r#"<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="客户" sheetId="1" r:id="rId1"/></sheets></workbook>"#,
+    ),
+    (
+        "xl/_rels/workbook.xml.rels",
+        r#"<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>"#,
+    ),
+];
 
 /// A change that fills a document with tags.
 fn filling(actor: ActorId) -> (State, Option<Own>, EncodedChange) {

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod clerk;
+#[cfg(test)]
 #[allow(dead_code, reason = "the tests of the codec use what is not used here")]
 #[path = "../../../core/tests/codec/raw.rs"]
 mod raw;

@@ -24,6 +24,7 @@ use outrider_core::{
 use outrider_sync_server::{
     auth::hash_token,
     enrol::{Applicant, Draw, create_code, enrol},
+    keys::ServerKey,
     storage::{Storage as _, sqlite::SqliteStorage},
 };
 use p256::ecdsa::SigningKey;
@@ -56,6 +57,8 @@ pub(crate) struct Liar {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
+    /// Where a browser is sent.
+    pub(crate) location: Option<String>,
 }
 
 impl Answer {
@@ -91,7 +94,7 @@ impl Server {
         (self.child, self.address) = serve(&self.folder.path().join("data"), &[]);
     }
 
-    fn storage(&self) -> SqliteStorage {
+    pub(crate) fn storage(&self) -> SqliteStorage {
         SqliteStorage::open(&self.folder.path().join("data")).unwrap()
     }
 
@@ -144,6 +147,13 @@ impl Server {
         };
         replica.enroll(&enrolment).unwrap();
         Phone { replica, token, address: self.address.clone() }
+    }
+
+    /// What a device seals for the office to decide on.
+    pub(crate) fn sealed(&self, liar: &Liar, push: &[u8]) -> Vec<u8> {
+        let key = ServerKey::load_or_create(&self.folder.path().join("data")).unwrap();
+        let seal = key.seal_key().checked(&key.public_key()).unwrap();
+        pack(&seal.seal(liar.id, push).unwrap()).unwrap()
     }
 
     /// A connection of bare bytes.
@@ -292,5 +302,5 @@ pub(crate) fn post(address: &str, path: &str, token: &str, kind: &str, body: &[u
     let mut response = agent.run(request.body(body.to_vec()).unwrap()).unwrap();
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(1 << 30).read_to_vec().unwrap();
-    Answer { status, body }
+    Answer { status, body, location: None }
 }

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{PermissionsExt as _, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -107,6 +107,52 @@ fn a_device_whose_files_are_anothers_says_so_and_changes_nothing() {
     // The owner goes on.
     let listed = finish(program(&home).args(["--json", "list", "customer"]), "");
     assert!(listed.stdout.contains("Acme"), "{listed:?}");
+}
+
+/// Each file by itself: it can be read and not written, or neither.
+#[test]
+fn a_device_of_which_one_file_is_anothers_says_so_or_goes_on_and_loses_nothing() {
+    let Some(place) = Place::new() else { return };
+    let create = |home: &Path, name: &str| {
+        let name = format!("company_name={name}");
+        place.try_at(home, "en", &["create", "customer", &name])
+    };
+    let own = |path: &Path, user: u32, mode: u32| {
+        chown(path, Some(user), Some(user)).unwrap();
+        set_mode(path, mode);
+    };
+    let nobody: u32 = NOBODY.parse().unwrap();
+    let home = place.path("device");
+    fs::create_dir(&home).unwrap();
+    own(&home, nobody, 0o700);
+    assert_eq!(place.try_at(&home, "en", &["init"]).code, 0);
+    let mut names = vec!["First".to_owned()];
+    assert_eq!(create(&home, "First").code, 0);
+    let mut refused = 0;
+    for file in content(&home).into_keys() {
+        for mode in [0o444, 0o600] {
+            own(&file, 0, mode);
+            let name = format!("Number{}", names.len());
+            let done = create(&home, &name);
+            let case = format!("{} {mode:o}: {done:?}", file.display());
+            if done.code == 0 {
+                names.push(name);
+            } else {
+                let error: Json = serde_json::from_str(&done.stderr).expect(&case);
+                assert_eq!(error["error"]["code"], "denied", "{case}");
+                let message = error["error"]["message"].as_str().unwrap();
+                assert!(message.contains("belongs to another user"), "{case}");
+                refused += 1;
+            }
+            for path in content(&home).keys() {
+                own(path, nobody, 0o600);
+            }
+            let listed = place.try_at(&home, "en", &["list", "customer"]);
+            assert_eq!(listed.code, 0, "{case} {listed:?}");
+            assert!(names.iter().all(|name| listed.stdout.contains(name)), "{case} {listed:?}");
+        }
+    }
+    assert!(refused >= 2, "a database that is another's is refused");
 }
 
 #[test]
