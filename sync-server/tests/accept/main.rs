@@ -11,3 +11,5 @@ mod cost;
 mod groups;
 #[cfg(test)]
 mod rules;
+#[cfg(test)]
+mod views;

@@ -19,6 +19,7 @@ use outrider_core::{
     store::{document, inbox, outbox},
     value::Value,
 };
+use rusqlite::Connection;
 
 use crate::{Failure, device::number_of, versions::newest};
 
@@ -63,6 +64,8 @@ pub(crate) struct Letters {
     pub(crate) deleted: BTreeSet<char>,
     /// Those that went with a phone before the server had them.
     pub(crate) gone: BTreeSet<char>,
+    /// Those that waited while their phone was copied: each copy sends them, and may have to write them anew.
+    pub(crate) copied: BTreeSet<char>,
 }
 
 /// Everything that users were promised.
@@ -296,8 +299,12 @@ impl Ledger {
 
     /// A device is being copied.
     pub(crate) fn note_copy(&mut self, replica: &Replica) -> Result<(), Failure> {
-        for own in outbox::waiting(replica.store().conn(), 0, usize::MAX)? {
-            if let Some(edit) = self.edits.get_mut(&(own.document, number_of(own.made_at))) {
+        let conn = replica.store().conn();
+        for own in outbox::waiting(conn, 0, usize::MAX)? {
+            if !own.document.part.is_flat() {
+                let letters = waiting_letters(conn, &own.document)?;
+                self.letters.entry(own.document).or_default().copied.extend(letters);
+            } else if let Some(edit) = self.edits.get_mut(&(own.document, number_of(own.made_at))) {
                 edit.is_copied = true;
             }
         }
@@ -329,18 +336,7 @@ impl Ledger {
             }
         }
         for id in texts {
-            // Of one that has rotted nobody can say what it showed: its letters are the ledger's already.
-            let stored = match document::load(conn, &id) {
-                Err(error) if error.is_damage() => continue,
-                loaded => loaded?,
-            };
-            let Some(stored) = stored else { continue };
-            let shown = TextDocument::load(&stored.state)?.text()?;
-            let confirmed = match &stored.confirmed {
-                Some(confirmed) => TextDocument::load(confirmed)?.text()?,
-                None => shown.clone(),
-            };
-            let gone = shown.chars().filter(|letter| !confirmed.contains(*letter));
+            let gone = waiting_letters(conn, &id)?;
             self.letters.entry(id).or_default().gone.extend(gone);
         }
         Ok(())
@@ -358,4 +354,20 @@ impl Ledger {
         }
         past
     }
+}
+
+/// The letters of a text that a device shows and the server has not confirmed. Of a text that has rotted nobody
+/// can say what it showed: its letters are the ledger's already.
+fn waiting_letters(conn: &Connection, id: &DocumentId) -> Result<BTreeSet<char>, Failure> {
+    let stored = match document::load(conn, id) {
+        Err(error) if error.is_damage() => return Ok(BTreeSet::new()),
+        loaded => loaded?,
+    };
+    let Some(stored) = stored else { return Ok(BTreeSet::new()) };
+    let shown = TextDocument::load(&stored.state)?.text()?;
+    let confirmed = match &stored.confirmed {
+        Some(confirmed) => TextDocument::load(confirmed)?.text()?,
+        None => shown.clone(),
+    };
+    Ok(shown.chars().filter(|letter| !confirmed.contains(*letter)).collect())
 }
