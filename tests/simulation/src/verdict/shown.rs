@@ -93,17 +93,18 @@ pub(super) fn judge(world: &World, office: &Office, verdict: &mut Verdict) -> Re
     Ok(())
 }
 
-/// Values that stand in `known` and not in `there`, each with its key. Counts are sums, and asked for elsewhere.
+/// Values that stand in `known` and not in `there`, each with its key. Counts are sums, and asked for elsewhere; what
+/// only the office may write no device may write anew.
 fn gone<'a>(
     entity: &'a Entity,
     known: &'a State,
     there: &'a State,
 ) -> impl Iterator<Item = (&'a str, &'a Value)> {
-    let is_count = |key: &str| {
-        let field = key.split_once('/').and_then(|(field, _)| entity.field(field));
-        field.is_some_and(|field| field.kind == Kind::Counter)
+    let is_asked = |key: &str| {
+        let field = key.split('/').next().and_then(|field| entity.field(field));
+        field.is_none_or(|field| !matches!(field.kind, Kind::Counter | Kind::Office))
     };
-    let keys = known.keys.iter().filter(move |(key, _)| !is_count(key));
+    let keys = known.keys.iter().filter(move |(key, _)| is_asked(key));
     keys.flat_map(move |(key, survivors)| {
         let stands = move |value: &Value| {
             // The removal of a row names the operations that it removed.
