@@ -317,6 +317,11 @@ impl Store {
             Ok(true) => return Err(StoreError::Foreign(path.to_owned())),
             Ok(false) => {}
         }
+        // SQLite opens a file that may not be written all the same, and says so at some write or other.
+        if conn.is_readonly(rusqlite::MAIN_DB).map_err(open_error)? {
+            let read_only = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+            return Err(open_error(rusqlite::Error::SqliteFailure(read_only, None)));
+        }
         prepare(&conn, durability).map_err(open_error)?;
         if is_sealed {
             // SQLCipher is built so; said here too, for what it keeps besides would be plain.

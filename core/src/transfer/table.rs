@@ -22,6 +22,8 @@ pub mod cards;
 mod delimiter;
 mod encoding;
 mod json;
+mod metered;
+pub mod records;
 pub mod sheet;
 pub mod tree;
 
@@ -37,8 +39,6 @@ pub(super) fn is_defused(format: Format) -> bool {
 
 /// Columns of a table, at most.
 pub const COLUMNS_MAX: usize = 1_000;
-/// Bytes of a file that is read whole because its format cannot be read in pieces, at most.
-pub const WHOLE_BYTES_MAX: u64 = 64 << 20;
 
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
 
 use outrider_core::transfer::{
     Format, Job, Mapping, Table, TableOptions, import,
-    table::{COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards},
+    table::{COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards, records::RECORD_BYTES_MAX},
 };
 use serde_json::json;
 
@@ -290,6 +290,54 @@ fn what_a_workbook_makes_of_a_few_kilobytes_is_bounded() {
         .collect();
     fs::write(&path, noise).unwrap();
     assert!(open(&path).unwrap_err().contains("it is no workbook"));
+}
+
+/// A list, and one in a member, however long; a record as long as one may be, and a longer one.
+#[test]
+fn records_of_json_are_read_one_by_one() {
+    let world = World::new();
+    let whole = |name: &str, json: &str| {
+        let table = table(&world, name, json.as_bytes()).map_err(|error| error.to_string())?;
+        Ok::<_, String>((table.header, table.rows))
+    };
+    let header = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let max = usize::try_from(RECORD_BYTES_MAX).unwrap();
+    let record = |bytes: usize| format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8));
+    // What is at its limit is read ahead by one byte.
+    for list in [
+        format!("[{},{}\n]", record(max - 2), record(max - 2)),
+        format!(r#"{{"b":1,"records":[{},{}],"c":2}}"#, record(max - 2), record(max - 2)),
+    ] {
+        assert_eq!(whole("a.json", &list), Ok((header(&["a"]), 2)));
+    }
+    for list in [
+        format!("[{},{}]", record(10), record(max + 1)),
+        format!(r#"{{"records":[{}],"c":2}}"#, record(max + 1)),
+        format!(r#"{{"b":"{}","records":[]}}"#, "x".repeat(max)),
+        format!("{{{}}}", (0..max).map(|n| format!("\"k{n}\":0,")).collect::<String>()),
+    ] {
+        let words = whole("a.json", &list).unwrap_err();
+        assert!(words.contains("a record of it has more than 1048576 bytes"), "{words}");
+    }
+    let many = format!("[{}{{\"b\":1}}]", r#"{"a":1},"#.repeat(300_000));
+    assert_eq!(
+        whole("a.json", &many),
+        Ok((header(&["a", "b"]), 300_001)),
+        "longer than one record"
+    );
+    let words = whole("a.json", r#"[{"a":1},2]"#).unwrap_err();
+    assert!(words.contains("a list of objects was expected"), "{words}");
+    assert_eq!(
+        whole("a.json", "\u{feff}{\"a\":1,\"records\":{\"x\":[1]}}"),
+        Ok((header(&["a"]), 1))
+    );
+    for broken in ["[{\"a\":1}", "[{\"a\":1}] 2", "{\"records\":[{\"a\":1}]", "[{\"a\":1},]"] {
+        let words = whole("a.json", broken).unwrap_err();
+        assert!(
+            words.contains("line 1") && !words.contains('a'.to_string().repeat(3).as_str()),
+            "{words}"
+        );
+    }
 }
 
 #[test]

@@ -6,11 +6,9 @@
 //! same parser set up in the same way, and forgotten piece by piece.
 
 use std::{
-    cell::Cell,
     fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::Path,
-    rc::Rc,
 };
 
 use quick_xml::{
@@ -19,6 +17,7 @@ use quick_xml::{
 };
 use zip::{ZipArchive, read::ZipFile};
 
+use super::metered::{Metered, Room};
 use crate::transfer::error::ImportError;
 
 /// Files in the archive of a workbook, at most.
@@ -149,8 +148,8 @@ fn depth(name: &str) -> usize {
 /// What is no XML is read as far as the library would read it.
 fn look_at<R: Read>(entry: ZipFile<'_, R>, role: Role, left: u64) -> Result<u64, Problem> {
     let max = role.bytes_max().min(left);
-    let room = Rc::new(Cell::new(PIECE_BYTES_MAX));
-    let metered = Metered { inner: BufReader::new(entry.take(max + 1)), room: Rc::clone(&room) };
+    let room = Room::default();
+    let metered = Metered::new(BufReader::new(entry.take(max + 1)), &room);
     let mut reader = Reader::from_reader(metered);
     let config = reader.config_mut();
     config.check_end_names = false;
@@ -161,11 +160,11 @@ fn look_at<R: Read>(entry: ZipFile<'_, R>, role: Role, left: u64) -> Result<u64,
     let mut piece = Vec::new();
     loop {
         piece.clear();
-        room.set(PIECE_BYTES_MAX);
+        room.renew(PIECE_BYTES_MAX);
         let begin = reader.buffer_position();
         let event = match reader.read_event_into(&mut piece) {
             Ok(event) => event,
-            Err(_) if room.get() == 0 => return Err(TOO_MUCH),
+            Err(_) if room.is_used_up() => return Err(TOO_MUCH),
             // The library goes no further either.
             Err(_) => break,
         };
@@ -174,7 +173,7 @@ fn look_at<R: Read>(entry: ZipFile<'_, R>, role: Role, left: u64) -> Result<u64,
         }
         seen.note(&event, begin, reader.buffer_position())?;
     }
-    let unread = reader.into_inner().inner.into_inner().limit();
+    let unread = reader.into_inner().into_inner().into_inner().limit();
     if unread == 0 { Err(TOO_MUCH) } else { Ok(max + 1 - unread) }
 }
 
@@ -263,45 +262,4 @@ fn leads_deeper(start: &BytesStart<'_>) -> bool {
             let place = &*attribute.value;
             place.contains(['&', '\\', '%']) || place.contains("..") || depth(place) > 1
         })
-}
-
-/// Reads until the room for a piece is used up.
-struct Metered<R> {
-    inner: R,
-    room: Rc<Cell<u64>>,
-}
-
-impl<R: BufRead> Read for Metered<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        self.consume_room(read)?;
-        Ok(read)
-    }
-}
-
-impl<R: BufRead> BufRead for Metered<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.consume_room(0)?;
-        self.inner.fill_buf()
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.room.set(self.room.get().saturating_sub(count as u64));
-        self.inner.consume(count);
-    }
-}
-
-impl<R> Metered<R> {
-    fn consume_room(&self, count: usize) -> io::Result<()> {
-        match self.room.get().checked_sub(count as u64) {
-            Some(left) if left > 0 => {
-                self.room.set(left);
-                Ok(())
-            }
-            Some(_) | None => {
-                self.room.set(0);
-                Err(io::Error::other("a piece of it is too long"))
-            }
-        }
-    }
 }

@@ -1,8 +1,7 @@
 //! Objects of JSON as CSV: what this program exports, and what other programs do.
 //!
-//! A list and an object with the member `records` are read whole, so they have a limit; a file
-//! with one object on each line may be as long as any other. Lists and objects within a record
-//! stay JSON in their cell.
+//! A list, an object with the member `records` and a file with one object on each line are read twice, record
+//! by record: for their columns, and for their rows. Lists and objects within a record stay JSON in their cell.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +13,10 @@ use std::{
 use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
 
-use super::{COLUMNS_MAX, FILE_BYTES_MAX, WHOLE_BYTES_MAX};
+use super::{
+    COLUMNS_MAX, FILE_BYTES_MAX,
+    records::{self, Shape},
+};
 use crate::transfer::error::ImportError;
 
 /// Bytes of one line, at most.
@@ -31,62 +33,35 @@ pub(super) fn to_csv(path: &Path) -> Result<NamedTempFile, ImportError> {
         each_line(path, |object| rows.write(&columns, &object))?;
         return rows.finish();
     }
-    let objects = match read_whole(path)? {
-        Json::Array(objects) => objects,
-        Json::Object(mut members) => match members.remove("records") {
-            Some(Json::Array(objects)) => objects,
-            _ => vec![Json::Object(members)],
-        },
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => Vec::new(),
-    };
-    let objects: Vec<Map<String, Json>> =
-        objects.into_iter().map(object_of).collect::<Option<_>>().ok_or_else(|| {
-            ImportError::Json {
-                path: path.to_owned(),
-                problem: "a list of objects was expected".to_owned(),
-            }
-        })?;
-    write(path, &objects)
-}
-
-/// Writes objects as CSV, their members as columns in the order in which they come.
-pub(super) fn write(
-    path: &Path,
-    objects: &[Map<String, Json>],
-) -> Result<NamedTempFile, ImportError> {
     let mut columns = Columns::default();
-    for object in objects {
+    let shape = each_object(path, &mut |object| {
+        columns.add(object.keys()).map_err(|found| too_many(path, found))
+    })?;
+    if let Shape::One(object) = &shape {
         columns.add(object.keys()).map_err(|found| too_many(path, found))?;
     }
     let mut rows = Rows::begin(path, &columns)?;
-    objects.iter().try_for_each(|object| rows.write(&columns, object))?;
+    if let Shape::One(object) = &shape {
+        rows.write(&columns, object)?;
+    } else {
+        each_object(path, &mut |object| rows.write(&columns, &object))?;
+    }
     rows.finish()
 }
 
-/// Reads a file as one value.
-pub(super) fn read_whole(path: &Path) -> Result<Json, ImportError> {
-    let read_error = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut text = Vec::new();
-    let file = File::open(path).map_err(read_error)?;
-    file.take(WHOLE_BYTES_MAX + 1).read_to_end(&mut text).map_err(read_error)?;
-    if text.len() as u64 > WHOLE_BYTES_MAX {
-        return Err(ImportError::FileTooLarge { path: path.to_owned(), max: WHOLE_BYTES_MAX });
-    }
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    serde_json::from_slice(text).map_err(|error| wrong(path, &error))
+fn each_object(
+    path: &Path,
+    visit: &mut dyn FnMut(Map<String, Json>) -> Result<(), ImportError>,
+) -> Result<Shape, ImportError> {
+    records::each(path, &mut |json| {
+        visit(object_of(json).ok_or_else(|| ImportError::Json {
+            path: path.to_owned(),
+            problem: "a list of objects was expected".to_owned(),
+        })?)
+    })
 }
 
-fn wrong(path: &Path, error: &serde_json::Error) -> ImportError {
-    // Its words about the form alone never repeat the text itself.
-    let problem = if error.is_data() {
-        format!("line {}, column {}", error.line(), error.column())
-    } else {
-        error.to_string()
-    };
-    ImportError::Json { path: path.to_owned(), problem }
-}
-
-fn too_many(path: &Path, found: usize) -> ImportError {
+pub(super) fn too_many(path: &Path, found: usize) -> ImportError {
     ImportError::TooManyColumns { path: path.to_owned(), found, max: COLUMNS_MAX }
 }
 
@@ -140,13 +115,13 @@ fn each_line(
 
 /// The columns in the order in which they first came.
 #[derive(Debug, Default)]
-struct Columns {
+pub(super) struct Columns {
     names: Vec<String>,
     places: BTreeMap<String, usize>,
 }
 
 impl Columns {
-    fn add<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Result<(), usize> {
+    pub(super) fn add<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Result<(), usize> {
         for name in names {
             if !self.places.contains_key(name) {
                 self.places.insert(name.clone(), self.names.len());
@@ -207,19 +182,24 @@ pub(super) fn row_unwritten(path: &Path, error: csv::Error) -> ImportError {
     unwritten(path, source)
 }
 
-struct Rows<'p> {
+/// A temporary file of CSV.
+pub(super) struct Rows<'p> {
     path: &'p Path,
     csv: csv::Writer<Bounded>,
 }
 
 impl<'p> Rows<'p> {
-    fn begin(path: &'p Path, columns: &Columns) -> Result<Self, ImportError> {
+    pub(super) fn begin(path: &'p Path, columns: &Columns) -> Result<Self, ImportError> {
         let mut rows = Self { path, csv: csv::Writer::from_writer(Bounded::new()?) };
         rows.record(columns.names.iter().map(String::as_str))?;
         Ok(rows)
     }
 
-    fn write(&mut self, columns: &Columns, object: &Map<String, Json>) -> Result<(), ImportError> {
+    pub(super) fn write(
+        &mut self,
+        columns: &Columns,
+        object: &Map<String, Json>,
+    ) -> Result<(), ImportError> {
         // It would become a row as wide as all others.
         if object.is_empty() {
             return Ok(());
@@ -236,7 +216,7 @@ impl<'p> Rows<'p> {
         self.csv.write_record(cells).map_err(|error| row_unwritten(self.path, error))
     }
 
-    fn finish(self) -> Result<NamedTempFile, ImportError> {
+    pub(super) fn finish(self) -> Result<NamedTempFile, ImportError> {
         let path = self.path;
         let made = self.csv.into_inner().map_err(|error| unwritten(path, error.into_error()))?;
         Ok(made.into_made())

@@ -10,7 +10,10 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
 
-use super::json;
+use super::{
+    json::{self, Columns, Rows},
+    records::{self, Shape},
+};
 use crate::transfer::error::ImportError;
 
 /// The column that holds a record's name in the tree.
@@ -19,6 +22,9 @@ pub const REFERENCE_ID: &str = "referenceId";
 pub const PARENT: &str = "@parent";
 /// Characters of a type's name that are told, at most.
 const TYPE_CHARS_MAX: usize = 80;
+/// Other types that are told, at most.
+const TYPES_MAX: usize = 100;
+const TOO_DEEP: &str = "its records are nested deeper than Salesforce allows";
 /// How deep records may be nested: what Salesforce allows.
 const DEPTH_MAX: u32 = 5;
 
@@ -38,25 +44,42 @@ pub(super) fn to_csv(
 ) -> Result<(NamedTempFile, Types), ImportError> {
     let wrong =
         |problem: &str| ImportError::Json { path: path.to_owned(), problem: problem.to_owned() };
-    let tree = json::read_whole(path)?;
-    let records = tree.get("records").and_then(Json::as_array);
-    let records = records.ok_or_else(|| wrong("a data tree has a list `records`"))?;
-    let taken = match wanted {
-        Some(wanted) => wanted.to_owned(),
-        None => records.first().and_then(type_of).unwrap_or_default().to_owned(),
-    };
-    let mut types = Types { taken, others: BTreeMap::new() };
+    let mut types = Types { taken: wanted.unwrap_or_default().to_owned(), ..Types::default() };
+    let mut columns = Columns::default();
+    let mut is_first = wanted.is_none();
+    let shape = records::each(path, &mut |record| {
+        if std::mem::take(&mut is_first) {
+            types.taken = type_of(&record).unwrap_or_default().to_owned();
+        }
+        for row in gather(&record, &mut types).ok_or_else(|| wrong(TOO_DEEP))? {
+            columns.add(row.keys()).map_err(|found| json::too_many(path, found))?;
+        }
+        Ok(())
+    })?;
+    if shape != Shape::Member {
+        return Err(wrong("a data tree has a list `records`"));
+    }
+    let mut rows = Rows::begin(path, &columns)?;
+    let mut again = types.clone();
+    records::each(path, &mut |record| {
+        let found = gather(&record, &mut again).unwrap_or_default();
+        found.iter().try_for_each(|row| rows.write(&columns, row))
+    })?;
+    Ok((rows.finish()?, types))
+}
+
+/// The rows of a record with those that are nested in it.
+fn gather(record: &Json, types: &mut Types) -> Option<Vec<Map<String, Json>>> {
     let mut found = Vec::new();
-    gather(records, &mut types, None, DEPTH_MAX, &mut found)
-        .ok_or_else(|| wrong("its records are nested deeper than Salesforce allows"))?;
-    Ok((json::write(path, &found)?, types))
+    gather_all(std::slice::from_ref(record), types, None, DEPTH_MAX, &mut found)?;
+    Some(found)
 }
 
 fn type_of(record: &Json) -> Option<&str> {
     record.get("attributes")?.get("type")?.as_str()
 }
 
-fn gather(
+fn gather_all(
     records: &[Json],
     types: &mut Types,
     parent: Option<&str>,
@@ -69,7 +92,10 @@ fn gather(
         let Some(members) = record.as_object() else { continue };
         let is_taken = type_of(record) == Some(types.taken.as_str());
         if let Some(other) = type_of(record).filter(|_| !is_taken) {
-            *types.others.entry(other.chars().take(TYPE_CHARS_MAX).collect()).or_default() += 1;
+            let other: String = other.chars().take(TYPE_CHARS_MAX).collect();
+            if types.others.len() < TYPES_MAX || types.others.contains_key(&other) {
+                *types.others.entry(other).or_default() += 1;
+            }
         }
         if is_taken {
             let mut row = Map::new();
@@ -85,7 +111,7 @@ fn gather(
             found.push(row);
         }
         for children in members.values().filter_map(|json| json.get("records")?.as_array()) {
-            gather(children, types, name.and_then(Json::as_str), depth, found)?;
+            gather_all(children, types, name.and_then(Json::as_str), depth, found)?;
         }
     }
     Some(())
