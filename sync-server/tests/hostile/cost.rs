@@ -16,6 +16,7 @@ use outrider_core::{
             PullRequest, PushChange, PushGroup,
         },
     },
+    transfer::table::COLUMNS_MAX,
 };
 
 use outrider_sync_server::{
@@ -35,11 +36,14 @@ use crate::{
 const MEMORY_BYTES_MAX: u64 = 64 << 20;
 /// Milliseconds of CPU that one input may cost.
 const CPU_MS_MAX: u64 = 1_000;
+/// The same of a file of the largest size that somebody at the office brings: it is read several times.
+const FILE_CPU_MS_MAX: u64 = 10_000;
 
 /// Prints what each input cost, and remembers what was too much.
 #[derive(Default)]
 struct Figures {
     too_much: Vec<String>,
+    are_files: bool,
 }
 
 impl Figures {
@@ -75,7 +79,8 @@ impl Figures {
             memory as f64 / f64::from(1 << 20),
             codes.into_iter().collect::<Vec<_>>().join(" ")
         );
-        let is_slow = cpu > CPU_MS_MAX && !cfg!(debug_assertions);
+        let cpu_max = if self.are_files { FILE_CPU_MS_MAX } else { CPU_MS_MAX };
+        let is_slow = cpu > cpu_max && !cfg!(debug_assertions);
         if memory > MEMORY_BYTES_MAX || is_slow {
             self.too_much.push(what.to_owned());
         }
@@ -226,6 +231,9 @@ fn files(figures: &mut Figures, server: &mut Server, clerk: &Clerk) {
         [head.as_bytes(), &rest.repeat((most - head.len()) / rest.len()).into_bytes()].concat()
     };
     let deep = format!("{}1", "[".repeat(most - 1));
+    let list = |unit: &str| format!("[{}{{}}]", unit.repeat((most - 4) / unit.len())).into_bytes();
+    let long = format!(r#"{{"a":[{}0]}},"#, "0,".repeat(500_000));
+    figures.are_files = true;
     for (what, name, file) in [
         ("a table of one line of commas", "a.csv", of(",")),
         ("a table of empty lines", "a.csv", of("\n")),
@@ -235,12 +243,30 @@ fn files(figures: &mut Figures, server: &mut Server, clerk: &Clerk) {
         ("a card that never ends", "a.vcf", of("BEGIN:VCARD\nFN:x\n")),
         ("a tree, 64 Mi deep", "a.json", deep.into_bytes()),
         ("lines of JSON", "a.jsonl", of("{\"company_name\":\"x\"}\n")),
+        ("a list of empty objects", "a.json", list("{},")),
+        ("a list of objects with long lists", "a.json", list(&long)),
+        ("a table of different values", "a.csv", different(most)),
         ("64 MiB of noise that say they are a sheet", "a.xlsx", noise(most, 3)),
         ("a sheet that is a bomb", "a.xlsx", sheet_of_nothing()),
     ] {
         let warm = |server: &Server| drop(clerk.bring(server, "a.csv", b"company_name\nx\n"));
         figures.measure_after(what, server, warm, |server| clerk.bring(server, name, &file));
     }
+    figures.are_files = false;
+}
+
+/// A table as wide as one may be, in which no value comes twice.
+fn different(bytes: usize) -> Vec<u8> {
+    let mut csv = Vec::with_capacity(bytes + 100);
+    let mut number = 0_u64;
+    while csv.len() < bytes - 20 {
+        let end = if (number + 1).is_multiple_of(COLUMNS_MAX as u64) { '\n' } else { ',' };
+        write!(csv, "{number:x}{end}").unwrap();
+        number += 1;
+    }
+    let whole = csv.iter().rposition(|byte| *byte == b'\n').unwrap();
+    csv.truncate(whole + 1);
+    csv
 }
 
 /// A workbook that unpacks to as much as one may, and says nothing.
