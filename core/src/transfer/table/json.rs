@@ -15,12 +15,12 @@ use tempfile::NamedTempFile;
 
 use super::{
     COLUMNS_MAX, FILE_BYTES_MAX,
-    records::{self, Shape},
+    records::{self, RECORD_BYTES_MAX, Shape},
 };
 use crate::transfer::error::ImportError;
 
 /// Bytes of one line, at most.
-const LINE_BYTES_MAX: u64 = 1 << 20;
+const LINE_BYTES_MAX: u64 = RECORD_BYTES_MAX;
 
 /// Writes the objects as CSV.
 pub(super) fn to_csv(path: &Path) -> Result<NamedTempFile, ImportError> {

@@ -17,7 +17,7 @@ use crate::transfer::error::ImportError;
 
 /// Bytes of one record, at most: as values it takes many times as much memory. So much may also stand in all
 /// of a file that is no record.
-pub const RECORD_BYTES_MAX: u64 = 1 << 20;
+pub const RECORD_BYTES_MAX: u64 = 512 << 10;
 
 /// The member of an object that holds its records.
 const RECORDS: &str = "records";
@@ -51,7 +51,10 @@ pub(super) fn each(
     let mut failed = None;
     let mut json = serde_json::Deserializer::from_reader(Metered::new(file, &room));
     let records = Records { room: &room, visit, failed: &mut failed, is_member: false };
-    let shape = records.deserialize(&mut json).and_then(|shape| json.end().map(|()| shape));
+    let shape = records.deserialize(&mut json).and_then(|shape| {
+        room.renew(RECORD_BYTES_MAX);
+        json.end().map(|()| shape)
+    });
     if let Some(error) = failed {
         return Err(error);
     }
@@ -118,10 +121,16 @@ impl<'de> Visitor<'de> for Records<'_> {
         let mut others = Map::new();
         let mut is_list = false;
         while let Some(name) = members.next_key::<String>()? {
-            if name == RECORDS {
+            if is_list {
+                // What stands beside a list says nothing, and a second list is no more of it.
+                if name == RECORDS {
+                    return Err(A::Error::custom("`records` comes twice"));
+                }
+                members.next_value::<IgnoredAny>()?;
+            } else if name == RECORDS {
                 let (visit, failed) = (&mut *visit, &mut *failed);
                 let records = Records { room, visit, failed, is_member: true };
-                is_list |= members.next_value_seed(records)? == Shape::List;
+                is_list = members.next_value_seed(records)? == Shape::List;
             } else {
                 others.insert(name, members.next_value()?);
             }

@@ -13,8 +13,10 @@ use super::{
     COLUMNS_MAX, archive,
     json::{Bounded, row_unwritten, unwritten},
 };
-use crate::transfer::error::ImportError;
+use crate::transfer::{error::ImportError, reader::ROW_BYTES_MAX};
 
+/// The last day that a workbook knows: the end of the year 9999.
+const DAYS_MAX: f64 = 2_958_466.0;
 /// Rows of a sheet, at most: what the format has.
 pub const SHEET_ROWS_MAX: u32 = 1 << 20;
 
@@ -34,7 +36,7 @@ pub(in crate::transfer) fn to_csv(
     let mut csv = csv::WriterBuilder::new().flexible(true).from_writer(Bounded::new()?);
     let write_error = |error: csv::Error| row_unwritten(path, error);
     let mut row: Vec<String> = Vec::new();
-    let (mut row_at, mut width, mut empty_rows) = (0_u32, 0, 0_u32);
+    let (mut row_at, mut width, mut empty_rows, mut row_bytes) = (0_u32, 0, 0_u32, 0_u64);
     loop {
         let cell = cells.next_cell().map_err(damaged)?;
         let (at, column) = match &cell {
@@ -69,6 +71,7 @@ pub(in crate::transfer) fn to_csv(
                 }
                 csv.write_record(&row).map_err(write_error)?;
                 row.clear();
+                row_bytes = 0;
             }
             row_at += 1;
             if cell.is_none() {
@@ -87,6 +90,11 @@ pub(in crate::transfer) fn to_csv(
         }
         if row.len() <= column {
             row.resize(column + 1, String::new());
+        }
+        row_bytes += text.len() as u64;
+        if row_bytes > ROW_BYTES_MAX {
+            let (path, line) = (path.to_owned(), u64::from(at) + 1);
+            return Err(ImportError::RowTooLong { path, line, max: ROW_BYTES_MAX });
         }
         if let Some(place) = row.get_mut(column) {
             *place = text;
@@ -139,6 +147,10 @@ fn text_of(value: &DataRef<'_>) -> String {
         DataRef::String(text) => text.clone(),
         DataRef::SharedString(text) => (*text).to_owned(),
         DataRef::Bool(flag) => flag.to_string(),
+        // The library reckons with milliseconds, of which others do not fit into a number.
+        DataRef::DateTime(at) if !(0.0..=DAYS_MAX).contains(&at.as_f64()) => {
+            float_text(at.as_f64())
+        }
         DataRef::DateTime(at) => match at.as_datetime() {
             Some(moment) if at.is_datetime() => {
                 let text = moment.format("%Y-%m-%dT%H:%M:%S%.f").to_string();
