@@ -21,13 +21,14 @@ const NAME_BYTES_MAX: usize = 256;
 const HOLDERS: [&str; 6] = ["c", "si", "is", "v", "t", "f"];
 
 /// What a file of the archive is to the library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Role {
     /// The shared texts.
     Shared,
     /// The workbook, its styles, its theme, what refers to what: kept in memory.
     Common,
     /// A sheet.
+    #[default]
     Sheet,
 }
 
@@ -84,12 +85,6 @@ pub(super) fn look_at<R: Read>(
     }
     let unread = reader.into_inner().into_inner().into_inner().limit();
     if unread == 0 { Err(TOO_MUCH) } else { Ok((max + 1 - unread, seen.relations)) }
-}
-
-impl Default for Role {
-    fn default() -> Self {
-        Self::Sheet
-    }
 }
 
 /// What was seen of one file so far.
