@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fs, io::Write as _, path::Path};
 
 use outrider_core::transfer::{
     Format, Job, Mapping, Table, TableOptions, import,
-    table::{COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards, records::RECORD_BYTES_MAX},
+    table::{
+        COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards,
+        records::{RECORD_BYTES_MAX, RECORD_MARKS_MAX},
+    },
 };
 use serde_json::json;
 
@@ -168,6 +171,17 @@ fn workbooks_that_burst_or_are_none_end_in_a_sentence() {
     archive(&path, &many);
     assert!(open(&path).unwrap_err().contains("too many files"));
 
+    // A directory of long names, and one that is behind another one.
+    let long: Vec<String> = (0..5_000).map(|n| format!("{n:0>1000}")).collect();
+    let long: Vec<(&str, Vec<u8>)> = long.iter().map(|n| (n.as_str(), Vec::new())).collect();
+    archive(&path, &long);
+    assert!(open(&path).unwrap_err().contains("too many files"));
+    let whole = fs::read(&path).unwrap();
+    archive(&path, &[("hello.txt", b"hello".to_vec())]);
+    let small = fs::read(&path).unwrap();
+    fs::write(&path, [&whole[..], &small[small.len() - 22..]].concat()).unwrap();
+    assert!(open(&path).unwrap_err().contains("it is no workbook"));
+
     archive(&path, &[("hello.txt", b"hello".to_vec())]);
     assert!(open(&path).unwrap_err().contains("cannot be read as a workbook"));
     fs::write(&path, b"PK\x03\x04 and then nothing").unwrap();
@@ -271,6 +285,29 @@ fn what_a_workbook_makes_of_a_few_kilobytes_is_bounded() {
         "<!-- -->".repeat(number(limits::COMMON_BYTES_MAX) / 8)
     );
     assert!(try_with(at, long).unwrap_err().contains(BURSTS));
+    // Whatever the library finds is what was looked at: it takes the last workbook of which it is said where, and
+    // names as they stand where no other letters fit.
+    let evil = sheet(&" ".repeat(piece + 20_000));
+    let nowhere =
+        "<Relationship Id=\"x\" Type=\"x/relationships/officeDocument\"/></Relationships>";
+    for (rels, name) in [
+        (RELS.replace("</Relationships>", nowhere), "xl/workbook.xml"),
+        (RELS.replace("xl/workbook.xml", "xl/evil.xml"), "XL/EVIL.XML"),
+        (RELS.replace("xl/workbook.xml", "xl/a\\evil.xml"), "xl/a\\evil.xml"),
+        (RELS.replace(" Target=", " x:Target=\"nowhere\" Target="), "xl/workbook.xml"),
+    ] {
+        workbook_with(&path, &[("_rels/.rels", rels), (name, evil.clone())]);
+        assert!(open(&path).unwrap_err().contains(BURSTS), "{name}");
+    }
+    let twice = RELS.replace(" Target=", " Target=\"nowhere\" Target=");
+    assert!(try_with("_rels/.rels", twice).unwrap_err().contains("damaged"));
+    let backslash = WORKBOOK_RELS.replace("worksheets/sheet1.xml", "worksheets\\evil.xml");
+    let files = [("xl/_rels/workbook.xml.rels", backslash), ("xl/worksheets\\evil.xml", evil)];
+    workbook_with(&path, &files);
+    assert!(open(&path).unwrap_err().contains(BURSTS));
+    let named = |bytes: usize| sheet(&format!("{name}<{0}></{0}>", "a".repeat(bytes)));
+    assert!(try_with("xl/worksheets/sheet1.xml", named(256)).is_ok());
+    assert!(try_with("xl/worksheets/sheet1.xml", named(257)).unwrap_err().contains(BURSTS));
     // A place with a name that all sheets would copy, and elements that never end.
     for target in ["x/".repeat(251), "xl&#47;workbook.xml".to_owned()] {
         let words = try_with("_rels/.rels", RELS.replace("xl/workbook.xml", &target)).unwrap_err();
@@ -341,11 +378,34 @@ fn records_of_json_are_read_one_by_one() {
         format!("[{},{}]", record(10), record(max + 1)),
         format!(r#"{{"records":[{}],"c":2}}"#, record(max + 1)),
         format!(r#"{{"b":"{}","records":[]}}"#, "x".repeat(max)),
-        format!("{{{}}}", (0..max).map(|n| format!("\"k{n}\":0,")).collect::<String>()),
     ] {
         let words = whole("a.json", &list).unwrap_err();
-        assert!(words.contains("a record of it has more than 524288 bytes"), "{words}");
+        assert!(words.contains("a record of it has more than 1048576 bytes"), "{words}");
     }
+    // Values take many times as much memory as their bytes, in lists, in members and in lines of their own.
+    let values = |count: usize| format!("[{}0]", "0,".repeat(count));
+    let most = usize::try_from(RECORD_MARKS_MAX).unwrap();
+    for (json, is_good) in [
+        (format!(r#"[{{"a":{}}}]"#, values(most - 4)), true),
+        (format!(r#"[{{"a":{}}}]"#, values(most)), false),
+        (format!(r#"{{"a":{},"records":[]}}"#, values(most)), false),
+        (format!("{{\"a\":{}}}\n{{\"a\":1}}\n", values(most - 2)), true),
+        (format!("{{\"a\":{}}}\n{{\"a\":1}}\n", values(most)), false),
+        (format!("{{\"a\":1}}\n{{\"a\":{}}}\n", values(most)), false),
+    ] {
+        match whole("a.json", &json) {
+            Ok((header, _)) => assert!(is_good && header == ["a"]),
+            Err(words) => assert!(!is_good && words.contains("too many values"), "{words}"),
+        }
+    }
+    let twice = r#"{"records":[{"a":1}],"records":[{"a":2}]}"#;
+    assert!(whole("a.json", twice).unwrap_err().contains("line 1"), "a second list");
+    let name = |n: usize| format!("{{\"{}{n}\":1}},", "k".repeat(max / 2));
+    let names = format!("[{}{{}}]", (0..3).map(name).collect::<String>());
+    let words = whole("a.json", &names).unwrap_err();
+    assert!(words.contains("longer than"), "{}", words.chars().take(200).collect::<String>());
+    let lines = "\u{feff}{\"a\":1}\n{\"a\":2}\n";
+    assert_eq!(whole("a.json", lines), Ok((header(&["a"]), 2)), "lines behind a mark");
     let many = format!("[{}{{\"b\":1}}]", r#"{"a":1},"#.repeat(300_000));
     assert_eq!(
         whole("a.json", &many),
@@ -365,6 +425,16 @@ fn records_of_json_are_read_one_by_one() {
             "{words}"
         );
     }
+}
+
+#[test]
+fn a_tree_of_many_types_tells_of_some() {
+    let world = World::new();
+    let record =
+        |n: usize| format!(r#"{{"attributes":{{"type":"T{n}","referenceId":"r{n}"}},"Name":"x"}}"#);
+    let tree = format!(r#"{{"records":[{}]}}"#, (0..150).map(record).collect::<Vec<_>>().join(","));
+    let types = table(&world, "tree.json", tree.as_bytes()).unwrap().types.unwrap();
+    assert_eq!((types.taken.as_str(), types.others.len()), ("T0", tree::TYPES_MAX));
 }
 
 #[test]

@@ -43,15 +43,19 @@ pub const STYLES_MAX: u64 = 65_536;
 /// Styles of cells times the longest element beside them, at most: each style has copies of what it names.
 pub const COPIED_BYTES_MAX: u64 = 16 << 20;
 
-/// How each archive begins, and how its directory ends.
+/// How each archive begins, and its directory, and the end of that.
 const BEGIN: [u8; 4] = *b"PK\x03\x04";
+const DIRECTORY: [u8; 4] = *b"PK\x01\x02";
 const END: [u8; 4] = *b"PK\x05\x06";
-/// Bytes from the end of the directory to that of the file: at least, and with the longest comment.
-const END_BYTES_MIN: usize = 22;
-const END_BYTES_MAX: u64 = 22 + 65_535;
-/// Where the end of the directory says how many entries it has (16 bits), and how long it is (32 bits).
-const END_ENTRIES_AT: usize = 10;
-const END_SIZE_AT: usize = 12;
+/// Bytes of the end without its comment, and with the longest one.
+const END_BYTES: u64 = 22;
+const END_BYTES_MAX: u64 = END_BYTES + 65_535;
+/// Where the end says how many entries there are (16 bits), how long the directory is and where it begins
+/// (32 bits each), and how long the comment is (16 bits).
+const ENTRIES_AT: usize = 10;
+const LENGTH_AT: usize = 12;
+const OFFSET_AT: usize = 16;
+const COMMENT_AT: usize = 20;
 /// Where an archive says where its workbook is.
 const ROOT: &str = "_rels/.rels";
 /// How the type of the relationship to the workbook ends.
@@ -83,30 +87,41 @@ pub(super) fn check(path: &Path) -> Result<(), ImportError> {
     Book::open(archive).and_then(|mut book| book.check()).map_err(wrong)
 }
 
-/// Whether a file begins and ends as small archives do: looking for the end in one that has none takes
-/// seconds, and a directory is read whole.
+/// Whether a file begins and ends as archives do whose directory is small. The library would look for another end
+/// in all of the file, which takes seconds, and read its directory whole.
 fn check_end(file: &mut BufReader<File>) -> io::Result<Result<(), Problem>> {
     let size = file.seek(SeekFrom::End(0))?;
-    let mut end = Vec::new();
-    file.seek(SeekFrom::Start(size.saturating_sub(END_BYTES_MAX)))?;
-    file.take(END_BYTES_MAX).read_to_end(&mut end)?;
-    let mut begin = Vec::new();
-    file.rewind()?;
-    file.take(BEGIN.len() as u64).read_to_end(&mut begin)?;
-    file.rewind()?;
-    let ends = || end.windows(END_BYTES_MIN).filter(|window| window.starts_with(&END));
-    if begin != BEGIN || ends().next().is_none() {
+    let tail_at = size.saturating_sub(END_BYTES_MAX);
+    let tail = bytes_at(file, tail_at, END_BYTES_MAX)?;
+    let end = tail.windows(END.len()).rposition(|window| window == END);
+    let Some((at, end)) = end.and_then(|at| Some((at, tail.get(at..)?))) else {
         return Ok(Err(NONE));
-    }
-    // There may be such bytes in a comment; which of them count the library decides.
-    let is_small = |window: &[u8]| {
-        let entries = window.get(END_ENTRIES_AT..).and_then(<[u8]>::first_chunk);
-        let size = window.get(END_SIZE_AT..).and_then(<[u8]>::first_chunk);
-        let entries = entries.map(|bytes| usize::from(u16::from_le_bytes(*bytes)));
-        entries.is_some_and(|count| count <= ENTRIES_MAX)
-            && size.is_some_and(|bytes| u32::from_le_bytes(*bytes) <= DIRECTORY_BYTES_MAX)
     };
-    Ok(if ends().all(is_small) { Ok(()) } else { Err(TOO_MANY) })
+    let short = |at: usize| end.get(at..)?.first_chunk().map(|bytes| u16::from_le_bytes(*bytes));
+    let long = |at: usize| end.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    let (Some(entries), Some(length)) = (short(ENTRIES_AT), long(LENGTH_AT)) else {
+        return Ok(Err(NONE));
+    };
+    if usize::from(entries) > ENTRIES_MAX || length > DIRECTORY_BYTES_MAX {
+        return Ok(Err(TOO_MANY));
+    }
+    let (Some(offset), Some(comment)) = (long(OFFSET_AT), short(COMMENT_AT)) else {
+        return Ok(Err(NONE));
+    };
+    let end_at = tail_at + at as u64;
+    let is_whole = u64::from(offset) + u64::from(length) == end_at
+        && end_at + END_BYTES + u64::from(comment) == size
+        && bytes_at(file, u64::from(offset), DIRECTORY.len() as u64)? == DIRECTORY
+        && bytes_at(file, 0, BEGIN.len() as u64)? == BEGIN;
+    file.rewind()?;
+    Ok(if is_whole { Ok(()) } else { Err(NONE) })
+}
+
+fn bytes_at(file: &mut BufReader<File>, at: u64, count: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(at))?;
+    file.take(count).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// An archive, with its files as the library finds them: whatever the case of their names.
@@ -133,10 +148,10 @@ impl Book {
     fn check(&mut self) -> Result<(), Problem> {
         let root = self.place(ROOT).ok_or(NONE)?;
         let relations = self.look_at(root, Role::Common)?;
+        // Of several the library takes the last one that says where.
         let is_workbook = |one: &&Relation| one.kind.ends_with(OFFICE_DOCUMENT);
-        // Of several the library takes the last one.
-        let target =
-            relations.iter().rfind(is_workbook).map(|one| one.target.as_str()).ok_or(NONE)?;
+        let targets = relations.iter().filter(is_workbook).filter_map(|one| one.target.as_deref());
+        let target = targets.last().ok_or(NONE)?;
         if target.len() > PLACE_BYTES_MAX || target.contains('&') {
             return Err(STRANGE);
         }
@@ -162,6 +177,7 @@ impl Book {
             if !kind.rsplit('/').next().is_some_and(|kind| SHEETS.contains(&kind)) {
                 continue;
             }
+            let target = target.unwrap_or_default();
             if target.len() > PLACE_BYTES_MAX {
                 return Err(STRANGE);
             }
@@ -175,8 +191,10 @@ impl Book {
         Ok(())
     }
 
+    /// Which file the library takes for a name: one of these letters, small or not, or else that very one.
     fn place(&self, name: &str) -> Option<usize> {
-        self.places.get(&name.to_ascii_lowercase()).copied()
+        let place = self.places.get(&name.to_ascii_lowercase()).copied();
+        place.or_else(|| self.archive.index_for_name(name))
     }
 
     fn look_at(&mut self, at: usize, role: Role) -> Result<Vec<Relation>, Problem> {

@@ -5,8 +5,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead as _, Read as _, Write},
     path::Path,
 };
 
@@ -15,54 +14,34 @@ use tempfile::NamedTempFile;
 
 use super::{
     COLUMNS_MAX, FILE_BYTES_MAX,
-    records::{self, RECORD_BYTES_MAX, Shape},
+    records::{self, RECORD_BYTES_MAX, RECORD_MARKS_MAX, Shape, TOO_MANY_VALUES, marks},
 };
-use crate::transfer::error::ImportError;
-
-/// Bytes of one line, at most.
-const LINE_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+use crate::transfer::{error::ImportError, reader::ROW_BYTES_MAX};
 
 /// Writes the objects as CSV.
 pub(super) fn to_csv(path: &Path) -> Result<NamedTempFile, ImportError> {
-    if is_lines(path)? {
-        let mut columns = Columns::default();
-        each_line(path, |object| {
-            columns.add(object.keys()).map_err(|found| too_many(path, found))
-        })?;
-        let mut rows = Rows::begin(path, &columns)?;
-        each_line(path, |object| rows.write(&columns, &object))?;
-        return rows.finish();
-    }
+    let are_lines = is_lines(path)?;
     let mut columns = Columns::default();
-    let shape = each_object(path, &mut |object| {
-        columns.add(object.keys()).map_err(|found| too_many(path, found))
-    })?;
-    if let Shape::One(object) = &shape {
-        columns.add(object.keys()).map_err(|found| too_many(path, found))?;
-    }
+    each_object(path, are_lines, &mut |object| columns.add(path, object.keys()))?;
     let mut rows = Rows::begin(path, &columns)?;
-    if let Shape::One(object) = &shape {
-        rows.write(&columns, object)?;
-    } else {
-        each_object(path, &mut |object| rows.write(&columns, &object))?;
-    }
+    each_object(path, are_lines, &mut |object| rows.write(&columns, &object))?;
     rows.finish()
 }
 
-fn each_object(
-    path: &Path,
-    visit: &mut dyn FnMut(Map<String, Json>) -> Result<(), ImportError>,
-) -> Result<Shape, ImportError> {
-    records::each(path, &mut |json| {
-        visit(object_of(json).ok_or_else(|| ImportError::Json {
-            path: path.to_owned(),
-            problem: "a list of objects was expected".to_owned(),
-        })?)
-    })
+type Visit<'v> = &'v mut dyn FnMut(Map<String, Json>) -> Result<(), ImportError>;
+
+fn each_object(path: &Path, are_lines: bool, visit: Visit<'_>) -> Result<(), ImportError> {
+    if are_lines {
+        return each_line(path, visit);
+    }
+    let shape = records::each(path, &mut |json| {
+        visit(object_of(json).ok_or_else(|| wrong(path, "a list of objects was expected"))?)
+    })?;
+    if let Shape::One(object) = shape { visit(object) } else { Ok(()) }
 }
 
-pub(super) fn too_many(path: &Path, found: usize) -> ImportError {
-    ImportError::TooManyColumns { path: path.to_owned(), found, max: COLUMNS_MAX }
+fn wrong(path: &Path, problem: &str) -> ImportError {
+    ImportError::Json { path: path.to_owned(), problem: problem.to_owned() }
 }
 
 fn object_of(json: Json) -> Option<Map<String, Json>> {
@@ -75,41 +54,43 @@ fn object_of(json: Json) -> Option<Map<String, Json>> {
 /// Whether the first line is an object of its own.
 fn is_lines(path: &Path) -> Result<bool, ImportError> {
     let read_error = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut lines = BufReader::new(File::open(path).map_err(read_error)?);
+    let mut lines = records::open(path)?;
     let mut first = Vec::new();
-    lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut first).map_err(read_error)?;
-    let is_object = serde_json::from_slice::<Map<String, Json>>(&first).is_ok();
+    lines.by_ref().take(RECORD_BYTES_MAX).read_until(b'\n', &mut first).map_err(read_error)?;
+    // One with too many values is told so where it is read.
+    let is_object = if marks(&first) as u64 > RECORD_MARKS_MAX {
+        first.starts_with(b"{") && first.ends_with(b"\n")
+    } else {
+        serde_json::from_slice::<Map<String, Json>>(&first).is_ok()
+    };
     let is_last = lines.fill_buf().map_err(read_error)?.is_empty();
     Ok(is_object && !is_last)
 }
 
-fn each_line(
-    path: &Path,
-    mut visit: impl FnMut(Map<String, Json>) -> Result<(), ImportError>,
-) -> Result<(), ImportError> {
+fn each_line(path: &Path, visit: Visit<'_>) -> Result<(), ImportError> {
     let read_error = |source| ImportError::Read { path: path.to_owned(), source };
-    let mut lines = BufReader::new(File::open(path).map_err(read_error)?);
+    let mut lines = records::open(path)?;
     let mut line = Vec::new();
     let mut number = 0_u64;
     loop {
         line.clear();
-        let mut limited = lines.by_ref().take(LINE_BYTES_MAX + 1);
+        let mut limited = lines.by_ref().take(RECORD_BYTES_MAX + 1);
         if limited.read_until(b'\n', &mut line).map_err(read_error)? == 0 {
             return Ok(());
         }
         number += 1;
-        if line.len() as u64 > LINE_BYTES_MAX {
-            let (path, max) = (path.to_owned(), LINE_BYTES_MAX);
+        if line.len() as u64 > RECORD_BYTES_MAX {
+            let (path, max) = (path.to_owned(), RECORD_BYTES_MAX);
             return Err(ImportError::RowTooLong { path, line: number, max });
         }
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let object = serde_json::from_slice(&line).map_err(|_| ImportError::Json {
-            path: path.to_owned(),
-            problem: format!("line {number} is no object"),
-        })?;
-        visit(object)?;
+        if marks(&line) as u64 > RECORD_MARKS_MAX {
+            return Err(wrong(path, TOO_MANY_VALUES));
+        }
+        let object = serde_json::from_slice(&line);
+        visit(object.map_err(|_| wrong(path, &format!("line {number} is no object")))?)?;
     }
 }
 
@@ -118,17 +99,31 @@ fn each_line(
 pub(super) struct Columns {
     names: Vec<String>,
     places: BTreeMap<String, usize>,
+    /// Of all names together: they become the first row.
+    bytes: u64,
 }
 
 impl Columns {
-    pub(super) fn add<'n>(&mut self, names: impl Iterator<Item = &'n String>) -> Result<(), usize> {
+    pub(super) fn add<'n>(
+        &mut self,
+        path: &Path,
+        names: impl Iterator<Item = &'n String>,
+    ) -> Result<(), ImportError> {
         for name in names {
             if !self.places.contains_key(name) {
+                self.bytes += name.len() as u64;
                 self.places.insert(name.clone(), self.names.len());
                 self.names.push(name.clone());
             }
+            let (path, found) = (path.to_owned(), self.names.len());
+            if found > COLUMNS_MAX {
+                return Err(ImportError::TooManyColumns { path, found, max: COLUMNS_MAX });
+            }
+            if self.bytes > ROW_BYTES_MAX {
+                return Err(ImportError::RowTooLong { path, line: 1, max: ROW_BYTES_MAX });
+            }
         }
-        if self.names.len() > COLUMNS_MAX { Err(self.names.len()) } else { Ok(()) }
+        Ok(())
     }
 }
 

@@ -6,14 +6,14 @@ use std::{
     rc::Rc,
 };
 
-/// Bytes that may still be read of what is being read.
+/// How much may still be read of what is being read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Room(Rc<Cell<u64>>);
 
 impl Room {
     /// Something else begins.
-    pub(super) fn renew(&self, bytes: u64) {
-        self.0.set(bytes);
+    pub(super) fn renew(&self, most: u64) {
+        self.0.set(most);
     }
 
     /// Whether a reader stopped because of it.
@@ -21,8 +21,8 @@ impl Room {
         self.0.get() == 0
     }
 
-    fn take(&self, bytes: usize) {
-        self.0.set(self.0.get().saturating_sub(bytes as u64));
+    fn take(&self, weight: usize) {
+        self.0.set(self.0.get().saturating_sub(weight as u64));
     }
 
     fn check(&self) -> io::Result<()> {
@@ -34,11 +34,18 @@ impl Room {
 pub(super) struct Metered<R> {
     inner: R,
     room: Room,
+    /// How much of the room some bytes take.
+    weigh: fn(&[u8]) -> usize,
 }
 
 impl<R> Metered<R> {
+    /// Each byte takes one.
     pub(super) fn new(inner: R, room: &Room) -> Self {
-        Self { inner, room: room.clone() }
+        Self::weighing(inner, room, <[u8]>::len)
+    }
+
+    pub(super) fn weighing(inner: R, room: &Room, weigh: fn(&[u8]) -> usize) -> Self {
+        Self { inner, room: room.clone(), weigh }
     }
 
     pub(super) fn into_inner(self) -> R {
@@ -50,7 +57,7 @@ impl<R: Read> Read for Metered<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.room.check()?;
         let count = self.inner.read(buffer)?;
-        self.room.take(count);
+        self.room.take((self.weigh)(buffer.get(..count).unwrap_or_default()));
         Ok(count)
     }
 }
@@ -62,7 +69,9 @@ impl<R: BufRead> BufRead for Metered<R> {
     }
 
     fn consume(&mut self, count: usize) {
-        self.room.take(count);
+        // What is there to be consumed was read without an error.
+        let read = self.inner.fill_buf().ok().and_then(|bytes| bytes.get(..count));
+        self.room.take(read.map_or(count, self.weigh));
         self.inner.consume(count);
     }
 }

@@ -15,9 +15,10 @@ use serde_json::{Map, Value as Json};
 use super::metered::{Metered, Room};
 use crate::transfer::error::ImportError;
 
-/// Bytes of one record, at most: as values it takes many times as much memory. So much may also stand in all
-/// of a file that is no record.
-pub const RECORD_BYTES_MAX: u64 = 512 << 10;
+/// Bytes of one record, at most. So much may also stand in all of a file that is no record.
+pub const RECORD_BYTES_MAX: u64 = 1 << 20;
+/// Signs by which a value of it may begin, at most: a value takes many times as much memory as its bytes.
+pub const RECORD_MARKS_MAX: u64 = 100_000;
 
 /// The member of an object that holds its records.
 const RECORDS: &str = "records";
@@ -36,37 +37,71 @@ pub(super) enum Shape {
     None,
 }
 
-/// Visits each value of the list that a file is, or has as its member `records`.
-pub(super) fn each(
-    path: &Path,
-    visit: &mut dyn FnMut(Json) -> Result<(), ImportError>,
-) -> Result<Shape, ImportError> {
+/// Opens a file, behind the mark that some programs begin it with.
+pub(super) fn open(path: &Path) -> Result<BufReader<File>, ImportError> {
     let unread = |source| ImportError::Read { path: path.to_owned(), source };
     let mut file = BufReader::new(File::open(path).map_err(unread)?);
     if file.fill_buf().map_err(unread)?.starts_with(MARK) {
         file.consume(MARK.len());
     }
-    let room = Room::default();
-    room.renew(RECORD_BYTES_MAX);
+    Ok(file)
+}
+
+/// How many values may begin in these bytes.
+pub(super) fn marks(json: &[u8]) -> usize {
+    json.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count()
+}
+
+/// What is left of what one record may have.
+#[derive(Default)]
+struct Left {
+    bytes: Room,
+    marks: Room,
+}
+
+impl Left {
+    fn renew(&self) {
+        self.bytes.renew(RECORD_BYTES_MAX);
+        self.marks.renew(RECORD_MARKS_MAX);
+    }
+
+    fn problem(&self) -> Option<String> {
+        if self.bytes.is_used_up() {
+            return Some(format!("a record of it has more than {RECORD_BYTES_MAX} bytes"));
+        }
+        self.marks.is_used_up().then(|| TOO_MANY_VALUES.to_owned())
+    }
+}
+
+/// What a record is that has more than [`RECORD_MARKS_MAX`].
+pub(super) const TOO_MANY_VALUES: &str = "a record of it has too many values";
+
+/// Visits each value of the list that a file is, or has as its member `records`.
+pub(super) fn each(
+    path: &Path,
+    visit: &mut dyn FnMut(Json) -> Result<(), ImportError>,
+) -> Result<Shape, ImportError> {
+    let left = Left::default();
+    left.renew();
     let mut failed = None;
-    let mut json = serde_json::Deserializer::from_reader(Metered::new(file, &room));
-    let records = Records { room: &room, visit, failed: &mut failed, is_member: false };
+    let file = Metered::weighing(Metered::new(open(path)?, &left.bytes), &left.marks, marks);
+    let mut json = serde_json::Deserializer::from_reader(file);
+    let records = Records { left: &left, visit, failed: &mut failed, is_member: false };
     let shape = records.deserialize(&mut json).and_then(|shape| {
-        room.renew(RECORD_BYTES_MAX);
+        left.renew();
         json.end().map(|()| shape)
     });
     if let Some(error) = failed {
         return Err(error);
     }
-    shape.map_err(|error| {
-        let problem = if room.is_used_up() {
-            format!("a record of it has more than {RECORD_BYTES_MAX} bytes")
-        } else if error.is_io() {
-            return unread(io::Error::from(error));
-        } else {
-            words(&error)
-        };
-        ImportError::Json { path: path.to_owned(), problem }
+    shape.map_err(|error| match left.problem() {
+        None if error.is_io() => {
+            ImportError::Read { path: path.to_owned(), source: io::Error::from(error) }
+        }
+        problem => {
+            let problem = problem.unwrap_or_else(|| words(&error));
+            ImportError::Json { path: path.to_owned(), problem }
+        }
     })
 }
 
@@ -80,7 +115,7 @@ fn words(error: &serde_json::Error) -> String {
 
 /// The whole file, or its member `records`: a list is visited, and what else that member may be is left out.
 struct Records<'v> {
-    room: &'v Room,
+    left: &'v Left,
     visit: &'v mut dyn FnMut(Json) -> Result<(), ImportError>,
     failed: &'v mut Option<ImportError>,
     is_member: bool,
@@ -103,7 +138,7 @@ impl<'de> Visitor<'de> for Records<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Shape, A::Error> {
         loop {
-            self.room.renew(RECORD_BYTES_MAX);
+            self.left.renew();
             let Some(record) = list.next_element()? else { return Ok(Shape::List) };
             if let Err(error) = (self.visit)(record) {
                 *self.failed = Some(error);
@@ -113,7 +148,7 @@ impl<'de> Visitor<'de> for Records<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Shape, A::Error> {
-        let Self { room, visit, failed, is_member } = self;
+        let Self { left, visit, failed, is_member } = self;
         if is_member {
             while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(Shape::None);
@@ -129,7 +164,7 @@ impl<'de> Visitor<'de> for Records<'_> {
                 members.next_value::<IgnoredAny>()?;
             } else if name == RECORDS {
                 let (visit, failed) = (&mut *visit, &mut *failed);
-                let records = Records { room, visit, failed, is_member: true };
+                let records = Records { left, visit, failed, is_member: true };
                 is_list = members.next_value_seed(records)? == Shape::List;
             } else {
                 others.insert(name, members.next_value()?);

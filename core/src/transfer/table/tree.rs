@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use tempfile::NamedTempFile;
 
 use super::{
-    json::{self, Columns, Rows},
+    json::{Columns, Rows},
     records::{self, Shape},
 };
 use crate::transfer::error::ImportError;
@@ -23,7 +23,7 @@ pub const PARENT: &str = "@parent";
 /// Characters of a type's name that are told, at most.
 const TYPE_CHARS_MAX: usize = 80;
 /// Other types that are told, at most.
-const TYPES_MAX: usize = 100;
+pub const TYPES_MAX: usize = 100;
 const TOO_DEEP: &str = "its records are nested deeper than Salesforce allows";
 /// How deep records may be nested: what Salesforce allows.
 const DEPTH_MAX: u32 = 5;
@@ -52,7 +52,7 @@ pub(super) fn to_csv(
             types.taken = type_of(&record).unwrap_or_default().to_owned();
         }
         for row in gather(&record, &mut types).ok_or_else(|| wrong(TOO_DEEP))? {
-            columns.add(row.keys()).map_err(|found| json::too_many(path, found))?;
+            columns.add(path, row.keys())?;
         }
         Ok(())
     })?;

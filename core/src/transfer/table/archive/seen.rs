@@ -46,7 +46,7 @@ impl Role {
 #[derive(Debug)]
 pub(super) struct Relation {
     pub(super) kind: String,
-    pub(super) target: String,
+    pub(super) target: Option<String>,
 }
 
 /// Reads a file of the archive through; how long it is, and to what it refers.
@@ -180,14 +180,14 @@ fn counts_truly(start: &BytesStart<'_>) -> bool {
     })
 }
 
-/// What a relationship says; none if it cannot be read.
+/// What a relationship says; none if it cannot be read, or says something twice.
 fn relation(start: &BytesStart<'_>) -> Option<Relation> {
-    let mut relation = Relation { kind: String::new(), target: String::new() };
-    for attribute in start.attributes().with_checks(false) {
+    let mut relation = Relation { kind: String::new(), target: None };
+    for attribute in start.attributes() {
         let attribute = attribute.ok()?;
-        match attribute.key.local_name().as_ref() {
+        match attribute.key.as_ref() {
             "Type" => relation.kind = attribute.value.into_owned(),
-            "Target" => relation.target = attribute.value.into_owned(),
+            "Target" => relation.target = Some(attribute.value.into_owned()),
             _ => {}
         }
     }
