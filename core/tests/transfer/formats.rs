@@ -7,6 +7,7 @@ use outrider_core::transfer::{
     table::{
         COLUMNS_MAX, FILE_BYTES_MAX, archive as limits, cards,
         records::{RECORD_BYTES_MAX, RECORD_MARKS_MAX},
+        tree,
     },
 };
 use serde_json::json;
