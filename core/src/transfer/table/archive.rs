@@ -150,8 +150,9 @@ impl Book {
         let relations = self.look_at(root, Role::Common)?;
         // Of several the library takes the last one that says where.
         let is_workbook = |one: &&Relation| one.kind.ends_with(OFFICE_DOCUMENT);
-        let targets = relations.iter().filter(is_workbook).filter_map(|one| one.target.as_deref());
-        let target = targets.last().ok_or(NONE)?;
+        let mut targets =
+            relations.iter().filter(is_workbook).filter_map(|one| one.target.as_deref());
+        let target = targets.next_back().ok_or(NONE)?;
         if target.len() > PLACE_BYTES_MAX || target.contains('&') {
             return Err(STRANGE);
         }
