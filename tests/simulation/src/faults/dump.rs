@@ -8,12 +8,16 @@ use std::{
 };
 
 use outrider_core::{replica::DATABASE_FILE, store::pages};
+use outrider_sync_server::backup;
 use rusqlite::{Connection, OpenFlags, types::ValueRef};
 
 use crate::Failure;
 
 /// Ends of the names of files that belong to a database.
 const JOURNALS: [&str; 2] = ["-wal", "-shm"];
+/// How the name of a backup ends, and that of the sum beside it.
+const BACKUP_END: &str = ".age";
+const SUM_END: &str = ".age.json";
 /// Problems that one check of the pages tells, at most.
 const PROBLEMS_MAX: usize = 5;
 
@@ -87,7 +91,8 @@ fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
     for entry in entries {
         let (name, path) = (entry.file_name(), entry.path());
         // SQLite makes them, and asks them when it reads the database.
-        if JOURNALS.iter().any(|end| name.to_string_lossy().ends_with(end)) {
+        let ends_with = |end: &&str| name.to_string_lossy().ends_with(*end);
+        if JOURNALS.iter().any(ends_with) {
             continue;
         }
         name.hash(hasher);
@@ -95,6 +100,12 @@ fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
             look_into(&path, hasher)?;
         } else if name == DATABASE_FILE {
             Dump::read(&path)?.hash(hasher);
+        } else if ends_with(&BACKUP_END) {
+            // Its key is drawn, so its bytes are others each time; whether they are those of the sum beside it counts.
+            let sealed = backup::check_file(&path, &mut |_, _, _| ());
+            (entry.metadata()?.len(), sealed.is_ok_and(|sealed| sealed.is_some())).hash(hasher);
+        } else if ends_with(&SUM_END) {
+            entry.metadata()?.len().hash(hasher);
         } else {
             fs::read(&path)?.hash(hasher);
         }
