@@ -37,6 +37,7 @@ pub fn write(store: &Store, to: &Path) -> Result<Holding, StoreError> {
     let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // One file, in which nothing is left of what is deleted.
     super::journal::fold(&copy)?;
+    copy.pragma_update(None, "cache_size", -super::CACHE_KIB)?;
     copy.pragma_update(None, "secure_delete", true)?;
     for key in SECRETS.iter().chain(&super::credentials::ROWS) {
         copy.execute("DELETE FROM meta WHERE key = ?1", [key])?;

@@ -78,6 +78,14 @@ enum Durability {
     NotSynced,
 }
 
+/// Documents that were found damaged while reading, to be made anew by who writes next.
+#[derive(Debug, Default)]
+struct Damaged {
+    found: BTreeSet<DocumentId>,
+    /// Of which that failed before: no reader tries it again.
+    put_off: BTreeSet<DocumentId>,
+}
+
 /// Storage in one SQLite file.
 pub struct SqliteStorage {
     path: PathBuf,
@@ -86,8 +94,7 @@ pub struct SqliteStorage {
     /// With whose eyes each reads: those of a grant, or everybody's.
     idle_readers: Mutex<Vec<(Option<Digest>, Connection)>>,
     ledger: Ledger,
-    /// Documents that were found damaged while reading, to be made anew by who writes next.
-    damaged: Mutex<BTreeSet<DocumentId>>,
+    damaged: Mutex<Damaged>,
     clock: Arc<dyn Clock>,
     /// The position of the last commit of this process.
     news: watch::Sender<u64>,
@@ -172,7 +179,7 @@ impl SqliteStorage {
     /// Returns [`StorageError`] when the database cannot be asked.
     pub fn limit_growth_for_test(&self, more: Option<u32>) -> Result<(), StorageError> {
         const DOING: &str = "limiting how far the database may grow";
-        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let conn = self.writer();
         let pages: i64 = conn.query_row("PRAGMA page_count", [], |row| row.get(0)).doing(DOING)?;
         let most = more.map_or(i64::from(u32::MAX - 1), |more| pages + i64::from(more));
         conn.pragma_update_and_check(None, "max_page_count", most, |_| Ok(())).doing(DOING)
@@ -197,29 +204,42 @@ impl SqliteStorage {
         SqliteWrite::begin(conn, &self.ledger, &self.news, self.clock.now_ms())
     }
 
-    fn damaged(&self) -> MutexGuard<'_, BTreeSet<DocumentId>> {
+    fn damaged(&self) -> MutexGuard<'_, Damaged> {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes documents anew that were found damaged while reading.
-    fn mend(&self) -> Result<(), StorageError> {
-        let ids: Vec<DocumentId> = std::mem::take(&mut *self.damaged()).into_iter().collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        mend(Box::new(self.begin(conn)?), &ids)
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// As [`mend`](Self::mend), unless somebody writes just now: then the next one does it.
-    fn mend_if_free(&self) {
-        if self.damaged().is_empty() {
-            return;
-        }
-        let Ok(conn) = self.writer.try_lock() else { return };
-        let ids: Vec<DocumentId> = std::mem::take(&mut *self.damaged()).into_iter().collect();
+    /// Makes documents anew. What cannot be written now is left to who writes next; that they write elsewhere
+    /// is not stopped by it.
+    fn mend(&self, conn: MutexGuard<'_, Connection>, ids: BTreeSet<DocumentId>) {
+        let ids: Vec<DocumentId> = ids.into_iter().collect();
         if let Err(error) = self.begin(conn).and_then(|write| mend(Box::new(write), &ids)) {
             tracing::error!(error = %error, "what is damaged could not be made anew");
+            self.damaged().put_off.extend(ids);
+        }
+    }
+
+    /// What was found while reading is made anew by who writes, and all that could not be before.
+    fn mend_all(&self) {
+        let Damaged { mut found, put_off } = std::mem::take(&mut *self.damaged());
+        found.extend(put_off);
+        if !found.is_empty() {
+            self.mend(self.writer(), found);
+        }
+    }
+
+    /// What was found while reading is made anew at once, unless somebody writes just now.
+    fn mend_found(&self) {
+        if self.damaged().found.is_empty() {
+            return;
+        }
+        if let Ok(conn) = self.writer.try_lock() {
+            let found = std::mem::take(&mut self.damaged().found);
+            self.mend(conn, found);
         }
     }
 
@@ -284,14 +304,12 @@ impl Storage for SqliteStorage {
     }
 
     fn write(&self) -> Result<Box<dyn Write + '_>, StorageError> {
-        // A panic while writing leaves at worst an open transaction, which `begin` rolls back.
-        self.mend()?;
-        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(self.begin(conn)?))
+        self.mend_all();
+        Ok(Box::new(self.begin(self.writer())?))
     }
 
     fn sweep(&self) -> Result<bool, StorageError> {
-        let conn = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let conn = self.writer();
         if !conn.is_autocommit() {
             conn.execute_batch("ROLLBACK").doing("overwriting what was erased")?;
         }

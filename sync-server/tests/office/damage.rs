@@ -100,6 +100,33 @@ fn a_bit_that_flips_anywhere_in_a_document_is_read_past_and_made_good() {
     assert_eq!(check(&world).problems, []);
 }
 
+/// As where the disk is full: what was read past is not forgotten, and nobody who writes elsewhere waits for it.
+#[test]
+fn what_could_not_be_made_anew_at_once_is_by_who_writes_next() {
+    let world = World::open();
+    let mut anna = world.phone("anna");
+    let record = customer(&mut anna, "Acme");
+    world.sync(&mut anna);
+    let (conn, id) = (disk(&world), document(record, Part::Main));
+    let whole = bytes_of(&conn, &id, "content");
+    put(&conn, &id, "content", &flipped(&whole, 0));
+    conn.execute_batch(
+        "CREATE TRIGGER no_room BEFORE INSERT ON quarantine BEGIN SELECT RAISE (ABORT, 'full'); END",
+    )
+    .unwrap();
+    assert!(world.storage.read().unwrap().document(&id).unwrap().is_some());
+    customer(&mut anna, "Beta");
+    world.sync(&mut anna);
+    assert_eq!(anna.replica.status().unwrap().waiting, 0);
+    assert_eq!(bytes_of(&conn, &id, "content"), flipped(&whole, 0));
+    conn.execute_batch("DROP TRIGGER no_room").unwrap();
+    customer(&mut anna, "Gamma");
+    world.sync(&mut anna);
+    assert_eq!(bytes_of(&conn, &id, "content"), whole);
+    assert_eq!(count(&conn, "SELECT count(*) FROM audit WHERE action = 'rebuilt'"), 1);
+    assert_eq!(check(&world).problems, []);
+}
+
 #[test]
 fn a_document_that_cannot_be_made_anew_stops_nothing_else() {
     let world = World::open();

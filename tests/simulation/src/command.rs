@@ -97,6 +97,10 @@ struct FaultsArgs {
     /// Fail about so many operations of each path, in place of every so many
     #[arg(long)]
     points: Option<u64>,
+    /// Where operations of one kind on one file follow one another, fail the first two of them, the last
+    /// two, and of the others every so many one
+    #[arg(long, value_name = "N")]
+    within_runs: Option<u64>,
     /// The first operation of a path that fails
     #[arg(long)]
     min_index: Option<u64>,
@@ -273,8 +277,8 @@ pub fn main() -> ExitCode {
 }
 
 fn fail_disks(args: &FaultsArgs) -> ExitCode {
-    let FaultsArgs { seed, paths, every, min_index, max_index, points, mode, at, lasting, .. } =
-        args;
+    let FaultsArgs { seed, paths, every, points, within_runs, .. } = args;
+    let FaultsArgs { min_index, max_index, mode, at, lasting, .. } = args;
     let known = path_names();
     if let Some(name) = paths.iter().find(|name| !known.contains(&name.as_str())) {
         output::show_broken(&format!("there is no path {name}; there are {}", known.join(", ")));
@@ -287,6 +291,7 @@ fn fail_disks(args: &FaultsArgs) -> ExitCode {
         min_index: *min_index,
         max_index: *max_index,
         points: *points,
+        within_runs: *within_runs,
         mode: *mode,
         at: *at,
         is_lasting: *lasting,

@@ -16,6 +16,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 const STATEMENTS_MAX: usize = 128;
 /// The WAL file is cut back to this size after it was larger.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// Page cache of the connection that writes, in KiB: the tables of a new server fit, so that each of their
+/// pages is written once.
+const WRITER_CACHE_KIB: i64 = 8_192;
 /// Longest text or blob, far above the largest state, change or long text.
 const VALUE_BYTES_MAX: i32 = 64 * 1024 * 1024;
 
@@ -90,10 +93,16 @@ fn configure(conn: &Connection, role: Role, durability: Durability) -> rusqlite:
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     // What is removed is overwritten: an erased person is not to be found in free pages.
     conn.pragma_update_and_check(None, "secure_delete", true, |_| Ok(()))?;
-    if role == Role::Reader {
-        conn.pragma_update(None, "query_only", true)?;
+    match role {
+        Role::Reader => conn.pragma_update(None, "query_only", true),
+        Role::Writer => set_cache(conn),
+        Role::Seer => Ok(()),
     }
-    Ok(())
+}
+
+/// Gives a connection the page cache of one that writes.
+pub(super) fn set_cache(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)
 }
 
 /// Lets a connection only read from now on.

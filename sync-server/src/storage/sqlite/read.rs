@@ -54,7 +54,7 @@ impl Drop for SqliteRead<'_> {
         if conn.execute_batch("ROLLBACK").is_ok() {
             self.storage.give_back(self.sight, conn);
         }
-        self.storage.mend_if_free();
+        self.storage.mend_found();
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) trait Connected {
 
 impl Connected for SqliteRead<'_> {
     fn note_damage(&self, id: &DocumentId) {
-        self.storage.damaged().insert(id.clone());
+        self.storage.damaged().found.insert(id.clone());
     }
 
     fn conn(&self) -> Result<&Connection, StorageError> {

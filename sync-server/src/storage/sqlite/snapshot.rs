@@ -42,6 +42,8 @@ pub fn take_snapshot(folder: &Path, to: &Path) -> Result<Snapshot, StorageError>
     // `VACUUM INTO` attaches the file that it writes, and writes there alone.
     conn.set_limit(Limit::SQLITE_LIMIT_ATTACHED, 1).doing(DOING)?;
     conn.pragma_update(None, "query_only", false).doing(DOING)?;
+    // The copy has the same.
+    connection::set_cache(&conn).doing(DOING)?;
     let path = to.to_str().ok_or_else(|| StorageError::Open {
         path: to.display().to_string(),
         source: std::io::Error::other("the path is not Unicode"),

@@ -13,9 +13,13 @@ use outrider_sync_server::{
     backup::{self, RestoreOrder},
     devices,
     ledger::LEDGER_FILE,
-    storage::sqlite::{
-        repair::{Repair, repair},
-        verify,
+    office::view,
+    storage::{
+        Storage as _,
+        sqlite::{
+            repair::{Repair, repair},
+            verify,
+        },
     },
 };
 use rusqlite::{Connection, params};
@@ -45,7 +49,7 @@ pub(super) const PATHS: &[StoragePath] = &[
     StoragePath::on_server("server-older", Steps::Drawn, office::open)
         .after(age_server)
         .beginning_closed(),
-    StoragePath::on_server("server-heal", Steps::Drawn, office::pull).after(flip_on_server),
+    StoragePath::on_server("server-heal", Steps::Drawn, pull_and_look).after(flip_on_server),
     // An error while it looks is told as something that was found, and counted.
     StoragePath::on_server("server-mend", Steps::Drawn, mend_server)
         .after(damage_server)
@@ -117,6 +121,15 @@ fn look(town: &mut Town) -> Result<String, Failure> {
     let replica = town.replica(EDITOR)?;
     let awaited = replica.get(customer)?.is_none();
     Ok(format!("{awaited} {}", replica.list("customer", &Query::default())?.records.len()))
+}
+
+/// A phone gets what was damaged, and somebody at the office looks at it: what is not made anew for the one
+/// is for the other.
+fn pull_and_look(town: &mut Town) -> Result<String, Failure> {
+    let pulled = office::pull(town)?;
+    let (customer, storage) = (town.facts.customer, town.storage()?);
+    view(&*storage.read()?, customer)?.ok_or("it is not shown")?;
+    Ok(pulled)
 }
 
 fn mend_phone(town: &mut Town) -> Result<String, Failure> {

@@ -38,6 +38,9 @@ pub struct FaultSettings {
     pub max_index: Option<u64>,
     /// About how many operations of each path fail, in place of `every`.
     pub points: Option<u64>,
+    /// Where operations of one kind on one file follow one another, the first two of them fail, the last
+    /// two, and of the others every so many one.
+    pub within_runs: Option<u64>,
     /// Only this mode.
     pub mode: Option<Mode>,
     /// Only this operation.
@@ -57,6 +60,7 @@ impl FaultSettings {
             min_index: None,
             max_index: None,
             points: None,
+            within_runs: None,
             mode: None,
             at: None,
             is_lasting: None,
@@ -230,9 +234,15 @@ fn cases_of(settings: &FaultSettings, operations: &[Done]) -> (Vec<Case>, u64) {
     let numbered = numbered.chain([(end, None)]);
     let wanted = settings.min_index.unwrap_or(0)..=settings.max_index.unwrap_or(u64::MAX);
     let every = settings.points.map_or(settings.every, |points| end / points.max(1)).max(1);
+    let edges = to_edges(operations);
+    let is_within = |at: u64| {
+        let edge = usize::try_from(at).ok().and_then(|at| edges.get(at.checked_sub(1)?));
+        let every = settings.within_runs.filter(|_| edge.is_some_and(|edge| *edge > 1));
+        every.is_some_and(|every| !at.is_multiple_of(every.max(1)))
+    };
     let is_wanted = |at: u64| match settings.at {
         Some(only) => at == only,
-        None => wanted.contains(&at) && (at.is_multiple_of(every) || at == end),
+        None => wanted.contains(&at) && (at.is_multiple_of(every) || at == end) && !is_within(at),
     };
     let mut points = 0;
     let mut cases = Vec::new();
@@ -250,6 +260,13 @@ fn cases_of(settings: &FaultSettings, operations: &[Done]) -> (Vec<Case>, u64) {
         }
     }
     (cases, points)
+}
+
+/// How far each operation is from the first or last one of its run: of those of its kind on its file that
+/// follow one another.
+fn to_edges(operations: &[Done]) -> Vec<usize> {
+    let runs = operations.chunk_by(PartialEq::eq);
+    runs.flat_map(|run| (0..run.len()).map(|at| at.min(run.len() - 1 - at))).collect()
 }
 
 /// A power cut before an operation that changes nothing is one before the next that does.
