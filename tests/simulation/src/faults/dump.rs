@@ -15,9 +15,14 @@ use crate::Failure;
 
 /// Ends of the names of files that belong to a database.
 const JOURNALS: [&str; 2] = ["-wal", "-shm"];
-/// How the name of a backup ends, and that of the sum beside it.
+/// The journal that is rolled back when the database is read; a number that is drawn stands in it.
+const ROLLBACK_END: &str = "-journal";
+/// How the name of a backup ends.
 const BACKUP_END: &str = ".age";
-const SUM_END: &str = ".age.json";
+/// How that of a backup of persons' keys ends, in which a number that is drawn stands.
+const KEYS_END: &str = ".keys.age";
+/// Files with what is drawn: sums of backups, keys of persons.
+const DRAWN: [&str; 2] = [".age.json", ".persons"];
 /// Problems that one check of the pages tells, at most.
 const PROBLEMS_MAX: usize = 5;
 
@@ -95,7 +100,11 @@ fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
         if JOURNALS.iter().any(ends_with) {
             continue;
         }
-        name.hash(hasher);
+        if ends_with(&KEYS_END) {
+            KEYS_END.hash(hasher);
+        } else {
+            name.hash(hasher);
+        }
         if entry.file_type()?.is_dir() {
             look_into(&path, hasher)?;
         } else if name == DATABASE_FILE {
@@ -103,10 +112,11 @@ fn look_into(folder: &Path, hasher: &mut DefaultHasher) -> Result<(), Failure> {
         } else if ends_with(&BACKUP_END) {
             // Its key is drawn, so its bytes are others each time; whether they are those of the sum beside it counts.
             let sealed = backup::check_file(&path, &mut |_, _, _| ());
-            (entry.metadata()?.len(), sealed.is_ok_and(|sealed| sealed.is_some())).hash(hasher);
-        } else if ends_with(&SUM_END) {
+            sealed.is_ok_and(|sealed| sealed.is_some()).hash(hasher);
+        } else if DRAWN.iter().any(ends_with) {
+            // Written by the standard library, below which nothing fails here.
             entry.metadata()?.len().hash(hasher);
-        } else {
+        } else if !ends_with(&ROLLBACK_END) {
             fs::read(&path)?.hash(hasher);
         }
     }
