@@ -73,6 +73,9 @@ fn what_is_not_ours_is_refused_with_its_reason() {
         ("{\"format\":\"outrider\",\"version\":2}\n", "newer"),
         ("{\"a\":\n1}", "does not begin with the format"),
         ("{", "no object"),
+        ("{\"format\":\"outrider\",\n\"version\":1}", "no list of records"),
+        ("{\"format\":\"outrider\",\n\"version\":2,\"records\":[{}]}", "newer"),
+        ("{\"format\":\"outrider\",\n\"version\":1,\"records\":[{}}", "no object"),
     ] {
         std::fs::write(&file, text).unwrap();
         let error = take_back(&mut world.replica, &file, &mut |_| {}).unwrap_err();
@@ -118,4 +121,21 @@ fn a_row_without_an_end_is_refused() {
     std::fs::write(&file, line).unwrap();
     let error = take_back(&mut world.replica, &file, &mut |_| {}).unwrap_err();
     assert!(matches!(error, OwnError::RowTooLong { .. }), "{error}");
+}
+
+/// A line or a record with a few bytes of each value would take many times as much memory as its bytes.
+#[test]
+fn a_row_of_too_many_values_is_refused() {
+    let mut world = World::new();
+    let file = world.path("file.json");
+    let head = "{\"format\":\"outrider\",\"version\":1";
+    let many = format!("{{\"a\":[{}0]}}", "0,".repeat(100_000));
+    std::fs::write(&file, format!("{head}}}\n{many}\n{{\"id\":1}}\n")).unwrap();
+    let report = world.take_back(&file);
+    assert_eq!((report.rows, report.rejected), (2, 2), "{report}");
+    assert!(report.errors[0].reason.contains("too many values"), "{report}");
+    // Laid out anew, what is behind it cannot be told from it.
+    std::fs::write(&file, format!("{head},\n\"records\":[{many}]}}")).unwrap();
+    let error = take_back(&mut world.replica, &file, &mut |_| {}).unwrap_err();
+    assert!(error.to_string().contains("too many values"), "{error}");
 }

@@ -26,11 +26,11 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What a file is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Shape {
+pub(in crate::transfer) enum Shape {
     /// A list of records.
     List,
-    /// An object with the list `records`.
-    Member,
+    /// An object with the list `records`, and what stands beside that.
+    Member(Map<String, Json>),
     /// An object without it: one record.
     One(Map<String, Json>),
     /// Anything else.
@@ -48,7 +48,7 @@ pub(super) fn open(path: &Path) -> Result<BufReader<File>, ImportError> {
 }
 
 /// How many values may begin in these bytes.
-pub(super) fn marks(json: &[u8]) -> usize {
+pub(in crate::transfer) fn marks(json: &[u8]) -> usize {
     json.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count()
 }
 
@@ -74,10 +74,10 @@ impl Left {
 }
 
 /// What a record is that has more than [`RECORD_MARKS_MAX`].
-pub(super) const TOO_MANY_VALUES: &str = "a record of it has too many values";
+pub(in crate::transfer) const TOO_MANY_VALUES: &str = "a record of it has too many values";
 
 /// Visits each value of the list that a file is, or has as its member `records`.
-pub(super) fn each(
+pub(in crate::transfer) fn each(
     path: &Path,
     visit: &mut dyn FnMut(Json) -> Result<(), ImportError>,
 ) -> Result<Shape, ImportError> {
@@ -156,13 +156,11 @@ impl<'de> Visitor<'de> for Records<'_> {
         let mut others = Map::new();
         let mut is_list = false;
         while let Some(name) = members.next_key::<String>()? {
-            if is_list {
-                // What stands beside a list says nothing, and a second list is no more of it.
-                if name == RECORDS {
+            if name == RECORDS {
+                // A second list is no more of the first.
+                if is_list {
                     return Err(A::Error::custom("`records` comes twice"));
                 }
-                members.next_value::<IgnoredAny>()?;
-            } else if name == RECORDS {
                 let (visit, failed) = (&mut *visit, &mut *failed);
                 let records = Records { left, visit, failed, is_member: true };
                 is_list = members.next_value_seed(records)? == Shape::List;
@@ -170,7 +168,7 @@ impl<'de> Visitor<'de> for Records<'_> {
                 others.insert(name, members.next_value()?);
             }
         }
-        Ok(if is_list { Shape::Member } else { Shape::One(others) })
+        Ok(if is_list { Shape::Member(others) } else { Shape::One(others) })
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<Shape, E> {

@@ -56,7 +56,7 @@ pub(super) fn to_csv(
         }
         Ok(())
     })?;
-    if shape != Shape::Member {
+    if !matches!(shape, Shape::Member(_)) {
         return Err(wrong("a data tree has a list `records`"));
     }
     let mut rows = Rows::begin(path, &columns)?;

@@ -26,7 +26,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Doing, document, rows, stream::StreamChanges, to_sql};
 use crate::storage::{Content, StorageError, StoredDocument, TextContent, access::alone};
 
-const DOING: &str = "making a damaged document anew";
+const DOING: &str = "making a document anew from its history";
 
 /// What the row of a damaged document still says.
 #[derive(Debug, Default)]
