@@ -53,6 +53,9 @@ fn switch(conn: &Connection) -> Result<()> {
 ///
 /// Fails when the database does, or others have it open.
 pub fn fold(conn: &Connection) -> Result<()> {
+    // A journal that is removed and comes back with the power would be rolled back into whatever has the
+    // name then: so its removal is synced too.
+    conn.pragma_update(None, "synchronous", "EXTRA")?;
     let mut switch = conn.prepare("PRAGMA journal_mode = DELETE")?;
     let answers: Vec<String> = switch.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
     if answers == ["delete"] {

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What SQLite keeps beside a database.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
+const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// What to put back, and where.
 #[derive(Debug, Clone, Copy)]
@@ -123,7 +123,7 @@ fn prepare(order: &RestoreOrder<'_>, ledger: &Path, folder: &Path) -> Result<u64
     snapshot::mark_restored(folder, order.now_ms)?;
     if order.without_ledger {
         snapshot::forget_ledger(folder)?;
-        snapshot::retire(folder)?;
+        snapshot::fold(folder)?;
         return Ok(0);
     }
     let before = snapshot::count_devices(folder)?;
@@ -136,7 +136,8 @@ fn prepare(order: &RestoreOrder<'_>, ledger: &Path, folder: &Path) -> Result<u64
     let after = storage.read()?.devices()?.len() as u64;
     office::replay_erasures(&storage, order.now_ms)?;
     drop(storage);
-    snapshot::retire(folder)?;
+    // Nothing that SQLite keeps beside it follows it.
+    snapshot::fold(folder)?;
     Ok(after.saturating_sub(before))
 }
 

@@ -42,3 +42,12 @@ fn nothing_is_lost_where_a_store_begins() {
     let (mode, max_index) = (Some(Mode::SyncFails), Some(24));
     walk(&FaultSettings { paths, mode, max_index, ..FaultSettings::all(20_261_129) });
 }
+
+/// What was there before is folded into one file and set aside. Where the disk was full, or the power failed, its
+/// journal stayed, and was rolled back into the backup that took its name.
+#[test]
+fn what_is_put_back_is_not_spoilt_by_the_journal_of_what_was_there() {
+    let paths = vec!["server-restore".to_owned()];
+    let (mode, min_index, max_index) = (Some(Mode::Full), Some(900), Some(1020));
+    walk(&FaultSettings { paths, mode, min_index, max_index, ..FaultSettings::all(20_261_129) });
+}

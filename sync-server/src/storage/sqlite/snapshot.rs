@@ -12,7 +12,7 @@ use outrider_core::{
     sync::digest,
     time::TimestampMs,
 };
-use rusqlite::{Connection, ErrorCode, OpenFlags, limits::Limit, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi, limits::Limit, params};
 
 pub use super::backups::BACKUPS_KEPT;
 use super::{DATABASE_FILE, Doing, Durability, backups, connection, feed, ledger, migrate, to_sql};
@@ -213,31 +213,54 @@ pub fn forget_ledger(folder: &Path) -> Result<(), StorageError> {
 }
 
 /// Writes what waits in the write-ahead log into the database, whose file then stands for itself
-/// and may be given another name; `false` if it is damaged and stays as it is.
+/// and may be given another name.
 ///
 /// # Errors
 ///
 /// [`StorageError::InUse`] while another process has it open: at its end that one would remove the
-/// write-ahead log of whatever has the name then.
-pub fn retire(folder: &Path) -> Result<bool, StorageError> {
+/// write-ahead log of whatever has the name then. Others when the database cannot be read or written: what
+/// SQLite keeps beside it belongs to it then.
+pub fn fold(folder: &Path) -> Result<(), StorageError> {
     const PATIENCE: Duration = Duration::from_secs(2);
-    let file = folder.join(DATABASE_FILE);
-    if !hold::begins_well(&file) {
-        return Ok(false);
-    }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let retired = Connection::open_with_flags(&file, flags).and_then(|conn| {
+    let file = folder.join(DATABASE_FILE);
+    let folded = Connection::open_with_flags(file, flags).and_then(|conn| {
         conn.busy_timeout(PATIENCE)?;
         // Only the last connection may leave this mode, and it takes the log away.
         journal::fold(&conn)
     });
-    match retired {
+    match folded {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
             Err(StorageError::InUse { path: folder.display().to_string() })
         }
-        Err(_) => Ok(false),
-        Ok(()) => Ok(true),
+        folded => folded.doing("folding the log into the database"),
     }
+}
+
+/// As [`fold`], of a database that gives its name to another; `false` if it cannot be read and stays as it is.
+///
+/// # Errors
+///
+/// As [`fold`], but for what cannot be read.
+pub fn retire(folder: &Path) -> Result<bool, StorageError> {
+    if !hold::begins_well(&folder.join(DATABASE_FILE)) {
+        return Ok(false);
+    }
+    match fold(folder) {
+        Err(StorageError::Torn { source, .. } | StorageError::Database { source, .. })
+            if is_unreadable(&source) =>
+        {
+            Ok(false)
+        }
+        folded => folded.map(|()| true),
+    }
+}
+
+/// Whether it is the pages that cannot be read, so that nothing better can be made of the file.
+fn is_unreadable(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_extended_error_code().unwrap_or_default();
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+        || [ffi::SQLITE_IOERR_READ, ffi::SQLITE_IOERR_SHORT_READ].contains(&code)
 }
 
 /// Devices in the database of `folder`, those of the office with them.

@@ -23,6 +23,10 @@ const BACKUP_END: &str = ".age";
 const KEYS_END: &str = ".keys.age";
 /// Files with what is drawn: sums of backups, keys of persons.
 const DRAWN: [&str; 2] = [".age.json", ".persons"];
+/// What a device wrote itself: the changes alone, and, beside them, whether they are acknowledged, which a
+/// server that was put back takes away from them.
+const OWN_CHANGE: &str = "own_change";
+const OWN_CHANGES: &str = "SELECT record, part, hash, bytes FROM own_change";
 /// Problems that one check of the pages tells, at most.
 const PROBLEMS_MAX: usize = 5;
 
@@ -43,8 +47,15 @@ impl Dump {
             names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let mut tables = BTreeMap::new();
         for name in names {
-            let rows = rows_of(&conn, &name)?;
-            tables.insert(name, rows);
+            // The name is one that SQLite itself told.
+            let all = ["SELECT * FROM \"", &name.replace('"', "\"\""), "\""].concat();
+            let rows = rows_of(&conn, &all)?;
+            if name == OWN_CHANGE {
+                tables.insert(name.clone(), rows_of(&conn, OWN_CHANGES)?);
+                tables.insert(name + " with its standing", rows);
+            } else {
+                tables.insert(name, rows);
+            }
         }
         Ok(Self(tables))
     }
@@ -137,10 +148,8 @@ fn connect(path: &Path) -> Result<Option<Connection>, Failure> {
     Ok(Some(Connection::open_with_flags(path, flags)?))
 }
 
-fn rows_of(conn: &Connection, table: &str) -> Result<BTreeSet<u64>, Failure> {
-    // The name is one that SQLite itself told.
-    let sql = ["SELECT * FROM \"", &table.replace('"', "\"\""), "\""].concat();
-    let mut query = conn.prepare(&sql)?;
+fn rows_of(conn: &Connection, sql: &str) -> Result<BTreeSet<u64>, Failure> {
+    let mut query = conn.prepare(sql)?;
     let width = query.column_count();
     let mut rows = query.query([])?;
     let mut all = BTreeSet::new();
