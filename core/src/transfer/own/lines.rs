@@ -147,13 +147,12 @@ fn laid_out(path: &Path) -> Receiver<Result<String, OwnError>> {
 }
 
 fn failed(path: &Path, error: ImportError) -> OwnError {
-    match error {
-        ImportError::Read { path, source } => OwnError::Read { path, source },
-        ImportError::Json { problem, .. } => {
-            not_ours(path, &format!("it is no object of JSON with records: {problem}"))
-        }
-        other => not_ours(path, &other.to_string()),
+    if let ImportError::Read { path, source } = error {
+        return OwnError::Read { path, source };
     }
+    let words =
+        if let ImportError::Json { problem, .. } = error { problem } else { error.to_string() };
+    not_ours(path, &format!("it is no object of JSON with records: {words}"))
 }
 
 fn row_of(text: &str) -> Row {
