@@ -132,8 +132,16 @@ impl Prepared {
         Ok(Self { path, home: from, facts, operations, before, after, answer, files, ends })
     }
 
-    /// Runs one case in `home`.
-    pub(super) fn run(&self, case: Case, seed: u64, home: &Path) -> Result<Judged, Failure> {
+    /// Runs one case in `home`; what ends it before it can be judged is found too.
+    pub(super) fn run_or_say(&self, case: Case, seed: u64, home: &Path) -> Judged {
+        self.run(case, seed, home).unwrap_or_else(|error| {
+            let mut judged = Judged::default();
+            judged.add(Kind::Corrupt, format!("it cannot be judged: {}", chain(&*error)));
+            judged
+        })
+    }
+
+    fn run(&self, case: Case, seed: u64, home: &Path) -> Result<Judged, Failure> {
         let mut town = Town::copied_by_need(&self.home, &self.facts, home.to_owned())?;
         let folder = self.path.side.folder(&town);
         town.bring(&folder)?;

@@ -204,7 +204,7 @@ fn walk(
     swept.points += points;
     for (case, judged) in run_all(&prepared, &cases, settings.seed, &home, &mut |done| {
         tell(Walked { done, ..walked })
-    })? {
+    }) {
         swept.add(&judged);
         if !judged.found.is_empty() {
             let operation = usize::try_from(case.at)
@@ -286,7 +286,7 @@ fn run_all(
     seed: u64,
     home: &Path,
     tell: &mut dyn FnMut(usize),
-) -> Result<Vec<(Case, Judged)>, Failure> {
+) -> Vec<(Case, Judged)> {
     let next = &AtomicUsize::new(0);
     let (judging, judged) = mpsc::channel();
     let mut done = BTreeMap::new();
@@ -298,7 +298,7 @@ fn run_all(
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(case) = cases.get(number) else { break };
                     let place = place(home, number);
-                    let judged = prepared.run(*case, seed, &place);
+                    let judged = prepared.run_or_say(*case, seed, &place);
                     let _ = fs::remove_dir_all(&place);
                     if judging.send((number, judged)).is_err() {
                         break;
@@ -312,10 +312,5 @@ fn run_all(
             tell(done.len());
         }
     });
-    cases
-        .iter()
-        .copied()
-        .zip(done.into_values())
-        .map(|(case, judged)| Ok((case, judged?)))
-        .collect()
+    cases.iter().copied().zip(done.into_values()).collect()
 }
