@@ -20,9 +20,12 @@ const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Fails when the database does, when it goes on without the log, or when others are at it for longer than
 /// 10 s.
 pub fn write_ahead(conn: &Connection) -> Result<()> {
+    // What is in memory alone has neither.
+    const WANTED: [&str; 2] = ["wal", "memory"];
+    const FAILED: (i32, &str) = (ffi::SQLITE_IOERR, "the write-ahead log cannot be used");
     let begun = Instant::now();
     loop {
-        match switch(conn) {
+        match switch(conn, "PRAGMA journal_mode = WAL", &WANTED, FAILED) {
             Err(error)
                 if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
                     && begun.elapsed() < BUSY_TIMEOUT =>
@@ -35,16 +38,15 @@ pub fn write_ahead(conn: &Connection) -> Result<()> {
 }
 
 /// SQLite answers first and writes then: who reads the answer alone goes on with the old journal when the
-/// disk failed, and with that one `synchronous=FULL` lets a loss of power take the last transaction.
-fn switch(conn: &Connection) -> Result<()> {
-    let mut switch = conn.prepare("PRAGMA journal_mode = WAL")?;
+/// disk failed. With that one `synchronous=FULL` lets a loss of power take the last transaction.
+fn switch(conn: &Connection, to: &str, wanted: &[&str], (code, words): (i32, &str)) -> Result<()> {
+    let mut switch = conn.prepare(to)?;
     let answers: Vec<String> = switch.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
-    // What is in memory alone has neither.
-    if answers == ["wal"] || answers == ["memory"] {
+    if answers.iter().all(|answer| wanted.contains(&answer.as_str())) && !answers.is_empty() {
         return Ok(());
     }
-    let words = format!("the write-ahead log cannot be used, the journal is {answers:?}");
-    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR), Some(words)))
+    let words = format!("{words}, the journal is {answers:?}");
+    Err(Error::SqliteFailure(ffi::Error::new(code), Some(words)))
 }
 
 /// Folds the log into the file, which stands for itself then and may be given another name.
@@ -56,14 +58,20 @@ pub fn fold(conn: &Connection) -> Result<()> {
     // A journal that is removed and comes back with the power would be rolled back into whatever has the
     // name then: so its removal is synced too.
     conn.pragma_update(None, "synchronous", "EXTRA")?;
-    let mut switch = conn.prepare("PRAGMA journal_mode = DELETE")?;
-    let answers: Vec<String> = switch.query_map([], |row| row.get(0))?.collect::<Result<_>>()?;
-    if answers == ["delete"] {
-        return Ok(());
-    }
     // Who has a connection keeps the log.
-    let words = format!("the log cannot be folded into the file, the journal is {answers:?}");
-    Err(Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), Some(words)))
+    let failed = (ffi::SQLITE_BUSY, "the log cannot be folded into the file");
+    switch(conn, "PRAGMA journal_mode = DELETE", &["delete"], failed)
+}
+
+/// Keeps the journal in memory: for a connection that writes while another file may have the name of its
+/// own. A journal on the disk would be found beside that one, and rolled back into it.
+///
+/// # Errors
+///
+/// Fails when the database does, or keeps its journal elsewhere.
+pub fn keep_in_memory(conn: &Connection) -> Result<()> {
+    let failed = (ffi::SQLITE_IOERR, "the journal cannot be kept in memory");
+    switch(conn, "PRAGMA journal_mode = MEMORY", &["memory"], failed)
 }
 
 #[cfg(test)]

@@ -134,6 +134,11 @@ fn a_row_of_too_many_values_is_refused() {
     let report = world.take_back(&file);
     assert_eq!((report.rows, report.rejected), (2, 2), "{report}");
     assert!(report.errors[0].reason.contains("too many values"), "{report}");
+    // What is longer than a record of other files may be is one of ours all the same.
+    let long = format!("{{\"id\":\"{}\"}}", "x".repeat(2 << 20));
+    std::fs::write(&file, format!("{head},\n\"records\":[{long}]}}")).unwrap();
+    let report = world.take_back(&file);
+    assert_eq!((report.rows, report.rejected), (1, 1), "{report}");
     // Laid out anew, what is behind it cannot be told from it.
     std::fs::write(&file, format!("{head},\n\"records\":[{many}]}}")).unwrap();
     let error = take_back(&mut world.replica, &file, &mut |_| {}).unwrap_err();

@@ -51,3 +51,12 @@ fn what_is_put_back_is_not_spoilt_by_the_journal_of_what_was_there() {
     let (mode, min_index, max_index) = (Some(Mode::Full), Some(900), Some(1020));
     walk(&FaultSettings { paths, mode, min_index, max_index, ..FaultSettings::all(20_261_129) });
 }
+
+/// A torn file is marked when another one has its name. The journal of that mark was rolled back into the other
+/// one where the disk failed, or the process ended, in between.
+#[test]
+fn what_takes_the_place_of_a_torn_file_is_not_spoilt_by_the_mark_on_that() {
+    let paths = vec!["device-salvage".to_owned()];
+    let (mode, min_index, max_index) = (Some(Mode::Power), Some(296), Some(320));
+    walk(&FaultSettings { paths, mode, min_index, max_index, ..FaultSettings::all(20_261_129) });
+}

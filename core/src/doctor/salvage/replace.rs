@@ -15,7 +15,7 @@ use crate::{
     keys::sync_folder,
     points,
     replica::DATABASE_FILE,
-    store::{StoreError, hold},
+    store::{StoreError, hold, journal},
     time::{TimestampMs, to_rfc3339},
 };
 
@@ -63,6 +63,8 @@ impl Replacement {
     pub fn begin(folder: &Path, old: Connection) -> Result<Self, ReplaceError> {
         let path = folder.join(DATABASE_FILE);
         hold::hold(&old, &path)?;
+        // It is marked at the end, when the new one has its name.
+        journal::keep_in_memory(&old).map_err(StoreError::from)?;
         let draft = folder.join(format!("{DATABASE_FILE}.salvage"));
         for end in BESIDE {
             let stale = beside(&draft, end);

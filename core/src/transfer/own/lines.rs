@@ -22,8 +22,6 @@ use crate::transfer::{
 const LINE_BYTES_MAX: u64 = 16 << 20;
 /// Bytes of what stands before the records, at most; what is longer was laid out anew.
 const HEAD_BYTES_MAX: usize = 4 << 10;
-/// Records of a file laid out anew that are read ahead.
-const AHEAD_MAX: usize = 1;
 
 /// Where lines come from.
 enum Lines {
@@ -119,7 +117,9 @@ fn check(path: &Path, head: &Map<String, Json>) -> Result<(), OwnError> {
 
 /// What stands beside the records of a file that is laid out otherwise.
 fn beside_records(path: &Path) -> Result<Map<String, Json>, OwnError> {
-    match records::each(path, &mut |_| Ok(())).map_err(|error| failed(path, error))? {
+    match records::each(path, LINE_BYTES_MAX, &mut |_| Ok(()))
+        .map_err(|error| failed(path, error))?
+    {
         Shape::Member(head) => Ok(head),
         Shape::One(head) => {
             check(path, &head)?;
@@ -131,11 +131,12 @@ fn beside_records(path: &Path) -> Result<Map<String, Json>, OwnError> {
 
 /// Reads the records of a file that is laid out otherwise, each as a line, until nobody asks for more.
 fn laid_out(path: &Path) -> Receiver<Result<String, OwnError>> {
-    let (give, take) = mpsc::sync_channel(AHEAD_MAX);
+    // None is kept in between.
+    let (give, take) = mpsc::sync_channel(0);
     let path = path.to_owned();
     thread::spawn(move || {
         let stopped = || ImportError::Json { path: path.clone(), problem: "stopped".to_owned() };
-        let read = records::each(&path, &mut |record| {
+        let read = records::each(&path, LINE_BYTES_MAX, &mut |record| {
             give.send(Ok(record.to_string())).map_err(|_| stopped())
         });
         if let Err(error) = read {

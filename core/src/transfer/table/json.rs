@@ -34,7 +34,7 @@ fn each_object(path: &Path, are_lines: bool, visit: Visit<'_>) -> Result<(), Imp
     if are_lines {
         return each_line(path, visit);
     }
-    let shape = records::each(path, &mut |json| {
+    let shape = records::each(path, RECORD_BYTES_MAX, &mut |json| {
         visit(object_of(json).ok_or_else(|| wrong(path, "a list of objects was expected"))?)
     })?;
     if let Shape::One(object) = shape { visit(object) } else { Ok(()) }

@@ -53,21 +53,21 @@ pub(in crate::transfer) fn marks(json: &[u8]) -> usize {
 }
 
 /// What is left of what one record may have.
-#[derive(Default)]
 struct Left {
+    bytes_max: u64,
     bytes: Room,
     marks: Room,
 }
 
 impl Left {
     fn renew(&self) {
-        self.bytes.renew(RECORD_BYTES_MAX);
+        self.bytes.renew(self.bytes_max);
         self.marks.renew(RECORD_MARKS_MAX);
     }
 
     fn problem(&self) -> Option<String> {
         if self.bytes.is_used_up() {
-            return Some(format!("a record of it has more than {RECORD_BYTES_MAX} bytes"));
+            return Some(format!("a record of it has more than {} bytes", self.bytes_max));
         }
         self.marks.is_used_up().then(|| TOO_MANY_VALUES.to_owned())
     }
@@ -76,12 +76,13 @@ impl Left {
 /// What a record is that has more than [`RECORD_MARKS_MAX`].
 pub(in crate::transfer) const TOO_MANY_VALUES: &str = "a record of it has too many values";
 
-/// Visits each value of the list that a file is, or has as its member `records`.
+/// Visits each value of the list that a file is, or has as its member `records`; each has so many bytes at most.
 pub(in crate::transfer) fn each(
     path: &Path,
+    bytes_max: u64,
     visit: &mut dyn FnMut(Json) -> Result<(), ImportError>,
 ) -> Result<Shape, ImportError> {
-    let left = Left::default();
+    let left = Left { bytes_max, bytes: Room::default(), marks: Room::default() };
     left.renew();
     let mut failed = None;
     let file = Metered::weighing(Metered::new(open(path)?, &left.bytes), &left.marks, marks);

@@ -12,7 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::{
     json::{Columns, Rows},
-    records::{self, Shape},
+    records::{self, RECORD_BYTES_MAX, Shape},
 };
 use crate::transfer::error::ImportError;
 
@@ -47,7 +47,7 @@ pub(super) fn to_csv(
     let mut types = Types { taken: wanted.unwrap_or_default().to_owned(), ..Types::default() };
     let mut columns = Columns::default();
     let mut is_first = wanted.is_none();
-    let shape = records::each(path, &mut |record| {
+    let shape = records::each(path, RECORD_BYTES_MAX, &mut |record| {
         if std::mem::take(&mut is_first) {
             types.taken = type_of(&record).unwrap_or_default().to_owned();
         }
@@ -61,7 +61,7 @@ pub(super) fn to_csv(
     }
     let mut rows = Rows::begin(path, &columns)?;
     let mut again = types.clone();
-    records::each(path, &mut |record| {
+    records::each(path, RECORD_BYTES_MAX, &mut |record| {
         let found = gather(&record, &mut again).unwrap_or_default();
         found.iter().try_for_each(|row| rows.write(&columns, row))
     })?;

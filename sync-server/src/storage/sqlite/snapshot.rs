@@ -237,22 +237,22 @@ pub fn fold(folder: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// As [`fold`], of a database that gives its name to another; `false` if it cannot be read and stays as it is.
+/// As [`fold`], of a database that gives its name to another; what cannot be read stays as it is.
 ///
 /// # Errors
 ///
 /// As [`fold`], but for what cannot be read.
-pub fn retire(folder: &Path) -> Result<bool, StorageError> {
+pub fn retire(folder: &Path) -> Result<(), StorageError> {
     if !hold::begins_well(&folder.join(DATABASE_FILE)) {
-        return Ok(false);
+        return Ok(());
     }
     match fold(folder) {
         Err(StorageError::Torn { source, .. } | StorageError::Database { source, .. })
             if is_unreadable(&source) =>
         {
-            Ok(false)
+            Ok(())
         }
-        folded => folded.map(|()| true),
+        folded => folded,
     }
 }
 
