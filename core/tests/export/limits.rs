@@ -139,6 +139,10 @@ fn a_row_of_too_many_values_is_refused() {
     std::fs::write(&file, format!("{head},\n\"records\":[{long}]}}")).unwrap();
     let report = world.take_back(&file);
     assert_eq!((report.rows, report.rejected), (1, 1), "{report}");
+    // A file on one line, so short that it could be what stands before records.
+    std::fs::write(&file, format!("{head},\"records\":[{{\"id\":1}}]}}")).unwrap();
+    let report = world.take_back(&file);
+    assert_eq!((report.rows, report.rejected), (1, 1), "{report}");
     // Laid out anew, what is behind it cannot be told from it.
     std::fs::write(&file, format!("{head},\n\"records\":[{many}]}}")).unwrap();
     let error = take_back(&mut world.replica, &file, &mut |_| {}).unwrap_err();
