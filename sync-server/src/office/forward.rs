@@ -13,12 +13,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use outrider_core::{
-    crdt::{Action, Edit, EncodedChange, OpId, State, state::covers_op},
-    domain::{compose::Composer, merge::REDIRECT, record, values},
+    crdt::{Action, Clock, Edit, EncodedChange, OpId, State, rows::GONE, state::covers_op},
+    domain::{compose::Composer, merge::REDIRECT},
     ids::{ActorPrefix, DocumentId, Part, RecordId},
     schema::{Entity, Key, Kind, RowId, Schema},
     sync::frame::{Outcome, PushGroup},
     time::TimestampMs,
+    value::Value,
 };
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::{
     accept::{Applied, Desk},
-    storage::{AuditLine, Content, StorageError},
+    storage::{AuditLine, Content, Read, StorageError, StoredChange, StoredDocument},
 };
 
 /// Forwards what was applied to merged records.
@@ -59,12 +60,30 @@ pub(crate) fn forward(desk: &mut Desk<'_>) -> Result<(), StorageError> {
 /// What of a change goes on.
 struct Due {
     fields: Map<String, Json>,
-    /// What the merge took over: values that the other record has from this one.
-    noted: Map<String, Json>,
     /// The position of the merge.
     seen: u64,
-    /// The device that merged.
-    merger: ActorPrefix,
+    merge: Tap,
+}
+
+/// What was written at once: all of it is of one device and one time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Tap {
+    device: ActorPrefix,
+    made_at: TimestampMs,
+}
+
+impl Tap {
+    fn of(change: &StoredChange) -> Self {
+        Self { device: change.actor.prefix(), made_at: change.made_at }
+    }
+
+    /// Whether an operation of a document is of it.
+    fn wrote(self, read: &dyn Read, id: &DocumentId, op: OpId) -> Result<bool, StorageError> {
+        if op.actor.prefix() != self.device {
+            return Ok(false);
+        }
+        Ok(read.change_with_op(id, op)?.is_some_and(|change| Self::of(&change) == self))
+    }
 }
 
 /// What of a change goes on, and to which record.
@@ -96,39 +115,54 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     if is_known {
         return Ok(None);
     }
-    let own = |op: OpId| applied.change.change.ops_with_ids().any(|(id, _)| id == op);
-    let ops: Vec<(String, Action)> = match applied.id.part {
+    let own = |op: OpId| ops().any(|(id, _)| id == op);
+    let mut ops: Vec<(OpId, String, Action)> = match applied.id.part {
         // The merge itself: what it had not seen.
         Part::Main if own(redirect) => unseen(state, &merge.clock),
         // Whoever knew of the merge wrote to this half on purpose.
         Part::Main if covers_op(&applied.clock, redirect) => return Ok(None),
         Part::Main | Part::Restricted => {
-            let ops = applied.change.change.ops.iter();
-            ops.map(|op| (op.key.clone(), op.action.clone())).collect()
+            ops().map(|(id, op)| (id, op.key.clone(), op.action.clone())).collect()
         }
         Part::Text(_) => return Ok(None),
     };
+    if let Some(crossing) = merge_of(&*desk.tx, heir)? {
+        // What a merge the other way took over from the record that goes on, that has already, or somebody
+        // replaced it there.
+        let mut left = Vec::new();
+        for op in ops {
+            if !crossing.wrote(&*desk.tx, &applied.id, op.0)? {
+                left.push(op);
+            }
+        }
+        ops = left;
+    }
     let heirs = DocumentId { record: heir, part: applied.id.part.clone() };
     let theirs = match desk.tx.document(&heirs)?.map(|stored| stored.content) {
         Some(Content::Flat(state)) => state,
         Some(Content::Text(_)) | None => State::default(),
     };
     let fields = fields_of(entity, &applied.id.part, &theirs, &ops);
-    let noted = entity.field("merged").map(|field| field.ty.to_json(values::shown(field, state)));
-    let taken = noted.as_ref().and_then(|note| note.get("fields")?.as_object());
-    let after = |change: &Json| change.get(1).cloned().unwrap_or_default();
-    let noted = taken.into_iter().flatten().map(|(name, change)| (name.clone(), after(change)));
-    let merger = redirect.actor.prefix();
-    let due = Due { fields, noted: noted.collect(), seen: merge.position, merger };
+    let due = Due { fields, seen: merge.position, merge: Tap::of(&merge) };
     Ok((!due.fields.is_empty()).then_some((heir, due)))
 }
 
+/// The merge of a record into another, if it was merged.
+fn merge_of(read: &dyn Read, record: RecordId) -> Result<Option<Tap>, StorageError> {
+    let main = DocumentId { record, part: Part::Main };
+    let Some(StoredDocument { content: Content::Flat(state), .. }) = read.document(&main)? else {
+        return Ok(None);
+    };
+    let Some(leads) = state.register(REDIRECT) else { return Ok(None) };
+    Ok(read.change_with_op(&main, leads.winner.id)?.as_ref().map(Tap::of))
+}
+
 /// The operations of a state that are outside a clock.
-fn unseen(state: &State, clock: &outrider_core::crdt::Clock) -> Vec<(String, Action)> {
+fn unseen(state: &State, clock: &Clock) -> Vec<(OpId, String, Action)> {
     let keys = state.keys.iter();
     let ops = keys.flat_map(|(key, ops)| ops.iter().map(move |op| (key, op)));
     ops.filter(|(_, op)| !covers_op(clock, op.id))
-        .map(|(key, op)| (key.clone(), Action::Put(op.value.clone())))
+        .map(|(key, op)| (op.id, key.clone(), Action::Put(op.value.clone())))
         .collect()
 }
 
@@ -137,11 +171,11 @@ fn fields_of(
     entity: &Entity,
     part: &Part,
     theirs: &State,
-    ops: &[(String, Action)],
+    ops: &[(OpId, String, Action)],
 ) -> Map<String, Json> {
     let mut fields = Map::new();
     let mut cells: BTreeMap<(String, String), Map<String, Json>> = BTreeMap::new();
-    for (key, action) in ops {
+    for (_, key, action) in ops {
         match entity.parse_key(part, key) {
             Ok(Key::Register(field)) if field.kind == Kind::Register && !field.by_program => {
                 let json = match action {
@@ -203,13 +237,13 @@ fn push(change: &mut Json, way: &str, item: Json) {
 fn draws(
     desk: &Desk<'_>,
     heir: RecordId,
-    Due { fields, noted, .. }: &Due,
+    Due { fields, merge, .. }: &Due,
     seen: Option<u64>,
     cause: &EncodedChange,
 ) -> Result<Draws, OfficeError> {
     let mut hash = Sha256::new();
     hash.update(cause.hash.0);
-    hash.update(json!([fields, noted]).to_string());
+    hash.update(json!([fields, merge.device.to_string(), merge.made_at]).to_string());
     for part in [Part::Main, Part::Restricted] {
         let id = DocumentId { record: heir, part };
         let base = flat_at(&*desk.tx, &id, seen)?.unwrap_or_default();
@@ -231,7 +265,7 @@ fn write(
     cause: &EncodedChange,
     made_at: TimestampMs,
 ) -> Result<bool, OfficeError> {
-    let Due { fields, noted, seen, merger } = due;
+    let Due { fields, seen, merge } = due;
     // The merge may be of this very transaction: then the record is as it is now.
     let seen = (*seen <= desk.tx.position()?).then_some(*seen);
     let draws = Arc::new(draws(desk, heir, due, seen, cause)?);
@@ -243,7 +277,6 @@ fn write(
         author_in(&mut *desk.tx, &writer.user, writer.user_record, draws, now_ms)?
     };
     let mut base = Base::load(&*desk.tx, heir, seen, &author)?;
-    let shown = record::to_json(base.entity, heir, &base.documents);
     let fields = super::edit::without_shown(&base, heir, fields);
     let plan = Composer {
         entity: base.entity,
@@ -264,21 +297,13 @@ fn write(
         if edits.is_empty() {
             continue;
         }
-        for edit in &edits {
-            let field =
-                base.entity.field(&edit.key).filter(|field| shown.get(&field.name).is_some());
-            let Some(field) = field else { continue };
-            // What the other record says by itself the author did not mean: both values stay. Only what
-            // the merge took over is what the author saw.
-            if let Some(ops) = document.state.keys.get_mut(&edit.key) {
-                let taken = noted.get(&edit.key);
-                ops.retain(|op| {
-                    op.id.actor.prefix() == *merger && taken == Some(&field.ty.to_json(&op.value))
-                });
-            }
-        }
-        document.state.keys.retain(|_, ops| !ops.is_empty());
         let id = DocumentId { record: heir, part };
+        keep_taken(&*desk.tx, &id, *merge, &mut document.state, &edits)?;
+        let left = |edit| of_what_is_left(base.entity, &id.part, &document.state, edit);
+        let edits: Vec<Edit> = edits.into_iter().filter_map(left).collect();
+        if edits.is_empty() {
+            continue;
+        }
         changes.push(flat_change(id, base.entity, document, edits, made_at)?);
     }
     if changes.is_empty() {
@@ -287,6 +312,45 @@ fn write(
     let answers = desk.forward_as(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
     let is_taken = answers.iter().all(|answer| answer.outcome == Outcome::Applied);
     if is_taken { Ok(true) } else { Err(OfficeError::TooLarge) }
+}
+
+/// Keeps, of what stands where something is written, what the merge took over: that the author had in front of
+/// them. What the other record says by itself stays beside it, whoever wrote it. What says nothing is filled.
+fn keep_taken(
+    read: &dyn Read,
+    id: &DocumentId,
+    merge: Tap,
+    state: &mut State,
+    edits: &[Edit],
+) -> Result<(), StorageError> {
+    for (key, ops) in &mut state.keys {
+        // The removal of a row is of all its cells.
+        let is_written = |edit: &Edit| {
+            let row = edit.key.strip_suffix(GONE).filter(|row| row.ends_with('/'));
+            edit.key == *key || row.is_some_and(|row| key.starts_with(row))
+        };
+        if !edits.iter().any(is_written) {
+            continue;
+        }
+        let mut kept = Vec::new();
+        for op in ops.drain(..) {
+            if op.value == Value::Null || merge.wrote(read, id, op.id)? {
+                kept.push(op);
+            }
+        }
+        *ops = kept;
+    }
+    state.keys.retain(|_, ops| !ops.is_empty());
+    Ok(())
+}
+
+/// An edit of what is left: a removal removes that alone, and of nothing it is none.
+fn of_what_is_left(entity: &Entity, part: &Part, state: &State, edit: Edit) -> Option<Edit> {
+    if let Ok(Key::RowGone { field, row }) = entity.parse_key(part, &edit.key) {
+        return state.delete_row(&field.name, &row.to_string());
+    }
+    let is_of_nothing = edit.action == Action::Delete && state.survivors(&edit.key).is_empty();
+    (!is_of_nothing).then_some(edit)
 }
 
 /// Whether that alone stands there already, as when two merges crossed: whoever wrote it first goes on to have

@@ -6,14 +6,18 @@
 //! its place: only those may it replace. The characters of long texts are unique and traced one
 //! by one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use outrider_core::{
     crdt::{
         self, Action, Clock, EncodedChange, OpId, TextDocument,
         rows::{GONE, op_ids_from_text},
     },
-    ids::{ActorId, ActorPrefix, ChangeHash, DocumentId},
+    domain::merge::REDIRECT,
+    ids::{ActorId, ActorPrefix, ChangeHash, DocumentId, RecordId},
     replica::Replica,
     schema::Kind,
     store::{document, inbox, outbox},
@@ -53,6 +57,10 @@ pub(crate) struct Edit {
     pub(crate) is_copied: bool,
     /// No user made it: a device wrote anew what a server had lost, and what waited there with it.
     pub(crate) is_anew: bool,
+    /// No user made it: the server wrote what goes on from a record that was merged.
+    pub(crate) is_forwarded: bool,
+    /// The device that made it.
+    device: String,
 }
 
 /// The characters of one long text.
@@ -66,6 +74,8 @@ pub(crate) struct Letters {
     pub(crate) gone: BTreeSet<char>,
     /// Those that waited while their phone was copied: each copy sends them, and may have to write them anew.
     pub(crate) copied: BTreeSet<char>,
+    /// On which phone each was typed, in which edit.
+    typed: BTreeMap<char, (String, u32)>,
 }
 
 /// Everything that users were promised.
@@ -152,6 +162,41 @@ impl Ledger {
         Ok(())
     }
 
+    /// Takes note of a change that the server wrote by itself: what goes on to the record into which another was
+    /// merged. Whatever it says to replace, its author saw the other record, and what the merge took over from that.
+    pub(crate) fn note_forwarded(
+        &mut self,
+        document: &DocumentId,
+        entity: &str,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        let name = (document.clone(), number_of(crdt::decode(bytes)?.change.time_ms));
+        let is_new = !self.edits.contains_key(&name);
+        self.note_office(document, entity, bytes)?;
+        let edit = if is_new { self.edits.remove(&name) } else { None };
+        let Some(mut edit) = edit else { return Ok(()) };
+        let halves: BTreeSet<RecordId> = self
+            .edits
+            .keys()
+            .filter(|(id, number)| *number == name.1 && id.record != document.record)
+            .map(|(id, _)| id.record)
+            .collect();
+        let of_halves = || self.edits.iter().filter(|((id, _), _)| halves.contains(&id.record));
+        for (key, wrote) in &mut edit.wrote {
+            let row = key.strip_suffix(GONE).filter(|row| row.ends_with('/'));
+            let is_same = |other: &String| {
+                other == key || other == REDIRECT || row.is_some_and(|row| other.starts_with(row))
+            };
+            let before = of_halves().filter(|(_, half)| half.wrote.keys().any(is_same));
+            let before: BTreeSet<u32> = before.map(|((_, number), _)| *number).collect();
+            wrote.seen.retain(|number| before.contains(number));
+            wrote.cells.retain(|number| before.contains(number));
+        }
+        edit.is_forwarded = true;
+        self.edits.insert(name, edit);
+        Ok(())
+    }
+
     fn note_number(&mut self, document: &DocumentId, encoded: &EncodedChange) {
         let name = (document.clone(), encoded.change.actor, encoded.change.seq);
         self.note_name(name, encoded.hash);
@@ -221,7 +266,9 @@ impl Ledger {
             self.authors.insert(encoded.change.actor.prefix());
         }
         let is_anew = !self.is_editing && self.authors.contains(&encoded.change.actor.prefix());
-        self.edits.entry(name).or_insert_with(|| Edit { wrote, is_anew, ..Edit::default() });
+        let device = device.to_owned();
+        let edit = || Edit { wrote, is_anew, device, ..Edit::default() };
+        self.edits.entry(name).or_insert_with(edit);
     }
 
     /// The edits that an operation is, as a device has it.
@@ -261,13 +308,27 @@ impl Ledger {
         })
     }
 
-    /// Takes note of a text as a device had it before and after an edit.
+    /// Takes note of a text as its author had it before and after an edit.
     pub(crate) fn note_text(&mut self, document: &DocumentId, before: &str, after: &str) {
         let (before, after): (BTreeSet<char>, BTreeSet<char>) =
             (before.chars().collect(), after.chars().collect());
         let letters = self.letters.entry(document.clone()).or_default();
         letters.inserted.extend(after.difference(&before));
         letters.deleted.extend(before.difference(&after));
+    }
+
+    /// As [`note_text`](Self::note_text), of an edit on a phone.
+    pub(crate) fn note_typed(
+        &mut self,
+        (device, number): (&str, u32),
+        document: &DocumentId,
+        before: &str,
+        after: &str,
+    ) {
+        self.note_text(document, before, after);
+        let typed = after.chars().filter(|letter| !before.contains(*letter));
+        let by = typed.map(|letter| (letter, (device.to_owned(), number)));
+        self.letters.entry(document.clone()).or_default().typed.extend(by);
     }
 
     /// Takes over what a device's inbox says was refused.
@@ -302,7 +363,7 @@ impl Ledger {
         let conn = replica.store().conn();
         for own in outbox::waiting(conn, 0, usize::MAX)? {
             if !own.document.part.is_flat() {
-                let letters = waiting_letters(conn, &own.document)?;
+                let letters = waiting_letters(conn, &own.document)?.unwrap_or_default();
                 self.letters.entry(own.document).or_default().copied.extend(letters);
             } else if let Some(edit) = self.edits.get_mut(&(own.document, number_of(own.made_at))) {
                 edit.is_copied = true;
@@ -324,22 +385,50 @@ impl Ledger {
         self.own_ops.retain(|(holder, ..), (number, _)| holder != device || *number < next_edit);
         let conn = replica.store().conn();
         let mut texts = BTreeSet::new();
+        let mut anew = Vec::new();
         for own in outbox::waiting(conn, 0, usize::MAX)? {
             if !own.document.part.is_flat() {
                 texts.insert(own.document);
                 continue;
             }
             let number = number_of(own.made_at);
-            let edit = self.edits.get_mut(&(own.document, number));
+            let edit = self.edits.get_mut(&(own.document.clone(), number));
             if let Some(edit) = edit.filter(|_| number >= next_edit) {
                 edit.is_gone = true;
+                if edit.is_anew {
+                    anew.push((own.document, number));
+                }
             }
         }
+        for (id, number) in anew {
+            self.note_end_of_anew(&id, next_edit..number, device);
+        }
         for id in texts {
-            let gone = waiting_letters(conn, &id)?;
-            self.letters.entry(id).or_default().gone.extend(gone);
+            let waiting = waiting_letters(conn, &id)?;
+            let letters = self.letters.entry(id).or_default();
+            match waiting {
+                Some(gone) => letters.gone.extend(gone),
+                None => {
+                    let is_gone =
+                        |(of, number): &(String, u32)| of == device && *number >= next_edit;
+                    let typed = letters.typed.iter().filter(|(_, by)| is_gone(by));
+                    letters.gone.extend(typed.map(|(letter, _)| *letter));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// What was written anew went with a phone: what waited there was a part of that.
+    fn note_end_of_anew(&mut self, id: &DocumentId, before: Range<u32>, device: &str) {
+        let anew = self.edits.get(&(id.clone(), before.end));
+        let keys: BTreeSet<String> =
+            anew.into_iter().flat_map(|edit| edit.wrote.keys().cloned()).collect();
+        let of = (id.clone(), before.start)..(id.clone(), before.end);
+        for (_, edit) in self.edits.range_mut(of) {
+            let is_part = edit.wrote.keys().all(|key| keys.contains(key));
+            edit.is_gone |= edit.device == device && is_part;
+        }
     }
 
     /// The edits of `key` that the author of an edit had in front of them, and what those had
@@ -356,18 +445,18 @@ impl Ledger {
     }
 }
 
-/// The letters of a text that a device shows and the server has not confirmed. Of a text that has rotted nobody
-/// can say what it showed: its letters are the ledger's already.
-fn waiting_letters(conn: &Connection, id: &DocumentId) -> Result<BTreeSet<char>, Failure> {
+/// The letters of a text that a device shows and the server has not confirmed; `None` of a text that has rotted:
+/// nobody can say what it showed.
+fn waiting_letters(conn: &Connection, id: &DocumentId) -> Result<Option<BTreeSet<char>>, Failure> {
     let stored = match document::load(conn, id) {
-        Err(error) if error.is_damage() => return Ok(BTreeSet::new()),
+        Err(error) if error.is_damage() => return Ok(None),
         loaded => loaded?,
     };
-    let Some(stored) = stored else { return Ok(BTreeSet::new()) };
+    let Some(stored) = stored else { return Ok(Some(BTreeSet::new())) };
     let shown = TextDocument::load(&stored.state)?.text()?;
     let confirmed = match &stored.confirmed {
         Some(confirmed) => TextDocument::load(confirmed)?.text()?,
         None => shown.clone(),
     };
-    Ok(shown.chars().filter(|letter| !confirmed.contains(*letter)).collect())
+    Ok(Some(shown.chars().filter(|letter| !confirmed.contains(*letter)).collect()))
 }

@@ -164,7 +164,7 @@ impl Desk<'_> {
         for field in entity.texts() {
             let Some(text) = fields.get(&field.name).and_then(Json::as_str) else { continue };
             let document = DocumentId { record, part: Part::Text(field.name.clone()) };
-            self.ledger.note_text(&document, "", text);
+            self.ledger.note_typed((&self.device.name, self.number), &document, "", text);
         }
     }
 
@@ -237,7 +237,7 @@ impl Desk<'_> {
             self.ledger.note_text(&document, &before, &kept);
             return Err(error.into());
         }
-        self.ledger.note_text(&document, &before, &after);
+        self.ledger.note_typed((&self.device.name, self.number), &document, &before, &after);
         Ok(format!("edits {field} of {record}"))
     }
 

@@ -195,7 +195,9 @@ impl Place<'_> {
                     let written = self.history.versions.get(&(*by, key.to_owned()));
                     let is_twice = written.is_some_and(|written| written.len() > 1);
                     self.history.cleared.contains(&version)
-                        && edit.is_some_and(|edit| is_twice || !edit.wrote.contains_key(key))
+                        && edit.is_some_and(|edit| {
+                            is_twice || edit.is_forwarded || !edit.wrote.contains_key(key)
+                        })
                 };
                 let blind = by.iter().find(|by| {
                     **by != self.number

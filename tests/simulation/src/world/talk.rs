@@ -181,7 +181,7 @@ impl World {
                 let id = DocumentId { record: RecordId::from_bytes(row.get(1)?), part };
                 let (entity, bytes): (String, Vec<u8>) = (row.get(3)?, row.get(4)?);
                 if !self.erased.contains(&id.record) {
-                    self.ledger.note_office(&id, &entity, &bytes)?;
+                    self.ledger.note_forwarded(&id, &entity, &bytes)?;
                 }
             }
         }
