@@ -255,10 +255,28 @@ fn a_member_that_is_removed_elsewhere_stays_where_the_survivor_had_it_by_itself(
         world.sync(&mut ben);
         anna.replica.merge(loser, survivor, &none()).unwrap();
         world.sync(&mut anna);
-        ben.update(loser, json!({ "tags": { "remove": ["vip"] } }));
+        ben.update(loser, json!({ "tags": { "remove": ["vip"] }, "website": "https://b.example" }));
         let seen = agree(&world, [&mut anna, &mut ben], survivor);
         assert_eq!(seen.get("tags"), is_own.then(|| json!(["vip"])).as_ref());
+        assert_eq!(seen["website"], "https://b.example", "what else was written goes on");
     }
+}
+
+#[test]
+fn a_field_that_was_emptied_in_the_survivor_takes_what_is_written_elsewhere() {
+    let (world, mut anna, mut ben, loser, survivor) = world();
+    let wang = world.author("wang");
+    world.update(&wang, loser, json!({ "phone": null }), None).unwrap();
+    world.update(&wang, survivor, json!({ "phone": "220" }), None).unwrap();
+    world.update(&wang, survivor, json!({ "phone": null }), None).unwrap();
+    world.sync(&mut anna);
+    world.sync(&mut ben);
+    anna.replica.merge(loser, survivor, &none()).unwrap();
+    world.sync(&mut anna);
+    ben.update(loser, json!({ "phone": "111" }));
+    let seen = agree(&world, [&mut anna, &mut ben], survivor);
+    assert_eq!(seen["phone"], "111");
+    assert_eq!(world.values(survivor, "phone"), ["111"]);
 }
 
 /// Gives a customer a number and a website; the key under which the number stands.
