@@ -298,7 +298,7 @@ fn write(
             continue;
         }
         let id = DocumentId { record: heir, part };
-        keep_taken(&*desk.tx, &id, *merge, &mut document.state, &edits)?;
+        keep_taken(&*desk.tx, (&id, base.entity), *merge, &mut document.state, &edits)?;
         let left = |edit| of_what_is_left(base.entity, &id.part, &document.state, edit);
         let edits: Vec<Edit> = edits.into_iter().filter_map(left).collect();
         if edits.is_empty() {
@@ -318,18 +318,21 @@ fn write(
 /// them. What the other record says by itself stays beside it, whoever wrote it. What says nothing is filled.
 fn keep_taken(
     read: &dyn Read,
-    id: &DocumentId,
+    (id, entity): (&DocumentId, &Entity),
     merge: Tap,
     state: &mut State,
     edits: &[Edit],
 ) -> Result<(), StorageError> {
+    let is_removal = |key: &str| matches!(entity.parse_key(&id.part, key), Ok(Key::RowGone { .. }));
+    // The removal of a row is of all its cells.
+    let rows: Vec<&str> = edits
+        .iter()
+        .filter(|edit| is_removal(&edit.key))
+        .filter_map(|edit| edit.key.strip_suffix(GONE))
+        .collect();
     for (key, ops) in &mut state.keys {
-        // The removal of a row is of all its cells.
-        let is_written = |edit: &Edit| {
-            let row = edit.key.strip_suffix(GONE).filter(|row| row.ends_with('/'));
-            edit.key == *key || row.is_some_and(|row| key.starts_with(row))
-        };
-        if !edits.iter().any(is_written) {
+        let is_written = edits.iter().any(|edit| edit.key == *key);
+        if !is_written && !rows.iter().any(|row| key.starts_with(row)) {
             continue;
         }
         let mut kept = Vec::new();
