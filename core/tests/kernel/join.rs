@@ -1,5 +1,7 @@
 //! Joins and bytes of states: laws, limits, and bytes that nobody wrote.
 
+use std::cell::Cell;
+
 use outrider_core::{
     crdt::{
         Delta, DeltaOutcome, OpId, State,
@@ -229,10 +231,11 @@ fn damage(dice: &mut Dice, bytes: &mut Vec<u8>) {
 
 #[test]
 fn damaged_bytes_do_not_panic_and_what_is_read_is_a_state() {
-    let read = std::cell::Cell::new(0);
+    let (tried, read) = (Cell::new(0), Cell::new(0));
     cases(1_000, |dice| {
         let states = states(dice);
         for _ in 0..100 {
+            tried.set(tried.get() + 1);
             let mut bytes = dice.pick(&states).to_bytes();
             damage(dice, &mut bytes);
             let Ok(mut state) = State::from_bytes(&bytes) else { continue };
@@ -246,7 +249,8 @@ fn damaged_bytes_do_not_panic_and_what_is_read_is_a_state() {
             let _ = (state.rows("lines"), state.archival(), state.counter("visits"));
         }
     });
-    assert!(read.get() > 1_000, "only {} were read", read.get());
+    let (tried, read) = (tried.get(), read.get());
+    assert!(read > tried / 100, "only {read} of {tried} were read");
 }
 
 #[test]

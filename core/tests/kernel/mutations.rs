@@ -1,6 +1,6 @@
 //! Honest changes with one thing changed: whatever the gate lets through is sound.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use automerge::Automerge;
 use outrider_core::crdt::{Action, Change, EncodedChange, OpId, decode, encode, gate::Verdict};
@@ -50,11 +50,12 @@ fn mutate(dice: &mut Dice, change: &mut Change, server: &Server) {
 
 #[test]
 fn what_passes_out_of_seventy_thousand_mutated_changes_is_sound() {
-    let passed = std::cell::Cell::new(0);
+    let (tried, passed) = (Cell::new(0), Cell::new(0));
     cases(2_500, |dice| {
         let mut peers: Vec<Peer> = (0..5).map(|n| Peer::new(actor(n, 0))).collect();
         let mut server = Server::default();
         for _ in 0..30 {
+            tried.set(tried.get() + 1);
             let (at, from) = (dice.below(5), dice.below(5));
             let other = peers[from].state.clone();
             peers[at].state.join(&other);
@@ -81,8 +82,8 @@ fn what_passes_out_of_seventy_thousand_mutated_changes_is_sound() {
         }
         check_everywhere(dice, &server);
     });
-    eprintln!("{} changes passed", passed.get());
-    assert!(passed.get() > 20_000);
+    let (tried, passed) = (tried.get(), passed.get());
+    assert!(passed > tried / 4, "only {passed} of {tried} passed");
 }
 
 /// What a peer writes next, and the peer after it; none if its last change was not let through.
