@@ -2,28 +2,34 @@
 //!
 //! A device that does not know of a merge edits the record that it has. The change is accepted
 //! where it was written, and its fields are written to the surviving record in the same
-//! transaction, on that record as it was when the two were merged: a colleague's newer value there
-//! becomes a conflict, nothing vanishes. What was written before the merge but not seen by whoever
-//! merged goes the same way, when the merge arrives. The author is the person who made the edit,
-//! the time that of the edit.
+//! transaction, on that record as it was when the two were merged. There it replaces what the merge
+//! took over, and nothing else: a colleague's value becomes a conflict, nothing vanishes. What was
+//! written before the merge but not seen by whoever merged goes the same way, when the merge
+//! arrives. The author is the person who made the edit, the time that of the edit.
 //!
 //! A change is forwarded when it is applied, and it is applied once; so forwarding needs no memory
 //! of its own. Counters, logs and long texts stay in their half, where they are read.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod fields;
+mod taken;
+
+use std::sync::Arc;
 
 use outrider_core::{
-    crdt::{Action, Clock, Edit, EncodedChange, OpId, State, rows::GONE, state::covers_op},
+    crdt::{Action, Clock, Edit, EncodedChange, OpId, State, state::covers_op},
     domain::{compose::Composer, merge::REDIRECT},
-    ids::{ActorPrefix, DocumentId, Part, RecordId},
-    schema::{Entity, Key, Kind, RowId, Schema},
+    ids::{DocumentId, Part, RecordId},
+    schema::{RowId, Schema},
     sync::frame::{Outcome, PushGroup},
     time::TimestampMs,
-    value::Value,
 };
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use self::{
+    fields::{Written, fields_of},
+    taken::{Tap, is_said, keep_taken, merge_of, of_what_is_left},
+};
 use super::{
     Author, Draws, OfficeError,
     author::author_in,
@@ -32,7 +38,7 @@ use super::{
 };
 use crate::{
     accept::{Applied, Desk},
-    storage::{AuditLine, Content, Read, StorageError, StoredChange, StoredDocument},
+    storage::{AuditLine, Content, StorageError},
 };
 
 /// Forwards what was applied to merged records.
@@ -65,27 +71,6 @@ struct Due {
     merge: Tap,
 }
 
-/// What was written at once: all of it is of one device and one time.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Tap {
-    device: ActorPrefix,
-    made_at: TimestampMs,
-}
-
-impl Tap {
-    fn of(change: &StoredChange) -> Self {
-        Self { device: change.actor.prefix(), made_at: change.made_at }
-    }
-
-    /// Whether an operation of a document is of it.
-    fn wrote(self, read: &dyn Read, id: &DocumentId, op: OpId) -> Result<bool, StorageError> {
-        if op.actor.prefix() != self.device {
-            return Ok(false);
-        }
-        Ok(read.change_with_op(id, op)?.is_some_and(|change| Self::of(&change) == self))
-    }
-}
-
 /// What of a change goes on, and to which record.
 fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, StorageError> {
     let record = applied.id.record;
@@ -116,7 +101,7 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
         return Ok(None);
     }
     let own = |op: OpId| ops().any(|(id, _)| id == op);
-    let mut ops: Vec<(OpId, String, Action)> = match applied.id.part {
+    let mut ops: Vec<Written> = match applied.id.part {
         // The merge itself: what it had not seen.
         Part::Main if own(redirect) => unseen(state, &merge.clock),
         // Whoever knew of the merge wrote to this half on purpose.
@@ -147,88 +132,13 @@ fn due(desk: &Desk<'_>, applied: &Applied) -> Result<Option<(RecordId, Due)>, St
     Ok((!due.fields.is_empty()).then_some((heir, due)))
 }
 
-/// The merge of a record into another, if it was merged.
-fn merge_of(read: &dyn Read, record: RecordId) -> Result<Option<Tap>, StorageError> {
-    let main = DocumentId { record, part: Part::Main };
-    let Some(StoredDocument { content: Content::Flat(state), .. }) = read.document(&main)? else {
-        return Ok(None);
-    };
-    let Some(leads) = state.register(REDIRECT) else { return Ok(None) };
-    Ok(read.change_with_op(&main, leads.winner.id)?.as_ref().map(Tap::of))
-}
-
 /// The operations of a state that are outside a clock.
-fn unseen(state: &State, clock: &Clock) -> Vec<(OpId, String, Action)> {
+fn unseen(state: &State, clock: &Clock) -> Vec<Written> {
     let keys = state.keys.iter();
     let ops = keys.flat_map(|(key, ops)| ops.iter().map(move |op| (key, op)));
     ops.filter(|(_, op)| !covers_op(clock, op.id))
         .map(|(key, op)| (op.id, key.clone(), Action::Put(op.value.clone())))
         .collect()
-}
-
-/// Operations of one record as fields that another takes.
-fn fields_of(
-    entity: &Entity,
-    part: &Part,
-    theirs: &State,
-    ops: &[(OpId, String, Action)],
-) -> Map<String, Json> {
-    let mut fields = Map::new();
-    let mut cells: BTreeMap<(String, String), Map<String, Json>> = BTreeMap::new();
-    for (_, key, action) in ops {
-        match entity.parse_key(part, key) {
-            Ok(Key::Register(field)) if field.kind == Kind::Register && !field.by_program => {
-                let json = match action {
-                    Action::Put(value) => field.ty.to_json(value),
-                    Action::Delete => Json::Null,
-                };
-                fields.insert(field.name.clone(), json);
-            }
-            Ok(Key::Member { field, .. }) => {
-                let way = if matches!(action, Action::Put(_)) { "add" } else { "remove" };
-                let member = key.split_once('/').map_or("", |(_, member)| member);
-                let member = member.replace("%2F", "/").replace("%2f", "/").replace("%25", "%");
-                let change = fields.entry(field.name.clone()).or_insert_with(|| json!({}));
-                push(change, way, member.into());
-            }
-            Ok(Key::Cell { field, row, column }) => {
-                if let Action::Put(value) = action {
-                    let cells = cells.entry((field.name.clone(), row.to_string())).or_default();
-                    cells.insert(column.name.clone(), column.ty.to_json(value));
-                }
-            }
-            Ok(Key::RowGone { field, row }) => {
-                let id = row.to_string();
-                if theirs.rows(&field.name).iter().any(|row| row.id == id) {
-                    let change = fields.entry(field.name.clone()).or_insert_with(|| json!({}));
-                    push(change, "remove", id.into());
-                }
-            }
-            Ok(Key::Register(_) | Key::Counter { .. } | Key::Entry { .. }) | Err(_) => {}
-        }
-    }
-    for ((field, row), mut cells) in cells {
-        let is_there = theirs.rows(&field).iter().any(|known| known.id == row);
-        let change = fields.entry(field).or_insert_with(|| json!({}));
-        if is_there {
-            let Json::Object(change) = change else { continue };
-            if let Json::Object(edited) = change.entry("edit").or_insert_with(|| json!({})) {
-                edited.insert(row, Json::Object(cells));
-            }
-        } else {
-            cells.insert("id".to_owned(), row.into());
-            push(change, "add", Json::Object(cells));
-        }
-    }
-    fields
-}
-
-/// Adds an item to a list of a change of a set or of rows.
-fn push(change: &mut Json, way: &str, item: Json) {
-    let Json::Object(change) = change else { return };
-    if let Json::Array(items) = change.entry(way).or_insert_with(|| json!([])) {
-        items.push(item);
-    }
 }
 
 /// Draws that follow from the change and from all that decides what is written of it: a simulation can be
@@ -312,55 +222,4 @@ fn write(
     let answers = desk.forward_as(author.device, |desk| desk.take_group(&PushGroup { changes }))?;
     let is_taken = answers.iter().all(|answer| answer.outcome == Outcome::Applied);
     if is_taken { Ok(true) } else { Err(OfficeError::TooLarge) }
-}
-
-/// Keeps, of what stands where something is written, what the merge took over: that the author had in front of
-/// them. What the other record says by itself stays beside it, whoever wrote it. What says nothing is filled.
-fn keep_taken(
-    read: &dyn Read,
-    (id, entity): (&DocumentId, &Entity),
-    merge: Tap,
-    state: &mut State,
-    edits: &[Edit],
-) -> Result<(), StorageError> {
-    let is_removal = |key: &str| matches!(entity.parse_key(&id.part, key), Ok(Key::RowGone { .. }));
-    // The removal of a row is of all its cells.
-    let rows: Vec<&str> = edits
-        .iter()
-        .filter(|edit| is_removal(&edit.key))
-        .filter_map(|edit| edit.key.strip_suffix(GONE))
-        .collect();
-    for (key, ops) in &mut state.keys {
-        let is_written = edits.iter().any(|edit| edit.key == *key);
-        if !is_written && !rows.iter().any(|row| key.starts_with(row)) {
-            continue;
-        }
-        let mut kept = Vec::new();
-        for op in ops.drain(..) {
-            if op.value == Value::Null || merge.wrote(read, id, op.id)? {
-                kept.push(op);
-            }
-        }
-        *ops = kept;
-    }
-    state.keys.retain(|_, ops| !ops.is_empty());
-    Ok(())
-}
-
-/// An edit of what is left: a removal removes that alone, and of nothing it is none.
-fn of_what_is_left(entity: &Entity, part: &Part, state: &State, edit: Edit) -> Option<Edit> {
-    if let Ok(Key::RowGone { field, row }) = entity.parse_key(part, &edit.key) {
-        return state.delete_row(&field.name, &row.to_string());
-    }
-    let is_of_nothing = edit.action == Action::Delete && state.survivors(&edit.key).is_empty();
-    (!is_of_nothing).then_some(edit)
-}
-
-/// Whether that alone stands there already, as when two merges crossed: whoever wrote it first goes on to have
-/// written it.
-fn is_said(state: &State, edit: &Edit) -> bool {
-    match (&edit.action, state.survivors(&edit.key)) {
-        (Action::Put(value), [only]) => only.value == *value,
-        _ => false,
-    }
 }
