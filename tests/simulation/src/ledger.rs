@@ -6,24 +6,22 @@
 //! its place: only those may it replace. The characters of long texts are unique and traced one
 //! by one.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::Range,
-};
+mod forwarded;
+mod phones;
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use outrider_core::{
     crdt::{
-        self, Action, Clock, EncodedChange, OpId, TextDocument,
+        self, Action, Clock, EncodedChange, OpId,
         rows::{GONE, op_ids_from_text},
     },
-    domain::merge::REDIRECT,
-    ids::{ActorId, ActorPrefix, ChangeHash, DocumentId, RecordId},
+    ids::{ActorId, ActorPrefix, ChangeHash, DocumentId},
     replica::Replica,
     schema::Kind,
-    store::{document, inbox, outbox},
+    store::{inbox, outbox},
     value::Value,
 };
-use rusqlite::Connection;
 
 use crate::{Failure, device::number_of, versions::newest};
 
@@ -162,41 +160,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes note of a change that the server wrote by itself: what goes on to the record into which another was
-    /// merged. Whatever it says to replace, its author saw the other record, and what the merge took over from that.
-    pub(crate) fn note_forwarded(
-        &mut self,
-        document: &DocumentId,
-        entity: &str,
-        bytes: &[u8],
-    ) -> Result<(), Failure> {
-        let name = (document.clone(), number_of(crdt::decode(bytes)?.change.time_ms));
-        let is_new = !self.edits.contains_key(&name);
-        self.note_office(document, entity, bytes)?;
-        let edit = if is_new { self.edits.remove(&name) } else { None };
-        let Some(mut edit) = edit else { return Ok(()) };
-        let halves: BTreeSet<RecordId> = self
-            .edits
-            .keys()
-            .filter(|(id, number)| *number == name.1 && id.record != document.record)
-            .map(|(id, _)| id.record)
-            .collect();
-        let of_halves = || self.edits.iter().filter(|((id, _), _)| halves.contains(&id.record));
-        for (key, wrote) in &mut edit.wrote {
-            let row = key.strip_suffix(GONE).filter(|row| row.ends_with('/'));
-            let is_same = |other: &String| {
-                other == key || other == REDIRECT || row.is_some_and(|row| other.starts_with(row))
-            };
-            let before = of_halves().filter(|(_, half)| half.wrote.keys().any(is_same));
-            let before: BTreeSet<u32> = before.map(|((_, number), _)| *number).collect();
-            wrote.seen.retain(|number| before.contains(number));
-            wrote.cells.retain(|number| before.contains(number));
-        }
-        edit.is_forwarded = true;
-        self.edits.insert(name, edit);
-        Ok(())
-    }
-
     fn note_number(&mut self, document: &DocumentId, encoded: &EncodedChange) {
         let name = (document.clone(), encoded.change.actor, encoded.change.seq);
         self.note_name(name, encoded.hash);
@@ -267,8 +230,18 @@ impl Ledger {
         }
         let is_anew = !self.is_editing && self.authors.contains(&encoded.change.actor.prefix());
         let device = device.to_owned();
-        let edit = || Edit { wrote, is_anew, device, ..Edit::default() };
-        self.edits.entry(name).or_insert_with(edit);
+        match self.edits.entry(name) {
+            // What a server lost is written anew at one time: its values, and in another change what was removed.
+            Entry::Occupied(mut edit) if is_anew && edit.get().is_anew => {
+                for (key, wrote) in wrote {
+                    edit.get_mut().wrote.entry(key).or_insert(wrote);
+                }
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(edit) => {
+                edit.insert(Edit { wrote, is_anew, device, ..Edit::default() });
+            }
+        }
     }
 
     /// The edits that an operation is, as a device has it.
@@ -358,79 +331,6 @@ impl Ledger {
         Ok(())
     }
 
-    /// A device is being copied.
-    pub(crate) fn note_copy(&mut self, replica: &Replica) -> Result<(), Failure> {
-        let conn = replica.store().conn();
-        for own in outbox::waiting(conn, 0, usize::MAX)? {
-            if !own.document.part.is_flat() {
-                let letters = waiting_letters(conn, &own.document)?.unwrap_or_default();
-                self.letters.entry(own.document).or_default().copied.extend(letters);
-            } else if let Some(edit) = self.edits.get_mut(&(own.document, number_of(own.made_at))) {
-                edit.is_copied = true;
-            }
-        }
-        Ok(())
-    }
-
-    /// A device is about to be thrown away and replaced by a copy in which edits from `next_edit`
-    /// on are missing: those that the server has not acknowledged go with it.
-    pub(crate) fn note_end(
-        &mut self,
-        device: &str,
-        replica: &Replica,
-        next_edit: u32,
-    ) -> Result<(), Failure> {
-        self.note_inbox(replica)?;
-        // What it wrote by numbers that it used twice it knows no more.
-        self.own_ops.retain(|(holder, ..), (number, _)| holder != device || *number < next_edit);
-        let conn = replica.store().conn();
-        let mut texts = BTreeSet::new();
-        let mut anew = Vec::new();
-        for own in outbox::waiting(conn, 0, usize::MAX)? {
-            if !own.document.part.is_flat() {
-                texts.insert(own.document);
-                continue;
-            }
-            let number = number_of(own.made_at);
-            let edit = self.edits.get_mut(&(own.document.clone(), number));
-            if let Some(edit) = edit.filter(|_| number >= next_edit) {
-                edit.is_gone = true;
-                if edit.is_anew {
-                    anew.push((own.document, number));
-                }
-            }
-        }
-        for (id, number) in anew {
-            self.note_end_of_anew(&id, next_edit..number, device);
-        }
-        for id in texts {
-            let waiting = waiting_letters(conn, &id)?;
-            let letters = self.letters.entry(id).or_default();
-            match waiting {
-                Some(gone) => letters.gone.extend(gone),
-                None => {
-                    let is_gone =
-                        |(of, number): &(String, u32)| of == device && *number >= next_edit;
-                    let typed = letters.typed.iter().filter(|(_, by)| is_gone(by));
-                    letters.gone.extend(typed.map(|(letter, _)| *letter));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What was written anew went with a phone: what waited there was a part of that.
-    fn note_end_of_anew(&mut self, id: &DocumentId, before: Range<u32>, device: &str) {
-        let anew = self.edits.get(&(id.clone(), before.end));
-        let keys: BTreeSet<String> =
-            anew.into_iter().flat_map(|edit| edit.wrote.keys().cloned()).collect();
-        let of = (id.clone(), before.start)..(id.clone(), before.end);
-        for (_, edit) in self.edits.range_mut(of) {
-            let is_part = edit.wrote.keys().all(|key| keys.contains(key));
-            edit.is_gone |= edit.device == device && is_part;
-        }
-    }
-
     /// The edits of `key` that the author of an edit had in front of them, and what those had
     /// replaced.
     pub(crate) fn past(&self, document: &DocumentId, number: u32, key: &str) -> BTreeSet<u32> {
@@ -445,18 +345,36 @@ impl Ledger {
     }
 }
 
-/// The letters of a text that a device shows and the server has not confirmed; `None` of a text that has rotted:
-/// nobody can say what it showed.
-fn waiting_letters(conn: &Connection, id: &DocumentId) -> Result<Option<BTreeSet<char>>, Failure> {
-    let stored = match document::load(conn, id) {
-        Err(error) if error.is_damage() => return Ok(None),
-        loaded => loaded?,
+#[cfg(test)]
+mod tests {
+    use outrider_core::{
+        crdt::{Edit, Own, Stamp, State, write},
+        ids::{Part, RecordId},
     };
-    let Some(stored) = stored else { return Ok(Some(BTreeSet::new())) };
-    let shown = TextDocument::load(&stored.state)?.text()?;
-    let confirmed = match &stored.confirmed {
-        Some(confirmed) => TextDocument::load(confirmed)?.text()?,
-        None => shown.clone(),
-    };
-    Ok(Some(shown.chars().filter(|letter| !confirmed.contains(*letter)).collect()))
+
+    use super::*;
+    use crate::device::TICKS;
+
+    #[test]
+    fn values_and_removals_that_are_written_anew_are_one_edit() {
+        let id = DocumentId { record: RecordId::from_bytes([1; 16]), part: Part::Main };
+        let (mut state, mut own, mut ledger) = (State::default(), None::<Own>, Ledger::default());
+        let mut note = |ledger: &mut Ledger, number, key: &str, value: &str| {
+            let time_ms = TICKS + number;
+            let stamp = Stamp { actor: ActorId([7; 16]), time_ms, message: None };
+            let action = Action::Put(Value::Text(value.to_owned()));
+            let edits = vec![Edit { key: key.to_owned(), action }];
+            let bytes = write(&mut state, &mut own, stamp, edits).unwrap().bytes;
+            ledger.note_office(&id, "customer", &bytes).unwrap();
+        };
+        ledger.is_editing = true;
+        note(&mut ledger, 1, "contacts/a/name", "Ann");
+        ledger.is_editing = false;
+        note(&mut ledger, 2, "contacts/b/name", "Bea");
+        let removed = format!("contacts/a/{GONE}");
+        note(&mut ledger, 2, &removed, &format!("1@{}", ActorId([7; 16])));
+        let edit = &ledger.edits[&(id, 2)];
+        assert!(edit.is_anew && edit.wrote.contains_key("contacts/b/name"));
+        assert_eq!(edit.wrote[&removed].cells, BTreeSet::from([1]));
+    }
 }
