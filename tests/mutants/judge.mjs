@@ -1,13 +1,13 @@
-// Compares mutants that no test noticed (names on the standard input) with those that a page excuses.
+// Says what came of a room's mutants, and compares those that no test noticed with those that a page excuses.
 //
-//   node judge.mjs ROOM SEED DRAWN UNVIABLE PAGE
+//   node judge.mjs ROOM SEED DRAWN RESULTS PAGE
 //
 // The page excuses one by a table row `| file | what was changed | reason |`, file and change between
 // backticks; the place in the file is left out, because it moves.
 
 import { readFileSync } from "node:fs";
 
-const [room, seed, drawn, unviable, page] = process.argv.slice(2);
+const [room, seed, drawn, results, page] = process.argv.slice(2);
 const row = /^\| `([^`]+)` \| `(.+)` \| (.+) \|$/;
 const excused = new Set(
   readFileSync(page, "utf8")
@@ -16,18 +16,26 @@ const excused = new Set(
     .filter((found) => found !== null)
     .map(([, file, change]) => `${file}: ${change.replaceAll("\\|", "|")}`),
 );
-const names = readFileSync(0, "utf8").split("\n").filter((line) => line !== "");
+const lines = (path) => readFileSync(path, "utf8").split("\n").filter((line) => line !== "");
+const came = new Map(lines(results).map((line) => JSON.parse(line)).map(({ name, result }) => [name, result]));
+const of = (result) => lines(drawn).filter((name) => came.get(name) === result);
+const names = of("survived");
+const untried = lines(drawn).filter((name) => !came.has(name)).length;
 const left = names.filter((name) => !excused.has(name.replace(/:\d+:\d+: /, ": ")));
 for (const name of left) console.log(`survived: ${name}`);
 console.log(
   JSON.stringify({
     room,
     seed: Number(seed),
-    mutants: Number(drawn),
-    unviable: Number(unviable),
+    mutants: lines(drawn).length,
+    caught: of("caught").length,
+    timeout: of("timeout").length,
+    unviable: of("unviable").length,
     survived: names.length,
     excused: names.length - left.length,
     unexcused: left.length,
+    untried,
   }),
 );
-process.exit(left.length === 0 ? 0 : 1);
+// Where nothing was drawn nothing was shown.
+process.exit(lines(drawn).length > 0 && left.length + untried === 0 ? 0 : 1);
