@@ -286,3 +286,48 @@ fn a_discount_above_the_limit_is_refused_in_percent_and_as_an_amount() {
     policy.directory.users.get_mut(&id(1)).unwrap().discount_limit = Some(Decimal::ONE);
     assert_eq!(policy.grant(Some(id(1)), 0).discount_limit(), Some(Decimal::ONE), "the user's own");
 }
+
+#[test]
+fn a_discount_off_a_whole_order_counts_by_its_share_of_all_lines() {
+    let entity = Schema::builtin().entity("sales_order").unwrap();
+    let column = |name: &str| &entity.field("lines").unwrap().column(name).unwrap().ty;
+    let money = |amount: &str| json!({ "amount": amount, "currency": "CNY" });
+    let over = |discount: &str| {
+        let mut edits = Vec::new();
+        for (row, qty, price) in [("0123456789", "2", "30.00"), ("9876543210", "1", "40.00")] {
+            let cells = [("qty", json!(qty)), ("unit_price", money(price))];
+            edits.extend(cells.map(|(name, json)| {
+                (format!("lines/{row}/{name}"), column(name).from_json(&json).unwrap())
+            }));
+        }
+        let ty = &entity.field("discount_amount").unwrap().ty;
+        edits.push(("discount_amount".to_owned(), ty.from_json(&money(discount)).unwrap()));
+        let edits: Vec<(&str, Value)> =
+            edits.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+        judge(1, "sales_order", (false, &of(1), &of(1)), &edits)
+    };
+    assert_eq!(over("10.00"), None, "at the limit");
+    assert_eq!(over("10.01"), refusal(OVER_DISCOUNT_LIMIT, &["discount_amount"]));
+}
+
+#[test]
+fn a_grant_says_of_which_rules_it_is_and_what_is_withheld() {
+    for mut policy in [policy(), Policy::open()] {
+        policy.rules.number = 7;
+        let grant = policy.withholding("customer", "phone").grant(Some(id(1)), 0);
+        assert_eq!(grant.number, 7);
+        assert!(grant.is_withheld("customer", "phone") && !grant.is_withheld("customer", "fax"));
+        let entity = Schema::builtin().entity("customer").unwrap();
+        let (before, after) = (of(1), of(1));
+        let target = Target {
+            record: id(900),
+            entity,
+            part: &Part::Main,
+            is_new: false,
+            before: &before,
+            after: &after,
+        };
+        let state = change(&[("phone", Value::from("1"))]);
+        assert_eq!(grant.judge(target, &["phone"], &state), refusal(NOT_PERMITTED, &["phone"]));
+    }
+}

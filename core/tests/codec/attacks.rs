@@ -9,8 +9,8 @@ use automerge::{ActorId, Automerge, ObjType, ROOT, ScalarValue, transaction::Tra
 use outrider_core::crdt::{ChangeError, decode, header, op::CHANGE_BYTES_MAX};
 
 use super::raw::{
-    ACTION, INSERT, KEY, PRED_ACTOR, PRED_COUNT, PRED_COUNTER, Raw, VALUE, VALUE_META, deflated,
-    frame, framed, one, prefixed, signed, unsigned,
+    ACTION, ELEMENT_ACTOR, INSERT, KEY, OBJECT_ACTOR, PRED_ACTOR, PRED_COUNT, PRED_COUNTER, Raw,
+    VALUE, VALUE_META, deflated, frame, framed, one, prefixed, signed, unsigned,
 };
 
 fn refused(bytes: &[u8], reason: ChangeError) {
@@ -86,6 +86,22 @@ fn predecessors_beyond_their_count_are_refused() {
     for second in [0, 0x7f] {
         let counters = [&signed(-2)[..], &signed(3), &[second]].concat();
         two.clone().column(PRED_COUNTER, counters).refused(ChangeError::PredsNotAscending);
+    }
+}
+
+/// Of long texts the head alone is read here, and Automerge the rest.
+#[test]
+fn actors_that_are_not_listed_are_refused_in_every_column() {
+    let put = Raw::put("name");
+    let with_pred =
+        Raw { start_op: 5, ..put.clone() }.column(PRED_COUNT, one(1)).column(PRED_COUNTER, one(3));
+    for (column, raw) in [(PRED_ACTOR, &with_pred), (OBJECT_ACTOR, &put), (ELEMENT_ACTOR, &put)] {
+        for listed in [0, 1] {
+            let raw = Raw { others: vec![vec![9; 16]; listed], ..raw.clone() };
+            let of = |actor: usize| header(&raw.clone().column(column, one(actor as u64)).bytes());
+            assert!(of(listed).is_ok(), "{column:#x}");
+            assert_eq!(of(listed + 1), Err(ChangeError::UnknownActorIndex), "{column:#x}");
+        }
     }
 }
 

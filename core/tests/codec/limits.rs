@@ -29,6 +29,8 @@ fn a_compressed_change_that_breaks_off_counts_as_it_came() {
     let begun = [[0; 8].as_slice(), &[DEFLATED, 200, 1, 7]].concat();
     assert_eq!(plain_bytes(&begun), begun.len());
     assert_eq!(plain_bytes(&begun[..3]), 3);
+    let whole = many(100);
+    assert_eq!(plain_bytes(&super::raw::deflated(&whole.body())), whole.body().len());
 }
 
 #[test]

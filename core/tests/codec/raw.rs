@@ -5,6 +5,8 @@ use std::io::Write as _;
 use outrider_core::crdt::{ChangeError, decode};
 use sha2::{Digest as _, Sha256};
 
+pub(crate) const OBJECT_ACTOR: u64 = 0x01;
+pub(crate) const ELEMENT_ACTOR: u64 = 0x11;
 pub(crate) const KEY: u64 = 0x15;
 pub(crate) const INSERT: u64 = 0x34;
 pub(crate) const ACTION: u64 = 0x42;

@@ -13,8 +13,9 @@ fn the_length_of_a_text_is_limited() {
     let mut document = empty();
     let changes = document.edit_in_steps(ADA, 5, &"€".repeat(TEXT_BYTES_MAX / 3)).unwrap();
     assert_eq!(changes.len(), (TEXT_BYTES_MAX / 3).div_ceil(TEXT_CHANGE_OPS_MAX));
-    let full = document.splice(ADA, 5, 0, 0, &"x".repeat(TEXT_BYTES_MAX % 3)).unwrap();
-    assert!(full.is_some());
+    let before = document.save();
+    let full = document.splice(ADA, 5, 0, 0, &"x".repeat(TEXT_BYTES_MAX % 3)).unwrap().unwrap();
+    assert_eq!(accept(&before, &full.bytes).unwrap().text.len(), TEXT_BYTES_MAX);
     let saved = document.save();
     assert_eq!(document.splice(ADA, 5, 0, 0, "x"), Err(TextError::TextTooLong));
     let longer = format!("{}x", document.text().unwrap());

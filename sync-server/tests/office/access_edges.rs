@@ -3,7 +3,7 @@
 use outrider_core::{
     access::Role,
     ids::{DocumentId, Part, RecordId},
-    sync::frame::{Outcome, PushGroup, PushRequest},
+    sync::frame::{Outcome, PushChange, PushGroup, PushRequest},
 };
 use outrider_sync_server::{
     accept,
@@ -26,12 +26,8 @@ fn visit(customer: RecordId) -> Json {
 
 #[test]
 fn a_link_that_was_allowed_when_it_was_made_waits_for_a_decision() {
-    let firm = Firm::open();
-    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let (firm, mut li, wang, customer) = Firm::with_customer();
     let boss = firm.person("Zhao", "administrator");
-    let customer = firm.customer("Acme", &li);
-    firm.sync(&mut li);
-    firm.sync(&mut li);
     let made = li.replica.create("visit", &fields(visit(customer))).unwrap();
     firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
     firm.sync(&mut li);
@@ -43,6 +39,21 @@ fn a_link_that_was_allowed_when_it_was_made_waits_for_a_decision() {
     assert!(firm.world.values(made, "customer_id").is_empty());
     firm.decide_on(&boss, open[0].id, Decision::Grant).unwrap();
     assert_eq!(firm.world.values(made, "customer_id"), [customer.to_string()]);
+}
+
+/// They knew that it was no longer theirs.
+#[test]
+fn a_link_to_what_its_author_had_lost_before_waits_for_nobody() {
+    let (firm, mut li, wang, customer) = Firm::with_customer();
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    assert!(!has(&li, customer));
+    let made = li.replica.create("visit", &fields(visit(customer))).unwrap();
+    firm.sync(&mut li);
+    assert!(firm.world.values(made, "customer_id").is_empty());
+    assert_eq!(li.replica.inbox(10).unwrap()[0].code, "not_permitted");
+    assert!(firm.open_reviews().is_empty());
 }
 
 /// It was never seen as somebody else's: there is nothing late about it.
@@ -127,11 +138,43 @@ fn a_text_of_a_record_that_is_not_there_is_nobodys_own() {
     }
 }
 
+/// What follows an edit that was declined is kept by itself: nobody decided on that.
+#[test]
+fn a_text_that_goes_on_after_a_decision_is_kept_as_one_that_came_later() {
+    let (firm, mut li, wang, customer) = Firm::with_customer();
+    let boss = firm.person("Zhao", "administrator");
+    for notes in ["One.", "One. Two."] {
+        li.replica.update(customer, &fields(json!({ "notes": notes }))).unwrap();
+    }
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    let mut waiting = waiting_texts(&mut li);
+    let last = waiting.pop().unwrap();
+    push_changes(&firm, &li, waiting);
+    let first = firm.open_reviews().pop().unwrap();
+    firm.decide_on(&boss, first.id, Decision::Decline).unwrap();
+    push_changes(&firm, &li, vec![last]);
+    assert!(firm.open_reviews().is_empty());
+    let declined = firm.reviews(ReviewState::Declined);
+    assert_eq!(declined.iter().map(|one| one.id).collect::<Vec<_>>(), [first.id]);
+    let kept = firm.reviews(ReviewState::Kept).pop().unwrap();
+    assert!(kept.received_at > first.received_at && kept.hash != first.hash);
+    assert_eq!((kept.reason, kept.decided_at), (first.reason, None));
+}
+
 /// Sends what waits of texts, and nothing else.
 fn push_texts(firm: &Firm, phone: &mut Phone) -> Vec<Outcome> {
+    let changes = waiting_texts(phone);
+    push_changes(firm, phone, changes)
+}
+
+fn waiting_texts(phone: &mut Phone) -> Vec<PushChange> {
     let groups = phone.replica.next_push(0).unwrap().unwrap().request.groups;
     let mut changes: Vec<_> = groups.into_iter().flat_map(|group| group.changes).collect();
     changes.retain(|change| !change.part.is_flat());
+    changes
+}
+
+fn push_changes(firm: &Firm, phone: &Phone, changes: Vec<PushChange>) -> Vec<Outcome> {
     let request = PushRequest::new(phone.device.id, vec![PushGroup { changes }], Vec::new());
     let (policy, now_ms) = (firm.world.policy(), firm.world.now());
     let said = accept::push(&firm.world.storage, &policy, &phone.device, &request, now_ms);
@@ -141,13 +184,9 @@ fn push_texts(firm: &Firm, phone: &mut Phone) -> Vec<Outcome> {
 /// A newer server kept it, and an older one was put in its place.
 #[test]
 fn an_edit_of_an_entity_that_nobody_knows_is_entered_by_nobody() {
-    let firm = Firm::open();
-    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let (firm, mut li, wang, customer) = Firm::with_customer();
     let boss = firm.person("Zhao", "administrator");
     let manager = firm.person("Ma", "sales_manager");
-    let customer = firm.customer("Acme", &li);
-    firm.sync(&mut li);
-    firm.sync(&mut li);
     li.replica.update(customer, &fields(json!({ "short_name": "Late" }))).unwrap();
     firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
     firm.sync(&mut li);

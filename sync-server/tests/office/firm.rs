@@ -64,6 +64,16 @@ impl Firm {
         self.world.create(&system, "customer", json!({ "company_name": name, "owner_id": owner }))
     }
 
+    /// One in which Li and Wang sell, and Li has a customer and knows of it.
+    pub(crate) fn with_customer() -> (Self, Phone, Phone, RecordId) {
+        let firm = Self::open();
+        let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+        let customer = firm.customer("Acme", &li);
+        firm.sync(&mut li);
+        firm.sync(&mut li);
+        (firm, li, wang, customer)
+    }
+
     pub(crate) fn sync(&self, phone: &mut Phone) {
         self.world.sync(phone);
     }

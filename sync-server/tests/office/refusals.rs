@@ -85,12 +85,8 @@ fn a_refused_edit_is_asked_for_granted_and_enters_beside_a_colleagues_value() {
 
 #[test]
 fn late_edits_wait_for_a_decision_and_the_record_leaves_only_then() {
-    let firm = Firm::open();
-    let (mut li, wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let (firm, mut li, wang, customer) = Firm::with_customer();
     let boss = firm.person("Zhao", "administrator");
-    let customer = firm.customer("Acme", &li);
-    firm.sync(&mut li);
-    firm.sync(&mut li);
     li.replica.update(customer, &fields(json!({ "short_name": "Late" }))).unwrap();
     firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
     firm.sync(&mut li);

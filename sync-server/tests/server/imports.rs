@@ -52,6 +52,22 @@ fn press(browser: &mut Browser<'_>, page: &str, change: &[(&str, &str)], button:
     wait(browser, page)
 }
 
+/// Somebody at the pages of an office where roles are asked for.
+fn clerk_with_role<'a>(office: &'a Office, name: &str, role: &str) -> Browser<'a> {
+    let storage = office.storage.as_ref();
+    let policy = Policy::open();
+    let user = office::ensure_user(storage, &policy, name, NOW).unwrap();
+    let system = office::author_for(storage, office::SYSTEM_USER, None, NOW).unwrap();
+    let role = json!({ "role": role });
+    office::update(storage, &policy, &system, user, role.as_object().unwrap(), None, NOW).unwrap();
+    let mut write = storage.write().unwrap();
+    let mut rules = write.rules().unwrap();
+    (rules.is_on, rules.number) = (true, rules.number + 1);
+    write.add_rules(&rules, NOW, "test").unwrap();
+    write.commit().unwrap();
+    Browser::clerk(office, name)
+}
+
 #[test]
 fn a_file_is_looked_at_tried_imported_and_taken_back() {
     let office = Office::open(&[]);
@@ -223,19 +239,7 @@ fn who_may_not_import_is_told_and_sees_no_files_of_others() {
     let office = Office::open(&[]);
     let mut boss = Browser::signed_in(&office);
     let theirs = bring(&mut boss, "客户.csv", CUSTOMERS.as_bytes());
-    let storage = office.storage.as_ref();
-    let policy = Policy::open();
-    let user = office::ensure_user(storage, &policy, "Tom", NOW).unwrap();
-    let system = office::author_for(storage, office::SYSTEM_USER, None, NOW).unwrap();
-    let role = json!({ "role": "technician" });
-    office::update(storage, &policy, &system, user, role.as_object().unwrap(), None, NOW).unwrap();
-    let mut write = storage.write().unwrap();
-    let mut rules = write.rules().unwrap();
-    (rules.is_on, rules.number) = (true, rules.number + 1);
-    write.add_rules(&rules, NOW, "test").unwrap();
-    write.commit().unwrap();
-
-    let mut tom = Browser::clerk(&office, "Tom");
+    let mut tom = clerk_with_role(&office, "Tom", "technician");
     let menu = tom.get("/").text;
     assert!(!menu.contains("href=\"/import\""), "no module that he may do nothing in");
     assert!(
@@ -249,4 +253,22 @@ fn who_may_not_import_is_told_and_sees_no_files_of_others() {
     assert!(seen.text.contains("Your role may not import"), "{}", seen.text);
     assert!(!boss.get("/records/customer").text.contains("三川实业"));
     assert_eq!(boss.get(&own).status, 200, "an administrator sees all");
+}
+
+/// Not even by what an import says of a row that changes nothing.
+#[test]
+fn a_file_tells_nobody_of_records_that_they_may_not_read() {
+    let office = Office::open(&[]);
+    let mut boss = Browser::signed_in(&office);
+    let mapping = "entity = \"customer\"\nsource = \"erp\"\nkey = \"no\"\n[fields]\n\
+        company_name = { column = \"name\" }\n";
+    let import = |browser: &mut Browser<'_>| {
+        let page = bring(browser, "x.csv", b"no,name\n1,Acme\n");
+        press(browser, &page, &[("mapping", mapping)], "import");
+        browser.get(&format!("{page}/errors.csv")).text
+    };
+    assert_eq!(import(&mut boss).lines().count(), 1, "the head alone");
+    let mut li = clerk_with_role(&office, "Li", "sales_rep");
+    let errors = import(&mut li);
+    assert!(errors.contains("Acme") && errors.contains("not_permitted"), "{errors}");
 }
