@@ -67,6 +67,8 @@ mod stream;
 
 mod handlers;
 
+#[cfg(test)]
+mod documented_limits;
 mod limits;
 mod observe;
 

@@ -89,6 +89,17 @@ fn levels_reach_own_team_territory_and_all() {
 }
 
 #[test]
+fn territories_are_those_of_who_leads_them_or_is_named_with_all_within() {
+    let mut directory = policy().directory;
+    assert_eq!(directory.territories_of(id(3)), [id(30), id(31)].into());
+    assert_eq!(directory.territories_of(id(1)), [].into());
+    directory.territories.get_mut(&id(31)).unwrap().members.insert(id(1));
+    assert_eq!(directory.territories_of(id(1)), [id(31)].into());
+    directory.users.get_mut(&id(2)).unwrap().territories.insert(id(30));
+    assert_eq!(directory.territories_of(id(2)), [id(30), id(31)].into());
+}
+
+#[test]
 fn a_denial_of_one_role_beats_what_another_permits() {
     let mut policy = policy();
     policy.directory.users.insert(id(4), user(&["administrator"]));

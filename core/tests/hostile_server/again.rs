@@ -1,11 +1,13 @@
 //! A server that lost what it had acknowledged: what is sent again in one conversation, and what follows.
 
+use std::collections::BTreeSet;
+
 use minicbor::bytes::ByteVec;
 use outrider_core::{
-    crdt::{self, TextDocument},
+    crdt::{self, TextDocument, text},
     ids::{ActorId, ChangeHash, DocumentId, Part},
     replica::{
-        DATABASE_FILE,
+        DATABASE_FILE, Replica,
         session::{Session, Summary},
     },
     store::meta,
@@ -20,7 +22,9 @@ use outrider_core::{
 };
 use serde_json::json;
 
-use crate::world::{World, document, end, fields, greeting, hello, stream, stream_of, world};
+use crate::world::{
+    World, document, end, fields, greeting, hello, put, stream, stream_of, world, write,
+};
 
 /// A push: whether its changes were acknowledged before, and which they are.
 type Pushed = (bool, Vec<ChangeHash>);
@@ -145,6 +149,91 @@ fn a_server_that_does_not_know_the_cursor_is_sent_everything_again() {
     assert_eq!(summary.expected, 0, "what follows such a hello is not read");
     assert_eq!(world.replica.status().unwrap().waiting, 0);
     assert_eq!(world.replica.get(world.record).unwrap().unwrap()["short_name"], "A");
+}
+
+/// A tunnel in the middle of it.
+#[test]
+fn who_is_cut_off_while_sending_again_goes_on_where_they_were() {
+    let mut world = world();
+    let first = world.acknowledged(json!({ "short_name": "A" }));
+    let next = |session: &mut Session, replica: &mut Replica| {
+        let request = session.next(replica).unwrap().unwrap();
+        let is_again = request.path == "/v1/push"
+            && unpack::<PushRequest>(&request.body, MESSAGE_BYTES_MAX).unwrap().is_again
+                == Some(true);
+        (request.path, is_again)
+    };
+    assert_eq!(next(&mut Session::new(), &mut world.replica), ("/v1/pull", false), "all is there");
+    world.replica.reset_cursor().unwrap();
+    for _ in 0..2 {
+        // The answer is lost.
+        assert_eq!(next(&mut Session::new(), &mut world.replica), ("/v1/push", true));
+    }
+    let mut session = Session::new();
+    next(&mut session, &mut world.replica);
+    let answer = vec![Answer { hash: first, outcome: Outcome::Duplicate }];
+    let answer = pack(&PushResponse::new(answer)).unwrap();
+    session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
+    assert_eq!(next(&mut Session::new(), &mut world.replica), ("/v1/pull", false), "all was sent");
+}
+
+/// What a person is shown while it lasts, and at the end.
+#[test]
+fn a_conversation_says_how_much_it_expects_and_how_much_it_repaired() {
+    let mut world = world();
+    // The server has more than it told of.
+    write(&mut world.state, 2, vec![put("short_name", "A")]);
+    let begin = Hello { expected: 7, ..greeting() };
+    let (_, summary) = world.converse(vec![begin], |_, _| panic!("nothing is sent"));
+    assert_eq!((summary.expected, summary.repaired, summary.pulled), (7, 1, 0));
+}
+
+/// What follows such a change of the same actor is unknown there as well, though it follows it by way of somebody
+/// else's.
+#[test]
+fn what_follows_a_number_that_another_change_has_is_written_anew_too() {
+    let mut world = world();
+    let first = world.acknowledged(json!({ "short_name": "A" }));
+    let sent = world.replica.next_resend(0).unwrap().unwrap().request.groups.remove(0);
+    world.state.apply(&crdt::decode(&sent.changes[0].bytes).unwrap());
+    write(&mut world.state, 2, vec![put("company_name", "Theirs")]);
+    let theirs = document(world.record, Body::State(world.state.to_bytes()));
+    world.pull(vec![hello(), theirs, end(Vec::new())]).unwrap();
+    world.acknowledged(json!({ "industry": "energy" }));
+    let forked = vec![Answer { hash: first, outcome: Outcome::Forked }];
+    assert_eq!(world.replica.take_resent(&PushResponse::new(forked)).unwrap(), 1);
+    let groups = world.replica.next_push(0).unwrap().unwrap().request.groups;
+    let anew = groups.iter().flat_map(|group| &group.changes);
+    let keys: BTreeSet<String> = anew
+        .flat_map(|change| crdt::decode(&change.bytes).unwrap().change.ops)
+        .map(|op| op.key)
+        .collect();
+    assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["industry", "short_name"]);
+}
+
+/// The same of a note; what others wrote in it stays as it is.
+#[test]
+fn a_note_whose_number_another_change_has_is_written_anew_with_what_follows() {
+    let mut world = world();
+    let mut theirs = TextDocument::new().unwrap();
+    let typed = theirs.edit(ActorId([2; 16]), 5, "Theirs.").unwrap().unwrap();
+    let note = document(world.record, Body::Text(vec![ByteVec::from(typed.bytes)]));
+    world.pull(vec![hello(), note, end(Vec::new())]).unwrap();
+    let all = ["Theirs. One.", "Theirs. One. Two."];
+    let [first, second] = all.map(|notes| world.acknowledged(json!({ "notes": notes })));
+    let mut resent = |hash| {
+        let forked = vec![Answer { hash, outcome: Outcome::Forked }];
+        world.replica.take_resent(&PushResponse::new(forked)).unwrap()
+    };
+    assert_eq!(resent(first), 1);
+    assert_eq!((resent(first), resent(second)), (0, 0), "they are acknowledged no longer");
+    assert_eq!(world.replica.get(world.record).unwrap().unwrap()["notes"], all[1]);
+    let groups = world.replica.next_push(0).unwrap().unwrap().request.groups;
+    let mut saved = theirs.save();
+    for change in groups.iter().flat_map(|group| &group.changes) {
+        saved = text::accept(&saved, &change.bytes).unwrap().saved;
+    }
+    assert_eq!(TextDocument::load(&saved).unwrap().text().unwrap(), all[1]);
 }
 
 /// Simulated (`sync --seed 1001621 --steps 400`): what one tap wrote goes up as one, but for what follows a change

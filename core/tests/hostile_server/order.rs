@@ -1,17 +1,18 @@
 //! Answers out of turn, and conversations without an end.
 
 use outrider_core::{
-    ids::{Part, RecordId},
+    crdt::OpId,
+    ids::{ActorId, DocumentId, Part, RecordId},
     replica::{
         pull::FRAMES_PER_TRANSACTION,
         session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary},
     },
-    store::document as stored,
+    store::{document as stored, meta},
     sync::{
         codec::{MESSAGE_BYTES_MAX, pack, unpack},
         frame::{
-            Answer, Body, End, Hello, Outcome, PROTOCOL_VERSION, PullFrame, PullRequest,
-            PushResponse, StreamDigest,
+            Answer, Body, End, Hello, Outcome, PROTOCOL_VERSION, Provenance, PullFrame,
+            PullRequest, PushResponse, StreamDigest,
         },
     },
 };
@@ -120,20 +121,25 @@ fn a_server_that_asks_to_come_back_at_once_is_believed_so_often() {
 #[test]
 fn a_conversation_sums_up_what_its_answers_did() {
     let mut world = world();
-    for name in ["A", "B", "C", "D"] {
+    for name in ["A", "B", "C", "D", "E"] {
         let named = json!({ "company_name": name });
         world.replica.create("customer", named.as_object().unwrap()).unwrap();
     }
-    let hashes: Vec<_> = world.replica.outbox(4).unwrap().iter().map(|own| own.hash).collect();
+    let hashes: Vec<_> = world.replica.outbox(5).unwrap().iter().map(|own| own.hash).collect();
     let refused = Outcome::Refused("not_permitted".to_owned(), Vec::new());
-    let first = [Outcome::Applied, Outcome::Duplicate, refused, Outcome::Pending(Vec::new())];
+    let pending = Outcome::Pending(Vec::new());
+    let first = [Outcome::Applied, Outcome::Duplicate, refused, pending, Outcome::Forked];
     let rounds = [
         hashes.iter().copied().zip(first).collect::<Vec<_>>(),
         vec![(hashes[3], Outcome::Applied)],
     ];
     let mut session = Session::new();
-    for answers in rounds {
+    for mut answers in rounds {
         assert_eq!(session.next(&mut world.replica).unwrap().unwrap().path, "/v1/push");
+        // What is forked is written anew, under another name.
+        let waiting = world.replica.outbox(5).unwrap();
+        let anew = waiting.iter().filter(|own| !hashes.contains(&own.hash));
+        answers.extend(anew.map(|own| (own.hash, Outcome::Applied)));
         let answers = answers.into_iter().map(|(hash, outcome)| Answer { hash, outcome });
         let answer = pack(&PushResponse::new(answers.collect())).unwrap();
         session.receive(&mut world.replica, &mut answer.as_slice()).unwrap();
@@ -141,8 +147,35 @@ fn a_conversation_sums_up_what_its_answers_did() {
     assert_eq!(session.next(&mut world.replica).unwrap().unwrap().path, "/v1/pull");
     let Summary { pushed, applied, duplicates, refused, forked, waiting, requests, .. } =
         session.summary().clone();
-    assert_eq!((pushed, requests), (5, 3));
-    assert_eq!((applied, duplicates, refused, forked, waiting), (2, 1, 1, 0, 1));
+    assert_eq!((pushed, requests), (7, 3));
+    assert_eq!((applied, duplicates, refused, forked, waiting), (3, 1, 1, 1, 1));
+}
+
+/// Of what it never had to say a device says nothing.
+#[test]
+fn a_pull_asks_for_no_erasures_and_recoveries_before_there_were_any() {
+    let world = world();
+    let request = world.replica.pull_request(1).unwrap();
+    assert_eq!((request.erased, request.recovered, request.is_cursor_lost), (None, None, None));
+}
+
+/// When concurrent values were written only the server knows of those of others.
+#[test]
+fn when_values_were_written_arrives_with_them_and_is_kept_until_it_is_told_anew() {
+    let mut world = world();
+    let id = DocumentId { record: world.record, part: Part::Main };
+    let op = OpId { actor: ActorId([1; 16]), counter: 1 };
+    let mut arrive = |provenance: Vec<Provenance>| {
+        let state = document(world.record, Body::State(world.state.to_bytes()));
+        let PullFrame::Document(mut frame) = state else { panic!("no document") };
+        frame.provenance = provenance;
+        world.pull(vec![hello(), PullFrame::Document(frame), end(Vec::new())]).unwrap();
+        meta::made_at(world.replica.store().conn(), &id, op).unwrap()
+    };
+    let told = |made_at| vec![Provenance { actor: op.actor, counter: op.counter, made_at }];
+    assert_eq!(arrive(told(7)), Some(7));
+    assert_eq!(arrive(Vec::new()), Some(7));
+    assert_eq!(arrive(told(8)), Some(8));
 }
 
 /// An answer whose end never came is gone on with: what began before it counts from where it began, and what

@@ -99,3 +99,47 @@ impl Spent {
         self.loaded_bytes = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_push_is_over_when_more_was_spent_than_it_may() {
+        let mut spent = Spent::bounded();
+        spent.note_loaded(WORK_BYTES_MAX - 1);
+        spent.note_work(1);
+        assert!(!spent.is_over(), "all that it may");
+        spent.note_work(1);
+        assert!(spent.is_over());
+        let mut office = Spent::default();
+        office.note_work(usize::MAX);
+        assert!(!office.is_over(), "the office itself is not bounded");
+    }
+
+    #[test]
+    fn room_is_needed_when_more_is_held_than_may_be_until_it_is_let_go() {
+        let mut spent = Spent::bounded();
+        assert!(!spent.is_room_needed());
+        spent.note_loaded(HELD_BYTES_MAX - 1);
+        spent.note_held(1);
+        assert!(!spent.is_room_needed(), "all that it may");
+        spent.note_held(1);
+        assert!(spent.is_room_needed());
+        spent.forget_loaded();
+        assert!(!spent.is_room_needed());
+        let mut office = Spent::default();
+        office.note_held(usize::MAX);
+        assert!(!office.is_room_needed(), "the office itself is not bounded");
+    }
+
+    #[test]
+    fn the_first_group_is_known_and_whether_anything_was_put_off() {
+        let mut spent = Spent::bounded();
+        spent.begin_group();
+        assert!(spent.is_first_group() && !spent.is_cut());
+        spent.cut();
+        spent.begin_group();
+        assert!(!spent.is_first_group() && spent.is_cut());
+    }
+}

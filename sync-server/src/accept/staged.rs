@@ -14,6 +14,9 @@ use outrider_core::{
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
 };
 
+#[cfg(test)]
+mod tests;
+
 use super::{NewChanges, empty_content};
 use crate::storage::{Content, Read, StorageError, StoredChange, StoredDocument};
 

@@ -2,10 +2,13 @@
 
 use outrider_core::{
     crdt::{self, State, TextDocument, text::TEXT_BYTES_MAX},
-    ids::DocumentId,
+    ids::{DocumentId, RecordId},
     sync::frame::{Outcome, PushChange},
 };
-use outrider_sync_server::storage::{Content, Storage as _};
+use outrider_sync_server::{
+    accept::DAMAGED_RETRY_MS,
+    storage::{Content, Storage as _},
+};
 
 use crate::world::{World, actor, change, code, record, world, write};
 
@@ -62,6 +65,16 @@ fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
     let again = world.push(1, vec![groups.last().unwrap().clone()]);
     assert_eq!(code(again.first().unwrap()), "too_long");
     assert_eq!(world.storage.read().unwrap().counts().unwrap().documents, 1);
+}
+
+#[test]
+fn a_text_of_the_limit_of_its_field_is_taken() {
+    let world = world();
+    let mut text = TextDocument::new().unwrap();
+    let steps = text.edit_in_steps(actor(1), 0, &"x".repeat(80_000)).unwrap();
+    let group = steps.into_iter().map(|step| change("customer", "notes", step.bytes)).collect();
+    let answers = world.push(1, vec![group]);
+    assert!(answers.iter().all(|answer| *answer == Outcome::Applied), "{answers:?}");
 }
 
 /// Each by itself is within the limit.
@@ -148,6 +161,49 @@ fn a_text_change_that_comes_twice_in_a_group_is_taken_once() {
     let Some(Content::Text(text)) = world.content("notes") else { panic!("no text") };
     assert_eq!(text.text, "typed");
     assert_eq!(world.storage.read().unwrap().counts().unwrap().changes, 1);
+}
+
+/// What a disk that cannot be read says is not an answer: nobody knows what stands there.
+#[test]
+fn a_storage_that_fails_ends_the_push_and_damage_puts_off_its_group() {
+    let world = world();
+    let (mut state, mut own) = (State::default(), None);
+    let mut sent = |name| {
+        let bytes = write(&mut state, &mut own, 1, "company_name", name);
+        vec![change("customer", "main", bytes)]
+    };
+    assert_eq!(world.push(1, vec![sent("Acme")]), [Outcome::Applied]);
+    // Its history as well: it would be made anew.
+    let damage = "UPDATE document SET content = zeroblob(length(content));
+                  UPDATE change SET bytes = zeroblob(length(bytes));";
+    world.disk().execute_batch(damage).unwrap();
+    let second = vec![sent("Beta")];
+    assert_eq!(world.push(1, second.clone()), [Outcome::Retry(DAMAGED_RETRY_MS)]);
+    world.disk().execute_batch("ALTER TABLE document RENAME TO gone").unwrap();
+    let error = world.try_push(1, second).unwrap_err();
+    assert!(!error.is_damage(), "{error}");
+}
+
+/// A contact goes to another customer with everything that belongs to it.
+#[test]
+fn a_record_that_joins_another_family_takes_its_texts_along() {
+    let world = world();
+    let (mut state, mut own) = (State::default(), None);
+    let customers = [RecordId::new(1, [1; 10]), RecordId::new(1, [2; 10])];
+    let mut of =
+        |customer: RecordId| write(&mut state, &mut own, 1, "customer_id", &customer.to_string());
+    let notes = TextDocument::new().unwrap().edit(actor(1), 0, "typed").unwrap().unwrap().bytes;
+    let begun =
+        vec![change("contact", "main", of(customers[0])), change("contact", "notes", notes)];
+    assert_eq!(world.push(1, vec![begun]), [Outcome::Applied, Outcome::Applied]);
+    let family = |part: &str| {
+        let id = DocumentId { record: record(), part: part.parse().unwrap() };
+        world.storage.read().unwrap().document(&id).unwrap().unwrap().family
+    };
+    assert_eq!(["main", "notes"].map(family), [customers[0]; 2]);
+    let moved = vec![change("contact", "main", of(customers[1]))];
+    assert_eq!(world.push(1, vec![moved]), [Outcome::Applied]);
+    assert_eq!(["main", "notes"].map(family), [customers[1]; 2]);
 }
 
 impl World {

@@ -8,19 +8,19 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     accept::push,
-    storage::{Device, sqlite::SqliteStorage},
+    storage::{Device, StorageError, sqlite::SqliteStorage},
 };
 
 /// A server without anything, in which everybody may do everything.
 pub(crate) struct World {
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub(crate) storage: SqliteStorage,
 }
 
 pub(crate) fn world() -> World {
     let folder = tempfile::tempdir().unwrap();
     let storage = SqliteStorage::open_for_test(folder.path(), true).unwrap();
-    World { _folder: folder, storage }
+    World { folder, storage }
 }
 
 pub(crate) fn device(number: u8) -> Device {
@@ -66,10 +66,23 @@ pub(crate) fn write(
 
 impl World {
     pub(crate) fn push(&self, by: u8, groups: Vec<Vec<PushChange>>) -> Vec<Outcome> {
+        self.try_push(by, groups).unwrap()
+    }
+
+    /// The database, as another program sees it.
+    pub(crate) fn disk(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("outrider.db")).unwrap()
+    }
+
+    pub(crate) fn try_push(
+        &self,
+        by: u8,
+        groups: Vec<Vec<PushChange>>,
+    ) -> Result<Vec<Outcome>, StorageError> {
         let groups = groups.into_iter().map(|changes| PushGroup { changes }).collect();
         let request = PushRequest::new(device(by).id, groups, Vec::new());
-        let response = push(&self.storage, &Policy::open(), &device(by), &request, 0).unwrap();
-        response.answers.into_iter().map(|answer| answer.outcome).collect()
+        let response = push(&self.storage, &Policy::open(), &device(by), &request, 0)?;
+        Ok(response.answers.into_iter().map(|answer| answer.outcome).collect())
     }
 }
 

@@ -80,6 +80,32 @@ fn a_link_to_a_record_of_the_same_push_that_its_author_may_not_read_waits_for_no
     assert_eq!(firm.reviews(ReviewState::Kept).len(), 1, "it can be asked for");
 }
 
+/// Whoever joins a crew is given the customer too: that only who may read it can do.
+#[test]
+fn who_may_not_read_a_customer_names_nobody_who_would() {
+    let (firm, mut li, wang, customer) = Firm::with_customer();
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    firm.decide(|rules| {
+        let everywhere =
+            json!({ "entities": ["visit"], "operations": ["read", "edit"], "level": "all" });
+        let role = rules.roles.get_mut("sales_rep").unwrap();
+        role.rules.push(serde_json::from_value(everywhere).unwrap());
+    });
+    let system = firm.world.author(office::SYSTEM_USER);
+    let made = firm.world.create(&system, "visit", visit(customer));
+    firm.sync(&mut li);
+    firm.sync(&mut li);
+    assert!(has(&li, made) && !has(&li, customer));
+    li.replica.update(made, &fields(json!({ "subject": "Another" }))).unwrap();
+    let crew = json!({ "crew": [id_of(&wang).to_string()] });
+    li.replica.update(made, &fields(crew)).unwrap();
+    firm.sync(&mut li);
+    assert_eq!(firm.world.values(made, "subject"), ["Another"], "that names nobody");
+    assert_eq!(firm.get(made).get("crew"), None);
+    let inbox = li.replica.inbox(10).unwrap();
+    assert_eq!((inbox.len(), inbox[0].code.as_str()), (1, "not_permitted"));
+}
+
 #[test]
 fn what_is_not_there_yet_may_be_linked_to() {
     let firm = Firm::open();

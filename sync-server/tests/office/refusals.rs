@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::{
     firm::{Firm, code_of, has, id_of},
-    world::fields,
+    world::{Phone, fields},
 };
 
 #[test]
@@ -251,6 +251,26 @@ fn nobody_decides_on_edits_of_their_own_or_prolongs_standing_in() {
     );
 }
 
+/// Who approves what is their own decides about that, and about nothing else.
+#[test]
+fn who_approves_their_own_decides_about_what_stands_with_them() {
+    let (firm, mut li, wang, customer) = Firm::with_customer();
+    let chen = firm.person("Chen", "sales_rep");
+    firm.decide(|rules| {
+        let rule = json!({ "entities": ["customer"], "operations": ["approve"], "level": "own" });
+        let role = rules.roles.get_mut("sales_rep").unwrap();
+        role.rules.push(serde_json::from_value(rule).unwrap());
+    });
+    li.replica.update(customer, &fields(json!({ "short_name": "Late" }))).unwrap();
+    firm.set(customer, json!({ "owner_id": id_of(&wang).to_string() }));
+    firm.sync(&mut li);
+    let late = firm.open_reviews().remove(0);
+    let of_others = firm.decide_on(&chen, late.id, Decision::Grant).unwrap_err();
+    assert!(of_others.contains("not_permitted"), "{of_others}");
+    firm.decide_on(&wang, late.id, Decision::Grant).unwrap();
+    assert_eq!(firm.world.values(customer, "short_name"), ["Late"]);
+}
+
 #[test]
 fn edits_that_a_device_handed_in_are_entered_one_after_the_other() {
     let firm = Firm::open();
@@ -378,11 +398,31 @@ fn edits_of_a_text_that_had_arrived_before_are_confirmed_in_their_order() {
     assert_eq!(li.get(customer)["notes"], "x".repeat(12));
 }
 
-/// A record was handed in and declined; the text that was typed into it later stood there alone.
+/// A record was handed in and declined; the text that was typed into it later stood there alone, also of somebody
+/// who may write everywhere.
 #[test]
 fn a_text_of_a_declined_record_does_not_stand_without_it() {
+    for role in ["sales_rep", "administrator"] {
+        let (firm, li, customer) = text_after_a_decision(role, Decision::Decline);
+        let notes = DocumentId { record: customer, part: "notes".parse().unwrap() };
+        assert!(firm.world.storage.read().unwrap().document(&notes).unwrap().is_none(), "{role}");
+        assert_eq!(li.replica.inbox(10).unwrap().len(), 2, "both are told");
+        assert_eq!(li.replica.outbox(10).unwrap().len(), 0);
+    }
+}
+
+#[test]
+fn a_text_of_a_record_that_was_handed_in_and_entered_is_taken() {
+    let (firm, li, customer) = text_after_a_decision("sales_rep", Decision::Grant);
+    assert_eq!(firm.get(customer)["notes"], "Later");
+    assert_eq!(li.replica.inbox(10).unwrap().len(), 0);
+    assert_eq!(li.replica.outbox(10).unwrap().len(), 0);
+}
+
+/// A record that its author handed in while they were turned away, and of which they typed a text later.
+fn text_after_a_decision(role: &str, decision: Decision) -> (Firm, Phone, RecordId) {
     let firm = Firm::open();
-    let mut li = firm.person("Li", "sales_rep");
+    let mut li = firm.person("Li", role);
     let boss = firm.person("Zhao", "administrator");
     firm.sync(&mut li);
     let customer =
@@ -394,11 +434,8 @@ fn a_text_of_a_declined_record_does_not_stand_without_it() {
     // The answer is lost, so the record is still there to be written in.
     li.replica.update(customer, &fields(json!({ "notes": "Later" }))).unwrap();
     let waiting = firm.open_reviews().remove(0);
-    firm.decide_on(&boss, waiting.id, Decision::Decline).unwrap();
+    firm.decide_on(&boss, waiting.id, decision).unwrap();
     standing::set_user_disabled(storage, "Li", false, firm.world.now()).unwrap();
     firm.sync(&mut li);
-    let notes = DocumentId { record: customer, part: "notes".parse().unwrap() };
-    assert!(storage.read().unwrap().document(&notes).unwrap().is_none());
-    assert_eq!(li.replica.inbox(10).unwrap().len(), 2, "both are told");
-    assert_eq!(li.replica.outbox(10).unwrap().len(), 0);
+    (firm, li, customer)
 }

@@ -7,8 +7,10 @@ use super::{change, id, judge, of, policy, refusal, user};
 use crate::{
     access::{
         Grant, Level, Operation, PartKind, Policy, Role, Scope, Standing, Target,
-        change::NOT_PERMITTED, grant::Question,
+        change::{NOT_ARCHIVABLE, NOT_MERGEABLE, NOT_PERMITTED},
+        grant::Question,
     },
+    crdt::archive::ARCHIVED,
     ids::Part,
     schema::Schema,
     value::Value,
@@ -71,6 +73,40 @@ fn the_highest_limit_of_several_roles_counts_and_none_is_no_limit() {
     assert_eq!(limit(vec![role(Some("100")), role(None)]), None);
     assert_eq!(Grant::open().approval_limit(), None);
     assert_eq!(Grant::open().discount_limit(), None);
+}
+
+/// Each needs its own permission, and no other one.
+#[test]
+fn archiving_and_merging_are_no_editing() {
+    let customer = Schema::builtin().entity("customer").unwrap();
+    let judged = |operation: &str, key: &str| {
+        let rules = [rule(&["read", operation], "all")];
+        let grant = grant(vec![json!({ "modules": ["*"], "rules": rules })]);
+        let (of, is_new) = (of(1), false);
+        let target = Target {
+            record: id(900),
+            entity: customer,
+            part: &Part::Main,
+            is_new,
+            before: &of,
+            after: &of,
+        };
+        grant.judge(target, &[key], &change(&[(key, Value::from("x"))]))
+    };
+    for (operation, key, code) in [
+        ("edit", "phone", None),
+        ("edit", ARCHIVED, Some(NOT_ARCHIVABLE)),
+        ("edit", "redirect_to", Some(NOT_MERGEABLE)),
+        ("archive", "phone", Some(NOT_PERMITTED)),
+        ("archive", ARCHIVED, None),
+        ("archive", "redirect_to", Some(NOT_PERMITTED)),
+        ("merge", "phone", Some(NOT_PERMITTED)),
+        ("merge", ARCHIVED, Some(NOT_PERMITTED)),
+        ("merge", "redirect_to", None),
+    ] {
+        let expected = code.and_then(|code| refusal(code, &[key]));
+        assert_eq!(judged(operation, key), expected, "{operation}, {key}");
+    }
 }
 
 /// What is exported is what exporting is permitted for, not what is read.

@@ -35,3 +35,20 @@ impl Read for Counted<'_> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_up_to_the_last_byte_that_it_may_have_and_no_further() {
+        let read = |length: usize| {
+            let body = vec![7; length];
+            let mut counted = Counted { inner: &mut body.as_slice(), bytes: 0, bytes_max: 10 };
+            let is_read = counted.read_to_end(&mut Vec::new()).is_ok();
+            (is_read, counted.bytes)
+        };
+        assert_eq!(read(10), (true, 10));
+        assert_eq!(read(11), (false, 11));
+    }
+}
