@@ -14,9 +14,6 @@ use outrider_core::{
     ids::{ActorId, ChangeHash, DocumentId, RecordId},
 };
 
-#[cfg(test)]
-mod tests;
-
 use super::{NewChanges, empty_content};
 use crate::storage::{Content, Read, StorageError, StoredChange, StoredDocument};
 
@@ -198,3 +195,6 @@ impl<R: Read + ?Sized> History for StagedHistory<'_, R> {
         Ok(Some(found))
     }
 }
+
+#[cfg(test)]
+mod tests;
