@@ -257,6 +257,25 @@ fn a_record_that_joins_a_family_that_its_reader_does_not_see_leaves() {
     assert!(has(&li, activity));
 }
 
+/// With texts that were there long before.
+#[test]
+fn a_record_that_joins_a_family_arrives_whole_where_that_is_read() {
+    let firm = Firm::open();
+    let (li, mut wang) = (firm.person("Li", "sales_rep"), firm.person("Wang", "sales_rep"));
+    let (from, to) = (firm.customer("Acme", &li), firm.customer("Beta", &wang));
+    let system = firm.world.author(office::SYSTEM_USER);
+    let contact = json!({ "name": "Anna", "customer_id": from.to_string(), "notes": "Likes tea." });
+    let contact = firm.world.create(&system, "contact", contact);
+    firm.set(to, json!({ "short_name": "B" }));
+    firm.sync(&mut wang);
+    firm.sync(&mut wang);
+    assert!(has(&wang, to) && !has(&wang, contact));
+    firm.set(contact, json!({ "customer_id": to.to_string() }));
+    firm.sync(&mut wang);
+    assert_eq!(wang.get(contact)["notes"], "Likes tea.");
+    assert_eq!(wang.get(contact)["name"]["full"], "Anna");
+}
+
 #[test]
 fn the_office_sees_which_devices_hold_a_record_and_which_should_not() {
     let firm = Firm::open();
