@@ -62,6 +62,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("sync::frame::GROUP_CHANGES_MAX", count(frame::GROUP_CHANGES_MAX)),
         ("sync::frame::FETCH_DOCUMENTS_MAX", count(frame::FETCH_DOCUMENTS_MAX)),
         ("sync::frame::CHECK_PAGE", count(frame::CHECK_PAGE)),
+        ("replica::session::TRANSACTION_BYTES_MAX", bytes(session::TRANSACTION_BYTES_MAX)),
         ("replica::session::PULL_BUDGET_BYTES", bytes(session::PULL_BUDGET_BYTES)),
         ("replica::session::OVER_BUDGET_BYTES_MAX", bytes(session::OVER_BUDGET_BYTES_MAX)),
         ("config::PULL_BYTES_MAX", bytes(config::PULL_BYTES_MAX)),

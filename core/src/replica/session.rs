@@ -37,7 +37,7 @@ pub const ROUNDS_MAX: u32 = 64;
 /// Requests of one session, at most: a server that never ends its answers is left alone.
 pub const REQUESTS_MAX: u64 = 100_000;
 /// Bytes of frames in one transaction, about.
-const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const TRANSACTION_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Uncompressed bytes that one answer to a pull may have.
 pub const PULL_BUDGET_BYTES: u64 = 256 * 1024 * 1024;
 /// How much more than was asked for an answer may have before it is left alone: a server that never

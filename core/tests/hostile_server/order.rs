@@ -1,11 +1,11 @@
 //! Answers out of turn, and conversations without an end.
 
 use outrider_core::{
-    crdt::OpId,
+    crdt::{OpId, State, op::VALUE_BYTES_MAX},
     ids::{ActorId, DocumentId, Part, RecordId},
     replica::{
         pull::FRAMES_PER_TRANSACTION,
-        session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary},
+        session::{REQUESTS_MAX, ROUNDS_MAX, Session, Summary, TRANSACTION_BYTES_MAX},
     },
     store::{document as stored, meta},
     sync::{
@@ -19,7 +19,8 @@ use outrider_core::{
 use serde_json::json;
 
 use crate::world::{
-    document, document_of, end, greeting, hello, notes, other_digest, stream, stream_of, world,
+    document, document_of, end, greeting, hello, notes, other_digest, put, stream, stream_of,
+    world, write,
 };
 
 #[test]
@@ -217,24 +218,41 @@ fn a_part_of_a_pull_moves_no_cursor() {
     assert!(before.progress.is_none());
 }
 
-/// A first pull is long: what came before something that breaks a rule is kept, as far as whole transactions go.
-#[test]
-fn what_came_long_before_a_broken_frame_is_kept() {
+/// Which of so many records of one state are here when something that breaks a rule follows them.
+fn kept_before_a_broken_frame(state: &State, count: u64) -> Vec<bool> {
     let mut world = world();
-    let state = Body::State(world.state.to_bytes());
-    let records: Vec<_> =
-        (0..=FRAMES_PER_TRANSACTION as u64).map(|n| RecordId::new(n + 2, [2; 10])).collect();
+    let state = Body::State(state.to_bytes());
+    let records: Vec<_> = (0..count).map(|n| RecordId::new(n + 2, [2; 10])).collect();
     let mut frames = vec![hello()];
     frames.extend(records.iter().map(|record| document(*record, state.clone())));
     frames.push(document_of(world.record, notes(), state));
     let error = world.pull(frames).map(drop).unwrap_err();
     assert!(error.to_string().contains("does not fit"), "{error}");
-    let is_here = |at: usize| world.replica.get(records[at]).unwrap().is_some();
-    assert!(
-        is_here(0) && is_here(FRAMES_PER_TRANSACTION - 2),
-        "with the hello that is one transaction"
-    );
-    assert!(!is_here(FRAMES_PER_TRANSACTION));
+    records.iter().map(|record| world.replica.get(*record).unwrap().is_some()).collect()
+}
+
+/// A first pull is long: what came before something that breaks a rule is kept, as far as whole transactions go.
+#[test]
+fn what_came_long_before_a_broken_frame_is_kept() {
+    let count = FRAMES_PER_TRANSACTION;
+    let kept = kept_before_a_broken_frame(&world().state, count as u64 + 1);
+    // With the hello that is one transaction.
+    assert!(kept[0] && kept[count - 2]);
+    assert!(!kept[count]);
+}
+
+/// Of large records fewer are one transaction.
+#[test]
+fn what_came_many_bytes_before_a_broken_frame_is_kept() {
+    let mut large = State::default();
+    let value = "x".repeat(VALUE_BYTES_MAX - 1024);
+    let keys = ["company_name", "short_name", "phone"];
+    write(&mut large, 1, keys.map(|key| put(key, &value)).into());
+    let of_one = TRANSACTION_BYTES_MAX / large.size_bytes();
+    let kept = kept_before_a_broken_frame(&large, of_one as u64 + 3);
+    assert!(kept.len() < FRAMES_PER_TRANSACTION);
+    assert!(kept[0] && kept[of_one - 1]);
+    assert!(!kept[kept.len() - 1]);
 }
 
 /// What an erasure took that the office never had is counted.
