@@ -7,14 +7,11 @@
 
 import { readFileSync } from "node:fs";
 
+import { excusesOf } from "../excuses.mjs";
+
 const [room, seed, drawn, results, page] = process.argv.slice(2);
-const row = /^\| `([^`]+)` \| `(.+)` \| (.+) \|$/;
 const excused = new Set(
-  readFileSync(page, "utf8")
-    .split("\n")
-    .map((line) => row.exec(line))
-    .filter((found) => found !== null)
-    .map(([, file, change]) => `${file}: ${change.replaceAll("\\|", "|")}`),
+  excusesOf(page, "Faults that no test notices").map(({ file, what }) => `${file}: ${what}`),
 );
 const lines = (path) => readFileSync(path, "utf8").split("\n").filter((line) => line !== "");
 const came = new Map(lines(results).map((line) => JSON.parse(line)).map(({ name, result }) => [name, result]));
