@@ -253,6 +253,17 @@ fn who_is_turned_away_keeps_what_waits_and_counts_as_holding_nothing() {
     assert_eq!((asked.held, asked.position), ([0; 16], 0));
 }
 
+#[test]
+fn what_was_erased_while_its_author_was_turned_away_waits_no_longer() {
+    let (_folder, mut replica) = enrolled(7, "Anna");
+    let record = replica.create("customer", &fields(json!({ "company_name": "Acme" }))).unwrap();
+    let [hash] = waiting(&replica).try_into().unwrap();
+    assert_eq!(replica.take_reviewed(&[Answer { hash, outcome: Outcome::Erased }]).unwrap(), 1);
+    assert_eq!(waiting(&replica), []);
+    assert!(replica.get(record).unwrap().is_none());
+    assert_eq!(replica.inbox(10).unwrap()[0].code, "erased");
+}
+
 /// Each answer is counted once as what it is; who is asked to come back at once does.
 #[test]
 fn what_answers_did_is_counted() {
