@@ -1,6 +1,6 @@
 //! The limits that the protocol's page tells are those of the program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use outrider_core::{
     crdt::{
@@ -26,20 +26,31 @@ fn count(number: impl TryInto<u64>) -> String {
 /// Bytes in the largest unit that leaves nothing over.
 fn bytes(number: impl TryInto<u64>) -> String {
     match number.try_into().ok().expect("no limit is negative") {
-        mib if mib % (1 << 20) == 0 => format!("{} MiB", count(mib >> 20)),
-        kib if kib % (1 << 10) == 0 => format!("{} KiB", count(kib >> 10)),
+        bytes if bytes % (1 << 20) == 0 => format!("{} MiB", count(bytes >> 20)),
+        bytes if bytes % (1 << 10) == 0 => format!("{} KiB", count(bytes >> 10)),
         bytes => format!("{} bytes", count(bytes)),
     }
+}
+
+fn power_of_two(number: u64) -> String {
+    assert!(number.is_power_of_two(), "{number} is none");
+    format!("2^{}", number.ilog2())
+}
+
+/// How many of a larger unit a number is, which leaves nothing over.
+fn units(number: i64, unit: i64, name: &str) -> String {
+    assert_eq!(number % unit, 0, "{number} is no number of {name}");
+    format!("{} {name}", number / unit)
 }
 
 /// What is limited, by its name in the table, with its value as it has to be told there.
 fn limits() -> Vec<(&'static str, String)> {
     vec![
-        ("sync::proof::PROOF_WINDOW_MS", format!("{} s", PROOF_WINDOW_MS / 1_000)),
+        ("sync::proof::PROOF_WINDOW_MS", units(PROOF_WINDOW_MS, 1_000, "s")),
         ("replays::NONCES_EACH_MAX", count(replays::NONCES_EACH_MAX)),
         ("NONCES_MAX", count(replays::NONCES_MAX)),
         ("config::ENROLMENT_TRIES", count(config::ENROLMENT_TRIES.get())),
-        ("tries::WAIT_MS", format!("{} minutes", tries::WAIT_MS / 60_000)),
+        ("tries::WAIT_MS", units(tries::WAIT_MS, 60_000, "minutes")),
         ("enrol::REQUESTS_MAX", count(enrol::REQUESTS_MAX)),
         ("REQUEST_DAYS_MAX", format!("{} days", enrol::REQUEST_DAYS_MAX)),
         ("devices::review::REVIEWS_MAX", count(review::REVIEWS_MAX)),
@@ -73,7 +84,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("OP_PREDS_MAX", count(op::OP_PREDS_MAX)),
         ("KEY_BYTES_MAX", bytes(op::KEY_BYTES_MAX)),
         ("VALUE_BYTES_MAX", bytes(op::VALUE_BYTES_MAX)),
-        ("OP_COUNTER_MAX", format!("2^{}", op::OP_COUNTER_MAX.ilog2())),
+        ("OP_COUNTER_MAX", power_of_two(op::OP_COUNTER_MAX)),
         ("crdt::state::DOCUMENT_KEYS_MAX", count(DOCUMENT_KEYS_MAX)),
         ("DOCUMENT_BYTES_MAX", bytes(DOCUMENT_BYTES_MAX)),
         ("SURVIVORS_MAX", count(SURVIVORS_MAX)),
@@ -93,20 +104,35 @@ fn the_protocols_page_tells_the_limits_of_the_program() {
     let page = std::fs::read_to_string(page).unwrap();
     let (_, section) = page.split_once("## 11. Limits").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
+    let limits: BTreeMap<_, _> = limits().into_iter().collect();
     let mut told = BTreeSet::new();
-    for (name, value) in limits() {
-        let in_table = format!("`{name}`");
-        let row = section.lines().find(|row| row.contains(&in_table));
-        let row = row.unwrap_or_else(|| panic!("{name} is not in the table"));
-        let cell = row.split(" | ").nth(1).unwrap();
-        // A number begins behind a space: `64 MiB` does not tell of `4 MiB`.
-        let is_told = format!(" {cell} ").contains(&format!(" {value}"));
-        assert!(is_told, "{name} is {value}; the page says {cell}");
-        told.insert(in_table);
+    for row in section.lines().filter(|row| row.starts_with("| ")).skip(1) {
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let [_, mut cell, names] = cells[..] else { panic!("{row} has other cells") };
+        for name in names.split(", ").map(|name| name.trim_matches('`')) {
+            let value =
+                limits.get(name).unwrap_or_else(|| panic!("{name} is compared with nothing"));
+            // Values stand in the order of the names, each by itself: `32,000` is not 32.
+            let rest = after(cell, value);
+            cell = rest.unwrap_or_else(|| panic!("{name} is {value}; the page says: {row}"));
+            told.insert(name);
+        }
     }
-    let names = section.lines().filter(|row| row.starts_with("| ")).skip(1);
-    for name in names.flat_map(|row| row.rsplit(" | ").next().unwrap().split(", ")) {
-        let name = name.trim_end_matches(" |");
-        assert!(told.contains(name), "{name} is compared with nothing");
-    }
+    let untold: Vec<_> = limits.keys().filter(|name| !told.contains(*name)).collect();
+    assert!(untold.is_empty(), "not in the table: {untold:?}");
+}
+
+/// What follows a value in a cell that tells it.
+fn after<'a>(cell: &'a str, value: &str) -> Option<&'a str> {
+    let is_of_number = |found: char| found.is_ascii_digit() || found == '^';
+    cell.match_indices(value).find_map(|(at, _)| {
+        let (before, rest) = (&cell[..at], &cell[at + value.len()..]);
+        let mut next = rest.chars();
+        let goes_on = match next.next() {
+            Some(',' | '.') => next.next().is_some_and(is_of_number),
+            found => found.is_some_and(is_of_number),
+        };
+        let is_begun = before.chars().next_back().is_none_or(|last| last == ' ');
+        (is_begun && !goes_on).then_some(rest)
+    })
 }

@@ -170,4 +170,8 @@ for (let round = 1; ; round += 1) {
   for (const number of bad) mutants[number - 1].how = "unviable";
   console.error(`round ${round}: ${bad.length} do not compile`);
 }
+// Whatever is tried in the tree later can be taken back to this.
+execFileSync("git", ["-c", "user.name=mutants", "-c", "user.email=mutants@localhost", "commit", "-qam", "with arms", "--allow-empty"], {
+  cwd: tree,
+});
 writeFileSync(join(work, "mutants.json"), JSON.stringify(mutants));

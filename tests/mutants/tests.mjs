@@ -19,11 +19,17 @@ export function build(tree) {
     ["test", "--no-run", "--profile", "mutants", "--lib", "--bins", "--tests", ...asked, "--message-format=json"],
     { cwd: tree, encoding: "utf8", maxBuffer: 1 << 30, stdio: ["ignore", "pipe", "inherit"] },
   );
-  if (ran.status !== 0) return null;
-  return ran.stdout
+  const told = ran.stdout
     .split("\n")
     .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line))
+    .map((line) => JSON.parse(line));
+  if (ran.status !== 0) {
+    // A full disk or a killed linker says nothing of the code.
+    const isRefused = told.some(({ reason, message }) => reason === "compiler-message" && message.level === "error");
+    if (!isRefused) throw new Error("the tests were not built, and not because of the code");
+    return null;
+  }
+  return told
     .filter(({ executable, profile }) => executable && profile?.test)
     .map(({ executable, manifest_path, target }) => ({
       name: `${dirname(manifest_path).slice(tree.length + 1)} ${target.kind[0]} ${target.name}`,

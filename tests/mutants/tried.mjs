@@ -91,6 +91,9 @@ const over = new Set(linesOf(results).map(({ name }) => name));
 const open = mutants.filter(({ name }) => !over.has(name));
 for (const mutant of open.filter(({ how }) => how === "unviable")) note(mutant, "unviable");
 
+// A run that was broken off may have left a mutant there.
+const restore = () => spawnSync("git", ["checkout", "-q", "."], { cwd: tree });
+restore();
 const binaries = build(tree);
 if (binaries === null) throw new Error("the tests do not compile");
 const tests = binaries.flatMap(testsOf);
@@ -131,8 +134,7 @@ await inParallel("survivors, by all other tests", survivors, async ({ mutant, le
 // What has no arm is built by itself: all tests are tried.
 for (const mutant of open.filter(({ how }) => how === "alone")) {
   const path = join(tree, mutant.file);
-  const before = readFileSync(path, "utf8");
-  const original = spawnSync("git", ["show", `HEAD:${mutant.file}`], { cwd: tree, encoding: "utf8" }).stdout;
+  const original = spawnSync("git", ["show", `HEAD~1:${mutant.file}`], { cwd: tree, encoding: "utf8" }).stdout;
   const lines = original.split("\n");
   const { start, end } = mutant.span;
   const cut = (line, from, to) => [...lines[line - 1]].slice(from, to).join("");
@@ -151,5 +153,5 @@ for (const mutant of open.filter(({ how }) => how === "alone")) {
     const { result, test } = await tried(anew, 0);
     note(mutant, result, test);
   }
-  writeFileSync(path, before);
+  restore();
 }

@@ -230,6 +230,18 @@ fn the_actors_own_previous_change_must_be_followed() {
     server.check();
 }
 
+/// Somebody else's change may be all that is above, with the number that one's own last one has.
+#[test]
+fn who_writes_on_beside_a_change_of_the_same_number_follows_their_own() {
+    let (mut one, mut two) = (Peer::new(actor(1, 1)), Peer::new(actor(2, 1)));
+    let mut server = Server::default();
+    server.accept(&one.write(vec![put("name", "Ada")]));
+    two.state.join(&one.state);
+    server.accept(&two.write(vec![put("name", "Bob")]));
+    let second = one.write(vec![put("name", "Ada L.")]);
+    assert!(matches!(server.judge(&second), Verdict::Fits(_)));
+}
+
 #[test]
 fn keys_and_values_are_those_of_the_entity() {
     let put = |key: &str, value: Value| op(key, Action::Put(value), Vec::new());

@@ -257,7 +257,7 @@ fn who_may_not_import_is_told_and_sees_no_files_of_others() {
 
 /// Not even by what an import says of a row that changes nothing.
 #[test]
-fn a_file_tells_nobody_of_records_that_they_may_not_read() {
+fn a_row_about_a_record_that_its_author_may_not_read_is_refused_where_it_changes_nothing_too() {
     let office = Office::open(&[]);
     let mut boss = Browser::signed_in(&office);
     let mapping = "entity = \"customer\"\nsource = \"erp\"\nkey = \"no\"\n[fields]\n\
