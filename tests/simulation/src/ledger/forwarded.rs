@@ -105,6 +105,15 @@ mod tests {
         // Of what comes from no half nothing is believed.
         let bytes = put(&mut here, (6, "phone", "666")).bytes;
         ledger.note_forwarded(&heir, "customer", &bytes).unwrap();
-        assert!(ledger.edits[&(heir, 6)].wrote["phone"].seen.is_empty());
+        assert!(ledger.edits[&(heir.clone(), 6)].wrote["phone"].seen.is_empty());
+        // Nor of what comes from a record that was never merged.
+        let (other, mut elsewhere) = (of(3), State::default());
+        for number in [6, 7] {
+            let bytes = put(&mut elsewhere, (number, "phone", "777")).bytes;
+            ledger.note_office(&other, "customer", &bytes).unwrap();
+        }
+        let bytes = put(&mut here, (7, "phone", "777")).bytes;
+        ledger.note_forwarded(&heir, "customer", &bytes).unwrap();
+        assert!(ledger.edits[&(heir, 7)].wrote["phone"].seen.is_empty());
     }
 }
