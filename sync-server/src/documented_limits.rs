@@ -126,7 +126,7 @@ fn the_protocols_page_tells_the_limits_of_the_program() {
 fn after<'a>(cell: &'a str, value: &str) -> Option<&'a str> {
     let is_of_number = |found: char| found.is_ascii_digit() || found == '^';
     cell.match_indices(value).find_map(|(at, _)| {
-        let (before, rest) = (&cell[..at], &cell[at + value.len()..]);
+        let (before, rest) = (cell.get(..at)?, cell.get(at + value.len()..)?);
         let mut next = rest.chars();
         let goes_on = match next.next() {
             Some(',' | '.') => next.next().is_some_and(is_of_number),
