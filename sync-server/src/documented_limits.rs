@@ -14,7 +14,7 @@ use outrider_core::{
     sync::{codec, frame, proof::PROOF_WINDOW_MS},
 };
 
-use crate::{accept, body, config, devices::review, enrol, replays, tries};
+use crate::{accept, body, config, devices::review, enrol, feed, replays, tries};
 
 /// A number as the page writes it: `12,000`.
 fn count(number: impl TryInto<u64>) -> String {
@@ -61,6 +61,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("sync::codec::FRAME_BYTES_MAX", bytes(codec::FRAME_BYTES_MAX)),
         ("sync::codec::WINDOW_LOG_MAX", bytes(1_u64 << codec::WINDOW_LOG_MAX)),
         ("sync::frame::PUSH_CHANGES_MAX", count(frame::PUSH_CHANGES_MAX)),
+        ("PUSH_DECODED_MAX", count(frame::PUSH_DECODED_MAX)),
         ("sync::frame::PUSH_PLAIN_BYTES_MAX", bytes(frame::PUSH_PLAIN_BYTES_MAX)),
         ("accept::WORK_BYTES_MAX", bytes(accept::WORK_BYTES_MAX)),
         ("accept::WRITE_WEIGHT", count(accept::WRITE_WEIGHT)),
@@ -76,6 +77,7 @@ fn limits() -> Vec<(&'static str, String)> {
         ("replica::session::TRANSACTION_BYTES_MAX", bytes(session::TRANSACTION_BYTES_MAX)),
         ("replica::session::PULL_BUDGET_BYTES", bytes(session::PULL_BUDGET_BYTES)),
         ("replica::session::OVER_BUDGET_BYTES_MAX", bytes(session::OVER_BUDGET_BYTES_MAX)),
+        ("feed::BUDGET_BYTES_MIN", bytes(feed::BUDGET_BYTES_MIN)),
         ("config::PULL_BYTES_MAX", bytes(config::PULL_BYTES_MAX)),
         ("crdt::op::CHANGE_BYTES_MAX", bytes(op::CHANGE_BYTES_MAX)),
         ("CHANGE_OPS_MAX", count(op::CHANGE_OPS_MAX)),

@@ -42,7 +42,7 @@ use walk::Walk;
 /// Uncompressed bytes of one answer, at most, whatever the request says.
 const BUDGET_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// Uncompressed bytes of one answer, at least: a request cannot ask for endless small ones.
-const BUDGET_BYTES_MIN: u64 = 16 * 1024;
+pub(crate) const BUDGET_BYTES_MIN: u64 = 16 * 1024;
 /// Milliseconds between two notes of what a device holds, while neither grant nor position differ
 /// much: an idle question need not write.
 const VIEW_NOTE_MS: i64 = 60 * 60 * 1_000;

@@ -8,6 +8,8 @@ mod bounded;
 #[cfg(test)]
 mod tests;
 
+pub use bounded::PUSH_DECODED_MAX;
+
 use minicbor::{Decode, Encode};
 
 pub use super::head::AuditHead;

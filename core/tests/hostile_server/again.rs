@@ -42,11 +42,30 @@ impl World {
         StreamDigest { stream: stream(Part::Main), digest: all, count: 1 }
     }
 
+    /// The device's database, as another program sees it.
+    fn disk(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.replica.folder().join(DATABASE_FILE)).unwrap()
+    }
+
+    /// Sends an acknowledged change again and is told that another one has its number; of how many documents
+    /// something is to be sent anew.
+    fn forked(&mut self, hash: ChangeHash) -> u64 {
+        let answers = vec![Answer { hash, outcome: Outcome::Forked }];
+        self.replica.take_resent(&PushResponse::new(answers)).unwrap()
+    }
+
+    /// Somebody else has begun a note of the record: what they have of it, and how it arrives.
+    fn their_note(&mut self) -> (TextDocument, PullFrame) {
+        let mut text = TextDocument::new().unwrap();
+        let typed = text.edit(ActorId([2; 16]), 5, "Theirs.").unwrap().unwrap();
+        let note = document(self.record, Body::Text(vec![ByteVec::from(typed.bytes)]));
+        self.pull(vec![hello(), note.clone(), end(Vec::new())]).unwrap();
+        (text, note)
+    }
+
     /// What the device stores of the record has rotted, and somebody looks at it.
     fn rot(&mut self) {
-        let database = self.replica.folder().join(DATABASE_FILE);
-        let disk = rusqlite::Connection::open(database).unwrap();
-        disk.execute_batch("UPDATE document SET state = zeroblob(length(state))").unwrap();
+        self.disk().execute_batch("UPDATE document SET state = zeroblob(length(state))").unwrap();
         assert!(self.replica.get(self.record).is_err(), "it waits");
     }
 
@@ -195,12 +214,9 @@ fn what_follows_a_number_that_another_change_has_is_written_anew_too() {
     let first = world.acknowledged(json!({ "short_name": "A" }));
     let between = world.acknowledged(json!({ "industry": "energy" }));
     world.acknowledged(json!({ "phone": "+86 10 8888 6666" }));
-    let database = world.replica.folder().join(DATABASE_FILE);
-    let disk = rusqlite::Connection::open(database).unwrap();
     let rot = "UPDATE own_change SET bytes = zeroblob(length(bytes)) WHERE hash = ?1";
-    assert_eq!(disk.execute(rot, [between.0]).unwrap(), 1);
-    let forked = vec![Answer { hash: first, outcome: Outcome::Forked }];
-    assert_eq!(world.replica.take_resent(&PushResponse::new(forked)).unwrap(), 1);
+    assert_eq!(world.disk().execute(rot, [between.0]).unwrap(), 1);
+    assert_eq!(world.forked(first), 1);
     let groups = world.replica.next_push(0).unwrap().unwrap().request.groups;
     let anew = groups.iter().flat_map(|group| &group.changes);
     let keys: BTreeSet<String> = anew
@@ -214,18 +230,12 @@ fn what_follows_a_number_that_another_change_has_is_written_anew_too() {
 #[test]
 fn a_note_whose_number_another_change_has_is_written_anew_with_what_follows() {
     let mut world = world();
-    let mut theirs = TextDocument::new().unwrap();
-    let typed = theirs.edit(ActorId([2; 16]), 5, "Theirs.").unwrap().unwrap();
-    let note = document(world.record, Body::Text(vec![ByteVec::from(typed.bytes)]));
-    world.pull(vec![hello(), note, end(Vec::new())]).unwrap();
+    let (theirs, _) = world.their_note();
     let all = ["Theirs. One.", "Theirs. One. Two."];
     let [first, second] = all.map(|notes| world.acknowledged(json!({ "notes": notes })));
-    let mut resent = |hash| {
-        let forked = vec![Answer { hash, outcome: Outcome::Forked }];
-        world.replica.take_resent(&PushResponse::new(forked)).unwrap()
-    };
-    assert_eq!(resent(first), 1);
-    assert_eq!((resent(first), resent(second)), (0, 0), "they are acknowledged no longer");
+    assert_eq!(world.forked(first), 1);
+    let once_more = [first, second].map(|hash| world.forked(hash));
+    assert_eq!(once_more, [0, 0], "they are acknowledged no longer");
     assert_eq!(world.replica.get(world.record).unwrap().unwrap()["notes"], all[1]);
     let groups = world.replica.next_push(0).unwrap().unwrap().request.groups;
     let mut saved = theirs.save();
@@ -320,10 +330,7 @@ fn what_was_acknowledged_of_a_damaged_record_and_never_comes_back_is_written_ane
 #[test]
 fn what_was_acknowledged_of_a_damaged_note_and_lost_there_stays() {
     let mut world = world();
-    let mut text = TextDocument::new().unwrap();
-    let theirs = text.edit(ActorId([2; 16]), 5, "Theirs.").unwrap().unwrap();
-    let note = document(world.record, Body::Text(vec![ByteVec::from(theirs.bytes)]));
-    world.pull(vec![hello(), note.clone(), end(Vec::new())]).unwrap();
+    let (_, note) = world.their_note();
     world.acknowledged(json!({ "notes": "Theirs. Mine." }));
     world.acknowledged(json!({ "notes": "Theirs. Mine, twice." }));
     world.rot();

@@ -3,6 +3,7 @@
 use outrider_core::{
     crdt::{self, State, TextDocument, text::TEXT_BYTES_MAX},
     ids::{DocumentId, RecordId},
+    schema::{Schema, Type},
     sync::frame::{Outcome, PushChange},
 };
 use outrider_sync_server::{
@@ -50,16 +51,19 @@ fn all_parts_of_a_record_are_of_one_entity_within_a_group_too() {
     assert_eq!(code(answers.first().unwrap()), "other_entity");
 }
 
+/// Notes of so many characters more than their field may have, in groups of one change.
+fn notes_beyond(more: usize) -> Vec<Vec<PushChange>> {
+    let notes = Schema::builtin().entity("customer").unwrap().field("notes").unwrap();
+    let Type::Text { max } = notes.ty else { panic!("notes are {:?}", notes.ty) };
+    let mut text = TextDocument::new().unwrap();
+    let steps = text.edit_in_steps(actor(1), 0, &"x".repeat(max + more)).unwrap();
+    steps.into_iter().map(|step| vec![change("customer", "notes", step.bytes)]).collect()
+}
+
 #[test]
 fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
     let world = world();
-    let mut text = TextDocument::new().unwrap();
-    let groups: Vec<Vec<PushChange>> = text
-        .edit_in_steps(actor(1), 0, &"x".repeat(80_001))
-        .unwrap()
-        .into_iter()
-        .map(|step| vec![change("customer", "notes", step.bytes)])
-        .collect();
+    let groups = notes_beyond(1);
     let answers = world.push(1, groups.clone());
     assert_eq!(code(answers.last().unwrap()), "too_long");
     let again = world.push(1, vec![groups.last().unwrap().clone()]);
@@ -69,11 +73,7 @@ fn a_text_beyond_the_limit_of_its_field_is_refused_and_remembered() {
 
 #[test]
 fn a_text_of_the_limit_of_its_field_is_taken() {
-    let world = world();
-    let mut text = TextDocument::new().unwrap();
-    let steps = text.edit_in_steps(actor(1), 0, &"x".repeat(80_000)).unwrap();
-    let group = steps.into_iter().map(|step| change("customer", "notes", step.bytes)).collect();
-    let answers = world.push(1, vec![group]);
+    let answers = world().push(1, notes_beyond(0));
     assert!(answers.iter().all(|answer| *answer == Outcome::Applied), "{answers:?}");
 }
 

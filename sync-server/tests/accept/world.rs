@@ -8,7 +8,10 @@ use outrider_core::{
 };
 use outrider_sync_server::{
     accept::push,
-    storage::{Device, StorageError, sqlite::SqliteStorage},
+    storage::{
+        Device, StorageError,
+        sqlite::{DATABASE_FILE, SqliteStorage},
+    },
 };
 
 /// A server without anything, in which everybody may do everything.
@@ -65,13 +68,13 @@ pub(crate) fn write(
 }
 
 impl World {
-    pub(crate) fn push(&self, by: u8, groups: Vec<Vec<PushChange>>) -> Vec<Outcome> {
-        self.try_push(by, groups).unwrap()
-    }
-
     /// The database, as another program sees it.
     pub(crate) fn disk(&self) -> rusqlite::Connection {
-        rusqlite::Connection::open(self.folder.path().join("outrider.db")).unwrap()
+        rusqlite::Connection::open(self.folder.path().join(DATABASE_FILE)).unwrap()
+    }
+
+    pub(crate) fn push(&self, by: u8, groups: Vec<Vec<PushChange>>) -> Vec<Outcome> {
+        self.try_push(by, groups).unwrap()
     }
 
     pub(crate) fn try_push(

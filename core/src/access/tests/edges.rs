@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use super::{change, id, judge, of, policy, refusal, user};
+use super::{change, id, judge, judge_by, of, policy, refusal, user};
 use crate::{
     access::{
         Grant, Level, Operation, PartKind, Policy, Role, Scope, Standing, Target,
@@ -78,20 +78,10 @@ fn the_highest_limit_of_several_roles_counts_and_none_is_no_limit() {
 /// Each needs its own permission, and no other one.
 #[test]
 fn archiving_and_merging_are_no_editing() {
-    let customer = Schema::builtin().entity("customer").unwrap();
     let judged = |operation: &str, key: &str| {
         let rules = [rule(&["read", operation], "all")];
         let grant = grant(vec![json!({ "modules": ["*"], "rules": rules })]);
-        let (of, is_new) = (of(1), false);
-        let target = Target {
-            record: id(900),
-            entity: customer,
-            part: &Part::Main,
-            is_new,
-            before: &of,
-            after: &of,
-        };
-        grant.judge(target, &[key], &change(&[(key, Value::from("x"))]))
+        judge_by(&grant, "customer", (false, &of(1), &of(1)), &[(key, Value::from("x"))])
     };
     for (operation, key, code) in [
         ("edit", "phone", None),

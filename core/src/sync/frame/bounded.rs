@@ -9,7 +9,7 @@ use crate::crdt::{op::CHANGE_OPS_MAX, text::TEXT_CHANGES_MAX};
 /// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
 /// so that too many get a clear answer, and far less than two-byte groups, or changes of thirty
 /// bytes, would make of a message's memory.
-pub(super) const PUSH_DECODED_MAX: usize = 10 * PUSH_CHANGES_MAX;
+pub const PUSH_DECODED_MAX: usize = 10 * PUSH_CHANGES_MAX;
 /// Keys of one refusal that are decoded at all: of each operation of a change.
 pub(super) const REFUSED_KEYS_DECODED_MAX: usize = CHANGE_OPS_MAX;
 /// Changes of a text in one frame that are decoded at all: as many as a text has.
