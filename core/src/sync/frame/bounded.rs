@@ -6,9 +6,10 @@ use minicbor::{Decode, Decoder, bytes::ByteVec, decode::Error};
 use super::{PUSH_CHANGES_MAX, PushChange, PushGroup};
 use crate::crdt::{op::CHANGE_OPS_MAX, text::TEXT_CHANGES_MAX};
 
-/// Groups, and changes in all of them, that are decoded at all: a little more than a push may have,
-/// so that too many get a clear answer, and far less than two-byte groups, or changes of thirty
-/// bytes, would make of a message's memory.
+/// Groups, and changes in all of them, that are decoded at all.
+///
+/// A little more than a push may have, so that too many get a clear answer, and far less than two-byte
+/// groups, or changes of thirty bytes, would make of a message's memory.
 pub const PUSH_DECODED_MAX: usize = 10 * PUSH_CHANGES_MAX;
 /// Keys of one refusal that are decoded at all: of each operation of a change.
 pub(super) const REFUSED_KEYS_DECODED_MAX: usize = CHANGE_OPS_MAX;
