@@ -13,6 +13,7 @@
 //! [`wipe`](mod@wipe) empties it.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -77,6 +78,8 @@ pub const DATABASE_FILE: &str = "outrider.db";
 pub const INSTANCE_FILE: &str = "instance";
 /// Name of the file that holds the device's private key.
 pub const KEY_FILE: &str = "device.key";
+/// Who makes the replica holds the lock of this file.
+const LOCK_FILE: &str = "init.lock";
 
 /// How a replica is opened.
 #[derive(Debug)]
@@ -123,6 +126,24 @@ impl Replica {
     /// Returns [`ReplicaError`] when the folder or the database cannot be used.
     pub fn open(folder: &Path, options: Options) -> Result<Self, ReplicaError> {
         Self::open_with_key(folder, options, None)
+    }
+
+    /// As [`Self::open_with_key`]; of several processes that begin together, one makes the replica.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_or_create(
+        folder: &Path,
+        options: Options,
+        key: Option<Arc<dyn DeviceKey>>,
+    ) -> Result<Self, ReplicaError> {
+        let folder_error = |source| ReplicaError::Folder { path: folder.to_owned(), source };
+        make_private_folder(folder).map_err(folder_error)?;
+        let lock = File::create(folder.join(LOCK_FILE)).map_err(folder_error)?;
+        lock.lock().map_err(folder_error)?;
+        // Dropping the file gives the lock back.
+        Self::open_with_key(folder, options, key)
     }
 
     /// As [`Self::open`], with a key that the host keeps (Secure Enclave, `StrongBox`) instead of the one
@@ -209,6 +230,11 @@ impl Replica {
     #[must_use]
     pub fn public_key(&self) -> Vec<u8> {
         self.key.public_key()
+    }
+
+    /// An id for a record that is still to be created.
+    pub fn draw_id(&mut self) -> RecordId {
+        RecordId::new(self.clock.now_ms().unsigned_abs(), self.rng.random())
     }
 
     /// Runs `write` in one transaction: all of it is durable afterwards, or none of it happened.

@@ -10,7 +10,7 @@
 
 mod entity;
 mod field;
-mod types;
+pub(crate) mod types;
 
 mod likeness;
 mod picklist;

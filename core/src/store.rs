@@ -193,6 +193,27 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether there was no room on the disk: nothing was changed then, and saving again may work.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Open { source: error, .. } => {
+                error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+            }
+            Self::Torn(_)
+            | Self::DamagedDocument { .. }
+            | Self::Denied { .. }
+            | Self::Seal(_)
+            | Self::TooNew { .. }
+            | Self::Foreign(_)
+            | Self::InUse(_)
+            | Self::DamagedChange { .. }
+            | Self::OldSqlite(_)
+            | Self::Damaged(_)
+            | Self::Query(_) => false,
+        }
+    }
+
     /// Why the file at `path` cannot be opened.
     fn opening(path: &Path, source: rusqlite::Error) -> Self {
         let is_denied = match source.sqlite_error_code() {

@@ -3,24 +3,19 @@
 use std::{
     env,
     ffi::OsStr,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use outrider_core::{
-    ids::to_hex,
     keys::{FileKeys, KeyStore, NoKeys},
     replica::{DATABASE_FILE, Options, Replica},
     schema::Language,
 };
-use sha2::{Digest as _, Sha256};
 
 use crate::{cli::Global, error::CliError};
 
-/// Who makes the replica holds the lock of this file.
-const LOCK_FILE: &str = "init.lock";
 /// What `--key-file` says for a replica that is not encrypted.
 pub(crate) const PLAIN: &str = "plain";
 
@@ -124,12 +119,7 @@ impl Context {
 
     /// Opens the replica, or makes it; of several processes that begin together, one makes it.
     pub(crate) fn open_or_create(&self) -> Result<Replica, CliError> {
-        let file_error = |source| CliError::File { path: self.home.clone(), source };
-        fs::create_dir_all(&self.home).map_err(file_error)?;
-        let lock = File::create(self.home.join(LOCK_FILE)).map_err(file_error)?;
-        lock.lock().map_err(file_error)?;
-        // Dropping the file gives the lock back.
-        Ok(Replica::open(&self.home, self.options())?)
+        Ok(Replica::open_or_create(&self.home, self.options(), None)?)
     }
 
     /// Whether there is a replica.
@@ -187,32 +177,13 @@ fn keys_of(home: &Path, told: Option<&Path>) -> Result<Option<Arc<dyn KeyStore>>
             }
         }
         None if cfg!(feature = "sqlcipher") => {
-            standard_key(home, |name| env::var_os(name).map(PathBuf::from))
+            FileKeys::standard_place(home, |name| env::var_os(name).map(PathBuf::from))
                 .map_err(|source| CliError::File { path: home.to_owned(), source })?
                 .ok_or(CliError::NoHome)?
         }
         None => return Ok(None),
     };
     Ok(Some(Arc::new(FileKeys::new(path))))
-}
-
-/// Where this system keeps settings; a file for each folder of a replica.
-fn standard_key(
-    home: &Path,
-    variable: impl Fn(&str) -> Option<PathBuf>,
-) -> io::Result<Option<PathBuf>> {
-    let absolute = |name| variable(name).filter(|path| path.is_absolute());
-    let base = if cfg!(windows) {
-        absolute("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        absolute("HOME").map(|home| home.join("Library/Preferences"))
-    } else {
-        absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
-    };
-    let home = std::path::absolute(home)?;
-    let digest = to_hex(&Sha256::digest(home.as_os_str().as_encoded_bytes()));
-    let name = [digest.get(..16).unwrap_or(&digest), ".key"].concat();
-    Ok(base.map(|base| base.join("outrider/keys").join(name)))
 }
 
 /// Where programs keep their data on this system.

@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use outrider_client::ClientError;
 use outrider_core::{
     crdt::export::ExportError,
     domain::{edit::EditError, merge::MergeError, taps::TapError},
@@ -136,7 +137,7 @@ pub(crate) enum CliError {
         /// Which server.
         url: String,
         /// What is wrong with it.
-        cause: &'static str,
+        cause: String,
     },
     /// The authority is another one than the office said.
     #[error(
@@ -284,6 +285,38 @@ impl From<WipeError> for CliError {
             WipeError::File { path, source } => Self::File { path, source },
             WipeError::Key { source, .. } => {
                 ReplicaError::from(StoreError::from(SealError::Key(source))).into()
+            }
+        }
+    }
+}
+
+impl From<ClientError> for CliError {
+    /// Gives what happened between device and server the words of the command line.
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NotEnrolled => Self::NotEnrolled,
+            ClientError::AlreadyEnrolled { url, user } => Self::AlreadyEnrolled { url, user },
+            ClientError::StillWaiting { waiting, url } => Self::StillWaiting { waiting, url },
+            ClientError::WaitsForApproval { fingerprint } => Self::WaitsForApproval { fingerprint },
+            ClientError::Unreachable { url, cause } => Self::Unreachable { url, cause },
+            ClientError::Untrusted { url, cause } => Self::Untrusted { url, cause },
+            ClientError::Fingerprint { url, found, expected } => {
+                Self::Fingerprint { url, found, expected }
+            }
+            ClientError::Plain(url) => Self::Plain(url),
+            ClientError::TokenRefused(message) => Self::TokenRefused(message),
+            ClientError::Barred { code, message, sent } => Self::Barred { code, message, sent },
+            ClientError::Wiped => Self::Wiped,
+            ClientError::Server { status, code, message } => Self::Server { status, code, message },
+            ClientError::File { path, source } => Self::File { path, source },
+            ClientError::Json { what, cause } => Self::Json { what, cause },
+            ClientError::Replica(error) => error.into(),
+            ClientError::Wipe(error) => error.into(),
+            ClientError::Authority => Self::Usage(format!(
+                "{error}; enroll again with `outrider enroll --again URL CODE --ca-fingerprint FINGERPRINT`"
+            )),
+            ClientError::FingerprintForm | ClientError::Address(_) => {
+                Self::Usage(error.to_string())
             }
         }
     }

@@ -8,6 +8,7 @@
 use std::{ffi::OsString, process::ExitCode};
 
 use clap::Parser as _;
+use outrider_client::access;
 
 use crate::{
     cli::{Cli, Command},
@@ -16,7 +17,6 @@ use crate::{
     output::Output,
 };
 
-mod access;
 mod cli;
 
 mod commands;
@@ -72,12 +72,12 @@ fn main() -> ExitCode {
     };
     let mut output = Output::new(context.json);
     // A wipe that has begun comes before everything; one that began now comes at the end.
-    let done = match access::carry_out_wipe(&context) {
+    let done = match carry_out_wipe(&context) {
         Ok(false) => commands::run(&context, cli.command, &mut output),
         Ok(true) => Err(CliError::Wiped),
         Err(error) => Err(error),
     };
-    let done = match (done, access::carry_out_wipe(&context)) {
+    let done = match (done, carry_out_wipe(&context)) {
         (Ok(()) | Err(CliError::Wiped), Err(error)) => Err(error),
         (done, _) => done,
     };
@@ -86,6 +86,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(&error, context.json, context.language),
     }
+}
+
+/// Carries out a wipe that has begun; whether there was one.
+fn carry_out_wipe(context: &Context) -> Result<bool, CliError> {
+    let keys = context.key_store();
+    Ok(access::carry_out_wipe(&http::desktop(), &context.home, keys.as_ref())?)
 }
 
 /// Says on stderr what went wrong, and gives the exit code.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     crdt::{OpId, State, Survivor, archive::Archival, read::settle},
     ids::{Part, RecordId},
-    schema::{Entity, Field, Kind, Language, Settle},
+    schema::{Entity, Field, Kind, Language, Settle, types},
     value::Value,
 };
 
@@ -63,6 +63,10 @@ pub fn to_json(entity: &Entity, id: RecordId, documents: &Documents) -> Json {
             json.insert(field.name.clone(), value);
         }
     }
+    let custom = custom(entity, documents);
+    if !custom.is_empty() {
+        json.insert("custom".to_owned(), Json::Object(custom));
+    }
     super::derived::add_derived(entity, &mut json);
     if let Some(main) = documents.flat.get(&Part::Main) {
         match main.archival() {
@@ -81,6 +85,24 @@ pub fn to_json(entity: &Entity, id: RecordId, documents: &Documents) -> Json {
         json.insert("conflicts".to_owned(), json!(conflicts));
     }
     Json::Object(json)
+}
+
+/// Single values of fields that this version has no definition of: a company's own, or a newer version's.
+fn custom(entity: &Entity, documents: &Documents) -> Map<String, Json> {
+    let mut custom = Map::new();
+    for state in documents.flat.values() {
+        for (key, ops) in &state.keys {
+            if key.contains('/') || entity.field(key).is_some() {
+                continue;
+            }
+            if let Some(reading) = settle(Settle::Winner, ops, |_| None)
+                && reading.shown.value != Value::Null
+            {
+                custom.insert(key.clone(), types::plain_json(&reading.shown.value));
+            }
+        }
+    }
+    custom
 }
 
 fn field_json(field: &Field, documents: &Documents) -> Json {

@@ -11,6 +11,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{KEY_BYTES, KeyStore, KeyStoreError, StoreKey};
@@ -39,6 +40,30 @@ impl FileKeys {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where this system keeps settings, far from the records: a file for each folder of a replica. None where
+    /// the environment, of which `variable` reads a variable, does not say where that is.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the folder has no absolute path.
+    pub fn standard_place(
+        folder: &Path,
+        variable: impl Fn(&str) -> Option<PathBuf>,
+    ) -> io::Result<Option<PathBuf>> {
+        let absolute = |name| variable(name).filter(|path| path.is_absolute());
+        let base = if cfg!(windows) {
+            absolute("APPDATA")
+        } else if cfg!(target_os = "macos") {
+            absolute("HOME").map(|home| home.join("Library/Preferences"))
+        } else {
+            absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))
+        };
+        let folder = std::path::absolute(folder)?;
+        let digest = to_hex(&Sha256::digest(folder.as_os_str().as_encoded_bytes()));
+        let name = [digest.get(..16).unwrap_or(&digest), ".key"].concat();
+        Ok(base.map(|base| base.join("outrider/keys").join(name)))
     }
 
     fn failed(&self, source: io::Error) -> KeyStoreError {

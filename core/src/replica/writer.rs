@@ -19,6 +19,7 @@ use crate::{
         compose::Composer,
         edit::{Actors, EditError, Plan},
         record::{Documents, settled_field},
+        taps::TapError,
     },
     ids::{ActorId, DocumentId, Part, RecordId},
     schema::{Entity, Kind, RowId, Schema},
@@ -269,6 +270,20 @@ impl<'a> Writer<'a> {
     /// Fails when the database does.
     pub fn exists(&self, record: RecordId) -> Result<bool, ReplicaError> {
         Ok(!document::parts(self.tx, record)?.is_empty())
+    }
+
+    /// Passes for a record of this entity.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ReplicaError::UnknownRecord`] when it is not here, and an error when it is another entity's.
+    pub fn check_entity(&self, record: RecordId, wanted: &'static str) -> Result<(), ReplicaError> {
+        let parts = document::parts(self.tx, record)?;
+        match parts.first() {
+            None => Err(ReplicaError::UnknownRecord(record)),
+            Some((_, entity)) if entity == wanted => Ok(()),
+            Some(_) => Err(TapError::WrongEntity { record, wanted }.into()),
+        }
     }
 
     /// Creates a record, under `id` if one is given.

@@ -318,7 +318,7 @@ impl Type {
 }
 
 /// The scalar as JSON, whatever it means.
-fn plain_json(value: &Value) -> Json {
+pub(crate) fn plain_json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Bool(flag) => (*flag).into(),

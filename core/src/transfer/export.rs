@@ -40,6 +40,7 @@ use crate::{
 };
 
 pub mod defuse;
+pub mod whole;
 
 pub(in crate::transfer) mod cells;
 pub(in crate::transfer) mod columns;

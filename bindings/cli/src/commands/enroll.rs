@@ -4,24 +4,21 @@
 use std::{thread, time::Duration};
 
 use indicatif::ProgressBar;
+use outrider_client::{
+    ClientError,
+    enrol::{Invitation, claim_pending, enrol, own_fingerprint},
+};
 use outrider_core::{
-    ids::to_hex,
     replica::Replica,
-    store::{credentials::PendingEnrolment, meta::Enrolment},
-    sync::{
-        frame::PROTOCOL_VERSION,
-        sign::fingerprint,
-        tokens::{EnrolAnswer, EnrolRequest, EnrolStatus},
-    },
+    sync::tokens::{EnrolAnswer, EnrolStatus},
 };
 use serde_json::json;
 
 use crate::{
-    access,
     cli::EnrollArgs,
     context::Context,
     error::CliError,
-    http::Trust,
+    http,
     messages::{Word, devices, word},
     output::Output,
 };
@@ -39,40 +36,26 @@ pub(crate) fn enroll(
 ) -> Result<(), CliError> {
     let mut replica = context.open()?;
     let pending = replica.pending_enrolment()?;
-    let ca;
     let (url, answer) = match (&args.url, &args.code, pending) {
         (Some(url), Some(code), _) => {
-            if !args.again {
-                check_not_enrolled(&replica)?;
-            }
-            let name = args.name.clone().unwrap_or_else(device_name);
-            let trust = match &args.ca_fingerprint {
-                None => Trust::Public,
-                Some(fingerprint) => Trust::learn(url, fingerprint)?,
+            let with = Invitation {
+                url: url.clone(),
+                code: code.clone(),
+                device_name: args.name.clone().unwrap_or_else(device_name),
+                ca_fingerprint: args.ca_fingerprint.clone(),
+                again: args.again,
             };
-            ca = trust.to_kept();
-            ask(&mut replica, (url, &trust), (code, name))?
+            let answer = enrol(&http::desktop(), &mut replica, &with)?;
+            (url.trim().trim_end_matches('/').to_owned(), answer)
         }
-        (_, _, Some(pending)) => {
-            let (answer, _) = claim(&mut replica, &pending)?;
-            ca = pending.ca;
-            (pending.url, answer)
-        }
+        (_, _, Some(pending)) => (pending.url, claim_pending(&http::desktop(), &mut replica)?.0),
         _ => return Err(CliError::NotEnrolled),
     };
     if answer.status == EnrolStatus::Pending {
-        check_user(&replica, &answer)?;
-        let waits = PendingEnrolment {
-            url: url.clone(),
-            device: answer.device,
-            user: answer.user.clone(),
-            ca,
-        };
-        replica.set_pending_enrolment(Some(&waits))?;
         if args.no_wait {
             return tell_pending(context, &answer, output);
         }
-        wait(context, &mut replica, &waits, &answer, output)?;
+        wait(context, &mut replica, &answer, output)?;
     }
     let told = json!({
         "status": "active", "url": url, "user": answer.user, "device": answer.device,
@@ -82,47 +65,11 @@ pub(crate) fn enroll(
     output.answer(&told, &text)
 }
 
-/// Shows the code; what an approved device gets is stored before anything else happens.
-fn ask(
-    replica: &mut Replica,
-    (url, trust): (&str, &Trust),
-    (code, device_name): (&str, String),
-) -> Result<(String, EnrolAnswer), CliError> {
-    let server = access::as_key_holder(replica, url, trust)?;
-    let request = EnrolRequest {
-        code: code.trim().to_owned(),
-        device_name,
-        public_key: to_hex(&replica.public_key()),
-        protocol: PROTOCOL_VERSION,
-        nonce: replica.exchange_nonce()?,
-    };
-    let answer: EnrolAnswer =
-        server.exchange("/v1/enroll", &access::to_json(&request)?).map_err(code_refused)?;
-    access::take(replica, (server.url(), trust), &answer)?;
-    Ok((server.url().to_owned(), answer))
-}
-
-/// Asks whether the office has approved the device.
-fn claim(
-    replica: &mut Replica,
-    pending: &PendingEnrolment,
-) -> Result<(EnrolAnswer, Option<Enrolment>), CliError> {
-    let claimed =
-        access::claim(replica, (&pending.url, &Trust::of(pending.ca.as_deref())?), pending.device);
-    if let Err(CliError::Server { code, .. }) = &claimed
-        && matches!(code.as_str(), "enrolment_declined" | "enrolment_unknown")
-    {
-        replica.set_pending_enrolment(None)?;
-    }
-    claimed
-}
-
 /// Asks again and again until the office has decided. Whoever does not want to wait ends the
 /// process; the next `enroll` or `sync` goes on.
 fn wait(
     context: &Context,
     replica: &mut Replica,
-    pending: &PendingEnrolment,
     answer: &EnrolAnswer,
     output: &Output,
 ) -> Result<(), CliError> {
@@ -132,11 +79,11 @@ fn wait(
     spinner.enable_steady_tick(TICK);
     loop {
         thread::sleep(ASK_EVERY);
-        match claim(replica, pending) {
+        match claim_pending(&http::desktop(), replica) {
             Ok((_, Some(_))) => break,
             // A connection that is gone for a moment changes nothing.
-            Ok((_, None)) | Err(CliError::Unreachable { .. }) => {}
-            Err(error) => return Err(error),
+            Ok((_, None)) | Err(ClientError::Unreachable { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     spinner.finish_and_clear();
@@ -154,38 +101,6 @@ fn tell_pending(
     });
     let text = devices::waits(&answer.user, &answer.fingerprint, context.language);
     output.answer(&told, &text)
-}
-
-/// What the office must see, by this device's own key: not what a server says of it.
-fn own_fingerprint(replica: &Replica, answer: &EnrolAnswer) -> String {
-    fingerprint(&replica.public_key()).unwrap_or_else(|| answer.fingerprint.clone())
-}
-
-/// A store is one user's: another one has a store of their own.
-fn check_user(replica: &Replica, answer: &EnrolAnswer) -> Result<(), CliError> {
-    match replica.enrolment()? {
-        Some(known) if known.user != answer.user => {
-            Err(outrider_core::replica::ReplicaError::OtherUser { user: known.user }.into())
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// An enrolment is not lost by accident, nor what waits for its server.
-fn check_not_enrolled(replica: &Replica) -> Result<(), CliError> {
-    let Some(Enrolment { url, user, .. }) = replica.enrolment()? else { return Ok(()) };
-    match replica.status()?.waiting {
-        0 => Err(CliError::AlreadyEnrolled { url, user }),
-        waiting => Err(CliError::StillWaiting { waiting, url }),
-    }
-}
-
-/// A code that the server does not take is no matter of tokens.
-fn code_refused(error: CliError) -> CliError {
-    if let CliError::TokenRefused(message) = error {
-        return CliError::Server { status: 401, code: "code_refused".to_owned(), message };
-    }
-    error
 }
 
 /// What the system calls itself, as far as std knows.

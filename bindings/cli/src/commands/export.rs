@@ -14,7 +14,9 @@ use outrider_core::{
     schema::Entity,
     store::query::Query,
     time::{Clock as _, SystemClock},
-    transfer::export::{CardVersion, Export, ExportError, Format, Headers, Options, Written},
+    transfer::export::{
+        CardVersion, Export, ExportError, Format, Headers, Options, Written, whole::WholeFile,
+    },
 };
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -30,9 +32,6 @@ use crate::{
 };
 
 mod automerge;
-mod whole;
-
-use whole::WholeFile;
 
 /// Where everything goes to stdout.
 const STDOUT: &str = "-";

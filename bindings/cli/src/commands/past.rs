@@ -1,5 +1,8 @@
 //! What happened, in words: who changed what, and taking it back.
 
+use std::io::Read as _;
+
+use outrider_client::access;
 use outrider_core::{
     ids::RecordId,
     replica::{Replica, history::LocalChange, undo::TapItem},
@@ -11,10 +14,10 @@ use serde_json::{Value as Json, json};
 
 use super::show;
 use crate::{
-    access,
     cli::{HistoryArgs, UndoArgs},
     context::Context,
     error::CliError,
+    http,
     messages::{
         Word,
         past::{self, Past},
@@ -224,7 +227,7 @@ fn from_server(
     record: RecordId,
     args: &HistoryArgs,
 ) -> Result<ServerPage, CliError> {
-    let server = access::authorised(replica)?;
+    let server = access::authorised(&http::desktop(), replica)?;
     let mut path = format!("/v1/records/{record}/changes?limit={}", args.limit);
     // A field is one of the schema's, of letters and `_` alone; a cursor is checked here.
     if let Some(field) = &args.field {
@@ -237,9 +240,10 @@ fn from_server(
         }
         path.push_str(&format!("&after={after}"));
     }
-    let mut response = server.accepted(server.get(&path)?)?;
-    let body = response.body_mut().with_config().limit(PAGE_BYTES_MAX);
-    let body = body.read_to_string().map_err(|error| CliError::Unreachable {
+    let response = server.accepted(server.get(&path)?)?;
+    let mut body = String::new();
+    let read = response.body.take(PAGE_BYTES_MAX).read_to_string(&mut body);
+    read.map_err(|error| CliError::Unreachable {
         url: server.url().to_owned(),
         cause: error.to_string(),
     })?;

@@ -1,6 +1,5 @@
 //! Exchange with the office: once, or whenever there is something to exchange.
 
-mod live;
 mod watch;
 
 use crate::{cli::SyncArgs, context::Context, error::CliError, messages, output::Output, sync};

@@ -8,6 +8,7 @@ use std::{
 };
 
 use minicbor::bytes::ByteVec;
+use outrider_client::access;
 use outrider_core::{
     crdt::{Stamp, export::export as put_together, reroot::reroot, text::first_change},
     ids::{ActorId, DocumentId, Part, RecordId},
@@ -15,15 +16,15 @@ use outrider_core::{
     store::document,
     sync::codec::{CodecError, FrameReader},
     time::{Clock as _, SystemClock},
+    transfer::export::whole::WholeFile,
 };
 use serde_json::json;
 
-use super::whole::WholeFile;
 use crate::{
-    access,
     cli::ExportArgs,
     context::Context,
     error::CliError,
+    http,
     messages::{Word, word},
     output::Output,
     record_ref,
@@ -106,12 +107,12 @@ fn from_device(replica: &Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, 
 
 /// The whole history, from the server.
 fn from_server(replica: &mut Replica, id: RecordId, part: &Part) -> Result<Vec<u8>, CliError> {
-    let server = access::authorised(replica)?;
+    let server = access::authorised(&http::desktop(), replica)?;
     let response = server.get(&format!("/v1/records/{id}/{part}/history"))?;
     let response = server.accepted(response)?;
     let cut = |cause: String| CliError::Unreachable { url: server.url().to_owned(), cause };
     let is_whole = Rc::new(Cell::new(false));
-    let body = Watched { inner: response.into_body().into_reader(), is_whole: is_whole.clone() };
+    let body = Watched { inner: response.body, is_whole: is_whole.clone() };
     let mut frames = FrameReader::new(body).map_err(|error| cut(error.to_string()))?;
     let mut chunks: Vec<ByteVec> = Vec::new();
     loop {

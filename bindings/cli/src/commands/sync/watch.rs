@@ -15,6 +15,10 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use outrider_client::{
+    ClientError, access,
+    live::{Heard, SILENCE_MAX, listen},
+};
 use outrider_core::{
     replica::Replica,
     store::{meta, outbox, watch::data_version},
@@ -22,12 +26,10 @@ use outrider_core::{
 use rand::RngExt as _;
 use serde_json::json;
 
-use super::live::{Heard, SILENCE_MAX, listen};
 use crate::{
-    access,
     context::Context,
     error::{CliError, EXIT_INTERRUPTED},
-    messages,
+    http, messages,
     output::Output,
     sync,
 };
@@ -195,7 +197,10 @@ impl Watch<'_> {
                 }
             }
             // The next exchange finds out whether the token is over, or the device.
-            Event::Channel(_, Heard::Lost(CliError::TokenRefused(_) | CliError::Barred { .. })) => {
+            Event::Channel(
+                _,
+                Heard::Lost(ClientError::TokenRefused(_) | ClientError::Barred { .. }),
+            ) => {
                 self.is_listening = false;
                 self.is_due = true;
                 self.sync = Pause::over(Instant::now());
@@ -206,7 +211,7 @@ impl Watch<'_> {
                 let pause = self.channel.lengthen(Instant::now());
                 // A channel ends now and then by itself; that is no outage.
                 if self.channel.failures > 1 {
-                    self.tell_outage(&error, pause)?;
+                    self.tell_outage(&error.into(), pause)?;
                 }
             }
         }
@@ -219,13 +224,17 @@ impl Watch<'_> {
     }
 
     fn open_channel(&mut self) -> Result<(), CliError> {
-        let server = match access::listening(&mut self.replica, SILENCE_MAX) {
+        let server = match access::listening(&http::desktop(), &mut self.replica, SILENCE_MAX) {
             Ok(server) => server,
-            Err(error) if is_passing(&error) => {
-                self.channel.lengthen(Instant::now());
-                return Ok(());
+            Err(error) => {
+                let error = access::turned_away(&http::desktop(), &mut self.replica, error);
+                let error = CliError::from(error);
+                if is_passing(&error) {
+                    self.channel.lengthen(Instant::now());
+                    return Ok(());
+                }
+                return Err(error);
             }
-            Err(error) => return Err(access::turned_away(&mut self.replica, error)),
         };
         self.number += 1;
         self.is_listening = true;

@@ -10,25 +10,25 @@ use std::{
     time::Duration,
 };
 
-use crate::{error::CliError, http::Server};
+use crate::{error::ClientError, server::Server};
 
 /// Bytes of one line, at most: more is no announcement.
 const LINE_BYTES_MAX: u64 = 4 * 1024;
 /// The longest silence of a channel: three of the server's heartbeats.
-pub(super) const SILENCE_MAX: Duration = Duration::from_secs(60);
+pub const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// What happens to a channel.
 #[derive(Debug)]
-pub(super) enum Heard {
+pub enum Heard {
     /// The server is at this position.
     Position(u64),
     /// The channel ended, or never began.
-    Lost(CliError),
+    Lost(ClientError),
 }
 
 /// Listens in a thread of its own until the channel ends. What it hears it tells under `number`,
 /// so that a channel that was given up can be told from its successor.
-pub(super) fn listen<E: Send + 'static>(
+pub fn listen<E: Send + 'static>(
     server: Server,
     number: u64,
     to: Sender<E>,
@@ -42,10 +42,10 @@ pub(super) fn listen<E: Send + 'static>(
 }
 
 /// Tells every position; returns why the channel ended.
-fn hear(server: &Server, tell: &dyn Fn(Heard) -> bool) -> Result<CliError, CliError> {
+fn hear(server: &Server, tell: &dyn Fn(Heard) -> bool) -> Result<ClientError, ClientError> {
     let response = server.accepted(server.listen("/v1/live")?)?;
-    let mut lines = BufReader::new(response.into_body().into_reader());
-    let ended = |cause: String| CliError::Unreachable { url: server.url().to_owned(), cause };
+    let mut lines = BufReader::new(response.body);
+    let ended = |cause: String| ClientError::Unreachable { url: server.url().to_owned(), cause };
     loop {
         let mut line = Vec::new();
         let read = lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line);
@@ -71,7 +71,7 @@ fn position_of(line: &[u8]) -> Option<u64> {
     std::str::from_utf8(line).ok()?.strip_prefix("data:")?.trim().parse().ok()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "ureq"))]
 mod tests {
     use std::{io::Write as _, net::TcpListener, sync::mpsc};
 
@@ -111,8 +111,9 @@ mod tests {
             }
         });
         let (to, heard) = mpsc::channel();
+        let http: crate::access::Http = std::sync::Arc::new(crate::Desktop::default());
         let server_of =
-            Server::listening(&enrolled(url), None, Duration::from_millis(300)).unwrap();
+            Server::listening(&http, &enrolled(url), None, Duration::from_millis(300)).unwrap();
         listen(server_of, 1, to, |_, heard| heard);
         let found = heard.iter().collect();
         drop(quiet);
@@ -135,14 +136,14 @@ mod tests {
         let body = "retry: 1000\nevent: position\ndata: 7\n\n:\n\nevent: position\ndata: 12\n\n";
         let heard = channel(OK, body, true);
         assert_eq!(positions(&heard), [7, 12]);
-        assert!(matches!(heard.last(), Some(Heard::Lost(CliError::Unreachable { .. }))));
+        assert!(matches!(heard.last(), Some(Heard::Lost(ClientError::Unreachable { .. }))));
     }
 
     #[test]
     fn a_silent_channel_is_lost() {
         let heard = channel(OK, "event: position\ndata: 7\n\n", false);
         assert_eq!(positions(&heard), [7]);
-        assert!(matches!(heard.last(), Some(Heard::Lost(CliError::Unreachable { .. }))));
+        assert!(matches!(heard.last(), Some(Heard::Lost(ClientError::Unreachable { .. }))));
     }
 
     #[test]
@@ -151,6 +152,9 @@ mod tests {
         let heard = channel(OK, endless.leak(), true);
         assert!(positions(&heard).is_empty() && heard.len() == 1);
         let heard = channel("401 Unauthorized\r\ncontent-length: 0", "", true);
-        assert!(matches!(heard.as_slice(), [Heard::Lost(CliError::TokenRefused(_))]), "{heard:?}");
+        assert!(
+            matches!(heard.as_slice(), [Heard::Lost(ClientError::TokenRefused(_))]),
+            "{heard:?}"
+        );
     }
 }

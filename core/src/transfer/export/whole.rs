@@ -8,7 +8,7 @@ use std::{
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(super) struct WholeFile {
+pub struct WholeFile {
     path: PathBuf,
     draft: PathBuf,
     file: Option<BufWriter<File>>,
@@ -17,7 +17,10 @@ pub(super) struct WholeFile {
 
 impl WholeFile {
     /// Begins a file beside its place.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
+    /// # Errors
+    ///
+    /// Fails when the folder cannot be written.
+    pub fn create(path: &Path) -> io::Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let draft = path.with_file_name(name);
@@ -27,7 +30,11 @@ impl WholeFile {
 
     /// Puts the file into its place; returns its bytes. What came there meanwhile stays, unless
     /// it may be written over.
-    pub(super) fn keep(mut self, may_replace: bool) -> io::Result<u64> {
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::AlreadyExists`] when something is there that may not be written over.
+    pub fn keep(mut self, may_replace: bool) -> io::Result<u64> {
         let Some(file) = self.file.take() else { return Ok(0) };
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
