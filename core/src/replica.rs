@@ -263,6 +263,8 @@ impl Replica {
     ) -> Result<T, ReplicaError> {
         let tx = self.store.begin()?;
         leased::note_time(&tx, lease::server_time(&tx, self.clock.now_ms())?)?;
+        // Another process, or another replica of this one, may have enrolled the device since.
+        self.actor = meta::actor(&tx)?.unwrap_or(self.actor);
         let mut writer =
             Writer::new(&tx, self.schema, self.clock.now_ms(), &mut self.rng, self.actor)?;
         let done = write(&mut writer)?;

@@ -364,6 +364,28 @@ fn many_texts_written_before_enrolment_go_along() {
     assert_eq!(replica.status().unwrap().waiting, 2 * count as u64);
 }
 
+/// An app enrols the device while its extension has the records open: the extension goes on as that device.
+#[test]
+fn who_has_the_records_open_while_the_device_is_enrolled_writes_as_that_device() {
+    let (folder, mut app) = open();
+    let mut extension = Replica::open(folder.path(), options(2)).unwrap();
+    let prefix = ActorPrefix([9; 12]);
+    app.enroll(&Enrolment {
+        url: "http://office".to_owned(),
+        device: DeviceId(id_of(1)),
+        user: "Ada".to_owned(),
+        prefix,
+        token: "token".to_owned(),
+        user_record: None,
+        ca: None,
+    })
+    .unwrap();
+    extension.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+    let written = actors(&extension).unwrap();
+    assert!(!written.is_empty());
+    assert!(written.keys().all(|actor| actor.prefix() == prefix), "{written:?}");
+}
+
 fn id_of(number: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(number)
 }

@@ -95,18 +95,24 @@ impl Replica {
         self.with(|replica| Ok(replica.draw_id()))
     }
 
-    /// Does all edits of one tap or none; gives the records, in their order. At most 64.
+    /// Does all edits of one tap or none; gives the records, in their order. At most 64. With `anyway` also
+    /// what the user may not do, as far as this device knows: the office decides, and what it refuses comes
+    /// back to the [`inbox`](Self::inbox).
     ///
     /// # Errors
     ///
     /// The first that fails, as that call alone would.
-    pub fn write(&self, edits: Vec<Edit>) -> Result<Vec<RecordId>, CrmError> {
+    #[uniffi::method(default(anyway = false))]
+    pub fn write(&self, edits: Vec<Edit>, anyway: bool) -> Result<Vec<RecordId>, CrmError> {
         if edits.len() > EDITS_MAX {
             return Err(self.teller().replica(ReplicaError::GroupTooLarge { max: EDITS_MAX }));
         }
         let mut entity = None;
         let done = self.with(|replica| {
             Ok(replica.transaction(|writer| {
+                if anyway {
+                    writer.insist();
+                }
                 writer.group(|writer| {
                     let mut records = Vec::with_capacity(edits.len());
                     for edit in edits {
