@@ -125,9 +125,13 @@ fn record<'f>(
     fields: impl IntoIterator<Item = &'f Field>,
     entity: Option<&Entity>,
 ) {
-    let (mut members, mut reads) = (String::new(), String::new());
-    for field in fields.into_iter().filter(|field| is_read(field)) {
+    let (mut members, mut reads, mut before_reads) = (String::new(), String::new(), String::new());
+    for field in fields {
         let (doc, member) = (doc_of(field), &field.name);
+        if !is_read(field) {
+            line(&mut before_reads, &format!("        from.skip(\"{member}\");"));
+            continue;
+        }
         let ty = read_type(if entity.is_some() { name } else { "" }, field);
         line(&mut members, &format!("    /// {doc}\n    pub {member}: {ty},"));
         let how = if is_list(field) { "list" } else { "take" };
@@ -150,10 +154,10 @@ fn record<'f>(
             "    /// one record is asked for.\n",
             "    pub computed: HashMap<String, FieldValue>,\n",
         ));
-        begin.push_str(concat!(
-            "            id: from.id(),\n            common: Common::read(from),\n"
-        ));
+        begin.push_str("            id: from.id(),\n");
         line(&mut end, &format!("            computed: from.computed(&[{}]),", names.join(", ")));
+        // Last: it takes what nobody else took.
+        line(&mut end, "            common: Common::read(from),");
     } else {
         members.push_str(concat!(
             "    /// Whether it is archived.\n    pub is_archived: bool,\n",
@@ -175,7 +179,7 @@ fn record<'f>(
         out,
         &format!(
             "/// {doc}\n#[derive(Debug, Clone, PartialEq, uniffi::Record)]\npub struct {name} {{\n{before}{members}}}\n\n\
-             impl {name} {{\n    pub(crate) fn read(from: &mut Fields) -> Self {{\n        Self {{\n{begin}{reads}{end}        }}\n    }}\n}}\n"
+             impl {name} {{\n    pub(crate) fn read(from: &mut Fields) -> Self {{\n{before_reads}        Self {{\n{begin}{reads}{end}        }}\n    }}\n}}\n"
         ),
     );
 }
@@ -189,17 +193,40 @@ fn changes<'f>(
     is_common: bool,
 ) {
     let prefix = if is_common { "" } else { name.trim_end_matches("Change") };
-    let (mut variants, mut arms) = (String::new(), String::new());
+    let (mut variants, mut arms, mut typed) = (String::new(), String::new(), String::new());
     for field in fields.into_iter().filter(|field| is_written(field)) {
         let (variant, key) = (camel(&field.name), &field.name);
-        let (ty, how) = match field.kind.as_str() {
-            "set" if field.type_name == "link" => ("RecordSetEdit".to_owned(), "edit"),
-            "set" => ("TextSetEdit".to_owned(), "edit"),
-            "rows" => (format!("{prefix}{variant}Edit"), "edit"),
-            "log" => (format!("Vec<Vec<{prefix}{variant}Change>>"), "entries"),
-            "counter" => ("i64".to_owned(), "count"),
-            _ => (format!("Option<{}>", scalar(&field.type_name)), "set"),
+        let (ty, how, from) = match field.kind.as_str() {
+            "set" if field.type_name == "link" => (
+                "RecordSetEdit".to_owned(),
+                "edit",
+                "RecordSetEdit { add: crate::tests::all(json), ..Default::default() }".to_owned(),
+            ),
+            "set" => (
+                "TextSetEdit".to_owned(),
+                "edit",
+                "TextSetEdit { add: crate::tests::all(json), ..Default::default() }".to_owned(),
+            ),
+            "rows" => (
+                format!("{prefix}{variant}Edit"),
+                "edit",
+                format!(
+                    "{prefix}{variant}Edit {{ add: crate::tests::cells(json), ..Default::default() }}"
+                ),
+            ),
+            "log" => (
+                format!("Vec<Vec<{prefix}{variant}Change>>"),
+                "entries",
+                "crate::tests::cells(json)".to_owned(),
+            ),
+            "counter" => ("i64".to_owned(), "count", "crate::tests::one(json)?".to_owned()),
+            _ => (
+                format!("Option<{}>", scalar(&field.type_name)),
+                "set",
+                "Some(crate::tests::one(json)?)".to_owned(),
+            ),
         };
+        line(&mut typed, &format!("            \"{key}\" => Self::{variant}({from}),"));
         line(&mut variants, &format!("    /// {}\n    {variant}({ty}),", doc_of(field)));
         line(
             &mut arms,
@@ -213,7 +240,9 @@ fn changes<'f>(
             "        /// What it becomes; nothing clears it.\n        value: Option<FieldValue>,\n    },\n"
         ));
         arms.push_str("            Self::Custom { name, value } => to.set(&name, value),\n");
+        typed.push_str("            _ => return None,\n");
     } else {
+        typed.push_str("            _ => Self::Common(CommonChange::typed(name, json)?),\n");
         variants.push_str("    /// A field that every record has.\n    Common(CommonChange),\n");
         arms.push_str("            Self::Common(change) => change.write(to),\n");
     }
@@ -221,7 +250,8 @@ fn changes<'f>(
         out,
         &format!(
             "/// {doc}\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\npub enum {name} {{\n{variants}}}\n\n\
-             impl Write for {name} {{\n    fn write(self, to: &mut Written) {{\n        match self {{\n{arms}        }}\n    }}\n}}\n"
+             impl Write for {name} {{\n    fn write(self, to: &mut Written) {{\n        match self {{\n{arms}        }}\n    }}\n}}\n\n\
+             #[cfg(test)]\nimpl crate::tests::Typed for {name} {{\n    fn typed(name: &str, json: &Json) -> Option<Self> {{\n                Some(match name {{\n{typed}        }})\n    }}\n}}\n"
         ),
     );
 }
@@ -233,7 +263,7 @@ fn rows(out: &mut String, prefix: &str, field: &Field) {
     }
     let (name, doc) = ([prefix, &camel(&field.name)].concat(), doc_of(field));
     let (mut members, mut reads) = (String::new(), String::new());
-    let (mut variants, mut arms) = (String::new(), String::new());
+    let (mut variants, mut arms, mut typed) = (String::new(), String::new(), String::new());
     for column in &field.columns {
         let (doc, member, ty) = (doc_of(column), &column.name, scalar(&column.type_name));
         let variant = camel(member);
@@ -244,15 +274,23 @@ fn rows(out: &mut String, prefix: &str, field: &Field) {
             &mut arms,
             &format!("            Self::{variant}(value) => to.set(\"{member}\", value),"),
         );
+        line(
+            &mut typed,
+            &format!(
+                "            \"{member}\" => Self::{variant}(Some(crate::tests::one(json)?)),"
+            ),
+        );
     }
+    typed.push_str("            _ => return None,\n");
     line(
         out,
         &format!(
             "/// One row of: {doc}\n#[derive(Debug, Clone, PartialEq, uniffi::Record)]\npub struct {name}Row {{\n\
-             \x20   /// Names the row in its record.\n    pub row: String,\n{members}}}\n\n\
-             impl Row for {name}Row {{\n    fn read_row(from: &mut Fields) -> Self {{\n        Self {{\n            row: from.row(),\n{reads}        }}\n    }}\n}}\n\n\
+             \x20   /// Names the row in its record.\n    pub row: String,\n    /// Whether it came back, because somebody wrote into it who did not know that it was removed.\n    pub is_revived: bool,\n{members}}}\n\n\
+             impl Row for {name}Row {{\n    fn read_row(from: &mut Fields) -> Self {{\n        Self {{\n            row: from.row(),\n            is_revived: from.flag(\"is_revived\"),\n{reads}        }}\n    }}\n}}\n\n\
              /// One cell of a row that changes: {doc}\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\npub enum {name}Change {{\n{variants}}}\n\n\
-             impl Write for {name}Change {{\n    fn write(self, to: &mut Written) {{\n        match self {{\n{arms}        }}\n    }}\n}}\n"
+             impl Write for {name}Change {{\n    fn write(self, to: &mut Written) {{\n        match self {{\n{arms}        }}\n    }}\n}}\n\n\
+             #[cfg(test)]\nimpl crate::tests::Typed for {name}Change {{\n    fn typed(name: &str, json: &Json) -> Option<Self> {{\n                Some(match name {{\n{typed}        }})\n    }}\n}}\n"
         ),
     );
     if field.kind == "rows" {
@@ -274,8 +312,8 @@ fn rows(out: &mut String, prefix: &str, field: &Field) {
 
 /// The enums over all entities.
 fn unions(out: &mut String, entities: &[Entity]) {
-    let [mut records, mut reads, mut ids, mut changes, mut names, mut writes] =
-        [const { String::new() }; 6];
+    let [mut records, mut reads, mut ids, mut changes, mut names, mut writes, mut typed] =
+        [const { String::new() }; 7];
     for entity in entities {
         let (variant, key) = (camel(&entity.name), &entity.name);
         let doc = format!("    /// {} · {}\n", entity.label.en, entity.label.zh);
@@ -288,13 +326,17 @@ fn unions(out: &mut String, entities: &[Entity]) {
         line(
             &mut reads,
             &format!(
-                "            \"{key}\" => Self::{variant} {{ record: {variant}::read(&mut from) }},"
+                "            \"{key}\" => Self::{variant} {{ record: {variant}::read(from) }},"
             ),
         );
         line(&mut ids, &format!("            Self::{variant} {{ record }} => record.id,"));
         line(&mut changes, &format!("{doc}    {variant}(Vec<{variant}Change>),"));
         line(&mut names, &format!("            Self::{variant}(_) => \"{key}\","));
         line(&mut writes, &format!("            Self::{variant}(changes) => written(changes),"));
+        line(
+            &mut typed,
+            &format!("            \"{key}\" => Self::{variant}(crate::tests::changes(fields)),"),
+        );
     }
     line(
         out,
@@ -302,12 +344,13 @@ fn unions(out: &mut String, entities: &[Entity]) {
             "/// A record of any entity.\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\n\
              #[expect(clippy::large_enum_variant, reason = \"it is made to be handed over\")]\npub enum CrmRecord {{\n{records}\
              \x20   /// Of an entity that this version does not know.\n    Other {{\n        /// The record.\n        record: OtherRecord,\n    }},\n}}\n\n\
-             impl CrmRecord {{\n    pub(crate) fn read(entity: &str, mut from: Fields) -> Self {{\n        match entity {{\n{reads}\
-             \x20           other => Self::Other {{ record: OtherRecord::read(other, &mut from) }},\n        }}\n    }}\n\n\
+             impl CrmRecord {{\n    pub(crate) fn read(entity: &str, from: &mut Fields) -> Self {{\n        match entity {{\n{reads}\
+             \x20           other => Self::Other {{ record: OtherRecord::read(other, from) }},\n        }}\n    }}\n\n\
              \x20   /// Names it.\n    #[must_use]\n    pub fn id(&self) -> RecordId {{\n        match self {{\n{ids}            Self::Other {{ record }} => record.id,\n        }}\n    }}\n}}\n\n\
              /// What becomes of a record: the fields that change, and no others.\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\npub enum CrmChanges {{\n{changes}}}\n\n\
              impl CrmChanges {{\n    /// Name of the entity.\n    #[must_use]\n    pub fn entity(&self) -> &'static str {{\n        match self {{\n{names}        }}\n    }}\n\n\
-             \x20   pub(crate) fn written(self) -> Written {{\n        match self {{\n{writes}        }}\n    }}\n}}\n"
+             \x20   pub(crate) fn written(self) -> Written {{\n        match self {{\n{writes}        }}\n    }}\n\n\
+             \x20   #[cfg(test)]\n    pub(crate) fn typed(entity: &str, fields: &Map<String, Json>) -> Option<Self> {{\n        Some(match entity {{\n{typed}            _ => return None,\n        }})\n    }}\n}}\n"
         ),
     );
 }

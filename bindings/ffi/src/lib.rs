@@ -26,6 +26,8 @@ mod report;
 mod schema;
 mod sync;
 mod taps;
+#[cfg(test)]
+mod tests;
 mod text;
 mod transfer;
 pub mod values;

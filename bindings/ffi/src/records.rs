@@ -58,9 +58,22 @@ pub struct RecordSetEdit {
 pub(crate) struct Fields(Map<String, Json>);
 
 impl Fields {
-    /// A value; none where it is missing, or of a form that a newer version gave it.
+    #[cfg(test)]
+    pub(crate) fn of(members: Map<String, Json>) -> Self {
+        Self(members)
+    }
+
+    /// A value; none where it is missing, or of a form that a newer version gave it: then it stays, and
+    /// comes among the custom ones.
     fn take<T: Scalar>(&mut self, name: &str) -> Option<T> {
-        T::from_json(&self.0.remove(name)?)
+        let value = T::from_json(self.0.get(name)?)?;
+        self.0.remove(name);
+        Some(value)
+    }
+
+    /// A note of the program's.
+    fn skip(&mut self, name: &str) {
+        self.0.remove(name);
     }
 
     fn list<T: Item>(&mut self, name: &str) -> Vec<T> {
@@ -85,8 +98,11 @@ impl Fields {
         found.iter().filter_map(|one| Some(one.get("key")?.as_str()?.to_owned())).collect()
     }
 
+    /// What nobody else took.
     fn custom(&mut self) -> HashMap<String, FieldValue> {
-        values_of(self.0.remove("custom"))
+        let mut custom = values_of(self.0.remove("custom"));
+        custom.extend(values_of(Some(Json::Object(std::mem::take(&mut self.0)))));
+        custom
     }
 
     fn computed(&mut self, names: &[&str]) -> HashMap<String, FieldValue> {
@@ -124,7 +140,7 @@ trait Row: Sized {
 }
 
 /// Something that changes a field or a cell.
-trait Write {
+pub(crate) trait Write {
     fn write(self, to: &mut Written);
 }
 
@@ -177,7 +193,7 @@ pub(crate) struct Written {
     counts: Vec<(&'static str, i64)>,
 }
 
-fn written<T: Write>(changes: Vec<T>) -> Written {
+pub(crate) fn written<T: Write>(changes: Vec<T>) -> Written {
     let mut to = Written::default();
     for change in changes {
         change.write(&mut to);
@@ -258,7 +274,7 @@ impl Written {
 pub(crate) fn record_of(json: Json) -> Option<CrmRecord> {
     let Json::Object(mut members) = json else { return None };
     let entity = members.remove("entity")?;
-    Some(CrmRecord::read(entity.as_str()?, Fields(members)))
+    Some(CrmRecord::read(entity.as_str()?, &mut Fields(members)))
 }
 
 /// A value of a field of which the type is known.

@@ -178,3 +178,79 @@ impl Read for Pieces {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::Trust;
+
+    /// A network that is gone: nobody answers, or the answer never ends.
+    #[derive(Debug)]
+    struct Gone {
+        has_head: bool,
+    }
+
+    struct Silence;
+
+    impl Read for Silence {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            loop {
+                thread::park();
+            }
+        }
+    }
+
+    impl Transport for Gone {
+        fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
+            while !self.has_head {
+                thread::park();
+            }
+            Ok(HttpResponse { status: 200, headers: Vec::new(), body: Box::new(Silence) })
+        }
+    }
+
+    fn request() -> HttpRequest {
+        HttpRequest {
+            method: "GET",
+            url: "https://crm.example.com/".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            trust: Trust::Public,
+            silence: Duration::from_secs(60),
+        }
+    }
+
+    fn over(has_head: bool, stop: &Stop, deadline: Option<Instant>) -> Http {
+        let gone: Http = Arc::new(Gone { has_head });
+        Stoppable::over(&gone, stop.clone(), deadline)
+    }
+
+    #[test]
+    fn who_waits_for_an_answer_is_stopped_from_another_thread() {
+        for has_head in [false, true] {
+            let stop = Stop::default();
+            let http = over(has_head, &stop, None);
+            let waits = thread::spawn(move || match http.send(request()) {
+                Ok(mut answer) => {
+                    answer.body.read(&mut [0; 8]).map(drop).map_err(|e| e.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            });
+            stop.stop();
+            assert_eq!(waits.join().unwrap(), Err("it was stopped".to_owned()), "{has_head}");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_the_deadline() {
+        let deadline = Instant::now() + Duration::from_millis(50);
+        for has_head in [false, true] {
+            let http = over(has_head, &Stop::default(), Some(deadline));
+            let is_ended = match http.send(request()) {
+                Ok(mut answer) => answer.body.read(&mut [0; 8]).is_err(),
+                Err(_) => true,
+            };
+            assert!(is_ended && Instant::now() >= deadline, "{has_head}");
+        }
+    }
+}
