@@ -78,7 +78,10 @@ class Office:
 
     def end(self) -> None:
         for thing in [*self.lines.values(), *self.peers.values(), *self.servers.values(), self.disks]:
-            thing.end()
+            try:
+                thing.end()
+            except OSError as error:  # What has ended by itself must not keep the rest from ending.
+                print(f"while ending: {error}", file=sys.stderr)
 
 
 def need(form: dict, name: str) -> str:
@@ -178,6 +181,13 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def wait_for_end_of_input(ended: threading.Event) -> None:
+    # Not by `sys.stdin`: its lock must be free when the process ends.
+    while os.read(0, 4096):
+        pass
+    ended.set()
+
+
 def main() -> None:
     args = arguments()
     ended = threading.Event()
@@ -192,7 +202,7 @@ def main() -> None:
     threading.Thread(target=http_server.serve_forever, daemon=True).start()
     print(f"listening on http://127.0.0.1:{http_server.server_port}", flush=True)
     if args.stop_with_input:
-        threading.Thread(target=lambda: (sys.stdin.buffer.read(), ended.set()), daemon=True).start()
+        threading.Thread(target=wait_for_end_of_input, args=(ended,), daemon=True).start()
     try:
         ended.wait()
     finally:

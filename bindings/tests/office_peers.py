@@ -94,7 +94,10 @@ class Python:
         self.ask("sync")
 
     def end(self) -> None:
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass  # It has crashed, and whoever asked it was told.
         try:
             self.process.wait(20)
         except subprocess.TimeoutExpired:
@@ -121,7 +124,8 @@ def fill(args: argparse.Namespace, server: Server, customers: int) -> None:
     for number in range(1, customers + 1):
         fields = {
             "company_name": f"Customer {number:05} 客户", "phone": f"+86 10 {60000000 + number}", "tags": ["filled"],
-            "notes": f"Note of customer {number}: " + "visited twice, wants an offer. " * 4,
+"website": f"https://customer-{number:05}.example.com",
+            "address": {"country": "CN", "city": "上海", "street": f"延安路 {number} 号"},
         }
         lines.append(json.dumps({"do": "create", "entity": "customer", "fields": fields}, ensure_ascii=False))
     command = [args.outrider, "--home", home, "--key-file", "plain", "batch"]

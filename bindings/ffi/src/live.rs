@@ -77,7 +77,8 @@ pub trait ListListener: Send + Sync {
     /// Nothing follows from a failure.
     fn on_change(&self, change: ListChange) -> Result<(), PlatformError>;
 
-    /// The list cannot be kept up to date now; it goes on when it can.
+    /// The list cannot be kept up to date now, and goes on when it can; after [`CrmError::Closed`] nothing more
+    /// comes, because the replica was locked, wiped or dropped.
     ///
     /// # Errors
     ///
@@ -85,7 +86,7 @@ pub trait ListListener: Send + Sync {
     fn on_error(&self, error: CrmError) -> Result<(), PlatformError>;
 }
 
-/// A list that is watched until it is closed.
+/// A list that is watched until it is ended.
 #[derive(uniffi::Object)]
 pub struct LiveList {
     feed: Weak<Inner>,
@@ -115,7 +116,7 @@ impl LiveList {
     /// # Errors
     ///
     /// None so far.
-    pub fn close(&self) -> Result<(), CrmError> {
+    pub fn end(&self) -> Result<(), CrmError> {
         if let Some(feed) = self.feed.upgrade() {
             feed.close(self.number);
         }
@@ -194,11 +195,13 @@ impl Feed {
         Self(Arc::new(Inner { screen, language, mail, lists }))
     }
 
-    /// Ends all lists.
+    /// Ends all lists, and tells their listeners that there is nothing more to come.
     pub(crate) fn end(&self) {
-        let numbers: Vec<u64> = self.0.lists().open.keys().copied().collect();
-        for number in numbers {
+        let open: Vec<_> = self.0.lists().open.iter().map(listener_of).collect();
+        for (number, listener) in open {
             self.0.close(number);
+            let error = Teller { language: self.0.language, entity: None }.closed();
+            let _ = self.0.mail.post(number, move || drop(listener.on_error(error)));
         }
     }
 }
@@ -324,6 +327,10 @@ impl Inner {
         }
         Ok(told)
     }
+}
+
+fn listener_of((number, watched): (&u64, &Watched)) -> (u64, Arc<dyn ListListener>) {
+    (*number, Arc::clone(&watched.listener))
 }
 
 fn place(index: usize) -> u32 {

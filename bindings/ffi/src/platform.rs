@@ -74,12 +74,12 @@ pub trait SecretStore: Send + Sync {
     /// Fails when nothing can be kept there now.
     fn keep(&self, secret: Vec<u8>) -> Result<Vec<u8>, PlatformError>;
 
-    /// Destroys them, durably; tells whether there were any.
+    /// Erases them, durably; tells whether there were any.
     ///
     /// # Errors
     ///
     /// Fails when they may still be there.
-    fn destroy(&self) -> Result<bool, PlatformError>;
+    fn erase(&self) -> Result<bool, PlatformError>;
 }
 
 /// A P-256 key of secure hardware that signs for this device: Secure Enclave, `StrongBox`.
@@ -174,7 +174,7 @@ pub trait HttpBody: Send + Sync {
     /// # Errors
     ///
     /// Nothing follows from a failure.
-    fn close(&self) -> Result<(), PlatformError>;
+    fn end(&self) -> Result<(), PlatformError>;
 }
 
 /// What kind of network there is.
@@ -381,7 +381,7 @@ impl Read for ForeignBody {
 impl Drop for ForeignBody {
     fn drop(&mut self) {
         // Whatever it says: nobody reads on.
-        let _ = self.body.close();
+        let _ = self.body.end();
     }
 }
 
@@ -422,7 +422,7 @@ impl KeyStore for Foreign<Arc<dyn SecretStore>> {
     }
 
     fn destroy(&self) -> Result<bool, KeyStoreError> {
-        self.0.destroy().map_err(key_store_error)
+        self.0.erase().map_err(key_store_error)
     }
 }
 

@@ -68,7 +68,7 @@ impl crate::platform::SecretStore for Memory {
         Ok(self.0.lock().unwrap().get_or_insert(secret).clone())
     }
 
-    fn destroy(&self) -> Result<bool, crate::platform::PlatformError> {
+    fn erase(&self) -> Result<bool, crate::platform::PlatformError> {
         Ok(self.0.lock().unwrap().take().is_some())
     }
 }

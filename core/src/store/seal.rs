@@ -109,7 +109,7 @@ fn unlock(
             }
             Err(SealError::WrongKey { path, place: keys.place() }.into())
         }
-        Err(source) => Err(StoreError::Open { path: path.to_owned(), source }),
+        Err(source) => Err(StoreError::opening(path, source)),
     }
 }
 
@@ -120,8 +120,7 @@ pub(super) fn is_unreadable(error: &rusqlite::Error) -> bool {
 
 /// A connection with the key; nothing is read yet.
 fn connect(path: &Path, flags: OpenFlags, key: &StoreKey) -> Result<Connection, StoreError> {
-    keyed(path, flags, &key_spec(key))
-        .map_err(|source| StoreError::Open { path: path.to_owned(), source })
+    keyed(path, flags, &key_spec(key)).map_err(|source| StoreError::opening(path, source))
 }
 
 fn keyed(path: &Path, flags: OpenFlags, spec: &str) -> rusqlite::Result<Connection> {
@@ -147,7 +146,7 @@ fn salt_of(key: &StoreKey) -> [u8; 16] {
 }
 
 fn form_of(path: &Path) -> Result<Form, StoreError> {
-    let open_error = |source| StoreError::Open { path: path.to_owned(), source };
+    let open_error = |source| StoreError::opening(path, source);
     match fs::metadata(path) {
         Ok(found) if found.len() == 0 => return Ok(Form::Empty),
         Ok(_) => {}

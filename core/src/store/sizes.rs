@@ -1,6 +1,6 @@
 //! What takes how much: by entity, and the file itself.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, types::Value as SqlValue};
 use serde::Serialize;
 
 use super::StoreError;
@@ -80,8 +80,15 @@ pub fn by_entity(conn: &Connection) -> Result<Vec<EntitySizes>, StoreError> {
 /// Fails when the database does.
 pub fn pages(conn: &Connection) -> Result<(u64, u64), StoreError> {
     let number = |name| -> Result<u64, StoreError> {
-        let number: i64 = conn.pragma_query_value(None, name, |row| row.get(0))?;
-        Ok(number.unsigned_abs())
+        // SQLCipher says the size of a page as a text.
+        let told = conn.pragma_query_value(None, name, |row| row.get::<_, SqlValue>(0))?;
+        let number = match told {
+            SqlValue::Integer(number) => Some(number),
+            SqlValue::Text(text) => text.parse().ok(),
+            SqlValue::Null | SqlValue::Real(_) | SqlValue::Blob(_) => None,
+        };
+        let unknown = || StoreError::Damaged(format!("SQLite does not say its {name}"));
+        Ok(number.ok_or_else(unknown)?.unsigned_abs())
     };
     let size = number("page_size")?;
     Ok((number("page_count")? * size, number("freelist_count")? * size))

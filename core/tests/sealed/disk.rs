@@ -108,3 +108,14 @@ fn the_notes_of_an_import_reach_no_disk_where_stores_are_encrypted() {
 fn uuid_of(bits: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(bits)
 }
+
+/// SQLCipher says the size of a page as a text: what a store takes could not be told, nor a bundle written.
+#[test]
+fn an_encrypted_store_is_measured_like_a_plain_one() {
+    let home = Home::new();
+    let mut replica = if CAN_ENCRYPT { home.open().unwrap() } else { home.plain() };
+    write_canaries(&mut replica, 20);
+    let storage = replica.storage().unwrap();
+    assert!(storage.database_bytes >= 4_096 && storage.file_bytes > 0, "{storage:?}");
+    assert!(replica.bundle([7; 32], &[], None).unwrap().parts.len() > 2);
+}

@@ -35,7 +35,11 @@ impl ListListener for Listener {
         Ok(())
     }
 
-    fn on_error(&self, _error: CrmError) -> Result<(), PlatformError> {
+    fn on_error(&self, error: CrmError) -> Result<(), PlatformError> {
+        assert!(matches!(error, CrmError::Closed { .. }), "{error:?}");
+        // Whoever waits for the next change hears that there is none.
+        let (nobody, _) = mpsc::channel();
+        *self.to.lock().unwrap() = nobody;
         Ok(())
     }
 }
@@ -112,7 +116,7 @@ fn changes_make_the_list_that_the_query_says() {
     customer(&extension, "E");
     becomes(&replica, &mut list, &heard);
     assert_eq!(list.len(), 3);
-    live.close().unwrap();
+    live.end().unwrap();
 }
 
 #[test]
@@ -135,7 +139,7 @@ fn a_listener_that_blocks_throws_or_calls_back_harms_nobody() {
         if count < 5 {
             customer(&replica, "from within");
         }
-        replica.watch(customers(), plain().0).unwrap().close().unwrap();
+        replica.watch(customers(), plain().0).unwrap().end().unwrap();
         Ok(())
     }));
     let (listens, heard) = plain();
@@ -150,7 +154,7 @@ fn a_listener_that_blocks_throws_or_calls_back_harms_nobody() {
         apply(&mut list, heard.recv_timeout(PATIENCE).expect("who only listens hears"));
     }
     for live in &lists {
-        live.close().unwrap();
+        live.end().unwrap();
     }
     drop(release);
 }
@@ -188,7 +192,7 @@ fn closing_ends_it_and_limits_hold() {
     let (_folder, replica) = open();
     let (listener, heard) = plain();
     let live = replica.watch(customers(), Arc::clone(&listener)).unwrap();
-    live.close().unwrap();
+    live.end().unwrap();
     customer(&replica, "A");
     assert!(heard.recv_timeout(Duration::from_millis(500)).is_err());
     let open = |_| replica.watch(customers(), Arc::clone(&listener)).unwrap();
@@ -199,4 +203,13 @@ fn closing_ends_it_and_limits_hold() {
     let wide = ListQuery { limit: 501, ..customers() };
     let error = replica.watch(wide, listener).unwrap_err();
     assert!(matches!(error, CrmError::TooMuch { .. }), "{error:?}");
+}
+
+#[test]
+fn who_listens_is_told_when_the_records_are_locked() {
+    let (_folder, replica) = open();
+    let (listener, heard) = plain();
+    let _live = replica.watch(customers(), listener).unwrap();
+    replica.lock().unwrap();
+    assert_eq!(heard.recv_timeout(PATIENCE), Err(mpsc::RecvTimeoutError::Disconnected));
 }
