@@ -402,7 +402,12 @@ impl Teller<'_> {
             MergeError::Itself(_) | MergeError::OtherEntity { .. } => {
                 self.invalid("bad_merge", words::BAD_MERGE)
             }
-            other => self.failed("bad_merge", other),
+            MergeError::Already { .. } => self.invalid("merged_already", words::MERGED_ALREADY),
+            MergeError::NotMerged(_) => self.invalid("not_merged", words::NOT_MERGED),
+            MergeError::NoChoice { field, .. } => {
+                self.field("no_choice", field, words::owned(words::NO_CHOICE))
+            }
+            MergeError::Note(error) => self.edit(error),
         }
     }
 

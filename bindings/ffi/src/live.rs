@@ -40,13 +40,13 @@ pub struct PlacedRecord {
     pub record: CrmRecord,
 }
 
-/// A record that changes its place: out at the first, in at the second.
+/// A record that changes its place: taken out, then put in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
 pub struct Move {
     /// Where it is taken out.
-    pub from: u32,
-    /// Where it is put in.
-    pub to: u32,
+    pub taken: u32,
+    /// Where it is put in, once it is out.
+    pub put: u32,
 }
 
 /// What makes the old list the new one, in this order: `is_reset`, `removed`, `moved`, `inserted`, `changed`.
@@ -355,7 +355,10 @@ fn change_of(diff: &Diff) -> ListChange {
     ListChange {
         is_reset: false,
         removed: removed.iter().copied().map(place).collect(),
-        moved: moved.iter().map(|(from, to)| Move { from: place(*from), to: place(*to) }).collect(),
+        moved: moved
+            .iter()
+            .map(|(from, to)| Move { taken: place(*from), put: place(*to) })
+            .collect(),
         inserted: placed(inserted),
         changed: placed(changed),
         next: next.clone(),

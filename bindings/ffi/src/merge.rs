@@ -111,21 +111,21 @@ pub struct HistoryEntry {
 #[uniffi::export]
 impl Replica {
     /// Records that may be the same as one with these fields, the likeliest first: to be asked before a
-    /// record is created. `except` is the record itself, if it is stored.
+    /// record is created. `itself` is the record of these fields, if it is stored.
     ///
     /// # Errors
     ///
     /// `Closed`, `Damaged`.
-    #[uniffi::method(default(except = None))]
+    #[uniffi::method(default(itself = None))]
     pub fn find_duplicates(
         &self,
         fields: CrmChanges,
-        except: Option<RecordId>,
+        itself: Option<RecordId>,
     ) -> Result<Vec<LikelyRecord>, CrmError> {
         let entity = fields.entity();
         let fields = fields.written().at_creation();
         let found =
-            self.with_of(Some(entity), |replica| replica.likely(entity, &fields, except))?;
+            self.with_of(Some(entity), |replica| replica.likely(entity, &fields, itself))?;
         let likely = found.into_iter().map(|NamedLikely { title, likely }| LikelyRecord {
             record: likely.record,
             title,

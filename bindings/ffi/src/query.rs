@@ -97,13 +97,13 @@ pub struct ListPage {
     pub next: Option<String>,
 }
 
-/// A stretch of a text that was found: characters from and to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
-pub struct Mark {
-    /// The first character.
-    pub start: u32,
-    /// The one after the last.
-    pub end: u32,
+/// A piece of a text that was found; the pieces together are the text.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct TextPart {
+    /// The piece.
+    pub text: String,
+    /// Whether it is what was searched for.
+    pub is_hit: bool,
 }
 
 /// What to search for.
@@ -134,14 +134,12 @@ pub struct SearchHit {
     pub record: RecordId,
     /// Its name.
     pub title: String,
-    /// What of the name was found.
-    pub title_marks: Vec<Mark>,
+    /// Its name in pieces, of which some were found.
+    pub title_parts: Vec<TextPart>,
     /// The field in which it was found, if not in the name, in the user's language.
     pub field_label: Option<String>,
-    /// What stands there.
-    pub snippet: Option<String>,
-    /// What of that was found.
-    pub snippet_marks: Vec<Mark>,
+    /// What stands there, in pieces; none if it was found in the name.
+    pub snippet_parts: Vec<TextPart>,
     /// Whether it is archived.
     pub is_archived: bool,
     /// Whether it was found although a letter differs.
@@ -195,10 +193,10 @@ pub struct TimelineQuery {
     pub kinds: Vec<String>,
     /// Only from this moment on.
     #[uniffi(default = None)]
-    pub from: Option<SystemTime>,
+    pub since: Option<SystemTime>,
     /// Only before this moment.
     #[uniffi(default = None)]
-    pub to: Option<SystemTime>,
+    pub before: Option<SystemTime>,
     /// Only what this user answers for or created.
     #[uniffi(default = None)]
     pub by: Option<RecordId>,
@@ -257,9 +255,9 @@ pub struct RecordLink {
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct RecordLinks {
     /// Records that this one names.
-    pub to: Vec<RecordLink>,
+    pub outgoing: Vec<RecordLink>,
     /// Records that name this one, at most 200 per field.
-    pub from: Vec<RecordLink>,
+    pub incoming: Vec<RecordLink>,
 }
 
 #[uniffi::export]
@@ -349,8 +347,8 @@ impl Replica {
     ///
     /// `Invalid` for a kind or page that there is not.
     pub fn timeline(&self, query: TimelineQuery) -> Result<TimelinePage, CrmError> {
-        let TimelineQuery { record, kinds, from, to, by, after, limit } = query;
-        let (from, to) = (from.map(milliseconds), to.map(milliseconds));
+        let TimelineQuery { record, kinds, since, before, by, after, limit } = query;
+        let (from, to) = (since.map(milliseconds), before.map(milliseconds));
         let limit = limit as usize;
         let query = core_timeline::TimelineQuery { kinds, from, to, by, after, limit };
         let page = self.with(|replica| replica.timeline(record, &query))?;
@@ -387,7 +385,7 @@ impl Replica {
             };
             links.into_iter().map(link).collect()
         };
-        Ok(RecordLinks { to: links(to), from: links(from) })
+        Ok(RecordLinks { outgoing: links(to), incoming: links(from) })
     }
 }
 
@@ -395,33 +393,42 @@ impl Replica {
     fn hit(&self, hit: core_search::Hit) -> SearchHit {
         let core_search::Hit { entity, record, title, title_marks, place, is_archived, is_slip } =
             hit;
-        let (field_label, snippet, snippet_marks) = match place {
+        let (field_label, snippet_parts) = match place {
             Some(core_search::HitPlace { field: _, label, snippet: Snippet { text, marks } }) => {
-                (Some(label.get(self.language).to_owned()), Some(text), marks)
+                (Some(label.get(self.language).to_owned()), parts_of(&text, &marks))
             }
-            None => (None, None, Vec::new()),
+            None => (None, Vec::new()),
         };
-        let (title_marks, snippet_marks) = (marks_of(title_marks), marks_of(snippet_marks));
+        let title_parts = parts_of(&title, &title_marks);
         SearchHit {
             entity,
             record,
             title,
-            title_marks,
+            title_parts,
             field_label,
-            snippet,
-            snippet_marks,
+            snippet_parts,
             is_archived,
             is_slip,
         }
     }
 }
 
-fn marks_of(ranges: Vec<std::ops::Range<usize>>) -> Vec<Mark> {
-    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    ranges
-        .into_iter()
-        .map(|range| Mark { start: place(range.start), end: place(range.end) })
-        .collect()
+/// A text in pieces. Places in a text are of bytes here, of something else in each language: pieces are not.
+fn parts_of(text: &str, marks: &[std::ops::Range<usize>]) -> Vec<TextPart> {
+    let mut parts = Vec::new();
+    let mut add = |range: std::ops::Range<usize>, is_hit| {
+        if let Some(text) = text.get(range).filter(|text| !text.is_empty()) {
+            parts.push(TextPart { text: text.to_owned(), is_hit });
+        }
+    };
+    let mut done = 0;
+    for mark in marks {
+        add(done..mark.start, false);
+        add(mark.clone(), true);
+        done = mark.end;
+    }
+    add(done..text.len(), false);
+    parts
 }
 
 pub(crate) fn page_of(page: core::Page) -> ListPage {

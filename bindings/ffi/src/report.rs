@@ -91,7 +91,7 @@ impl Replica {
             open_pipeline_at_list_price: _,
             by_stage,
         } = pipeline;
-        let number = |amount: reports::Amount| DecimalNumber(amount.to_string());
+        let number = |amount: reports::Amount| DecimalNumber(amount.to_decimal_text());
         let by_stage = by_stage.into_iter().map(|line| PipelineStage {
             stage: line.stage,
             label: line.label.get(self.language).to_owned(),

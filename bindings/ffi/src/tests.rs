@@ -3,6 +3,7 @@
 
 mod live;
 mod records;
+mod reports;
 mod words;
 
 use std::sync::Arc;

@@ -29,6 +29,8 @@ use crate::{
     words,
 };
 
+/// Imports of one answer, at most.
+const IMPORTS_MAX: u32 = 1_000;
 /// Records between two looks at whether an export was cancelled.
 const STEP: u64 = 64;
 
@@ -274,7 +276,7 @@ impl Replica {
     #[uniffi::method(default(limit = 20))]
     pub fn imports(&self, limit: u32) -> Result<Vec<ImportBatch>, CrmError> {
         let mut replica = self.open_beside()?;
-        let found = transfer::imports(&mut replica, limit as usize);
+        let found = transfer::imports(&mut replica, limit.min(IMPORTS_MAX) as usize);
         let found = found.map_err(|error| self.teller().target(error))?;
         let batches = found.into_iter().map(|batch| ImportBatch {
             number: batch.id,

@@ -157,6 +157,14 @@ pub(crate) const QUANTITY: [&str; 2] =
 pub(crate) const BAD_MERGE: [&str; 2] =
     ["These two records cannot be merged.", "这两条记录无法合并。"];
 
+pub(crate) const MERGED_ALREADY: [&str; 2] = [
+    "One of them was merged already. Undo that first, or merge the record that goes on.",
+    "其中一条记录已被合并，请先撤销，或合并继续使用的记录。",
+];
+pub(crate) const NOT_MERGED: [&str; 2] =
+    ["This record was not merged into another.", "此记录未被合并。"];
+pub(crate) const NO_CHOICE: [&str; 2] = ["only single values can be chosen", "只能选择单一值"];
+
 /// A sentence that owns its words.
 pub(crate) fn owned([en, zh]: [&str; 2]) -> [String; 2] {
     [en.to_owned(), zh.to_owned()]

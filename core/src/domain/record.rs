@@ -205,3 +205,28 @@ pub fn title(entity: &Entity, id: RecordId, main: &State) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ids::ActorId, schema::Schema};
+
+    #[test]
+    fn fields_without_a_definition_are_shown_as_custom() {
+        let entity = Schema::builtin().entity("customer").unwrap();
+        let written = |counter, value: Value| Survivor {
+            id: OpId { counter, actor: ActorId([1; 16]) },
+            value,
+        };
+        let mut main = State::default();
+        let mut put = |key: &str, ops: Vec<Survivor>| main.keys.insert(key.to_owned(), ops);
+        put("company_name", vec![written(1, "Acme".into())]);
+        put("loyalty", vec![written(2, Value::Int(1)), written(3, Value::Int(3))]);
+        put("club", vec![written(4, Value::Null)]);
+        put("visits_planned/x/at", vec![written(5, Value::Int(7))]);
+        let documents = Documents { flat: [(Part::Main, main)].into(), ..Documents::default() };
+        let json = to_json(entity, RecordId::from_bytes([7; 16]), &documents);
+        assert_eq!(json["company_name"], "Acme");
+        assert_eq!(json["custom"], json!({ "loyalty": 3 }), "the newest value of single fields");
+    }
+}

@@ -24,6 +24,12 @@ impl Amount {
         Self { minor, digits: unit.map_or(0, |unit| unit.amount().scale()) }
     }
 
+    /// The sum in main units, for programs: `-1234.50`.
+    #[must_use]
+    pub fn to_decimal_text(self) -> String {
+        self.decimal().unwrap_or_default().to_string()
+    }
+
     /// The sum in main units.
     fn decimal(self) -> Option<Decimal> {
         Decimal::try_from_i128_with_scale(self.minor, self.digits).ok()

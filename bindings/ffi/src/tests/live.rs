@@ -74,8 +74,8 @@ fn apply(list: &mut Vec<CrmRecord>, change: ListChange) {
         list.remove(at as usize);
     }
     for one in change.moved {
-        let record = list.remove(one.from as usize);
-        list.insert(one.to as usize, record);
+        let record = list.remove(one.taken as usize);
+        list.insert(one.put as usize, record);
     }
     for one in change.inserted {
         list.insert(one.index as usize, one.record);

@@ -55,3 +55,18 @@ fn what_is_closed_says_so() {
     let change = CustomerChange::Phone(Some("+86 10 1234 5678".to_owned()));
     assert!(replica.update(id, CrmChanges::Customer(vec![change])).unwrap());
 }
+
+/// Marks were of bytes: 三 is three of them, and one character.
+#[test]
+fn a_hit_is_told_in_pieces_of_the_text() {
+    use crate::query::SearchQuery;
+    let (_folder, replica) = open();
+    customer(&replica, "🏭三川精密实业");
+    let (text, entities) = ("三川".to_owned(), Vec::new());
+    let query = SearchQuery { text, entities, after: None, limit: 20, with_archived: false };
+    let hits = replica.search(query).unwrap().hits;
+    let parts: Vec<_> =
+        hits[0].title_parts.iter().map(|part| (part.text.as_str(), part.is_hit)).collect();
+    assert_eq!(parts, [("🏭", false), ("三川", true), ("精密实业", false)]);
+    assert_eq!(hits[0].title, "🏭三川精密实业");
+}
