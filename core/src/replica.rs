@@ -220,6 +220,19 @@ impl Replica {
         &self.store
     }
 
+    /// Breaks off whatever this replica asks its database, reading or writing, as soon as `is_over` says so: it
+    /// fails then, and of a transaction nothing is left. For one that was opened for something long.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub fn break_off_when(
+        &mut self,
+        is_over: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), ReplicaError> {
+        Ok(self.store.break_off_when(is_over)?)
+    }
+
     /// The time now, by the device's clock.
     #[must_use]
     pub fn clock_ms(&self) -> crate::time::TimestampMs {

@@ -67,6 +67,8 @@ pub mod witness;
 pub use denied::is_denied;
 pub use seal::SealError;
 
+/// Steps of SQLite's machine between two looks at whether to break off: well under a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
 /// Numbered migrations; number n brings `user_version` from n - 1 to n.
 const MIGRATIONS: &[&str] = &[
     include_str!("store/migrations/0001_initial.sql"),
@@ -267,6 +269,18 @@ pub struct Store {
 }
 
 impl Store {
+    /// Breaks off statements as soon as `is_over` says so.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does.
+    pub fn break_off_when(
+        &mut self,
+        is_over: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<(), StoreError> {
+        Ok(self.conn.progress_handler(STEPS_BETWEEN_LOOKS, Some(is_over))?)
+    }
+
     /// Opens the file, or creates it, and brings it up to date.
     ///
     /// # Errors

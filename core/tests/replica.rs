@@ -539,3 +539,45 @@ fn what_cannot_be_opened_is_not_said_to_be_anothers() {
     let error = Replica::open(folder.path(), options(1)).unwrap_err().to_string();
     assert!(error.contains("cannot open") && !error.contains("belongs to"), "{error}");
 }
+
+/// An empty box of a form is no name.
+#[test]
+fn an_empty_text_is_no_value_of_a_required_field() {
+    let (_folder, mut replica) = open();
+    for blank in [json!(""), json!("  "), json!(null)] {
+        let name = fields(json!({ "company_name": blank }));
+        let error = replica.create("customer", &name).unwrap_err().to_string();
+        assert!(error.contains("required"), "{blank}: {error}");
+        let id = replica.create("customer", &fields(json!({"company_name": "Acme"}))).unwrap();
+        let error = replica.update(id, &name).unwrap_err().to_string();
+        assert!(error.contains("required"), "{blank}: {error}");
+        assert_eq!(replica.get(id).unwrap().unwrap()["company_name"], "Acme");
+    }
+}
+
+#[test]
+fn a_list_is_of_one_record_by_its_id_and_of_moments_within_a_value() {
+    use outrider_core::store::query::{Compare, Filter, Query};
+    let (_folder, mut replica) = open();
+    let mut visit = |subject: &str, start: &str| {
+        let fields = json!({ "subject": subject, "status": "new", "scheduled": { "start": start } });
+        let Json::Object(fields) = fields else { panic!() };
+        replica.create("visit", &fields).unwrap()
+    };
+    let first = visit("first", "2026-11-30T09:00:00Z");
+    let second = visit("second", "2026-12-01T09:00:00Z");
+    let listed = |column: &str, compare, value: &str| {
+        let filter = Filter { column: column.to_owned(), compare, value: value.to_owned() };
+        let query = Query { filters: vec![filter], ..Query::default() };
+        let page = replica.list("visit", &query)?;
+        let subject = |visit: &Json| visit["subject"].as_str().unwrap().to_owned();
+        Ok::<_, outrider_core::replica::ReplicaError>(page.records.iter().map(subject).collect::<Vec<_>>())
+    };
+    assert_eq!(listed("id", Compare::Is, &first.to_string()).unwrap(), ["first"]);
+    assert_eq!(listed("id", Compare::IsNot, &first.to_string()).unwrap(), ["second"]);
+    assert!(listed("id", Compare::Is, "x").is_err() && listed("id", Compare::From, &second.to_string()).is_err());
+    let from = "2026-12-01T08:00:00+08:00";
+    assert_eq!(listed("scheduled_start", Compare::From, from).unwrap(), ["second"]);
+    assert_eq!(listed("scheduled_start", Compare::To, from).unwrap(), ["first"]);
+    assert!(listed("scheduled_start", Compare::To, "tomorrow").is_err(), "and not silently nothing");
+}

@@ -132,12 +132,15 @@ impl Talk<'_> {
             if let Some(contact) = server.contact() {
                 replica.note_contact(contact.server_ms, contact.lease_ms)?;
             }
-            let summary = session.summary().clone();
+            let (before, seen) = (session.summary().clone(), session.seen());
             let mut body = Counted {
                 inner: response.body,
                 bytes: 0,
                 bytes_max: self.limits.bytes_max.map(|max| max.saturating_sub(self.bytes)),
-                observe: &mut |bytes| observe(&summary, bytes),
+                observe: &mut |bytes| {
+                    let (pulled, expected) = seen.documents();
+                    observe(&Summary { pulled, expected, ..before.clone() }, bytes);
+                },
             };
             let received = session.receive(replica, &mut body as &mut dyn Read);
             self.bytes += body.bytes;

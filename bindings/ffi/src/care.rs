@@ -1,6 +1,6 @@
 //! Where this device stands, what may be wrong with it, and what support may see.
 
-use std::{path::Path, time::SystemTime};
+use std::{path::Path, sync::Arc, time::SystemTime};
 
 use outrider_core::{
     access::Operation as CoreOperation,
@@ -9,7 +9,14 @@ use outrider_core::{
     ids::RecordId,
 };
 
-use crate::{error::CrmError, query::EntityCount, replica::Replica, values::moment, words};
+use crate::{
+    error::CrmError,
+    long::{Beside, Cancel},
+    query::EntityCount,
+    replica::Replica,
+    values::moment,
+    words,
+};
 
 /// What somebody may do with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
@@ -134,10 +141,14 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Closed`, `Damaged`.
-    pub fn storage(&self) -> Result<StorageUse, CrmError> {
-        let storage = self.open_beside()?.storage();
-        let storage = storage.map_err(|error| self.teller().replica(error))?;
+    /// `Closed`, `Damaged`, `Cancelled`.
+    #[uniffi::method(default(cancel = None))]
+    pub fn storage(&self, cancel: Option<Arc<Cancel>>) -> Result<StorageUse, CrmError> {
+        let beside = self.beside(cancel.as_deref())?;
+        let storage = beside
+            .replica
+            .storage()
+            .map_err(|error| beside.told(self.teller(), || self.teller().replica(error)))?;
         Ok(StorageUse {
             database_bytes: storage.database_bytes,
             free_bytes: storage.free_bytes,
@@ -158,9 +169,10 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Closed`.
-    pub fn diagnose(&self) -> Result<Vec<Finding>, CrmError> {
-        let found = self.examine()?;
+    /// `Closed`, `Cancelled`.
+    #[uniffi::method(default(cancel = None))]
+    pub fn diagnose(&self, cancel: Option<Arc<Cancel>>) -> Result<Vec<Finding>, CrmError> {
+        let found = self.examine(&self.beside(cancel.as_deref())?)?;
         Ok(found.into_iter().map(|one| self.finding(one)).collect())
     }
 
@@ -168,11 +180,14 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a name of no repair.
-    pub fn repair(&self, fix: String) -> Result<u64, CrmError> {
+    /// `Invalid` for a name of no repair, `Cancelled`: then do it again.
+    #[uniffi::method(default(cancel = None))]
+    pub fn repair(&self, fix: String, cancel: Option<Arc<Cancel>>) -> Result<u64, CrmError> {
         let fix: Fix = fix.parse().map_err(|_| self.teller().invalid("no_fix", words::NO_FIX))?;
-        let fixed = self.open_beside()?.repair(fix);
-        Ok(fixed.map_err(|error| self.teller().replica(error))?.repaired)
+        let mut beside = self.beside(cancel.as_deref())?;
+        let fixed = beside.replica.repair(fix);
+        let told = |error| beside.told(self.teller(), || self.teller().replica(error));
+        Ok(fixed.map_err(told)?.repaired)
     }
 
     /// Writes a file for support: how the records hang together and what was found, with nothing that
@@ -180,26 +195,27 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Refused` when the file is there already, `StorageFull`.
-    #[uniffi::method(default(log = None))]
+    /// `Refused` when the file is there already, `StorageFull`, `Cancelled`.
+    #[uniffi::method(default(log = None, cancel = None))]
     pub fn write_support_bundle(
         &self,
         file: String,
         log: Option<String>,
+        cancel: Option<Arc<Cancel>>,
     ) -> Result<SupportBundle, CrmError> {
         let teller = self.teller();
         if Path::new(&file).exists() {
             return Err(teller.io(&std::io::ErrorKind::AlreadyExists.into()));
         }
-        let found = self.examine()?;
-        let mut replica = self.open_beside()?;
+        let mut beside = self.beside(cancel.as_deref())?;
+        let found = self.examine(&beside)?;
         // Ids are drawn at random: two of them salt it.
         let mut salt = [0; 32];
-        let drawn = [replica.draw_id(), replica.draw_id()];
+        let drawn = [beside.replica.draw_id(), beside.replica.draw_id()];
         let bytes = drawn.iter().flat_map(|id| id.as_bytes());
         salt.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let bundle = replica.bundle(salt, &found, log.as_deref());
-        let bundle = bundle.map_err(|error| teller.replica(error))?;
+        let bundle = beside.replica.bundle(salt, &found, log.as_deref());
+        let bundle = bundle.map_err(|error| beside.told(teller, || teller.replica(error)))?;
         bundle.write(Path::new(&file)).map_err(|error| match error {
             BundleError::File(error) => teller.io(&error),
             other => teller.failed("bundle", other),
@@ -212,10 +228,14 @@ impl Replica {
 }
 
 impl Replica {
-    fn examine(&self) -> Result<Vec<CoreFinding>, CrmError> {
-        let replica = self.open_beside()?;
+    fn examine(&self, beside: &Beside<'_>) -> Result<Vec<CoreFinding>, CrmError> {
         let mut found = examine_folder(self.folder());
-        found.extend(replica.examine().map_err(|error| self.teller().replica(error))?);
+        let examined = beside.replica.examine();
+        // What was broken off found what is not so.
+        if beside.stop().is_stopped() {
+            return Err(self.teller().cancelled());
+        }
+        found.extend(examined.map_err(|error| self.teller().replica(error))?);
         Ok(found)
     }
 

@@ -293,6 +293,10 @@ impl Teller<'_> {
             },
             ReplicaError::NotEnrolled => self.not_enrolled("not_enrolled", words::NOT_ENROLLED),
             ReplicaError::Copy(CopyError::File { source, .. }) => self.io(&source),
+            ReplicaError::Copy(CopyError::Exists(_)) => {
+                self.refused("file_exists", words::FILE_EXISTS)
+            }
+            ReplicaError::Copy(CopyError::Plain(_)) => self.refused("plain", words::PLAIN_COPY),
             ReplicaError::Copy(error) => self.failed("copy", error),
             // What a server sends: a broken connection, or a program that is not one of ours.
             ReplicaError::Answer(_) | ReplicaError::Protocol(_) => {
@@ -346,10 +350,10 @@ impl Teller<'_> {
     }
 
     pub(crate) fn io(self, error: &io::Error) -> CrmError {
+        if is_full(error) {
+            return self.storage_full("disk_full", words::FULL);
+        }
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                self.storage_full("disk_full", words::FULL)
-            }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 self.in_use("denied", words::DENIED)
             }
@@ -383,8 +387,7 @@ impl Teller<'_> {
                 self.field("too_many", field, words::owned(words::TOO_MANY))
             }
             EditError::Key { field, .. } | EditError::Shape { field, .. } => {
-                let cause = error.to_string();
-                self.field("bad_value", field, [cause.clone(), cause])
+                self.field("bad_value", field, [error.to_string(), words::BAD_SHAPE.to_owned()])
             }
         }
     }
@@ -439,7 +442,7 @@ impl Teller<'_> {
                 CrmError::Barred { reason: self.say(words::BARRED), code, sent }
             }
             ClientError::Wiped => self.wiped("wiped", words::WIPED),
-            ClientError::Server { code, .. } if code == "code_refused" => {
+            ClientError::Server { code, .. } if code.starts_with("code_") => {
                 self.refused("code_refused", words::CODE_REFUSED)
             }
             ClientError::Server { status: 429 | 503, .. } => self.offline("busy", words::BUSY),
@@ -458,11 +461,8 @@ impl Teller<'_> {
     pub(crate) fn import(self, error: ImportError) -> CrmError {
         match error {
             ImportError::Target(error) => self.target(error),
-            error => CrmError::Invalid {
-                code: "import".to_owned(),
-                reason: error.to_string(),
-                field: None,
-            },
+            ImportError::Read { source, .. } => self.io(&source),
+            error => self.bad_file(error),
         }
     }
 
@@ -479,12 +479,15 @@ impl Teller<'_> {
     pub(crate) fn own_file(self, error: OwnError) -> CrmError {
         match error {
             OwnError::Replica(error) => self.replica(error),
-            error => CrmError::Invalid {
-                code: "import".to_owned(),
-                reason: error.to_string(),
-                field: None,
-            },
+            OwnError::Read { source, .. } => self.io(&source),
+            error => self.bad_file(error),
         }
+    }
+
+    /// A file or a mapping that cannot be imported; what is wrong with it is told as it is.
+    pub(crate) fn bad_file(self, cause: impl fmt::Display) -> CrmError {
+        let reason = [&self.say(words::IMPORT), cause.to_string().as_str()].concat();
+        CrmError::Invalid { code: "import".to_owned(), reason, field: None }
     }
 
     pub(crate) fn export(self, error: ExportError) -> CrmError {
@@ -493,4 +496,17 @@ impl Teller<'_> {
             error => self.failed("export", error),
         }
     }
+}
+
+/// Whether something failed because there is no room, however it is wrapped.
+fn is_full(error: &io::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }

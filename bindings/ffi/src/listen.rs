@@ -32,6 +32,8 @@ struct State {
     called: BTreeMap<u64, Instant>,
     threads: usize,
     idle: usize,
+    /// Whether nobody will get mail any more, unless somebody comes.
+    is_over: bool,
 }
 
 impl State {
@@ -66,9 +68,16 @@ impl Mail {
             return false;
         }
         mail.push_back(Box::new(call));
+        state.is_over = false;
         drop(state);
         self.serve();
         true
+    }
+
+    /// Nobody listens any more: threads that wait end.
+    pub(crate) fn rest(&self) {
+        self.state().is_over = true;
+        self.0.1.notify_all();
     }
 
     /// Forgets what waits for a listener.
@@ -106,7 +115,7 @@ impl Mail {
                 continue;
             }
             // One waits for the next message, the others were for those who blocked.
-            if state.idle > 0 {
+            if state.idle > 0 || state.is_over {
                 break;
             }
             state.idle += 1;

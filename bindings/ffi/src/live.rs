@@ -224,8 +224,15 @@ impl Inner {
     }
 
     fn close(&self, number: u64) {
-        let Some(watched) = self.lists().open.remove(&number) else { return };
+        let (removed, is_last) = {
+            let mut lists = self.lists();
+            (lists.open.remove(&number), lists.open.is_empty())
+        };
+        let Some(watched) = removed else { return };
         self.mail.forget(number);
+        if is_last {
+            self.mail.rest();
+        }
         if let Some(replica) = self.screen().as_mut() {
             // Of a store that fails, the list goes with the replica.
             let _ = replica.close_live(watched.live);

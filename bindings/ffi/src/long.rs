@@ -7,6 +7,12 @@ use std::sync::{
 use std::thread;
 
 use outrider_client::converse::Stop;
+use outrider_core::replica as core;
+
+use crate::{
+    error::{CrmError, Teller as Words},
+    replica::Replica,
+};
 
 /// Cancels calls, from any thread. One may be given to several calls; it stays cancelled.
 #[derive(Debug, Default, uniffi::Object)]
@@ -30,6 +36,36 @@ impl Cancel {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.is_stopped()
+    }
+}
+
+/// A replica of the same records that a long call has for itself, until it is cancelled.
+#[derive(Debug)]
+pub(crate) struct Beside<'a> {
+    run: Run<'a>,
+    pub(crate) replica: core::Replica,
+}
+
+impl Beside<'_> {
+    pub(crate) fn stop(&self) -> Stop {
+        self.run.stop.clone()
+    }
+
+    /// What failed, or that it was cancelled: then that is why.
+    pub(crate) fn told(&self, teller: Words<'_>, error: impl FnOnce() -> CrmError) -> CrmError {
+        if self.run.stop.is_stopped() { teller.cancelled() } else { error() }
+    }
+}
+
+impl Replica {
+    /// Begins something long.
+    pub(crate) fn beside(&self, cancel: Option<&Cancel>) -> Result<Beside<'_>, CrmError> {
+        let run = self.running.begin(cancel);
+        let mut replica = self.open_beside()?;
+        let stop = run.stop.clone();
+        let watched = replica.break_off_when(move || stop.is_stopped());
+        watched.map_err(|error| self.teller().replica(error))?;
+        Ok(Beside { run, replica })
     }
 }
 

@@ -437,6 +437,14 @@ pub(crate) fn page_of(page: core::Page) -> ListPage {
 }
 
 impl ListQuery {
+    /// All records of an entity.
+    #[cfg(test)]
+    pub(crate) fn of(entity: &str) -> Self {
+        let (entity, filters) = (entity.to_owned(), Vec::new());
+        let (text, sort, after, limit) = (None, None, None, 50);
+        Self { entity, filters, text, sort, descending: false, after, limit, with_archived: false }
+    }
+
     /// The question as the core asks it.
     pub(crate) fn read(self, teller: Teller<'_>) -> Result<(String, Query), CrmError> {
         let Self { entity, filters, text: _, sort, descending, after, limit, with_archived } = self;

@@ -1,6 +1,7 @@
 //! What must hold on this side of the border, for all entities and both languages; the other side is tried in
 //! each language.
 
+mod cancel;
 mod live;
 mod records;
 mod reports;

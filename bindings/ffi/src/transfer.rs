@@ -1,7 +1,6 @@
 //! Files in and out: imports of other systems' files, exports for other programs.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -199,21 +198,23 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a file that cannot be read as a table.
+    /// `Invalid` for a file that cannot be read as a table, `Cancelled`.
+    #[uniffi::method(default(cancel = None))]
     pub fn propose_import(
         &self,
         file: String,
         wishes: ImportWishes,
+        cancel: Option<Arc<Cancel>>,
     ) -> Result<ImportProposal, CrmError> {
         let ImportWishes { entity, source, currency, region } = wishes;
         let source = source.or_else(|| Some(propose::source_of(&[file.as_str()])));
         let wishes = propose::Wishes { entity, source, currency, region, ..Default::default() };
         let table = Table::open(Path::new(&file), &TableOptions::default());
         let table = table.map_err(|error| self.teller().import(error))?;
-        let replica = self.open_beside()?;
-        let proposal = propose::propose(&table, &wishes, &replica);
+        let beside = self.beside(cancel.as_deref())?;
+        let proposal = propose::propose(&table, &wishes, &beside.replica);
         let propose::Proposal { entity, columns, key, notes: _, mapping } =
-            proposal.map_err(|error| self.teller().import(error))?;
+            proposal.map_err(|error| beside.told(self.teller(), || self.teller().import(error)))?;
         let columns = columns.into_iter().map(|column| ImportColumn {
             column: column.column,
             field: column.field,
@@ -239,11 +240,7 @@ impl Replica {
         cancel: Option<Arc<Cancel>>,
     ) -> Result<ImportSummary, CrmError> {
         let teller = self.teller();
-        let mapping = Mapping::from_toml(&mapping).map_err(|error| CrmError::Invalid {
-            code: "bad_mapping".to_owned(),
-            reason: error.to_string(),
-            field: None,
-        })?;
+        let mapping = Mapping::from_toml(&mapping).map_err(|error| teller.bad_file(error))?;
         let run = self.running.begin(cancel.as_deref());
         let told = told(listener);
         let mut replica = self.open_beside()?;
@@ -335,7 +332,11 @@ impl Replica {
         let told = told(listener);
         let (entity, query) = query.read(teller)?;
         let replica = self.open_beside()?;
-        let file = PathBuf::from(file);
+        let (file, written_as) = (PathBuf::from(file), transfer::export::Format::from(format));
+        let definition = self.with(|replica| replica.entity(&entity))?;
+        if !written_as.takes(definition) {
+            return Err(teller.invalid("not_that_format", words::NOT_THAT_FORMAT));
+        }
         if file.exists() {
             return Err(teller.io(&std::io::ErrorKind::AlreadyExists.into()));
         }
@@ -352,19 +353,21 @@ impl Replica {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a file that is none of those.
-    #[uniffi::method(default(listener = None))]
+    /// `Invalid` for a file that is none of those, `Cancelled`: what was taken until then stays.
+    #[uniffi::method(default(listener = None, cancel = None))]
     pub fn import_exported(
         &self,
         file: String,
         listener: Option<Arc<dyn ProgressListener>>,
+        cancel: Option<Arc<Cancel>>,
     ) -> Result<ImportSummary, CrmError> {
         let told = told(listener);
-        let mut replica = self.open_beside()?;
-        let report = transfer::own::take_back(&mut replica, Path::new(&file), &mut |progress| {
-            told.tell((progress.bytes, Some(progress.bytes_total)));
+        let mut beside = self.beside(cancel.as_deref())?;
+        let taken = transfer::own::take_back(&mut beside.replica, Path::new(&file), &mut |at| {
+            told.tell((at.bytes, Some(at.bytes_total)));
         });
-        let report = report.map_err(|error| self.teller().own_file(error))?;
+        let report =
+            taken.map_err(|error| beside.told(self.teller(), || self.teller().own_file(error)))?;
         let note = |CoreNote { row, column, reason }| RowNote { row, column, reason };
         Ok(ImportSummary {
             entity: String::new(),
@@ -378,20 +381,27 @@ impl Replica {
         })
     }
 
-    /// Writes a copy of all records of this device, for a new phone or for support: a folder, encrypted as the
-    /// records are.
+    /// Writes a copy of all records of this device into one file, for support. Of records that are encrypted it is
+    /// not: whoever has the file can read everything in it, so `plain` must say that this is wanted.
     ///
     /// # Errors
     ///
-    /// `Refused` when the folder is there already, `StorageFull`.
-    pub fn export_store(&self, folder: String) -> Result<(), CrmError> {
-        let mut replica = self.open_beside()?;
-        let copied = replica.export_store(Path::new(&folder));
-        copied.map(drop).map_err(|error| {
-            // What is half written helps nobody.
-            let _ = fs::remove_dir(&folder);
-            self.teller().replica(error)
-        })
+    /// `Refused` when the file is there already, or would not be encrypted; `StorageFull`, `Cancelled`.
+    #[uniffi::method(default(plain = false, cancel = None))]
+    pub fn export_store(
+        &self,
+        file: String,
+        plain: bool,
+        cancel: Option<Arc<Cancel>>,
+    ) -> Result<(), CrmError> {
+        let mut beside = self.beside(cancel.as_deref())?;
+        let file = Path::new(&file);
+        let copied = match plain {
+            true => beside.replica.export_store_plain(file),
+            false => beside.replica.export_store(file),
+        };
+        let told = |error| beside.told(self.teller(), || self.teller().replica(error));
+        copied.map(drop).map_err(told)
     }
 }
 

@@ -200,7 +200,9 @@ impl Scalar for DecimalNumber {
     fn from_json(json: &Json) -> Option<Self> {
         match json {
             Json::String(text) if is_number(text) => Some(Self(text.clone())),
-            Json::Number(number) => Some(Self(number.to_string())),
+            Json::Number(number) => {
+                Some(number.to_string()).filter(|text| is_number(text)).map(Self)
+            }
             Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => None,
         }
     }
@@ -210,9 +212,15 @@ impl Scalar for DecimalNumber {
     }
 }
 
-/// Whether each language reads it as a number.
+/// Digits of a number that each language holds.
+const DIGITS_MAX: usize = 38;
+
+/// Whether each language reads it as a number: digits, a point, a sign.
 fn is_number(text: &str) -> bool {
-    text.parse::<f64>().is_ok_and(f64::is_finite)
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.len() <= DIGITS_MAX + 1
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+        && digits.parse::<f64>().is_ok()
 }
 
 impl Scalar for LocalDate {
@@ -401,7 +409,10 @@ impl Scalar for FieldValue {
             Json::Bool(flag) => Self::YesNo(*flag),
             Json::Number(number) => match number.as_i64() {
                 Some(whole) => Self::Integer(whole),
-                None => Self::Decimal(DecimalNumber(number.to_string())),
+                None => match DecimalNumber::from_json(json) {
+                    Some(number) => Self::Decimal(number),
+                    None => Self::Json(JsonText(number.to_string())),
+                },
             },
             Json::String(text) => {
                 if let Some(date) = LocalDate::from_json(json) {
@@ -455,9 +466,12 @@ pub(crate) fn moment(at_ms: TimestampMs) -> SystemTime {
     moment.unwrap_or(UNIX_EPOCH)
 }
 
-/// Milliseconds since 1970.
+/// Milliseconds since 1970, the nearest: where dates are floating numbers, they come a little early or late.
 pub(crate) fn milliseconds(at: SystemTime) -> TimestampMs {
-    let size = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    let size = |span: Duration| {
+        let nearest = span.as_micros().saturating_add(500) / 1_000;
+        i64::try_from(nearest).unwrap_or(i64::MAX)
+    };
     match at.duration_since(UNIX_EPOCH) {
         Ok(after) => size(after),
         Err(before) => size(before.duration()).saturating_neg(),

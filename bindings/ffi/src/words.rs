@@ -165,6 +165,13 @@ pub(crate) const NOT_MERGED: [&str; 2] =
     ["This record was not merged into another.", "此记录未被合并。"];
 pub(crate) const NO_CHOICE: [&str; 2] = ["only single values can be chosen", "只能选择单一值"];
 
+pub(crate) const PLAIN_COPY: [&str; 2] = [
+    "This copy would not be encrypted: whoever has the file can read everything. Say that you want it so.",
+    "该副本不加密，任何持有文件的人都能读取全部内容，请确认后再导出。",
+];
+pub(crate) const IMPORT: [&str; 2] = ["This file cannot be imported: ", "无法导入此文件："];
+pub(crate) const BAD_SHAPE: &str = "格式不正确";
+
 /// A sentence that owns its words.
 pub(crate) fn owned([en, zh]: [&str; 2]) -> [String; 2] {
     [en.to_owned(), zh.to_owned()]
@@ -315,5 +322,8 @@ pub(crate) fn finding(kind: outrider_core::doctor::Kind, count: u64, language: L
         Kind::Inbox => ("Refusals wait in the inbox", "收件箱中有被拒绝的内容"),
     };
     let sentence = if language == Language::En { en } else { zh };
+    if kind == Kind::DiskSpace {
+        return format!("{sentence} ({} MB)", count / 1_000_000);
+    }
     if count > 1 { format!("{sentence} ({count})") } else { sentence.to_owned() }
 }

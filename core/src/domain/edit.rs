@@ -126,6 +126,11 @@ pub trait Actors: std::fmt::Debug {
     fn actor(&self, part: &Part) -> ActorId;
 }
 
+/// Whether it clears a field, as an empty box of a form does.
+fn is_blank(json: &Json) -> bool {
+    json.is_null() || json.as_str().is_some_and(|text| text.trim().is_empty())
+}
+
 impl<R: FnMut() -> RowId> Planner<'_, R> {
     /// Turns `fields` into edits. A value that is there already makes no edit, except a member
     /// of a set, which is written again so that it wins over a concurrent removal.
@@ -156,7 +161,7 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
             if let Some(instead) = by_program(field) {
                 return Err(EditError::ByProgram { field: name.clone(), instead });
             }
-            if field.required && json.is_null() && !self.is_new {
+            if field.required && is_blank(json) && !self.is_new {
                 return Err(EditError::Required(name.clone()));
             }
             if field.kind == Kind::Text {
@@ -177,7 +182,7 @@ impl<R: FnMut() -> RowId> Planner<'_, R> {
         let missing = |field: &&Field| {
             field.required
                 && field.kind != Kind::Office
-                && fields.get(&field.name).is_none_or(Json::is_null)
+                && fields.get(&field.name).is_none_or(is_blank)
         };
         match self.entity.fields.iter().find(missing) {
             Some(field) => Err(EditError::Required(field.name.clone())),

@@ -13,6 +13,10 @@ mod tests;
 use std::{
     collections::{BTreeSet, VecDeque},
     io::Read,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use serde::Serialize;
@@ -157,6 +161,26 @@ pub struct Session {
     has_tried: bool,
     budget_bytes: u64,
     summary: Summary,
+    seen: Seen,
+}
+
+/// How many documents have arrived, for whoever shows it while an answer is being read.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(Arc<[AtomicU64; 2]>);
+
+impl Seen {
+    /// Documents that arrived, and those that the server expects to send.
+    #[must_use]
+    pub fn documents(&self) -> (u64, u64) {
+        let [pulled, expected] = &*self.0;
+        (pulled.load(Ordering::Relaxed), expected.load(Ordering::Relaxed))
+    }
+
+    fn note(&self, summary: &Summary) {
+        let [pulled, expected] = &*self.0;
+        pulled.store(summary.pulled, Ordering::Relaxed);
+        expected.store(summary.expected, Ordering::Relaxed);
+    }
 }
 
 impl Default for Session {
@@ -193,7 +217,14 @@ impl Session {
             has_tried: false,
             budget_bytes,
             summary: Summary::default(),
+            seen: Seen::default(),
         }
+    }
+
+    /// How far it is, also while it takes an answer.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
     }
 
     /// What the session did so far.
@@ -457,6 +488,7 @@ impl Session {
             self.recovery = (told.number > replica.recovered()?).then_some(told.number);
         }
         self.summary.expected += hello.expected;
+        self.seen.note(&self.summary);
         self.hello = Some(hello.clone());
         Ok(true)
     }
@@ -494,6 +526,7 @@ impl Session {
             self.summary.repaired += effect.documents;
         } else {
             self.summary.pulled += effect.documents;
+            self.seen.note(&self.summary);
         }
         self.fetch_too(effect.needs_whole)?;
         Ok(effect.end)

@@ -1,5 +1,6 @@
 //! Lists: filter, sort and page through the typed rows of one entity.
 
+use chrono::DateTime;
 use rusqlite::{Connection, ToSql, params_from_iter};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,8 @@ pub const PAGE_MAX: usize = 1_000;
 pub const FILTERS_MAX: usize = 20;
 /// Bytes of a cursor, at most.
 const CURSOR_BYTES_MAX: usize = 4_096;
+/// The column of a record's own id, of which a condition may say which it is.
+const ID: &str = "id";
 
 /// How a column is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,7 +247,8 @@ fn column<'a>(entity: &'a Entity, name: &str) -> Result<(String, Option<&'a Type
             }
         }
     }
-    let names: Vec<&str> = entity.fields.iter().map(|field| field.name.as_str()).collect();
+    let columns = entity.fields.iter().flat_map(columns_of);
+    let names: Vec<String> = columns.map(|(column, _)| column).collect();
     Err(StoreError::Query(format!(
         "{} has no column `{}`; it has {}",
         entity.name,
@@ -259,6 +263,9 @@ fn condition(
     filter: &Filter,
     values: &mut Vec<SqlValue>,
 ) -> Result<String, StoreError> {
+    if filter.column == ID {
+        return id_condition(filter, values);
+    }
     let (name, ty) = column(entity, &filter.column)?;
     if filter.value.is_empty() && matches!(filter.compare, Compare::Is | Compare::IsNot) {
         let is_not = if filter.compare == Compare::Is { "IS NULL" } else { "IS NOT NULL" };
@@ -268,7 +275,7 @@ fn condition(
         values.push(SqlValue::Text(filter.value.clone()));
         return Ok(format!("instr(lower({name}), lower(?{})) > 0", values.len()));
     }
-    values.push(parameter(filter, ty)?);
+    values.push(parameter(filter, ty, is_integer(entity, &name))?);
     // Whoever links to what was merged into a record links to the record.
     if let (Compare::Is, Some(Type::Link(target)), Ok(id)) =
         (filter.compare, ty, filter.value.parse::<RecordId>())
@@ -294,13 +301,42 @@ fn condition(
     Ok(format!("{name} {operator} ?{}", values.len()))
 }
 
-fn parameter(filter: &Filter, ty: Option<&Type>) -> Result<SqlValue, StoreError> {
+/// One record, or all others.
+fn id_condition(filter: &Filter, values: &mut Vec<SqlValue>) -> Result<String, StoreError> {
+    let operator = match filter.compare {
+        Compare::Is => "=",
+        Compare::IsNot => "<>",
+        Compare::From | Compare::To | Compare::Contains => {
+            return Err(StoreError::Query(format!("{ID}: an id is compared by `is` or `is_not`")));
+        }
+    };
+    let wrong = |_| StoreError::Query(format!("{ID}: this is not the id of a record"));
+    let id: RecordId = filter.value.parse().map_err(wrong)?;
+    values.push(SqlValue::Text(to_hex(id.as_bytes())));
+    Ok(format!("{ID} {operator} unhex(?{})", values.len()))
+}
+
+/// Whether a column holds whole numbers.
+fn is_integer(entity: &Entity, name: &str) -> bool {
+    let mut columns = entity.fields.iter().flat_map(columns_of);
+    columns.any(|(column, sql_type)| column == name && sql_type == "INTEGER")
+}
+
+fn parameter(filter: &Filter, ty: Option<&Type>, is_integer: bool) -> Result<SqlValue, StoreError> {
     let wrong = |error: String| StoreError::Query(format!("{}: {error}", filter.column));
     match ty {
-        Some(Type::Money | Type::Period | Type::Geo | Type::TimeSpan) | None => Ok(filter
-            .value
-            .parse()
-            .map_or_else(|_| SqlValue::Text(filter.value.clone()), SqlValue::Integer)),
+        Some(Type::Money | Type::Period | Type::Geo | Type::TimeSpan) | None => {
+            // Moments within a value, such as the start of a time span, are kept in milliseconds.
+            let moment =
+                || Some(DateTime::parse_from_rfc3339(&filter.value).ok()?.timestamp_millis());
+            let number = filter.value.parse().ok().or_else(|| moment().filter(|_| is_integer));
+            match number {
+                Some(number) => Ok(SqlValue::Integer(number)),
+                // SQLite finds every text greater than every number.
+                None if is_integer => Err(wrong("a whole number or a moment is wanted".to_owned())),
+                None => Ok(SqlValue::Text(filter.value.clone())),
+            }
+        }
         Some(ty) => {
             let value = ty
                 .from_text(&filter.value, &crate::schema::TextHints::default())

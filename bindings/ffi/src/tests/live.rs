@@ -54,16 +54,7 @@ fn plain() -> (Arc<dyn ListListener>, Receiver<ListChange>) {
 }
 
 fn customers() -> ListQuery {
-    ListQuery {
-        entity: "customer".to_owned(),
-        filters: Vec::new(),
-        text: None,
-        sort: Some("company_name".to_owned()),
-        descending: false,
-        after: None,
-        limit: 50,
-        with_archived: false,
-    }
+    ListQuery { sort: Some("company_name".to_owned()), ..ListQuery::of("customer") }
 }
 
 fn apply(list: &mut Vec<CrmRecord>, change: ListChange) {
