@@ -27,7 +27,11 @@ DecimalNumber = decimal.Decimal
 class InternalError(Exception): ...
 """
 SIMPLE = {
-    "String": "str", "Boolean": "bool", "Bytes": "bytes", "Timestamp": "datetime.datetime", "Float64": "float",
+    "String": "str",
+    "Boolean": "bool",
+    "Bytes": "bytes",
+    "Timestamp": "datetime.datetime",
+    "Float64": "float",
     **{sign + size: "int" for sign in ("Int", "UInt") for size in ("8", "16", "32", "64")},
 }
 
@@ -36,9 +40,9 @@ def type_of(converter: str) -> str:
     """The type that a converter reads: `OptionalTypeRecordId` is `typing.Optional[RecordId]`."""
     for word, form in (("Optional", "typing.Optional[{}]"), ("Sequence", "typing.List[{}]")):
         if converter.startswith(word):
-            return form.format(type_of(converter[len(word):]))
+            return form.format(type_of(converter[len(word) :]))
     if converter.startswith("MapString"):
-        return f"typing.Dict[str, {type_of(converter[len('MapString'):])}]"
+        return f"typing.Dict[str, {type_of(converter[len('MapString') :])}]"
     return SIMPLE.get(converter) or converter.removeprefix("Type")
 
 
@@ -73,7 +77,8 @@ def is_class_method(function: ast.FunctionDef) -> bool:
 
 def methods(node: ast.ClassDef) -> list:
     return [
-        item for item in node.body
+        item
+        for item in node.body
         if isinstance(item, ast.FunctionDef) and (item.name == "__init__" or not item.name.startswith("_"))
     ]
 
@@ -102,7 +107,8 @@ def choices(node: ast.ClassDef) -> list:
 def cases(node: ast.ClassDef, converter: ast.ClassDef) -> list:
     """An enum whose cases hold values: each is a class, and one of the enum's."""
     lines = [f"class {node.name}:"]
-    read = {}
+    read: dict = {}
+    named: dict = {}
     for call in (item for item in ast.walk(converter) if isinstance(item, ast.Call)):
         name = ast.unparse(call.func)
         if name.startswith(f"{node.name}."):
@@ -115,12 +121,18 @@ def cases(node: ast.ClassDef, converter: ast.ClassDef) -> list:
         if init is not None and init.args.vararg is None:
             names = [arg.arg for arg in (*init.args.args[1:], *init.args.kwonlyargs)]
             lines += [f"        {name}: {ty}" for name, ty in zip(names, types)]
+            for name, ty in zip(names, types):
+                named.setdefault(name, []).append(ty)
             args = "".join(f", {name}: {ty}" for name, ty in zip(names, types))
         else:
             args = "".join(f", value{index or ''}: {ty}, /" for index, ty in enumerate(types))
             lines.append('        __match_args__ = ("value",)')
             lines.append(f"        value: {types[0]}")
         lines.append(f"        def __init__(self{args}) -> None: ...")
+    for name, types in named.items():
+        if len(types) == len(read):
+            # What each case has can be asked of any.
+            lines.insert(1, f"    {name}: typing.Union[{', '.join(types)}]")
     for case in read:
         lines.append(f"    def is_{case}(self) -> bool: ...")
     return lines
@@ -146,7 +158,8 @@ def stub(source: str) -> str:
     classes = [item for item in module.body if isinstance(item, ast.ClassDef)]
     by_name = {node.name: node for node in classes}
     exported = next(
-        ast.literal_eval(item.value) for item in module.body
+        ast.literal_eval(item.value)
+        for item in module.body
         if isinstance(item, ast.Assign) and ast.unparse(item.targets[0]) == "__all__"
     )
     # What the others are made with is no one's business.

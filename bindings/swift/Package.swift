@@ -25,7 +25,7 @@ let library: Target =
 /// Where the dynamic library is looked for: when linking, and when running.
 let linking: [LinkerSetting] =
     folder.map { [.unsafeFlags(["-L\($0)", "-Xlinker", "-rpath", "-Xlinker", $0])] } ?? [
-        .linkedLibrary("c++"), .linkedFramework("Security"), .linkedFramework("CoreFoundation"),
+        .linkedFramework("Security"), .linkedFramework("CoreFoundation"),
     ]
 
 let package = Package(
@@ -38,13 +38,25 @@ let package = Package(
     ],
     targets: [
         library,
-        .target(name: "Outrider", dependencies: ["OutriderFFI"], linkerSettings: linking),
+        .target(
+            name: "Outrider",
+            dependencies: ["OutriderFFI"],
+            exclude: folder == nil ? [] : ["PrivacyInfo.xcprivacy"],
+            resources: folder == nil ? [.copy("PrivacyInfo.xcprivacy")] : [],
+            linkerSettings: linking
+        ),
         .target(name: "OutriderDay", dependencies: ["Outrider"]),
         // Empty where there is no SwiftUI.
         .target(name: "OutriderScreens", dependencies: ["OutriderDay"]),
-        .executableTarget(name: "QuickStart", dependencies: ["Outrider"]),
-        .executableTarget(name: "Measure", dependencies: ["Outrider"]),
-        .testTarget(name: "OutriderTests", dependencies: ["Outrider", "OutriderDay"]),
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Work on the package itself.
+if folder != nil {
+    package.targets += [
+        .executableTarget(name: "QuickStart", dependencies: ["Outrider"]),
+        .executableTarget(name: "Measure", dependencies: ["Outrider"]),
+        .testTarget(name: "OutriderTests", dependencies: ["Outrider", "OutriderDay", "QuickStart"]),
+    ]
+}

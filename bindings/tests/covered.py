@@ -50,7 +50,7 @@ def sources(language: str) -> str:
     text = "\n".join(texts)
     if language == "python":
         return re.sub(r"(?m)#.*$", "", text)
-    return re.sub(r"(?s)/\*.*?\*/|(?m:(?<!:)//.*$)", "", text)
+    return re.sub(r"(?s:/\*.*?\*/)|(?m:(?<!:)//.*$)", "", text)
 
 
 def untried(language: str, generated: pathlib.Path) -> list[str]:

@@ -13,8 +13,11 @@ FILLER = "Filler"
 
 def told(values: dict) -> dict:
     """Values as the answer has them: text as it is, anything else as JSON."""
-    as_text = lambda value: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return {name: as_text(value) for name, value in values.items() if value is not None}
+    found = {name: value for name, value in values.items() if value is not None}
+    return {
+        name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for name, value in found.items()
+    }
 
 
 class Cli:
@@ -59,7 +62,10 @@ class Python:
             raise Refusal(501, "a peer of this kind needs --library")
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.py")
         self.process = subprocess.Popen(
-            [sys.executable, script, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, script, home],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env={**os.environ, "PYTHONPATH": args.library},
         )
         self.ask("enrol", url=server.url, code=server.code(user)["code"])
@@ -123,8 +129,10 @@ def fill(args: argparse.Namespace, server: Server, customers: int) -> None:
     lines = []
     for number in range(1, customers + 1):
         fields = {
-            "company_name": f"Customer {number:05} 客户", "phone": f"+86 10 {60000000 + number}", "tags": ["filled"],
-"website": f"https://customer-{number:05}.example.com",
+            "company_name": f"Customer {number:05} 客户",
+            "phone": f"+86 10 {60000000 + number}",
+            "tags": ["filled"],
+            "website": f"https://customer-{number:05}.example.com",
             "address": {"country": "CN", "city": "上海", "street": f"延安路 {number} 号"},
         }
         lines.append(json.dumps({"do": "create", "entity": "customer", "fields": fields}, ensure_ascii=False))

@@ -5,8 +5,15 @@ import os
 import subprocess
 
 SETTINGS = [
-    "--stop-with-input", "--requests-per-second", "1000", "--requests-burst", "10000", "--enrolments-per-minute", "600",
-    "--enrolment-tries", "1000",
+    "--stop-with-input",
+    "--requests-per-second",
+    "1000",
+    "--requests-burst",
+    "10000",
+    "--enrolments-per-minute",
+    "600",
+    "--enrolment-tries",
+    "1000",
 ]
 
 
@@ -30,18 +37,19 @@ def run(command: list, **more: object) -> str:
 class Server:
     """It is started at once."""
 
-    def __init__(self, outrider: str, program: "str | None", folder: str) -> None:
+    def __init__(self, outrider: str, program: "str | None", folder: str, with_tls: bool = False) -> None:
         # The command line program has the server's commands under `server`.
         self.program = [program] if program else [outrider, "server"]
         self.folder, self.data = folder, os.path.join(folder, "server")
-        self.process: "subprocess.Popen | None" = None
+        self.scheme, self.settings = ("https", [*SETTINGS, "--tls", "auto"]) if with_tls else ("http", SETTINGS)
+        self.process: subprocess.Popen | None = None
         self.address = ("127.0.0.1", 0)
         os.makedirs(folder)
         self.start()
 
     @property
     def url(self) -> str:
-        return f"http://{self.address[0]}:{self.address[1]}"
+        return f"{self.scheme}://{self.address[0]}:{self.address[1]}"
 
     def start(self) -> dict:
         """Starts it, where it was before."""
@@ -49,14 +57,25 @@ class Server:
             raise Refusal(409, "the server runs")
         with open(os.path.join(self.folder, "server.log"), "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [*self.program, "serve", *SETTINGS, "--listen", f"127.0.0.1:{self.address[1]}", "--data", self.data],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                [
+                    *self.program,
+                    "serve",
+                    *self.settings,
+                    "--listen",
+                    f"127.0.0.1:{self.address[1]}",
+                    "--data",
+                    self.data,
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         line = self.process.stdout.readline()
-        if not line.startswith("listening on http://"):
+        if not line.startswith(f"listening on {self.scheme}://"):
             self.end()
             raise Refusal(500, f"the server did not start; its log is in {self.folder}")
-        host, port = line.rsplit("http://", 1)[1].strip().rsplit(":", 1)
+        host, port = line.rsplit("://", 1)[1].strip().rsplit(":", 1)
         self.address = (host, int(port))
         return {"url": self.url}
 
@@ -90,7 +109,8 @@ class Server:
     def code(self, user: str, needs_approval: bool = False) -> dict:
         """A code that enrols a device; with approval the office lets it in afterwards, by `approve`."""
         more = ["--approve"] if needs_approval else []
-        return {"code": json.loads(self.command("code", "--json", "--user", user, *more))["code"]}
+        made = json.loads(self.command("code", "--json", "--user", user, *more))
+        return {name: made[name] for name in ("code", "ca_fingerprint") if made.get(name)}
 
     def devices(self, user: str) -> list:
         found = json.loads(self.command("device", "--json", "list"))
@@ -101,15 +121,17 @@ class Server:
 
     def approve(self, user: str) -> None:
         for device in self.devices(user):
-            if device["status"] == "pending":
-                self.command("device", "approve", device["id"])
+            if device["standing"] == "pending":
+                self.command("device", "approve", device["device"])
 
     def wipe(self, user: str) -> None:
         for device in self.devices(user):
-            self.command("device", "wipe", device["id"])
+            self.command("device", "wipe", device["device"])
 
     def role(self, user: str, role: str) -> None:
         self.command("role", "--user", user, "--role", role)
 
     def rules(self) -> None:
+        # Somebody must be able to change them again.
+        self.role("Office", "administrator")
         self.command("rules", "on")

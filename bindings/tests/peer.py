@@ -32,7 +32,7 @@ class KeyInFile(crm.SecretStore):
                 file.write(secret)
         return self.load()
 
-    def destroy(self) -> bool:
+    def erase(self) -> bool:
         there = os.path.exists(self.path)
         if there:
             os.remove(self.path)
@@ -49,8 +49,13 @@ def moment(text: str) -> datetime.datetime:
 
 
 READ = {
-    "integer": int, "decimal": decimal.Decimal, "money": money, "bool": lambda text: text in ("true", "yes", "1"),
-    "date": datetime.date.fromisoformat, "date_time": moment, "link": uuid.UUID,
+    "integer": int,
+    "decimal": decimal.Decimal,
+    "money": money,
+    "bool": lambda text: text in ("true", "yes", "1"),
+    "date": datetime.date.fromisoformat,
+    "date_time": moment,
+    "link": uuid.UUID,
     "address": lambda text: crm.Address(**json.loads(text)),
     "person_name": lambda text: crm.PersonName(**json.loads(text)),
 }
@@ -71,7 +76,7 @@ class Peer:
         for name, text in fields.items():
             plain = name.rstrip("+-")
             variant = plain.upper()
-            value = self.value(self.fields[entity][plain], name[len(plain):], text)
+            value = self.value(self.fields[entity][plain], name[len(plain) :], text)
             if hasattr(own, variant):
                 changes.append(getattr(own, variant)(value))
             else:
@@ -135,7 +140,7 @@ def plain(value: object) -> object:
     if isinstance(value, list):
         return [plain(member) for member in value]
     if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, decimal.Decimal):
         return format(value, "f")
     if isinstance(value, (datetime.date, uuid.UUID)):

@@ -560,7 +560,8 @@ fn a_list_is_of_one_record_by_its_id_and_of_moments_within_a_value() {
     use outrider_core::store::query::{Compare, Filter, Query};
     let (_folder, mut replica) = open();
     let mut visit = |subject: &str, start: &str| {
-        let fields = json!({ "subject": subject, "status": "new", "scheduled": { "start": start } });
+        let fields =
+            json!({ "subject": subject, "status": "new", "scheduled": { "start": start } });
         let Json::Object(fields) = fields else { panic!() };
         replica.create("visit", &fields).unwrap()
     };
@@ -571,13 +572,21 @@ fn a_list_is_of_one_record_by_its_id_and_of_moments_within_a_value() {
         let query = Query { filters: vec![filter], ..Query::default() };
         let page = replica.list("visit", &query)?;
         let subject = |visit: &Json| visit["subject"].as_str().unwrap().to_owned();
-        Ok::<_, outrider_core::replica::ReplicaError>(page.records.iter().map(subject).collect::<Vec<_>>())
+        Ok::<_, outrider_core::replica::ReplicaError>(
+            page.records.iter().map(subject).collect::<Vec<_>>(),
+        )
     };
     assert_eq!(listed("id", Compare::Is, &first.to_string()).unwrap(), ["first"]);
     assert_eq!(listed("id", Compare::IsNot, &first.to_string()).unwrap(), ["second"]);
-    assert!(listed("id", Compare::Is, "x").is_err() && listed("id", Compare::From, &second.to_string()).is_err());
+    assert!(
+        listed("id", Compare::Is, "x").is_err()
+            && listed("id", Compare::From, &second.to_string()).is_err()
+    );
     let from = "2026-12-01T08:00:00+08:00";
     assert_eq!(listed("scheduled_start", Compare::From, from).unwrap(), ["second"]);
     assert_eq!(listed("scheduled_start", Compare::To, from).unwrap(), ["first"]);
-    assert!(listed("scheduled_start", Compare::To, "tomorrow").is_err(), "and not silently nothing");
+    assert!(
+        listed("scheduled_start", Compare::To, "tomorrow").is_err(),
+        "and not silently nothing"
+    );
 }

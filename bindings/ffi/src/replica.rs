@@ -226,7 +226,7 @@ fn keys_of(
     if let Some(secrets) = &platform.secrets {
         return Ok(Some(Arc::new(Foreign(Arc::clone(secrets)))));
     }
-    if !cfg!(feature = "sqlcipher") {
+    if !cfg!(any(feature = "sqlcipher", feature = "sqlcipher-system")) {
         return Ok(None);
     }
     let place = FileKeys::standard_place(folder, |name| env::var_os(name).map(PathBuf::from));

@@ -49,7 +49,7 @@ pub(crate) fn open() -> (tempfile::TempDir, Arc<Replica>) {
 
 /// Where this build encrypts, a key in memory.
 pub(crate) fn plain() -> Option<crate::platform::Platform> {
-    if !cfg!(feature = "sqlcipher") {
+    if !cfg!(any(feature = "sqlcipher", feature = "sqlcipher-system")) {
         return None;
     }
     Some(crate::platform::Platform {

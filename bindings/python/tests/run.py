@@ -13,7 +13,11 @@ def scenarios() -> "list[str]":
     """The names of SCENARIOS.md of which there is a test: `test_NAME`, with anything behind it."""
     table = (HERE / "../../tests/SCENARIOS.md").read_text(encoding="utf-8")
     names = re.findall(r"^\| `([a-z_]+)` \|", table, re.MULTILINE)
-    tests = [name for file in HERE.glob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))]
+    tests = [
+        name
+        for file in HERE.glob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", file.read_text(encoding="utf-8"))
+    ]
     return [name for name in names if any(test == f"test_{name}" or test.startswith(f"test_{name}_") for test in tests)]
 
 

@@ -20,7 +20,7 @@ class Enrolment(Scenario):
         self.assertEqual(device.enrolment(), device.check_enrolment())
         self.refused(crm.CrmError.Refused, device.enrol, self.code("Anna"))
 
-        told: "list[crm.SyncProgress]" = []
+        told: list[crm.SyncProgress] = []
         report = device.sync(told.append)
         self.assertEqual((report.end, report.waiting, report.refused), (crm.SyncEnd.COMPLETE, 0, 0))
         self.assertGreaterEqual(report.applied, 1)

@@ -32,7 +32,7 @@ class Secrets(crm.SecretStore):
         self.secret = self.secret or secret
         return self.secret
 
-    def destroy(self) -> bool:
+    def erase(self) -> bool:
         had, self.secret = self.secret is not None, None
         return had
 
@@ -67,7 +67,7 @@ class Peer:
     def __init__(self, office: str, user: str, kind: str) -> None:
         self.number = ask("/peer", office=office, user=user, kind=kind)["peer"]
 
-    def create(self, entity: str, **fields: str) -> "crm.RecordId":
+    def create(self, entity: str, **fields: str) -> crm.RecordId:
         return crm.RecordId(ask("/peer/create", peer=self.number, entity=entity, **fields)["record"])
 
     def edit(self, record: object, **fields: str) -> None:
@@ -89,19 +89,22 @@ class Scenario(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="outrider-")
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        self._office: "dict[str, str] | None" = None
+        self._office: dict[str, str] | None = None
 
     @property
-    def office(self) -> str:
+    def started(self) -> "dict[str, str]":
         if self._office is None:
             self._office = ask("/office")
             self.addCleanup(ask, "/end", office=self._office["office"])
-        return self._office["office"]
+        return self._office
+
+    @property
+    def office(self) -> str:
+        return self.started["office"]
 
     @property
     def url(self) -> str:
-        self.office
-        return self._office["url"]
+        return self.started["url"]
 
     def path(self, name: str) -> str:
         return os.path.join(self.folder, name)

@@ -9,14 +9,20 @@
 Beside it here is what Python expects: `Crm` (pages, lists that stay up to date, Ctrl-C), `changes`, `rows`.
 """
 
+from ._ending import look_after as _look_after
 from ._polish import polish as _polish
 from .native import outrider as _generated
 from .native.outrider import *  # noqa: F403
+from .native.outrider import DecimalNumber as DecimalNumber
+from .native.outrider import LocalDate as LocalDate
+from .native.outrider import RecordId as RecordId
 
 _polish(_generated)
+_look_after(_generated)
 
 # They build on what was polished.
-from .crm import Crm, open as open  # noqa: E402
+from .crm import Crm  # noqa: E402
+from .crm import open as open  # noqa: E402
 from .rows import as_dict, rows  # noqa: E402
 from .watching import Watching  # noqa: E402
 from .writing import changes, field_value  # noqa: E402

@@ -3,7 +3,6 @@
 import copy
 import os
 import typing
-import weakref
 
 from . import native
 from .interrupt import interruptible
@@ -17,8 +16,6 @@ PAGE = 500
 class Crm(native.Replica):
     """All that a `Replica` can do; see there. `open` gives one."""
 
-    _watchings: "weakref.WeakSet[Watching]"
-
     def __enter__(self) -> typing.Self:
         return self
 
@@ -28,11 +25,6 @@ class Crm(native.Replica):
     def close(self) -> None:
         """Ends lists and calls that run, and lets go of the files. `unlock` opens them again."""
         self.lock()
-
-    def lock(self) -> None:
-        for watching in list(self._all_watchings()):
-            watching.close()
-        super().lock()
 
     def each(self, query: "native.ListQuery | str", **equals: object) -> "typing.Iterator[native.CrmRecord]":
         """All records that a query finds, page by page; of an entity those that have these values.
@@ -53,9 +45,7 @@ class Crm(native.Replica):
 
     def watching(self, query: "native.ListQuery | str", **equals: object) -> Watching:
         """A list that stays up to date, of at most 500 records; close it, or use `with`."""
-        watching = Watching(self, self._query(query, equals, PAGE))
-        self._all_watchings().add(watching)
-        return watching
+        return Watching(self, self._query(query, equals, PAGE))
 
     # What takes long can be ended by Ctrl-C. A listener may be a plain function.
 
@@ -107,17 +97,14 @@ class Crm(native.Replica):
 
     def _query(self, query: "native.ListQuery | str", equals: "dict[str, object]", limit: int) -> native.ListQuery:
         query = native.ListQuery(entity=query, limit=limit) if isinstance(query, str) else copy.copy(query)
-        query.filters = [*query.filters, *(
-            native.Filter(field=name, compare=native.Compare.IS, value=field_value(value))
-            for name, value in equals.items()
-        )]
+        query.filters = [
+            *query.filters,
+            *(
+                native.Filter(field=name, compare=native.Compare.IS, value=field_value(value))
+                for name, value in equals.items()
+            ),
+        ]
         return query
-
-    def _all_watchings(self) -> "weakref.WeakSet[Watching]":
-        # What is generated makes instances without `__init__`.
-        if "_watchings" not in vars(self):
-            self._watchings = weakref.WeakSet()
-        return self._watchings
 
 
 class _OfSync(native.SyncListener):
@@ -144,7 +131,7 @@ def _of_progress(listener: typing.Any) -> "native.ProgressListener | None":
     return listener if listener is None or isinstance(listener, native.ProgressListener) else _OfProgress(listener)
 
 
-def open(  # noqa: A001  It is called `outrider.open`.
+def open(
     folder: "str | os.PathLike[str]",
     language: "native.Language | None" = None,
     platform: "native.Platform | None" = None,

@@ -6,6 +6,7 @@ import typing
 from .native import Cancel
 
 T = typing.TypeVar("T")
+LOOK_EVERY_SECONDS = 0.1
 
 
 def interruptible(call: typing.Callable[[Cancel], T], cancel: "Cancel | None") -> T:
@@ -16,24 +17,30 @@ def interruptible(call: typing.Callable[[Cancel], T], cancel: "Cancel | None") -
     cancel = cancel or Cancel()
     if threading.current_thread() is not threading.main_thread():
         return call(cancel)
-    given: "list[T]" = []
-    thrown: "list[BaseException]" = []
+    given: list[T] = []
+    thrown: list[BaseException] = []
+    ended = threading.Event()
 
     def run() -> None:
         try:
             given.append(call(cancel))
         except BaseException as error:  # Whoever called gets it, whatever it is.
             thrown.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=run, name="outrider-call", daemon=True)
-    thread.start()
     try:
-        thread.join()
+        thread.start()
+        # Not one long wait: where another thread gets the signal, nothing would end it.
+        while not ended.wait(LOOK_EVERY_SECONDS):
+            pass
     except KeyboardInterrupt:
         cancel.cancel()
-        thread.join()
+        # What has not begun yet ends at once when it does.
+        if thread.ident is not None:
+            ended.wait()
         raise
     if thrown:
-        # Told once, and not kept alive by the frame that tells it.
         raise thrown.pop()
     return given.pop()

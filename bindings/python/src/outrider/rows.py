@@ -46,7 +46,7 @@ def _plain(value: typing.Any) -> typing.Any:
 
 
 def _flat(values: "dict[str, typing.Any]") -> "dict[str, typing.Any]":
-    flat: "dict[str, typing.Any]" = {}
+    flat: dict[str, typing.Any] = {}
     for name, value in values.items():
         if isinstance(value, Money):
             flat[name], flat[f"{name}_currency"] = value.amount, value.currency

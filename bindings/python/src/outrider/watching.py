@@ -1,13 +1,9 @@
 """A list that stays up to date, as Python waits for things."""
 
 import threading
-import time
 import typing
 
 from .native import CrmError, CrmRecord, ListChange, ListListener, ListQuery, LiveList, Replica
-
-# How often is looked whether the records were locked or wiped meanwhile: that ends a list without a word.
-LOOK_EVERY_SECONDS = 0.5
 
 
 class _Mirror(ListListener):
@@ -15,9 +11,11 @@ class _Mirror(ListListener):
 
     def __init__(self) -> None:
         self.news = threading.Condition()
-        self.records: "list[CrmRecord]" = []
-        self.early: "list[ListChange] | None" = []
-        self.version, self.next, self.error = 0, None, None  # type: int, str | None, CrmError | None
+        self.records: list[CrmRecord] = []
+        self.early: list[ListChange] | None = []
+        self.version, self.is_ended = 0, False
+        self.next: str | None = None
+        self.error: CrmError | None = None
 
     def begin(self, live: LiveList) -> None:
         with self.news:
@@ -38,13 +36,21 @@ class _Mirror(ListListener):
     def on_error(self, error: CrmError) -> None:
         with self.news:
             self.error = error
+            # Locked or wiped: nothing follows.
+            self.is_ended = self.is_ended or isinstance(error, CrmError.Closed)
+            self.news.notify_all()
+
+    def end(self) -> None:
+        with self.news:
+            self.is_ended = True
+            self.news.notify_all()
 
     def apply(self, change: ListChange) -> None:
         records = [] if change.is_reset else list(self.records)
         for index in change.removed:
             del records[index]
         for move in change.moved:
-            records.insert(move.to, records.pop(getattr(move, "_from")))
+            records.insert(move.put, records.pop(move.taken))
         for placed in change.inserted:
             records.insert(placed.index, placed.record)
         for placed in change.changed:
@@ -61,8 +67,8 @@ class Watching:
     """
 
     def __init__(self, replica: Replica, query: ListQuery) -> None:
-        self._replica, self._mirror, self._seen = replica, _Mirror(), -1
-        self._live: "LiveList | None" = replica.watch(query, self._mirror)
+        self._mirror, self._seen = _Mirror(), -1
+        self._live = replica.watch(query, self._mirror)
         self._mirror.begin(self._live)
 
     @property
@@ -82,31 +88,23 @@ class Watching:
 
     @property
     def is_open(self) -> bool:
-        return self._live is not None
+        """Whether it goes on: nobody has closed it, and the records are not locked."""
+        return not self._mirror.is_ended
 
     def wait(self, timeout_seconds: "float | None" = None) -> "list[CrmRecord] | None":
         """The list, once there is one that was not given yet; nothing when the time is over, or the list ended."""
         mirror = self._mirror
-        until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
         with mirror.news:
-            while self._live is not None and mirror.version == self._seen:
-                left = LOOK_EVERY_SECONDS if until is None else min(LOOK_EVERY_SECONDS, until - time.monotonic())
-                if left <= 0:
-                    return None
-                if not mirror.news.wait(left) and self._replica.is_locked():
-                    self._live = None
-            if self._live is None:
+            mirror.news.wait_for(lambda: mirror.is_ended or mirror.version != self._seen, timeout_seconds)
+            if mirror.is_ended or mirror.version == self._seen:
                 return None
             self._seen = mirror.version
             return mirror.records
 
     def close(self) -> None:
         """Ends it; whoever waits for the next list goes on."""
-        live, self._live = self._live, None
-        if live is not None:
-            live.close()
-        with self._mirror.news:
-            self._mirror.news.notify_all()
+        self._live.end()
+        self._mirror.end()
 
     def __iter__(self) -> "typing.Iterator[list[CrmRecord]]":
         return self

@@ -47,11 +47,18 @@ def field_value(value: typing.Any) -> "native.FieldValue | None":
 
 # A truth is a number too in Python, and a moment is a day: those come first.
 _CASES: typing.Any = (
-    (bool, native.FieldValue.YES_NO), (int, native.FieldValue.INTEGER), (decimal.Decimal, native.FieldValue.DECIMAL),
-    (datetime.datetime, native.FieldValue.MOMENT), (datetime.date, native.FieldValue.DATE),
-    (uuid.UUID, native.FieldValue.LINK), (str, native.FieldValue.TEXT), (native.Money, native.FieldValue.AMOUNT),
-    (native.Period, native.FieldValue.DAYS), (native.TimeSpan, native.FieldValue.SPAN),
-    (native.Address, native.FieldValue.PLACE), (native.PersonName, native.FieldValue.NAME),
+    (bool, native.FieldValue.YES_NO),
+    (int, native.FieldValue.INTEGER),
+    (decimal.Decimal, native.FieldValue.DECIMAL),
+    (datetime.datetime, native.FieldValue.MOMENT),
+    (datetime.date, native.FieldValue.DATE),
+    (uuid.UUID, native.FieldValue.LINK),
+    (str, native.FieldValue.TEXT),
+    (native.Money, native.FieldValue.AMOUNT),
+    (native.Period, native.FieldValue.DAYS),
+    (native.TimeSpan, native.FieldValue.SPAN),
+    (native.Address, native.FieldValue.PLACE),
+    (native.PersonName, native.FieldValue.NAME),
     (native.GeoPoint, native.FieldValue.POSITION),
 )
 

@@ -6,9 +6,9 @@ import java.net.URI
 import java.net.http.HttpClient
 import java.net.http.HttpRequest
 import java.net.http.HttpResponse
+import java.security.GeneralSecurityException
 import java.time.Duration
 import java.util.concurrent.ConcurrentHashMap
-import javax.net.ssl.SSLException
 import outrider.*
 import outrider.crm.Trust
 
@@ -23,10 +23,10 @@ public class JdkTransport(private val connectTimeout: Duration = Duration.ofSeco
         val silence = Duration.ofMillis(call.silenceMs.toLong().coerceIn(1, SILENCE_MS_MAX))
         val answer = try {
             clients.computeIfAbsent(Trust.of(call), ::client).send(request(call, silence)) { ArrivingBody(silence) }
-        } catch (error: SSLException) {
-            throw PlatformException.Untrusted(said(error))
         } catch (error: IOException) {
-            throw PlatformException.Unreachable(said(error))
+            // A line that breaks while both greet each other is no lack of trust.
+            val isTrust = generateSequence<Throwable>(error) { it.cause }.any { it is GeneralSecurityException }
+            throw if (isTrust) PlatformException.Untrusted(said(error)) else PlatformException.Unreachable(said(error))
         }
         return HttpAnswer(answer.statusCode().toUShort(), headers(answer), answer.body())
     }

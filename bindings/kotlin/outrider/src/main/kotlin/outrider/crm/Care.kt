@@ -7,14 +7,14 @@ import outrider.*
 public suspend fun Crm.status(): DeviceStatus = read { status() }
 
 /** What the records take on the disk. */
-public suspend fun Crm.storage(): StorageUse = await { storage() }
+public suspend fun Crm.storage(): StorageUse = await { cancel -> storage(cancel) }
 
 /** Looks whether something is wrong with the records; it reads them all. */
-public suspend fun Crm.diagnose(): List<Finding> = await { diagnose() }
+public suspend fun Crm.diagnose(): List<Finding> = await { cancel -> diagnose(cancel) }
 
 /** Does the repair that a finding names; tells how much was repaired. */
-public suspend fun Crm.repair(fix: String): ULong = await { repair(fix) }
+public suspend fun Crm.repair(fix: String): ULong = await { cancel -> repair(fix, cancel) }
 
 /** Writes a file for support, with nothing in it that anybody typed. */
 public suspend fun Crm.writeSupportBundle(file: String, log: String? = null): SupportBundle =
-    await { writeSupportBundle(file, log) }
+    await { cancel -> writeSupportBundle(file, log, cancel) }

@@ -14,6 +14,7 @@ import outrider.*
  *
  * @property replica the generated object that all calls go to.
  */
+@OptIn(ExperimentalCoroutinesApi::class) // `limitedParallelism`, which is stable from coroutines 1.9 on.
 public class Crm private constructor(public val replica: Replica) : AutoCloseable {
     // Screens take turns at one database anyway; long calls have connections of their own and must not take the
     // threads that screens wait for.
@@ -98,10 +99,7 @@ public class Crm private constructor(public val replica: Replica) : AutoCloseabl
          * Opens the records in [folder], or begins with none. People are spoken to in [language], or that of the
          * system; what [platform] does not bring is as on a desktop.
          */
-        public suspend fun open(
-            folder: String,
-            language: Language? = null,
-            platform: Platform = Platform()
-        ): Crm = withContext(Dispatchers.IO) { Crm(Replica.open(folder, language, platform)) }
+        public suspend fun open(folder: String, language: Language? = null, platform: Platform = Platform()): Crm =
+            withContext(Dispatchers.IO) { Crm(Replica.open(folder, language, platform)) }
     }
 }

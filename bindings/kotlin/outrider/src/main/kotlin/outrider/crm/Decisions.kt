@@ -23,9 +23,9 @@ public suspend fun Crm.dismiss(refusal: Refusal): Boolean = read { dismiss(refus
 public suspend fun Crm.askApproval(refusal: Refusal, reason: String): RecordId =
     read { askApproval(refusal.number, reason) }
 
-/** Records that may be the same as one with these fields, the likeliest first. */
-public suspend fun Crm.findDuplicates(fields: CrmChanges, except: RecordId? = null): List<LikelyRecord> =
-    read { findDuplicates(fields, except) }
+/** Records that may be the same as one with these fields, the likeliest first; not [itself], if it is stored. */
+public suspend fun Crm.findDuplicates(fields: CrmChanges, itself: RecordId? = null): List<LikelyRecord> =
+    read { findDuplicates(fields, itself) }
 
 /** Makes [loser] lead to [survivor]; of the fields in [take] the loser's values replace the survivor's. */
 public suspend fun Crm.merge(loser: RecordId, survivor: RecordId, take: List<String> = emptyList()): Unit =

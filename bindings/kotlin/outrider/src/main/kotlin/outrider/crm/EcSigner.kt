@@ -14,8 +14,7 @@ public class EcSigner(private val privateKey: PrivateKey, private val publicKey:
     }
 
     /** A 4, then both coordinates. */
-    override fun publicKey(): ByteArray =
-        byteArrayOf(4) + side(publicKey.w.affineX) + side(publicKey.w.affineY)
+    override fun publicKey(): ByteArray = byteArrayOf(4) + side(publicKey.w.affineX) + side(publicKey.w.affineY)
 
     override fun sign(message: ByteArray): ByteArray = Signature.getInstance("SHA256withECDSA").run {
         initSign(privateKey)

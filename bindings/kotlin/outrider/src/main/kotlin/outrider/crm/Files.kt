@@ -8,7 +8,7 @@ public typealias OnProgress = (done: ULong, total: ULong?) -> Unit
 
 /** Says how a file (CSV, XLSX, JSON, vCard) would be imported. */
 public suspend fun Crm.proposeImport(file: String, wishes: ImportWishes = ImportWishes()): ImportProposal =
-    await { proposeImport(file, wishes) }
+    await { cancel -> proposeImport(file, wishes, cancel) }
 
 /** Imports a file by a mapping, or says what that would do; importing it again changes nothing. */
 public suspend fun Crm.importFile(
@@ -34,10 +34,14 @@ public suspend fun Crm.exportFile(
 
 /** Takes back a file that this or another device exported; records that are here stay as they are. */
 public suspend fun Crm.importExported(file: String, onProgress: OnProgress? = null): ImportSummary =
-    await { importExported(file, listener(onProgress)) }
+    await { cancel -> importExported(file, listener(onProgress), cancel) }
 
-/** Writes a copy of all records of this device into a new folder, encrypted as they are. */
-public suspend fun Crm.exportStore(folder: String): Unit = await { exportStore(folder) }
+/**
+ * Writes a copy of all records of this device into one new file, for a new phone or for support. The copy is not
+ * encrypted: of encrypted records it is written with [plain] alone, because a person was asked.
+ */
+public suspend fun Crm.exportStore(file: String, plain: Boolean = false): Unit =
+    await { cancel -> exportStore(file, plain, cancel) }
 
 private fun listener(onProgress: OnProgress?): ProgressListener? = onProgress?.let { tell ->
     object : ProgressListener {

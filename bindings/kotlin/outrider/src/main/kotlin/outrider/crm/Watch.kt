@@ -16,6 +16,11 @@ import outrider.*
 public fun Crm.watch(query: ListQuery, onError: (CrmException) -> Unit = {}): Flow<List<CrmRecord>> =
     watchPage(query, onError).map { it.records }
 
+/** Watches one record; nothing while it is not on this device, or archived. */
+public fun Crm.watchRecord(entity: String, record: RecordId): Flow<CrmRecord?> =
+    watch(ListQuery(entity, listOf(Filter("id", Compare.IS, FieldValue.Link(record))), limit = 1u))
+        .map { it.firstOrNull() }
+
 /** As [watch], with where the page after the list begins. */
 public fun Crm.watchPage(query: ListQuery, onError: (CrmException) -> Unit = {}): Flow<ListPage> = callbackFlow {
     val page = LivePage()
@@ -70,7 +75,7 @@ internal class LivePage {
 public fun ListPage.changedBy(change: ListChange): ListPage {
     val rows = if (change.isReset) mutableListOf() else records.toMutableList()
     change.removed.forEach { rows.removeAt(it.toInt()) }
-    change.moved.forEach { rows.add(it.to.toInt(), rows.removeAt(it.from.toInt())) }
+    change.moved.forEach { rows.add(it.put.toInt(), rows.removeAt(it.taken.toInt())) }
     change.inserted.forEach { rows.add(it.index.toInt(), it.record) }
     change.changed.forEach { rows[it.index.toInt()] = it.record }
     return ListPage(rows, change.next)
