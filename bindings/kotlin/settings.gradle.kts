@@ -1,5 +1,5 @@
 // The modules of the Kotlin package, as Gradle and Android Studio see them. Continuous integration has no Gradle:
-// ./compile compiles all of it that is no Android, and ./release runs this.
+// ./compile compiles all of it that is no Android, ./test runs the tests, and ./release runs this.
 pluginManagement {
     repositories {
         google()
@@ -18,4 +18,5 @@ dependencyResolutionManagement {
 
 rootProject.name = "outrider-kotlin"
 
-include(":outrider", ":outrider-desktop", ":outrider-android", ":examples:day", ":examples:day-android")
+include(":outrider-generated", ":outrider", ":outrider-desktop", ":outrider-android")
+include(":examples:day", ":examples:day-android")

@@ -200,7 +200,9 @@ impl StoreError {
     pub fn is_full(&self) -> bool {
         match self {
             Self::Database(error) | Self::Open { source: error, .. } => {
+                // SQLCipher's copy of a database passes the words on, and not the code.
                 error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+                    || error.to_string().contains("database or disk is full")
             }
             Self::Torn(_)
             | Self::DamagedDocument { .. }

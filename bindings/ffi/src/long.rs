@@ -61,6 +61,9 @@ impl Replica {
     /// Begins something long.
     pub(crate) fn beside(&self, cancel: Option<&Cancel>) -> Result<Beside<'_>, CrmError> {
         let run = self.running.begin(cancel);
+        if run.stop.is_stopped() {
+            return Err(self.teller().cancelled());
+        }
         let mut replica = self.open_beside()?;
         let stop = run.stop.clone();
         let watched = replica.break_off_when(move || stop.is_stopped());

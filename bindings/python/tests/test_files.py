@@ -1,10 +1,11 @@
 """Files in and out."""
 
 import csv
+import json
 import os
 
 import outrider as crm
-from world import Scenario, Secrets
+from world import Scenario
 
 CUSTOMERS = crm.ListQuery(entity="customer", sort="company_name")
 TABLE = """公司名称,电话号码,客户编号ERP,员工人数
@@ -130,13 +131,18 @@ class Files(Scenario):
             stopped,
         )
         self.assertFalse(os.path.exists(self.path("many.json")))
+        self.refused(crm.CrmError.Cancelled, device.diagnose, stopped)
         self.refused(crm.CrmError.Cancelled, device.undo_import, device.imports(1)[0].number, stopped)
 
     def test_import_export_of_the_store(self) -> None:
-        secrets = Secrets()
-        device = self.open("records", secrets=secrets)
-        record = self.customer(device, "三川实业")
-        device.export_store(self.path("copy"))
-        self.refused(crm.CrmError.Refused, device.export_store, self.path("copy"))
-        copy = self.open("copy", secrets=Secrets(secrets.secret))
-        self.assertEqual(copy.get(record).record.company_name, "三川实业")
+        device = self.open()
+        self.customer(device, "三川实业")
+        copy = self.path("copy")
+        error = self.refused(crm.CrmError.Refused, device.export_store, copy)
+        self.assertEqual(error.code, "plain", "what is encrypted does not become readable by mistake")
+        self.assertFalse(os.path.exists(copy))
+        device.export_store(copy, plain=True)
+        with open(copy, "rb") as file:
+            self.assertEqual(file.readline(), b"outrider-store 1\n")
+            self.assertEqual(json.loads(file.readline())["records"], 1)
+        self.refused(crm.CrmError.Refused, device.export_store, copy, True)

@@ -31,11 +31,17 @@ class Lines(Scenario):
         ask("/speed", proxy=line["proxy"], bytes_per_second=20_000)
         cancel, arrived = crm.Cancel(), threading.Event()
         self.assertFalse(cancel.is_cancelled())
+        told: list[crm.SyncProgress] = []
         ended: list[tuple[float, object]] = []
+
+        def hear(progress: crm.SyncProgress) -> None:
+            told.append(progress)
+            if progress.received:
+                arrived.set()
 
         def run() -> None:
             try:
-                ended.append((0, device.sync(lambda told: told.bytes_down > 60_000 and arrived.set(), cancel)))
+                ended.append((0, device.sync(hear, cancel)))
             except crm.CrmError as error:
                 ended.append((time.monotonic(), error))
 
@@ -58,6 +64,7 @@ class Lines(Scenario):
         self.assertTrue(cancel.is_cancelled())
         there = device.count(CUSTOMERS)
         self.assertGreater(there, 1, "what arrived is there")
+        self.assertTrue(all(one.received < one.expected for one in told if one.received), "there is more to come")
         self.assertLess(there, 3001)
         self.refused(crm.CrmError.Cancelled, device.sync, None, cancel)
 

@@ -74,6 +74,10 @@ class Queries(Scenario):
         self.assertEqual(device.count(crm.ListQuery(entity="customer", with_archived=True)), 120)
         found = device.list(crm.ListQuery(entity="customer", text="customer 07", filters=[tier_a], limit=50))
         self.assertEqual(sorted(record.record.employees for record in found.records), [70, 72, 74, 76, 78])
+        one = crm.Filter(field="id", compare=crm.Compare.IS, value=crm.FieldValue.LINK(made[7]))
+        self.assertEqual(
+            [record.record.id for record in device.each(crm.ListQuery(entity="customer", filters=[one]))], [made[7]]
+        )
         self.nonsense(device)
 
     def nonsense(self, device: crm.Crm) -> None:

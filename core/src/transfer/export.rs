@@ -203,8 +203,12 @@ impl From<rust_xlsxwriter::XlsxError> for ExportError {
 }
 
 impl From<csv::Error> for ExportError {
+    /// What the system said of a file comes unwrapped: whether the disk is full, say.
     fn from(error: csv::Error) -> Self {
-        Self::Io(error.into())
+        match error.into_kind() {
+            csv::ErrorKind::Io(error) => Self::Io(error),
+            other => Self::Io(io::Error::other(format!("{other:?}"))),
+        }
     }
 }
 

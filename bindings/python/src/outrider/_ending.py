@@ -1,7 +1,7 @@
 """The end of the process: whoever is being told something then must have heard it before Python goes.
 
-The library tells lists and progress in threads of its own. Until 3.14 Python ends a foreign thread that comes to it while
-it goes, in a way that the library's frames do not survive: the process would crash instead of ending.
+The library tells lists and progress in threads of its own. Until 3.14 Python ends a foreign thread that comes to it
+while it goes, in a way that the library's frames do not survive: the process would crash instead of ending.
 """
 
 import atexit
@@ -19,7 +19,10 @@ TOLD_SECONDS = 1.0
 # Whoever is to be told something on closing is being told by then.
 QUIET_SECONDS = 0.05
 # What may run in another thread when the process ends.
-LONG = ("sync", "sync_for", "enrol", "check_enrolment", "import_file", "import_exported", "undo_import", "export_file")
+LONG = (
+    "sync sync_for enrol check_enrolment import_file import_exported undo_import export_file export_store "
+    "propose_import diagnose storage repair write_support_bundle"
+).split()
 
 
 class _Calls:

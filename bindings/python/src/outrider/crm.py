@@ -95,6 +95,33 @@ class Crm(native.Replica):
         told, path = _of_progress(listener), os.fspath(file)
         return interruptible(lambda stop: super(Crm, self).export_file(path, format, query, told, stop), cancel)
 
+    def import_exported(
+        self,
+        file: "str | os.PathLike[str]",
+        listener: "native.ProgressListener | typing.Callable[[int, int | None], object] | None" = None,
+        cancel: "native.Cancel | None" = None,
+    ) -> native.ImportSummary:
+        told, path = _of_progress(listener), os.fspath(file)
+        return interruptible(lambda stop: super(Crm, self).import_exported(path, told, stop), cancel)
+
+    def export_store(
+        self, file: "str | os.PathLike[str]", plain: bool = False, cancel: "native.Cancel | None" = None
+    ) -> None:
+        path = os.fspath(file)
+        return interruptible(lambda stop: super(Crm, self).export_store(path, plain, stop), cancel)
+
+    def diagnose(self, cancel: "native.Cancel | None" = None) -> "list[native.Finding]":
+        return interruptible(lambda stop: super(Crm, self).diagnose(stop), cancel)
+
+    def repair(self, fix: str, cancel: "native.Cancel | None" = None) -> int:
+        return interruptible(lambda stop: super(Crm, self).repair(fix, stop), cancel)
+
+    def write_support_bundle(
+        self, file: "str | os.PathLike[str]", log: "str | None" = None, cancel: "native.Cancel | None" = None
+    ) -> native.SupportBundle:
+        path = os.fspath(file)
+        return interruptible(lambda stop: super(Crm, self).write_support_bundle(path, log, stop), cancel)
+
     def _query(self, query: "native.ListQuery | str", equals: "dict[str, object]", limit: int) -> native.ListQuery:
         query = native.ListQuery(entity=query, limit=limit) if isinstance(query, str) else copy.copy(query)
         query.filters = [

@@ -10,7 +10,7 @@ extension Crm {
 
     /// What the records take.
     public func storage() async throws -> StorageUse {
-        try await performLong { replica, _ in try replica.storage() }
+        try await performLong { try $0.storage(cancel: $1) }
     }
 
     /// Whether the user may do something with a record, as far as this device knows: for buttons.
@@ -20,19 +20,17 @@ extension Crm {
 
     /// Looks whether something is wrong with the records. It reads them all.
     public func diagnose() async throws -> [Finding] {
-        try await performLong { replica, _ in try replica.diagnose() }
+        try await performLong { try $0.diagnose(cancel: $1) }
     }
 
     /// Does a repair that a finding names; returns how much was repaired.
     public func repair(_ fix: String) async throws -> UInt64 {
-        try await performLong { replica, _ in try replica.repair(fix: fix) }
+        try await performLong { try $0.repair(fix: fix, cancel: $1) }
     }
 
     /// Writes a file for support, with nothing that anybody typed.
     public func writeSupportBundle(_ file: URL, log: String? = nil) async throws -> SupportBundle {
-        try await performLong { replica, _ in
-            try replica.writeSupportBundle(file: file.path, log: log)
-        }
+        try await performLong { try $0.writeSupportBundle(file: file.path, log: log, cancel: $1) }
     }
 
     /// Locks the records: nothing of them and of their key stays in memory. Streams of lists end, and calls that

@@ -12,9 +12,7 @@ extension Crm {
         _ file: URL,
         wishes: ImportWishes = ImportWishes()
     ) async throws -> ImportProposal {
-        try await performLong { replica, _ in
-            try replica.proposeImport(file: file.path, wishes: wishes)
-        }
+        try await performLong { try $0.proposeImport(file: file.path, wishes: wishes, cancel: $1) }
     }
 
     /// Imports a file, or says what that would do. Whoever cancels keeps what was imported until then.
@@ -68,14 +66,15 @@ extension Crm {
         _ file: URL,
         progress: ProgressHandler? = nil
     ) async throws -> ImportSummary {
-        try await performLong { replica, _ in
-            try replica.importExported(file: file.path, listener: progress.map(Hearer.init))
+        try await performLong {
+            try $0.importExported(file: file.path, listener: progress.map(Hearer.init), cancel: $1)
         }
     }
 
-    /// Writes a copy of all records of this device into a folder that is not there yet.
-    public func exportStore(_ folder: URL) async throws {
-        try await performLong { replica, _ in try replica.exportStore(folder: folder.path) }
+    /// Writes a copy of all records of this device into one file, for support. Whoever has it can read everything in
+    /// it: of records that are encrypted `plain` must say that this is wanted.
+    public func exportStore(_ file: URL, plain: Bool = false) async throws {
+        try await performLong { try $0.exportStore(file: file.path, plain: plain, cancel: $1) }
     }
 }
 

@@ -100,7 +100,7 @@ final class FileTests: Scenario, @unchecked Sendable {
         try await until("progress is told") { !told.value.isEmpty }
         let calendar = try file("x.ics")
         await refused("Invalid") {
-            try await crm.exportFile(calendar, format: .iCalendar, query: self.customers)
+            try await crm.exportFile(calendar, format: .iCalendar, query: ListQuery(entity: "stock_location"))
         }
         let cards = try await crm.exportFile(try file("x.vcf"), format: .vCard, query: customers)
         XCTAssertEqual(cards.records, 3)
@@ -139,12 +139,15 @@ final class FileTests: Scenario, @unchecked Sendable {
     func testImportExportOfTheStore() async throws {
         let secrets = MemorySecrets()
         let crm = try await open(secrets: secrets)
-        let record = try await customer(crm, "三川实业")
-        try await crm.exportStore(try file("copy"))
-        let target = try file("copy")
-        await refused("Refused") { try await crm.exportStore(target) }
-        let copy = try await open("copy", secrets: MemorySecrets(secrets.secret.value))
-        let name = try await readCustomer(copy, record).companyName
-        XCTAssertEqual(name, "三川实业")
+        _ = try await customer(crm, "三川实业")
+        let target = try file("copy.db")
+        let sealed = await refused("Refused") { try await crm.exportStore(target) }
+        XCTAssertEqual(sealed?.code, "plain")
+        XCTAssertFalse(FileManager.default.fileExists(atPath: target.path))
+        try await crm.exportStore(target, plain: true)
+        let bytes = try Data(contentsOf: target)
+        XCTAssertEqual(String(decoding: bytes.prefix(16), as: UTF8.self), "outrider-store 1")
+        await refused("Refused") { try await crm.exportStore(target, plain: true) }
+        XCTAssertEqual(try Data(contentsOf: target), bytes, "a file that is there stays")
     }
 }

@@ -15,7 +15,10 @@ final class LineTests: Scenario, @unchecked Sendable {
         try await line.speed(bytesPerSecond: 20_000)
         let updates = crm.syncUpdates()
         let sync = Task { try await crm.sync() }
-        _ = try await first(of: updates, "something arrives") { $0.bytesDown > 60_000 }
+        let progress = try await first(of: updates, "something arrives") { $0.received > 0 }
+        XCTAssertEqual(progress?.phase, .receiving)
+        // The customers, and users.
+        XCTAssertGreaterThanOrEqual(progress?.expected ?? 0, 3000)
         let state = try await crm.syncState()
         XCTAssert(state.isRunning)
         var begun = Date()

@@ -13,7 +13,6 @@ class Scenario: XCTestCase, @unchecked Sendable {
     private var started: Office?
 
     override func setUp() async throws {
-        // What a test opened last time may still be closing.
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("outrider-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
@@ -21,7 +20,11 @@ class Scenario: XCTestCase, @unchecked Sendable {
     override func tearDown() async throws {
         if let started { _ = try await started.ask("/end") }
         started = nil
-        try FileManager.default.removeItem(at: folder)
+        // What the test opened may still be closing, and takes its own files away meanwhile.
+        try await OutriderTests.until("the folder is gone") {
+            try? FileManager.default.removeItem(at: folder)
+            return !FileManager.default.fileExists(atPath: folder.path)
+        }
     }
 
     func office() async throws -> Office {

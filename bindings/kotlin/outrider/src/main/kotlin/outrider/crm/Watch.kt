@@ -23,11 +23,9 @@ public fun Crm.watchRecord(entity: String, record: RecordId): Flow<CrmRecord?> =
 
 /** As [watch], with where the page after the list begins. */
 public fun Crm.watchPage(query: ListQuery, onError: (CrmException) -> Unit = {}): Flow<ListPage> = callbackFlow {
-    val page = LivePage()
+    val page = LivePage { trySend(it) }
     val listener = object : ListListener {
-        override fun onChange(change: ListChange) {
-            page.change(change)?.let { trySend(it) }
-        }
+        override fun onChange(change: ListChange) = page.change(change)
 
         override fun onError(error: CrmException) {
             // Of what is locked or wiped nothing more will come.
@@ -37,7 +35,7 @@ public fun Crm.watchPage(query: ListQuery, onError: (CrmException) -> Unit = {})
     // Whoever stops collecting meanwhile must not leave a list open.
     val list = withContext(NonCancellable) { read { watch(query, listener) } }
     try {
-        trySend(page.begin(list.first()))
+        page.begin(list.first())
         launch {
             isLocked.first { it }
             channel.close()
@@ -49,25 +47,33 @@ public fun Crm.watchPage(query: ListQuery, onError: (CrmException) -> Unit = {})
     }
 }.conflate()
 
-/** A page that is changed by what a listener hears, which may be before the page itself is there. */
-internal class LivePage {
+/**
+ * A page that is changed by what a listener hears, which may be before the page itself is there. Told in turn: no older
+ * page comes after a newer one.
+ */
+internal class LivePage(private val tell: (ListPage) -> Unit) {
     private var page: ListPage? = null
     private val early = mutableListOf<ListChange>()
 
     /** The page that the first change begins with. */
     @Synchronized
-    fun begin(first: ListPage): ListPage {
+    fun begin(first: ListPage) {
         val begun = early.fold(first) { page, change -> page.changedBy(change) }
         early.clear()
-        return begun.also { page = it }
+        page = begun
+        tell(begun)
     }
 
-    /** The page after a change; nothing while it has not begun. */
+    /** What becomes of it. */
     @Synchronized
-    fun change(change: ListChange): ListPage? {
+    fun change(change: ListChange) {
         val changed = page?.changedBy(change)
-        if (changed == null) early += change else page = changed
-        return changed
+        if (changed == null) {
+            early += change
+        } else {
+            page = changed
+            tell(changed)
+        }
     }
 }
 

@@ -23,7 +23,7 @@ class LiveTest : Scenario() {
         val first = crm.create(customer("B"))
         // Five of them, so that records are pushed out and come back in.
         val query = CUSTOMERS.copy(limit = 5u)
-        val list = crm.watchPage(query).stateIn(this + Job())
+        val list = crm.watchPage(query).stateIn(screen())
         suspend fun isRight(after: String) = eventually("the list is right after $after") {
             list.value ==
                 crm.list(query)
@@ -55,7 +55,7 @@ class LiveTest : Scenario() {
         val crm = device()
         val record = crm.create(customer("A"))
         crm.create(customer("B"))
-        val shown = crm.watchRecord("customer", record).stateIn(this + Job())
+        val shown = crm.watchRecord("customer", record).stateIn(screen())
         suspend fun shows(name: String?) =
             eventually("$name is shown") { (shown.value as CrmRecord.Customer?)?.record?.companyName == name }
         shows("A")
@@ -73,7 +73,7 @@ class LiveTest : Scenario() {
         val seed = System.nanoTime()
         val random = Random(seed)
         val query = CUSTOMERS.copy(limit = 8u)
-        val list = crm.watchPage(query).stateIn(this + Job())
+        val list = crm.watchPage(query).stateIn(screen())
         val records = mutableListOf<RecordId>()
         repeat(200) {
             when (random.nextInt(4)) {
@@ -135,7 +135,7 @@ class LiveTest : Scenario() {
             Listener { blocked.await() },
             Listener { if (crm.replica.count(CUSTOMERS) > 0u) calledBack.countDown() }
         ).map { listener -> crm.read { watch(CUSTOMERS, listener) } }
-        val good = crm.watch(CUSTOMERS).stateIn(this + Job())
+        val good = crm.watch(CUSTOMERS).stateIn(screen())
         repeat(5) {
             crm.create(customer("C$it"))
             eventually("others hear") { good.value.size == it + 1 }
@@ -158,13 +158,15 @@ class LiveTest : Scenario() {
 
     @Test
     fun liveListUpdatesArriveBeforeTheList() {
-        val page = LivePage()
+        val told = mutableListOf<ListPage>()
+        val page = LivePage { told += it }
         val record = CrmRecord.Other(OtherRecord("later", java.util.UUID.randomUUID(), emptyMap()))
         val change = ListChange(false, listOf(), listOf(), listOf(PlacedRecord(0u, record)), listOf(), "next")
-        assertNull(page.change(change))
-        assertEquals(ListPage(listOf(record), "next"), page.begin(ListPage(emptyList(), null)))
-        val reset = change.copy(isReset = true, next = null)
-        assertEquals(ListPage(listOf(record), null), page.change(reset))
+        page.change(change)
+        assertEquals(emptyList(), told)
+        page.begin(ListPage(emptyList(), null))
+        page.change(change.copy(isReset = true, next = null))
+        assertEquals(listOf(ListPage(listOf(record), "next"), ListPage(listOf(record), null)), told)
         assertEquals("later" to null, record.entity to record.common)
     }
 
@@ -173,8 +175,4 @@ class LiveTest : Scenario() {
 
         override fun onError(error: CrmException) = Unit
     }
-
-    /** A scope for flows that go on until the replica is closed. */
-    private operator fun CoroutineScope.plus(job: Job) = CoroutineScope(coroutineContext + job + Dispatchers.Default)
-        .also { scope -> AutoCloseable { scope.cancel() }.untilEnd() }
 }

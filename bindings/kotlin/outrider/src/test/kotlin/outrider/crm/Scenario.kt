@@ -8,6 +8,8 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.TimeSource
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
@@ -39,6 +41,9 @@ abstract class Scenario {
     }
 
     fun office(): Office = Office.open().untilEnd()
+
+    /** The scope of a screen: it ends with the test, before the records that are opened so far are closed. */
+    fun screen(): CoroutineScope = CoroutineScope(Dispatchers.Default).also { AutoCloseable { it.cancel() }.untilEnd() }
 
     /** A folder that is not there yet. */
     fun folder(name: String = "crm"): String = File(folders.newFolder(), name).path

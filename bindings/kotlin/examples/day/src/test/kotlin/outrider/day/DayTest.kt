@@ -5,7 +5,6 @@ import java.time.Duration
 import java.time.LocalDate
 import java.time.ZoneId
 import kotlin.test.*
-import kotlinx.coroutines.*
 import kotlinx.coroutines.flow.first
 import outrider.*
 import outrider.crm.*
@@ -14,9 +13,6 @@ class DayTest : Scenario() {
     private val zone = ZoneId.of("Asia/Shanghai")
     private val today = LocalDate.parse("2026-03-02")
     private val site = GeoPoint(31.2304, 121.4737)
-
-    /** The scope of screens: it ends before the records are closed. */
-    private fun screen() = CoroutineScope(Dispatchers.Default).also { AutoCloseable { it.cancel() }.untilEnd() }
 
     private suspend fun Crm.plan(
         subject: String,
