@@ -557,7 +557,6 @@ fn an_empty_text_is_no_value_of_a_required_field() {
 
 #[test]
 fn a_list_is_of_one_record_by_its_id_and_of_moments_within_a_value() {
-    use outrider_core::store::query::{Compare, Filter, Query};
     let (_folder, mut replica) = open();
     let mut visit = |subject: &str, start: &str| {
         let fields =
@@ -572,9 +571,7 @@ fn a_list_is_of_one_record_by_its_id_and_of_moments_within_a_value() {
         let query = Query { filters: vec![filter], ..Query::default() };
         let page = replica.list("visit", &query)?;
         let subject = |visit: &Json| visit["subject"].as_str().unwrap().to_owned();
-        Ok::<_, outrider_core::replica::ReplicaError>(
-            page.records.iter().map(subject).collect::<Vec<_>>(),
-        )
+        Ok::<_, ReplicaError>(page.records.iter().map(subject).collect::<Vec<_>>())
     };
     assert_eq!(listed("id", Compare::Is, &first.to_string()).unwrap(), ["first"]);
     assert_eq!(listed("id", Compare::IsNot, &first.to_string()).unwrap(), ["second"]);
