@@ -341,8 +341,7 @@ fn unions(out: &mut String, entities: &[Entity]) {
     line(
         out,
         &format!(
-            "/// A record of any entity.\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\n\
-             #[expect(clippy::large_enum_variant, reason = \"it is made to be handed over\")]\npub enum CrmRecord {{\n{records}\
+            "/// A record of any entity.\n#[derive(Debug, Clone, PartialEq, uniffi::Enum)]\npub enum CrmRecord {{\n{records}\
              \x20   /// Of an entity that this version does not know.\n    Other {{\n        /// The record.\n        record: OtherRecord,\n    }},\n}}\n\n\
              impl CrmRecord {{\n    pub(crate) fn read(entity: &str, from: &mut Fields) -> Self {{\n        match entity {{\n{reads}\
              \x20           other => Self::Other {{ record: OtherRecord::read(other, from) }},\n        }}\n    }}\n\n\

@@ -8,6 +8,15 @@
 //! requests and reads answers, [`access`] lets a device in, [`enrol`] makes it known, [`converse`] exchanges
 //! within limits, [`live`] listens; `desktop` is the transport of desktops.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::indexing_slicing,
+        reason = "a test that cannot go on panics"
+    )
+)]
+
 pub mod access;
 pub mod converse;
 #[cfg(feature = "ureq")]

@@ -349,6 +349,7 @@ impl Teller<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are told as they are")]
     pub(crate) fn io(self, error: &io::Error) -> CrmError {
         if is_full(error) {
             return self.storage_full("disk_full", words::FULL);
@@ -458,6 +459,7 @@ impl Teller<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are told as they are")]
     pub(crate) fn import(self, error: ImportError) -> CrmError {
         match error {
             ImportError::Target(error) => self.target(error),
@@ -476,6 +478,7 @@ impl Teller<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are told as they are")]
     pub(crate) fn own_file(self, error: OwnError) -> CrmError {
         match error {
             OwnError::Replica(error) => self.replica(error),
@@ -490,6 +493,7 @@ impl Teller<'_> {
         CrmError::Invalid { code: "import".to_owned(), reason, field: None }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are told as they are")]
     pub(crate) fn export(self, error: ExportError) -> CrmError {
         match error {
             ExportError::Io(error) => self.io(&error),

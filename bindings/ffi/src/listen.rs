@@ -48,9 +48,10 @@ impl State {
         Some((number, call?))
     }
 
-    /// Whether nobody who serves all is free, or soon will be.
+    /// Whether nobody who serves all is free, or soon will be. Last words are said without patience.
     fn is_held_up(&self, now: Instant) -> bool {
-        let slow = |since: &&Instant| now.saturating_duration_since(**since) >= PATIENCE;
+        let patience = if self.is_over { Duration::ZERO } else { PATIENCE };
+        let slow = |since: &&Instant| now.saturating_duration_since(**since) >= patience;
         self.idle == 0 && self.called.values().filter(slow).count() >= self.threads
     }
 }
@@ -68,16 +69,21 @@ impl Mail {
             return false;
         }
         mail.push_back(Box::new(call));
-        state.is_over = false;
         drop(state);
         self.serve();
         true
     }
 
-    /// Nobody listens any more: threads that wait end.
+    /// Somebody listens.
+    pub(crate) fn resume(&self) {
+        self.state().is_over = false;
+    }
+
+    /// Nobody listens any more: what was posted is still said, then the threads end.
     pub(crate) fn rest(&self) {
         self.state().is_over = true;
         self.0.1.notify_all();
+        self.serve();
     }
 
     /// Forgets what waits for a listener.

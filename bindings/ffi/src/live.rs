@@ -199,10 +199,11 @@ impl Feed {
     pub(crate) fn end(&self) {
         let open: Vec<_> = self.0.lists().open.iter().map(listener_of).collect();
         for (number, listener) in open {
-            self.0.close(number);
+            self.0.take_out(number);
             let error = Teller { language: self.0.language, entity: None }.closed();
             let _ = self.0.mail.post(number, move || drop(listener.on_error(error)));
         }
+        self.0.mail.rest();
     }
 }
 
@@ -218,25 +219,31 @@ impl Inner {
     fn add(&self, watched: Watched) -> u64 {
         let mut lists = self.lists();
         lists.last += 1;
+        self.mail.resume();
         let number = lists.last;
         lists.open.insert(number, watched);
         number
     }
 
     fn close(&self, number: u64) {
+        if self.take_out(number) {
+            self.mail.rest();
+        }
+    }
+
+    /// Ends one list; whether it was the last.
+    fn take_out(&self, number: u64) -> bool {
         let (removed, is_last) = {
             let mut lists = self.lists();
             (lists.open.remove(&number), lists.open.is_empty())
         };
-        let Some(watched) = removed else { return };
+        let Some(watched) = removed else { return false };
         self.mail.forget(number);
-        if is_last {
-            self.mail.rest();
-        }
         if let Some(replica) = self.screen().as_mut() {
             // Of a store that fails, the list goes with the replica.
             let _ = replica.close_live(watched.live);
         }
+        is_last
     }
 
     /// Looks in a thread of its own, until no list is open.

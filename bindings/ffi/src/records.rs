@@ -10,7 +10,14 @@ use crate::values::{
     Scalar, TimeSpan, values_of,
 };
 
-include!(concat!(env!("OUT_DIR"), "/records.rs"));
+pub use made::*;
+
+#[allow(clippy::doc_markdown, reason = "docs are the labels that people read")]
+mod made {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/records.rs"));
+}
 
 /// A record of an entity that this version does not know.
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]

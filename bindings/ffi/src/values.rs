@@ -303,6 +303,12 @@ fn member<T: Scalar>(json: &Map<String, Json>, name: &str) -> Option<Option<T>> 
     }
 }
 
+fn put(json: &mut Map<String, Json>, name: &str, value: Option<impl Into<Json>>) {
+    if let Some(value) = value {
+        json.insert(name.to_owned(), value.into());
+    }
+}
+
 fn words(json: &Map<String, Json>, name: &str) -> String {
     json.get(name).and_then(Json::as_str).unwrap_or_default().to_owned()
 }
@@ -364,14 +370,12 @@ impl Scalar for GeoPoint {
     }
 
     fn to_json(&self) -> Json {
-        let mut json = json!({ "lat": self.latitude, "lon": self.longitude });
-        if let Some(accuracy_m) = self.accuracy_m {
-            json["accuracy_m"] = accuracy_m.into();
-        }
-        if !self.source.is_empty() {
-            json["source"] = self.source.as_str().into();
-        }
-        json
+        let mut json = Map::new();
+        put(&mut json, "lat", Some(self.latitude));
+        put(&mut json, "lon", Some(self.longitude));
+        put(&mut json, "accuracy_m", self.accuracy_m);
+        put(&mut json, "source", Some(self.source.as_str()).filter(|source| !source.is_empty()));
+        Json::Object(json)
     }
 }
 
@@ -387,17 +391,12 @@ impl Scalar for TimeSpan {
     }
 
     fn to_json(&self) -> Json {
-        let mut json = json!({ "start": self.start.to_json() });
-        if let Some(end) = &self.end {
-            json["end"] = end.to_json();
-        }
-        if !self.time_zone.is_empty() {
-            json["time_zone"] = self.time_zone.as_str().into();
-        }
-        if self.all_day {
-            json["all_day"] = true.into();
-        }
-        json
+        let mut json = Map::new();
+        put(&mut json, "start", Some(self.start.to_json()));
+        put(&mut json, "end", self.end.as_ref().map(Scalar::to_json));
+        put(&mut json, "time_zone", Some(self.time_zone.as_str()).filter(|zone| !zone.is_empty()));
+        put(&mut json, "all_day", self.all_day.then_some(true));
+        Json::Object(json)
     }
 }
 

@@ -56,7 +56,7 @@ class Disk(Scenario):
         self.assertLessEqual(problems, {"disk_space"}, "a disk of this size is always nearly full")
 
     def test_full_disk_while_all_is_copied(self) -> None:
-        disk = ask("/disk", bytes=1_000_000)["path"]
+        disk = ask("/disk", bytes=16_000_000)["path"]
         device = self.open()
         record = self.customer(device, "三川实业")
         ballast, copy = self.fill(disk), os.path.join(disk, "copy")

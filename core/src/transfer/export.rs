@@ -205,9 +205,11 @@ impl From<rust_xlsxwriter::XlsxError> for ExportError {
 impl From<csv::Error> for ExportError {
     /// What the system said of a file comes unwrapped: whether the disk is full, say.
     fn from(error: csv::Error) -> Self {
-        match error.into_kind() {
-            csv::ErrorKind::Io(error) => Self::Io(error),
-            other => Self::Io(io::Error::other(format!("{other:?}"))),
+        let words = error.to_string();
+        if let csv::ErrorKind::Io(error) = error.into_kind() {
+            Self::Io(error)
+        } else {
+            Self::Io(io::Error::other(words))
         }
     }
 }

@@ -202,8 +202,8 @@ mod tests {
 
     impl Transport for Gone {
         fn send(&self, _: HttpRequest) -> Result<HttpResponse, TransportError> {
-            while !self.has_head {
-                thread::park();
+            if !self.has_head {
+                let _ = Silence.read(&mut []);
             }
             Ok(HttpResponse { status: 200, headers: Vec::new(), body: Box::new(Silence) })
         }

@@ -15,7 +15,7 @@ import weakref
 # A call that is cancelled ends within two.
 CANCELLED_SECONDS = 3.0
 # A listener that takes longer holds up nobody's exit.
-TOLD_SECONDS = 1.0
+TOLD_SECONDS = 3.0
 # Whoever is to be told something on closing is being told by then.
 QUIET_SECONDS = 0.05
 # What may run in another thread when the process ends.
