@@ -7,7 +7,7 @@
 //!
 //! In reading order: [`values`] and [`records`] are what crosses the border (typed records come from the
 //! schema by `build.rs`), [`platform`] is what a phone brings, [`error`] and `words` what people are told,
-//! [`replica`] opens and closes; then a file for each thing that one does with it.
+//! `replica` opens and closes; then a file for each thing that one does with it.
 
 mod care;
 mod edit;
